@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What conn.c (life, deadlines, output) and conn_read.c (frames) share. */
+#ifndef RT_CONN_PRIVATE_H
+#define RT_CONN_PRIVATE_H
+
+#include "base/limits.h"
+#include "base/list.h"
+#include "transport/conn.h"
+#include "transport/door.h"
+
+#define CONN_SCRATCH_BYTES (64u * 1024u)
+#define CONN_BODY_START (16u * 1024u)  /* first buffer of a frame that did not fit the scratch */
+#define CONN_BODY_GROWTH 4u            /* a body buffer is at most this many times what has come */
+#define CONN_STARVED_RETRY_NS (20 * RT_MS)
+#define CONN_PRESSURE_NS (50 * RT_MS)
+#define CONN_HALF_OPEN_BUCKETS 1024u
+#define CONN_HALF_OPEN_PROBES 16u
+
+struct conn_worker {
+    struct rt_worker *worker;
+    struct rt_door *door;
+    struct rt_conn_acceptor acceptor;
+    struct rt_list all;         /* every connection, by all_node */
+    struct rt_list stalled;     /* output waits; longest without progress first */
+    struct rt_list half_open;   /* oldest first */
+    struct rt_list ending;      /* the consumer is to be told `ended` on the next turn */
+    struct rt_list ready;       /* released with frames kept aside */
+    struct relay_timer soon;    /* runs `ending` and `ready` */
+    struct relay_timer pressure; /* armed while `stalled` is not empty */
+    uint32_t count, half_open_count;
+    struct rt_list half_open_by_prefix[CONN_HALF_OPEN_BUCKETS];
+    uint8_t *scratch;
+};
+
+struct rt_conn {
+    const struct relay_transport *transport;
+    struct relay_conn *tc;
+    struct conn_worker *cw;
+    const struct rt_conn_ops *ops; /* NULL: the consumer has gone */
+    void *user;
+
+    /* the frame under way */
+    uint8_t length_bytes[4];
+    uint8_t length_have;
+    uint32_t body_len, body_have;
+    struct relay_buf *body;
+    uint32_t frame_max, keep_max;
+    struct relay_slice stash; /* received while held; begins inside or at a frame's length */
+
+    bool is_admitted : 1; /* counted at the door */
+    bool is_half_open : 1;
+    bool is_held : 1;
+    bool is_paused : 1;
+    bool is_starved : 1; /* waits for memory */
+    bool is_discarding : 1;
+    bool is_dispatching : 1;
+    bool is_closing : 1;
+    bool has_eof : 1;
+    bool has_told_eof : 1;
+    bool is_tc_gone : 1; /* the plugin has said closed */
+    enum rt_conn_end end;
+    enum relay_end transport_end;
+
+    uint64_t handshake_deadline_ns; /* 0: authenticated */
+    uint64_t frame_deadline_ns;     /* 0: no frame under way */
+    uint64_t idle_ns, idle_deadline_ns;
+    struct relay_timer rx_timer;
+
+    size_t unsent;
+    uint64_t send_deadline_ns;
+    struct relay_timer tx_timer;
+
+    struct rt_prefix prefix;
+    struct rt_list all_node, stalled_node, half_open_node, prefix_node, soon_node;
+};
+
+static inline struct conn_worker *conn_worker_of(const struct rt_worker *w)
+{
+    return rt_worker_local(w, RT_LOCAL_CONN);
+}
+
+/* Cuts what the scratch or the stash holds; tells eof when all before it was delivered. */
+void conn_read_init(struct rt_conn *c);
+void conn_read_fini(struct rt_conn *c);
+void conn_read_alloc(void *user, uint8_t **out, size_t *out_len);
+bool conn_read_data(void *user, size_t n);
+void conn_read_eof(void *user);
+/* The hold has ended: delivers what was kept aside, then lets the transport go on. */
+void conn_read_continue(struct rt_conn *c);
+/* Memory may be there again. */
+void conn_read_retry(struct rt_conn *c);
+
+/* Ends c for a reason of our own: aborted now, the consumer is told on the next turn. */
+void conn_end(struct rt_conn *c, enum rt_conn_end how);
+/* Makes sure that rx_timer fires by at_ns. */
+void conn_arm_rx(struct rt_conn *c, uint64_t at_ns);
+void conn_soon(struct rt_conn *c, struct rt_list *list);
+/* memory_max is pressed: closes the longest-stalled readers of this worker. */
+void conn_relieve(struct conn_worker *cw);
+
+#endif
