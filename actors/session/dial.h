@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Outbound sessions: the initiator's side of the handshake, then requests of ours, one at a time
+ * (protocol: Framing and session handshake; Envelope).
+ *
+ * Thread: the worker it was dialled on. Ownership: the caller's until `ended` was called or it called
+ * dial_close; nothing is called back from inside a call into this room.
+ */
+#ifndef SESSION_DIAL_H
+#define SESSION_DIAL_H
+
+#include "base/refusal.h"
+#include "session/session.h"
+#include "wire_envelope.h"
+
+struct dial;
+
+/* Why an outbound session ended. */
+struct dial_end {
+    enum rt_conn_end how;       /* the connection's end ... */
+    enum relay_end transport;   /* ... and the transport's word for it */
+    enum rt_refusal refusal;    /* not NONE: what we refused in the server's hello or frames */
+};
+
+struct dial_ops {
+    /* Authenticated: key is the server's. */
+    void (*ready)(void *user, const uint8_t key[32]);
+    /* The answer to the request under way; e->payload is good for the call. */
+    void (*answer)(void *user, const struct wire_envelope *e);
+    void (*ended)(void *user, const struct dial_end *end);
+};
+
+/* expected_key: the pinned or hinted key, or NULL for any. The whole handshake has LIM_HANDSHAKE_NS. */
+RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, struct session_shared *shared,
+                               const struct relay_transport *t, void *t_state,
+                               const struct sockaddr *addr, socklen_t len,
+                               const uint8_t *expected_key, const struct dial_ops *ops, void *user,
+                               struct dial **out, struct relay_error *err);
+
+/* After ready, with no request under way. The answer must come within timeout_ns. payload is moved. */
+void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, uint64_t timeout_ns);
+
+/* Ends it; nothing more is called. */
+void dial_close(struct dial *d);
+
+#endif

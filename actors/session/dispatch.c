@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What each message type means to a relay: one table from type to decoder and answer (protocol:
+ * Envelope).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "session_private.h"
+#include "wire_dht.h"
+
+#define ANSWER_MAX 256u /* bytes of the fixed-size answers below */
+
+enum rate { RATE_NONE, RATE_DHT, RATE_FETCH, RATE_RELAY };
+
+typedef void handler_fn(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
+
+static void refuse_payload(struct session *s, rt_err err)
+{
+    session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+}
+
+static void answer_written(struct session *s, uint16_t type, const struct wire_writer *w)
+{
+    bool fits;
+    size_t len = wire_writer_len(w, &fits);
+
+    session_answer(s, type, relay_slice_view(w->start, (uint32_t)len));
+}
+
+/* -- peers and relays: empty until there is a DHT room to ask -- */
+
+static void on_pex_offer(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    rt_err err = wire_pex_offer_decode(payload, len, NULL, NULL);
+
+    (void)f;
+    if (err != RT_ERR_OK)
+        refuse_payload(s, err);
+    else
+        session_answer_empty(s);
+}
+
+static void on_pex_request(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t out[ANSWER_MAX], max_peers;
+    struct wire_writer w;
+    rt_err err = wire_pex_request_decode(payload, len, &max_peers);
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    wire_writer_init(&w, out, sizeof(out));
+    wire_write_pex_offer(&w, NULL, 0);
+    answer_written(s, WIRE_PEX_OFFER, &w);
+}
+
+static void on_relay_list(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t out[ANSWER_MAX];
+    uint16_t max;
+    struct wire_writer w;
+    rt_err err = wire_relay_list_request_decode(payload, len, &max);
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    wire_writer_init(&w, out, sizeof(out));
+    wire_write_map(&w, 1);
+    wire_write_key(&w, "announcements");
+    wire_write_array(&w, 0);
+    answer_written(s, WIRE_RELAY_LIST_RESPONSE, &w);
+}
+
+static void on_have_content(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t id[32];
+    rt_err err = wire_have_content_decode(payload, len, id);
+
+    (void)f;
+    if (err != RT_ERR_OK)
+        refuse_payload(s, err);
+    else
+        session_answer_empty(s);
+}
+
+/* -- DHT -- */
+
+static void ask_dht(struct session *s, struct dht_ask *a)
+{
+    a->origin = s->peer_hash;
+    a->msg.reply_to = rt_actor_addr(&s->actor);
+    rt_send(s->sw->worker, dht_addr(s->sw->worker), &a->msg);
+}
+
+static void on_find_node(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t out[ANSWER_MAX], target[20];
+    struct wire_writer w;
+    rt_err err = wire_find_node_decode(payload, len, target);
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    wire_writer_init(&w, out, sizeof(out));
+    wire_write_find_node_answer(&w, NULL, 0);
+    answer_written(s, WIRE_FIND_NODE, &w);
+}
+
+static void on_find_value(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t key[32];
+    rt_err err = wire_find_value_decode(payload, len, key);
+    struct dht_ask *a;
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    a = dht_ask_new(DHT_FIND_VALUE);
+    memcpy(a->key, key, sizeof(key));
+    ask_dht(s, a);
+}
+
+static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    struct wire_store store;
+    rt_err err = wire_store_decode(payload, len, &store);
+    struct relay_slice value;
+    struct dht_ask *a;
+
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    value = rt_frame_take(f, store.value.ptr, store.value.len);
+    if (!value.owner) {
+        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        return;
+    }
+    a = dht_ask_new(DHT_STORE);
+    memcpy(a->key, store.key, sizeof(store.key));
+    a->ttl_secs = store.ttl_secs;
+    a->value = value;
+    ask_dht(s, a);
+}
+
+static void on_get_manifest(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t id[32];
+    rt_err err = wire_get_manifest_decode(payload, len, id);
+    struct dht_ask *a;
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    a = dht_ask_new(DHT_MANIFEST);
+    memcpy(a->key, id, sizeof(id));
+    ask_dht(s, a);
+}
+
+static void answer_value(struct session *s, struct dht_ask *a, void (*write)(struct wire_writer *,
+                                                                              struct dht_ask *))
+{
+    uint16_t type = s->type == WIRE_GET_MANIFEST ? WIRE_MANIFEST_DATA : s->type;
+    size_t cap = a->value.len + ANSWER_MAX;
+    uint8_t *out = malloc(cap);
+    struct wire_writer w;
+
+    if (!out) {
+        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        return;
+    }
+    wire_writer_init(&w, out, cap);
+    write(&w, a);
+    answer_written(s, type, &w);
+    free(out);
+}
+
+static void write_find_value(struct wire_writer *w, struct dht_ask *a)
+{
+    struct wire_store store = {.value = {a->value.ptr, a->value.len}, .ttl_secs = a->ttl_secs};
+
+    memcpy(store.key, a->key, sizeof(store.key));
+    wire_write_find_value_answer(w, a->value.ptr ? &store : NULL, NULL, 0);
+}
+
+static void write_manifest(struct wire_writer *w, struct dht_ask *a)
+{
+    wire_write_manifest_data(w, a->key, (struct wire_bytes){a->value.ptr, a->value.len});
+}
+
+void session_on_dht_told(struct session *s, struct dht_ask *a)
+{
+    struct rt_msg *m = &a->msg;
+
+    if (m->is_bounced)
+        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+    else if (a->refusal != RT_REFUSAL_NONE)
+        session_refuse(s, a->refusal, NULL);
+    else if (a->op == DHT_STORE)
+        session_answer_empty(s);
+    else
+        answer_value(s, a, a->op == DHT_MANIFEST ? write_manifest : write_find_value);
+    rt_msg_free(&m);
+}
+
+/* -- content a relay does not keep -- */
+
+static void on_public_shares(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t out[ANSWER_MAX];
+    uint16_t max;
+    struct wire_writer w;
+    rt_err err = wire_list_public_shares_decode(payload, len, &max);
+
+    (void)f;
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    wire_writer_init(&w, out, sizeof(out));
+    wire_write_public_share_list_empty(&w);
+    answer_written(s, WIRE_PUBLIC_SHARE_LIST, &w);
+}
+
+/* id must be the hash of the key; the answer is written by `write`. */
+static void answer_community(struct session *s, const struct wire_community_query *q, rt_err err,
+                             uint16_t type, void (*write)(struct wire_writer *, const uint8_t *))
+{
+    uint8_t out[ANSWER_MAX], id[32];
+    struct wire_writer w;
+
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    rt_sha256(q->community_share_pubkey, 32, id);
+    if (memcmp(id, q->community_share_id, sizeof(id)) != 0) {
+        session_refuse(s, RT_REFUSAL_COMMUNITY_MISMATCH, NULL);
+        return;
+    }
+    wire_writer_init(&w, out, sizeof(out));
+    write(&w, id);
+    answer_written(s, type, &w);
+}
+
+static void on_community_status(struct session *s, struct rt_frame *f, uint8_t *payload,
+                                uint32_t len)
+{
+    struct wire_community_query q;
+    rt_err err = wire_community_status_decode(payload, len, &q);
+
+    (void)f;
+    answer_community(s, &q, err, WIRE_COMMUNITY_STATUS, wire_write_community_status_not_joined);
+}
+
+static void on_community_shares(struct session *s, struct rt_frame *f, uint8_t *payload,
+                                uint32_t len)
+{
+    struct wire_community_query q;
+    rt_err err = wire_community_shares_decode(payload, len, &q);
+
+    (void)f;
+    answer_community(s, &q, err, WIRE_COMMUNITY_PUBLIC_SHARE_LIST,
+                     wire_write_community_share_list_empty);
+}
+
+static void on_get_chunk(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t id[32];
+    uint32_t index;
+    rt_err err = wire_get_chunk_decode(payload, len, id, &index);
+
+    (void)f;
+    if (err != RT_ERR_OK)
+        refuse_payload(s, err);
+    else
+        session_refuse(s, RT_REFUSAL_CHUNK_NOT_FOUND, NULL);
+}
+
+static void on_get_chunk_hashes(struct session *s, struct rt_frame *f, uint8_t *payload,
+                                uint32_t len)
+{
+    uint8_t id[32];
+    rt_err err = wire_get_chunk_hashes_decode(payload, len, id);
+
+    (void)f;
+    if (err != RT_ERR_OK)
+        refuse_payload(s, err);
+    else
+        session_refuse(s, RT_REFUSAL_CHUNK_HASHES_NOT_FOUND, NULL);
+}
+
+/* -- tunnels -- */
+
+static void on_register(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    (void)f;
+    session_on_register(s, payload, len);
+}
+
+static void on_connect(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    (void)f;
+    session_on_connect(s, payload, len);
+}
+
+/* X(type, rate class, handler); a type that is not here is `unsupported message type`. */
+#define ROUTES(X)                                                                                  \
+    X(PEX_OFFER, RATE_NONE, on_pex_offer)                                                          \
+    X(PEX_REQUEST, RATE_NONE, on_pex_request)                                                      \
+    X(FIND_NODE, RATE_DHT, on_find_node)                                                           \
+    X(FIND_VALUE, RATE_DHT, on_find_value)                                                         \
+    X(STORE, RATE_DHT, on_store)                                                                   \
+    X(GET_MANIFEST, RATE_FETCH, on_get_manifest)                                                   \
+    X(LIST_PUBLIC_SHARES, RATE_FETCH, on_public_shares)                                            \
+    X(GET_COMMUNITY_STATUS, RATE_FETCH, on_community_status)                                       \
+    X(LIST_COMMUNITY_PUBLIC_SHARES, RATE_FETCH, on_community_shares)                               \
+    X(RELAY_REGISTER, RATE_RELAY, on_register)                                                     \
+    X(RELAY_CONNECT, RATE_RELAY, on_connect)                                                       \
+    X(RELAY_STREAM, RATE_RELAY, session_on_stream)                                                 \
+    X(RELAY_LIST_REQUEST, RATE_NONE, on_relay_list)                                                \
+    X(HAVE_CONTENT, RATE_NONE, on_have_content)                                                    \
+    X(GET_CHUNK, RATE_FETCH, on_get_chunk)                                                         \
+    X(GET_CHUNK_HASHES, RATE_FETCH, on_get_chunk_hashes)
+
+struct route {
+    enum rate rate;
+    handler_fn *handler;
+};
+
+static bool route_of(uint16_t type, struct route *out)
+{
+    switch (type) {
+#define X(name, rate, fn)                                                                          \
+    case WIRE_##name:                                                                              \
+        *out = (struct route){rate, fn};                                                           \
+        return true;
+        ROUTES(X)
+#undef X
+    default:
+        return false;
+    }
+}
+
+static enum rt_refusal charge(struct session *s, enum rate rate)
+{
+    struct session_shared *shared = s->sw->shared;
+    uint64_t now = rt_now_ns(s->sw->worker);
+    const void *key = &s->peer_hash;
+    size_t len = sizeof(s->peer_hash);
+
+    switch (rate) {
+    case RATE_DHT:
+        return rt_rate_sketch_take(&shared->rate_dht, key, len, now) ? RT_REFUSAL_NONE
+                                                                     : RT_REFUSAL_RATE_DHT;
+    case RATE_FETCH:
+        return rt_rate_sketch_take(&shared->rate_fetch, key, len, now) ? RT_REFUSAL_NONE
+                                                                       : RT_REFUSAL_RATE_FETCH;
+    case RATE_RELAY:
+        return rt_rate_sketch_take(&shared->rate_relay, key, len, now) ? RT_REFUSAL_NONE
+                                                                       : RT_REFUSAL_RATE_RELAY;
+    case RATE_NONE:
+        break;
+    }
+    return RT_REFUSAL_NONE;
+}
+
+void session_dispatch(struct session *s, struct rt_frame *f)
+{
+    struct wire_envelope e;
+    rt_err err = wire_envelope_decode(f->ptr, f->len, &e);
+    struct route route;
+    enum rt_refusal r;
+
+    if (err != RT_ERR_OK) {
+        session_drop(s, RT_REFUSAL_ENVELOPE_MALFORMED, rt_err_text(err));
+        return;
+    }
+    s->type = e.type;
+    s->req_id = e.req_id;
+    if (s->sw->is_draining) {
+        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+    } else if (!route_of(e.type, &route)) {
+        session_refuse(s, RT_REFUSAL_UNSUPPORTED_TYPE, NULL);
+    } else {
+        r = charge(s, route.rate);
+        if (r != RT_REFUSAL_NONE)
+            session_refuse(s, r, NULL);
+        else
+            route.handler(s, f, f->ptr + (e.payload.ptr - f->ptr), e.payload.len);
+    }
+}

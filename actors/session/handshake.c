@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "session/handshake.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+void handshake_hello(const struct rt_sign_key *identity, const struct handshake_fresh *fresh,
+                     const uint8_t *echoed, uint64_t wall_s, struct wire_hello *out)
+{
+    uint8_t covered[WIRE_HELLO_MAX];
+    size_t len;
+
+    memset(out, 0, sizeof(*out));
+    memcpy(out->node_pubkey, identity->public_key, 32);
+    out->capabilities.dht = true;
+    out->capabilities.relay = true;
+    memcpy(out->nonce, fresh->nonce, 32);
+    if (echoed) {
+        out->has_echoed_nonce = true;
+        memcpy(out->echoed_nonce, echoed, 32);
+    }
+    out->timestamp_unix_secs = wall_s;
+    out->protocol_version = WIRE_PROTOCOL_VERSION;
+    rt_kx_public(fresh->ephemeral_secret, out->ephemeral_pubkey);
+    len = wire_hello_signed(out, covered, sizeof(covered));
+    rt_sign(identity, covered, len, out->signature);
+}
+
+enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo, uint64_t wall_s)
+{
+    uint64_t theirs = h->timestamp_unix_secs;
+    uint64_t skew = theirs > wall_s ? theirs - wall_s : wall_s - theirs;
+
+    if (h->protocol_version != WIRE_PROTOCOL_VERSION)
+        return RT_REFUSAL_HELLO_VERSION;
+    if (h->has_echoed_nonce != wants_echo)
+        return wants_echo ? RT_REFUSAL_ACK_MISMATCH : RT_REFUSAL_HELLO_MALFORMED;
+    if (skew > LIM_HELLO_SKEW_S)
+        return RT_REFUSAL_HELLO_CLOCK;
+    return RT_REFUSAL_NONE;
+}
+
+enum rt_refusal handshake_check_signature(const struct wire_hello *h)
+{
+    uint8_t covered[WIRE_HELLO_MAX];
+    size_t len = wire_hello_signed(h, covered, sizeof(covered));
+
+    return rt_sign_verify(h->node_pubkey, covered, len, h->signature)
+               ? RT_REFUSAL_NONE
+               : RT_REFUSAL_HELLO_SIGNATURE;
+}
+
+enum rt_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
+                                    const uint8_t client_nonce[32], const uint8_t our_nonce[32])
+{
+    bool matches = rt_equal_ct(ack->node_pubkey, client_key, 32) &&
+                   rt_equal_ct(ack->nonce, client_nonce, 32) && ack->has_echoed_nonce &&
+                   rt_equal_ct(ack->echoed_nonce, our_nonce, 32);
+
+    return matches ? RT_REFUSAL_NONE : RT_REFUSAL_ACK_MISMATCH;
+}
+
+enum rt_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
+                                       const uint8_t *expected_key)
+{
+    if (!h->has_echoed_nonce || !rt_equal_ct(h->echoed_nonce, our_nonce, 32))
+        return RT_REFUSAL_ACK_MISMATCH;
+    if (expected_key && !rt_equal_ct(h->node_pubkey, expected_key, 32))
+        return RT_REFUSAL_SERVER_KEY;
+    return RT_REFUSAL_NONE;
+}
+
+bool handshake_session_secret(const uint8_t our_ephemeral_secret[32],
+                              const uint8_t peer_ephemeral[32], const uint8_t client_nonce[32],
+                              const uint8_t server_nonce[32], uint8_t out[32])
+{
+    uint8_t material[96];
+    bool is_sound = rt_kx_shared(our_ephemeral_secret, peer_ephemeral, material);
+
+    memcpy(material + 32, client_nonce, 32);
+    memcpy(material + 64, server_nonce, 32);
+    if (is_sound)
+        rt_blake3_derive_key("scp2p-handshake-session-secret-v1", material, sizeof(material), out);
+    rt_wipe(material, sizeof(material));
+    return is_sound;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The SCP2P handshake as pure functions (protocol: Framing and session handshake): what each of the
+ * three hellos must say, and their signatures. No I/O, no clock, no randomness of its own.
+ */
+#ifndef SESSION_HANDSHAKE_H
+#define SESSION_HANDSHAKE_H
+
+#include "base/refusal.h"
+#include "crypto/crypto.h"
+#include "wire_hello.h"
+
+/* Fresh randomness of one side of one session. */
+struct handshake_fresh {
+    uint8_t nonce[32];
+    uint8_t ephemeral_secret[32];
+};
+
+/* One of ours: capabilities of a relay, signed. echoed: the nonce to echo, or NULL. */
+void handshake_hello(const struct rt_sign_key *identity, const struct handshake_fresh *fresh,
+                     const uint8_t *echoed, uint64_t wall_s, struct wire_hello *out);
+
+/* What can be checked without public-key work: version, clock, presence of the echo. */
+enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo, uint64_t wall_s);
+
+/* The signature. 50 us and more: for a heavy job. */
+enum rt_refusal handshake_check_signature(const struct wire_hello *h);
+
+/* ClientAck against the ClientHello it belongs to and our nonce. */
+enum rt_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
+                                    const uint8_t client_nonce[32], const uint8_t our_nonce[32]);
+
+/* ServerHello against our nonce and, where one is known (not NULL), the server's key. */
+enum rt_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
+                                       const uint8_t *expected_key);
+
+/* The secret both sides can derive; nothing on the wire uses it today. False: the peer's ephemeral
+ * key is a point of small order. */
+bool handshake_session_secret(const uint8_t our_ephemeral_secret[32],
+                              const uint8_t peer_ephemeral[32], const uint8_t client_nonce[32],
+                              const uint8_t server_nonce[32], uint8_t out[32]);
+
+#endif

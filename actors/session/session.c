@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "session/ledger.h"
+#include "session_private.h"
+
+/* -- shared by the relay's sessions -- */
+
+rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
+                           const struct session_rates *rates, const uint8_t hash_key[16])
+{
+    static const struct session_rates defaults = {
+        .dht_per_minute = LIM_RATE_DHT_PER_MIN,
+        .fetch_per_minute = LIM_RATE_FETCH_PER_MIN,
+        .relay_per_minute = LIM_RATE_RELAY_PER_MIN,
+        .relay_burst = LIM_RATE_RELAY_BURST,
+    };
+    rt_err err;
+
+    memset(s, 0, sizeof(*s));
+    rates = rates ? rates : &defaults;
+    s->identity = *identity;
+    memcpy(s->hash_key, hash_key, sizeof(s->hash_key));
+    err = rt_rate_sketch_init(&s->rate_dht, LIM_SKETCH_WIDTH, rates->dht_per_minute,
+                              rates->dht_per_minute, hash_key);
+    if (err == RT_ERR_OK)
+        err = rt_rate_sketch_init(&s->rate_fetch, LIM_SKETCH_WIDTH, rates->fetch_per_minute,
+                                  rates->fetch_per_minute, hash_key);
+    if (err == RT_ERR_OK)
+        err = rt_rate_sketch_init(&s->rate_relay, LIM_SKETCH_WIDTH, rates->relay_per_minute,
+                                  rates->relay_burst, hash_key);
+    if (err != RT_ERR_OK) {
+        session_shared_fini(s);
+        return err;
+    }
+    s->ledger = session_ledger_new(hash_key);
+    return RT_ERR_OK;
+}
+
+void session_shared_fini(struct session_shared *s)
+{
+    session_ledger_free(&s->ledger);
+    rt_rate_sketch_fini(&s->rate_dht);
+    rt_rate_sketch_fini(&s->rate_fetch);
+    rt_rate_sketch_fini(&s->rate_relay);
+    rt_wipe(&s->identity, sizeof(s->identity));
+}
+
+/* -- life -- */
+
+static void handshake_free(struct session *s)
+{
+    if (s->handshake) {
+        rt_wipe(s->handshake, sizeof(*s->handshake));
+        free(s->handshake);
+        s->handshake = NULL;
+    }
+}
+
+static void drop_relayed(struct session *s)
+{
+    if (s->relayed) {
+        struct rt_msg *m = &s->relayed->msg;
+
+        s->relayed = NULL;
+        rt_msg_free(&m);
+    }
+}
+
+void session_free(struct session *s)
+{
+    struct session_worker *sw = s->sw;
+
+    rt_job_cancel(sw->worker, &s->job);
+    rt_actor_stop(&s->actor);
+    rt_list_unlink(&s->node);
+    handshake_free(s);
+    drop_relayed(s);
+    if (s->registering)
+        tunnel_discard(s->registering, true);
+    sw->count--;
+    free(s);
+    if (sw->drain && sw->count == 0) {
+        struct rt_msg *m = sw->drain;
+
+        sw->drain = NULL;
+        rt_timer_disarm(sw->worker, &sw->drain_timer);
+        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
+    }
+}
+
+static void leave(struct session *s)
+{
+    rt_conn_close(s->conn, RELAY_CLOSE_GRACEFUL);
+    session_free(s);
+}
+
+void session_drop(struct session *s, enum rt_refusal r, const char *detail)
+{
+    static struct rt_log_site sites[RT_REFUSAL_COUNT];
+    char peer[64];
+
+    rt_refusal_count(r);
+    if (rt_log_enabled(RELAY_LOG_INFO) &&
+        rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
+        rt_conn_peer_text(s->conn, peer, sizeof(peer));
+        rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",
+               rt_refusal_info(r)->reason, peer, detail ? detail : "");
+    }
+    leave(s);
+}
+
+void session_done(struct session *s)
+{
+    drop_relayed(s);
+    s->state = SESSION_READY;
+    s->has_asked_slots = false;
+    s->tunnel = (struct rt_addr){0};
+    if (s->is_leaving || s->sw->is_draining)
+        leave(s);
+    else
+        rt_conn_release(s->conn);
+}
+
+void session_abandon(struct session *s, bool drop_written)
+{
+    struct tunnel_cancel *c;
+
+    if (s->state != SESSION_BUSY || rt_addr_none(s->tunnel))
+        return;
+    c = rt_msg_new(TUNNEL_CANCEL, sizeof(*c));
+    c->requester = rt_actor_addr(&s->actor);
+    c->drop_written = drop_written;
+    rt_send(s->sw->worker, s->tunnel, &c->msg);
+}
+
+/* -- handshake -- */
+
+static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
+{
+    struct wire_hello *h = &s->handshake->hello;
+    rt_err err = wire_hello_decode(f->ptr, f->len, h);
+    enum rt_refusal r;
+
+    if (err != RT_ERR_OK) {
+        session_drop(s,
+                     err == RT_ERR_BAD_SIGNATURE ? RT_REFUSAL_HELLO_SIGNATURE
+                                                 : RT_REFUSAL_HELLO_MALFORMED,
+                     rt_err_text(err));
+        return false;
+    }
+    r = handshake_check_shape(h, wants_echo, rt_wall_ns(s->sw->worker) / RT_S);
+    if (r == RT_REFUSAL_NONE && wants_echo)
+        r = handshake_check_ack(h, s->peer_key, s->handshake->client_nonce,
+                                s->handshake->fresh.nonce);
+    if (r != RT_REFUSAL_NONE) {
+        session_drop(s, r, NULL);
+        return false;
+    }
+    return true;
+}
+
+static void send_server_hello(struct session *s)
+{
+    struct session_handshake *hs = s->handshake;
+    struct rt_worker *w = s->sw->worker;
+    uint8_t frame[WIRE_LENGTH_BYTES + WIRE_HELLO_MAX];
+    struct wire_hello ours;
+    struct relay_vec v = {.count = 1};
+    size_t len;
+
+    memcpy(hs->client_nonce, hs->hello.nonce, 32);
+    memcpy(s->peer_key, hs->hello.node_pubkey, 32);
+    rt_random(w, &hs->fresh, sizeof(hs->fresh));
+    handshake_hello(&s->sw->shared->identity, &hs->fresh, hs->client_nonce,
+                    rt_wall_ns(w) / RT_S, &ours);
+    len = wire_hello_encode(&ours, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);
+    wire_length_write(frame, (uint32_t)len);
+    v.slice[0] = relay_slice_view(frame, (uint32_t)(WIRE_LENGTH_BYTES + len));
+    rt_conn_send(s->conn, &v);
+    s->state = SESSION_ACK;
+}
+
+static void authenticated(struct session *s)
+{
+    s->peer_hash = rt_siphash(s->sw->shared->hash_key, s->peer_key, 32);
+    handshake_free(s);
+    s->state = SESSION_READY;
+    rt_conn_set_frame_max(s->conn, LIM_FRAME_MAX, LIM_FRAME_MAX);
+    rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
+    rt_metric_inc(RT_METRIC_SESSIONS);
+}
+
+static void verify_job(struct rt_job *job)
+{
+    struct session *s = RT_CONTAINER_OF(job, struct session, job);
+    enum rt_refusal r = handshake_check_signature(&s->handshake->hello);
+
+    if (r == RT_REFUSAL_NONE && s->state == SESSION_HELLO &&
+        !session_ledger_insert(s->sw->shared->ledger, s->handshake->hello.nonce,
+                               rt_now_ns(s->sw->worker) / RT_S))
+        r = RT_REFUSAL_HELLO_REPLAY;
+    if (r != RT_REFUSAL_NONE) {
+        session_drop(s, r, NULL);
+        return;
+    }
+    if (s->state == SESSION_HELLO)
+        send_server_hello(s);
+    else
+        authenticated(s);
+    rt_conn_release(s->conn);
+}
+
+/* -- the connection's events -- */
+
+static void on_opened(void *user)
+{
+    struct session *s = user;
+
+    s->handshake = calloc(1, sizeof(*s->handshake));
+    RT_INSIST(s->handshake != NULL);
+}
+
+static void on_frame(void *user, struct rt_frame *f)
+{
+    struct session *s = user;
+
+    switch (s->state) {
+    case SESSION_HELLO:
+    case SESSION_ACK:
+        if (decode_hello(s, f, s->state == SESSION_ACK)) {
+            rt_conn_hold(s->conn);
+            rt_job_queue(s->sw->worker, &s->job);
+        }
+        return;
+    case SESSION_READY:
+        s->state = SESSION_BUSY;
+        rt_conn_hold(s->conn);
+        rt_metric_inc(RT_METRIC_REQUESTS);
+        session_dispatch(s, f);
+        return;
+    case SESSION_BUSY:
+        RT_INSIST(!"a held connection delivers no frame");
+    }
+}
+
+static void on_eof(void *user)
+{
+    struct session *s = user;
+
+    if (s->state != SESSION_BUSY) {
+        leave(s);
+        return;
+    }
+    s->is_leaving = true;
+    session_abandon(s, false);
+}
+
+static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
+{
+    struct session *s = user;
+
+    (void)end;
+    if (how == RT_CONN_END_OVERSIZE)
+        rt_refusal_count(s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE
+                                                  : RT_REFUSAL_FRAME_OVERSIZE);
+    session_abandon(s, true);
+    session_free(s);
+}
+
+static const struct rt_conn_ops session_ops = {
+    .opened = on_opened,
+    .frame = on_frame,
+    .eof = on_eof,
+    .ended = on_ended,
+};
+
+/* -- messages -- */
+
+static void on_msg(struct rt_actor *self, struct rt_msg *m)
+{
+    struct session *s = RT_CONTAINER_OF(self, struct session, actor);
+
+    switch (m->kind) {
+    case TUNNEL_REQUEST: /* bounced */
+    case TUNNEL_ANSWER:
+        session_on_tunnel_answer(s, (struct tunnel_request *)m);
+        return;
+    case SLOTS_ASK:
+    case SLOTS_TOLD:
+        session_on_slots_told(s, (struct slots_ask *)m);
+        return;
+    case DHT_ASK:
+    case DHT_TOLD:
+        session_on_dht_told(s, (struct dht_ask *)m);
+        return;
+    default:
+        rt_msg_free(&m);
+    }
+}
+
+static void *on_accept(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
+{
+    struct session_worker *sw = ctx;
+    struct session *s;
+
+    if (sw->is_draining)
+        return NULL;
+    s = calloc(1, sizeof(*s));
+    RT_INSIST(s != NULL);
+    s->sw = sw;
+    s->conn = c;
+    s->job.run = verify_job;
+    rt_list_init(&s->job.node);
+    rt_list_init(&s->node);
+    rt_list_push_back(&sw->sessions, &s->node);
+    rt_actor_start(&s->actor, sw->worker, on_msg);
+    sw->count++;
+    *out_ops = &session_ops;
+    return s;
+}
+
+/* -- the worker's share, and shutdown -- */
+
+static struct session_worker *session_worker_of(const struct rt_worker *w)
+{
+    return rt_worker_local(w, RT_LOCAL_SESSION);
+}
+
+static void on_drain_timer(struct relay_timer *t)
+{
+    struct session_worker *sw = RT_CONTAINER_OF(t, struct session_worker, drain_timer);
+    struct rt_msg *m = sw->drain;
+
+    sw->drain = NULL;
+    if (m)
+        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
+}
+
+static void drain(struct session_worker *sw, struct rt_msg *m)
+{
+    sw->is_draining = true;
+    sw->drain = m;
+    rt_timer_arm(sw->worker, &sw->drain_timer, rt_now_ns(sw->worker) + LIM_SHUTDOWN_NS);
+    for (struct rt_list *n = sw->sessions.next, *next; n != &sw->sessions; n = next) {
+        struct session *s = RT_CONTAINER_OF(n, struct session, node);
+
+        next = n->next;
+        if (s->state != SESSION_BUSY)
+            leave(s);
+    }
+    if (sw->drain && sw->count == 0) {
+        rt_timer_disarm(sw->worker, &sw->drain_timer);
+        on_drain_timer(&sw->drain_timer);
+    }
+}
+
+#define CLOSE_POLL_NS (10 * RT_MS)
+#define CLOSE_POLLS 200u
+
+static void on_close_timer(struct relay_timer *t)
+{
+    struct session_worker *sw = RT_CONTAINER_OF(t, struct session_worker, close_timer);
+
+    if (rt_conn_worker_count(sw->worker) > 0 && ++sw->close_polls < CLOSE_POLLS) {
+        rt_timer_arm(sw->worker, t, rt_now_ns(sw->worker) + CLOSE_POLL_NS);
+        return;
+    }
+    rt_msg_answer(sw->worker, sw->close_all, SESSION_ALL_CLOSED);
+    sw->close_all = NULL;
+}
+
+static void on_control(struct rt_actor *self, struct rt_msg *m)
+{
+    struct session_worker *sw = RT_CONTAINER_OF(self, struct session_worker, control);
+
+    if (m->kind == SESSION_DRAIN && !sw->drain) {
+        drain(sw, m);
+    } else if (m->kind == SESSION_CLOSE_ALL && !sw->close_all) {
+        sw->close_all = m;
+        rt_conn_worker_close_all(sw->worker);
+        rt_timer_arm(sw->worker, &sw->close_timer, rt_now_ns(sw->worker) + CLOSE_POLL_NS);
+    } else {
+        rt_msg_free(&m);
+    }
+}
+
+rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
+{
+    struct session_worker *sw = calloc(1, sizeof(*sw));
+
+    RT_INSIST(sw != NULL);
+    sw->worker = w;
+    sw->shared = shared;
+    sw->drain_timer.fire = on_drain_timer;
+    sw->close_timer.fire = on_close_timer;
+    rt_list_init(&sw->sessions);
+    rt_actor_start(&sw->control, w, on_control);
+    rt_worker_set_local(w, RT_LOCAL_SESSION, sw);
+    return RT_ERR_OK;
+}
+
+void session_worker_fini(struct rt_worker *w)
+{
+    struct session_worker *sw = session_worker_of(w);
+
+    if (!sw)
+        return;
+    RT_REQUIRE(sw->count == 0);
+    rt_timer_disarm(w, &sw->drain_timer);
+    rt_timer_disarm(w, &sw->close_timer);
+    rt_msg_free(&sw->drain);
+    rt_msg_free(&sw->close_all);
+    rt_actor_stop(&sw->control);
+    free(sw);
+    rt_worker_set_local(w, RT_LOCAL_SESSION, NULL);
+}
+
+uint32_t session_worker_count(const struct rt_worker *w)
+{
+    return session_worker_of(w)->count;
+}
+
+struct rt_addr session_control_addr(const struct rt_worker *w)
+{
+    return rt_actor_addr(&session_worker_of(w)->control);
+}
+
+struct rt_conn_acceptor session_acceptor(struct rt_worker *w)
+{
+    return (struct rt_conn_acceptor){.accept = on_accept, .ctx = session_worker_of(w)};
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Sessions: one per inbound connection that is not (yet) a tunnel. A session does the responder's
+ * handshake, then answers one request at a time (protocol: Envelope): its connection is held from a
+ * request's frame until the answer was sent. A connection that registers a tunnel leaves the session
+ * and becomes the tunnel's.
+ *
+ * State: HELLO (waits for ClientHello) -> ACK (ServerHello sent, waits for ClientAck) -> READY <-> BUSY.
+ * Signatures are made and verified in heavy jobs, so that handshakes never delay established peers.
+ *
+ * Thread: a session belongs to the worker its connection came in on. struct session_shared is the
+ * relay's, read by all workers; what changes in it are relaxed atomics.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "actor/actor.h"
+#include "base/err.h"
+#include "base/sketch.h"
+#include "crypto/crypto.h"
+#include "transport/conn.h"
+
+struct session_ledger;
+
+struct session_rates {
+    uint32_t dht_per_minute, fetch_per_minute, relay_per_minute, relay_burst;
+};
+
+/* What all sessions of a relay share. */
+struct session_shared {
+    struct rt_sign_key identity;
+    struct session_ledger *ledger;
+    struct rt_rate_sketch rate_dht, rate_fetch, rate_relay;
+    uint8_t hash_key[16];
+};
+
+/* random: 16 bytes that nobody outside knows. rates NULL: the defaults of base/limits.h. */
+RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
+                                         const struct session_rates *rates,
+                                         const uint8_t hash_key[16]);
+void session_shared_fini(struct session_shared *s);
+
+/* Per worker, under RT_LOCAL_SESSION; shared must outlive it. */
+RT_MUST_CHECK rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared);
+void session_worker_fini(struct rt_worker *w);
+uint32_t session_worker_count(const struct rt_worker *w);
+
+/* For rt_conn_worker_init. */
+struct rt_conn_acceptor session_acceptor(struct rt_worker *w);
+
+/*
+ * Shutdown, in two messages (struct rt_msg, each owes an answer) to every worker's control actor:
+ * SESSION_DRAIN refuses new requests, closes idle sessions and is answered when no session is left, at
+ * most LIM_SHUTDOWN_NS later; SESSION_CLOSE_ALL then closes every connection (tunnels too) and is
+ * answered when none is left, at most 2 s later.
+ */
+#define SESSION_KIND(n) (RT_KIND_BASE(1) | (n))
+enum session_kind {
+    SESSION_DRAIN = SESSION_KIND(1) | RT_KIND_OWES,
+    SESSION_CLOSE_ALL = SESSION_KIND(2) | RT_KIND_OWES,
+    SESSION_DRAINED = SESSION_KIND(3),
+    SESSION_ALL_CLOSED = SESSION_KIND(4),
+};
+struct rt_addr session_control_addr(const struct rt_worker *w);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the session room's files share: the session, and what a request handler may do with it. */
+#ifndef SESSION_PRIVATE_H
+#define SESSION_PRIVATE_H
+
+#include "base/list.h"
+#include "base/refusal.h"
+#include "dht/dht_msg.h"
+#include "session/handshake.h"
+#include "session/session.h"
+#include "tunnel/tunnel_msg.h"
+#include "wire_envelope.h"
+
+enum session_state { SESSION_HELLO, SESSION_ACK, SESSION_READY, SESSION_BUSY };
+
+/* Only while the handshake lasts. */
+struct session_handshake {
+    struct wire_hello hello; /* the frame under verification */
+    struct handshake_fresh fresh;
+    uint8_t client_nonce[32];
+};
+
+struct session_worker {
+    struct rt_worker *worker;
+    struct session_shared *shared;
+    struct rt_actor control;
+    struct rt_list sessions;
+    uint32_t count;
+    bool is_draining;
+    struct rt_msg *drain, *close_all; /* owed answers of a shutdown under way */
+    struct relay_timer drain_timer, close_timer;
+    uint32_t close_polls;
+};
+
+struct session {
+    struct rt_actor actor;
+    struct session_worker *sw;
+    struct rt_conn *conn;
+    struct rt_list node;
+    enum session_state state;
+    bool is_leaving;   /* eof has come: close after the answer */
+    bool has_asked_slots;
+    bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
+    uint8_t peer_key[32];
+    uint64_t peer_hash; /* keyed hash of peer_key */
+    struct session_handshake *handshake;
+    struct rt_job job;
+
+    /* the request in flight */
+    uint16_t type;
+    uint32_t req_id;
+    struct rt_addr tunnel;             /* where its relayed request is */
+    struct tunnel_request *relayed;    /* kept while the slots authority is asked */
+    struct tunnel *registering;        /* a tunnel actor that waits for its registration */
+};
+
+/* -- answers; each ends the request in flight -- */
+
+/* Response of `type` with a payload that lies apart (owned or view). */
+void session_answer(struct session *s, uint16_t type, struct relay_slice payload);
+void session_answer_empty(struct session *s);
+/* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged. */
+void session_refuse(struct session *s, enum rt_refusal r, const char *detail);
+/* The answer has been written by other means. */
+void session_done(struct session *s);
+/* Counts, logs (rate limited) and closes without a word. */
+void session_drop(struct session *s, enum rt_refusal r, const char *detail);
+void session_free(struct session *s);
+
+/* -- the rooms behind dispatch -- */
+
+/* Decodes one request frame and answers it now or later. */
+void session_dispatch(struct session *s, struct rt_frame *f);
+
+/* Relay requests (450, 452, 453): the payload lies in the frame. */
+void session_on_register(struct session *s, uint8_t *payload, uint32_t len);
+void session_on_connect(struct session *s, uint8_t *payload, uint32_t len);
+void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
+/* Their messages; the message is theirs. */
+void session_on_tunnel_answer(struct session *s, struct tunnel_request *q);
+void session_on_slots_told(struct session *s, struct slots_ask *a);
+void session_on_dht_told(struct session *s, struct dht_ask *a);
+
+/* The requester has gone: what is under way for it is called back. */
+void session_abandon(struct session *s, bool drop_written);
+
+#endif

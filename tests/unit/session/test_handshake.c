@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: two sides go through the three hellos and agree on a session secret; then every check is made
+ * to fail on its own, by the smallest change that should trip it and no other: version, clock (both
+ * sides of the limit), echo present or missing, signature, each signed field, ack of another key or
+ * nonce, server of another key.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "session/handshake.h"
+
+#define NOW UINT64_C(1700000000)
+
+static struct rt_sign_key client, server;
+static struct handshake_fresh client_fresh, server_fresh;
+
+static int setup(void **state)
+{
+    uint8_t seed[32];
+
+    (void)state;
+    if (rt_crypto_init() != RT_ERR_OK)
+        return -1;
+    memset(seed, 1, 32);
+    rt_sign_key_from_seed(seed, &client);
+    memset(seed, 2, 32);
+    rt_sign_key_from_seed(seed, &server);
+    memset(&client_fresh, 3, sizeof(client_fresh));
+    memset(&server_fresh, 4, sizeof(server_fresh));
+    return 0;
+}
+
+static struct wire_hello client_hello(void)
+{
+    struct wire_hello h;
+
+    handshake_hello(&client, &client_fresh, NULL, NOW, &h);
+    return h;
+}
+
+static struct wire_hello server_hello(void)
+{
+    struct wire_hello h;
+
+    handshake_hello(&server, &server_fresh, client_fresh.nonce, NOW, &h);
+    return h;
+}
+
+static struct wire_hello client_ack(void)
+{
+    struct wire_hello h;
+
+    handshake_hello(&client, &client_fresh, server_fresh.nonce, NOW, &h);
+    return h;
+}
+
+static void test_three_hellos_and_a_secret(void **state)
+{
+    struct wire_hello hello = client_hello(), answer = server_hello(), ack = client_ack();
+    uint8_t a[32], b[32];
+
+    (void)state;
+    assert_int_equal(handshake_check_shape(&hello, false, NOW), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&hello), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&answer, true, NOW), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&answer), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, server.public_key),
+                     RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, NULL), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&ack), RT_REFUSAL_NONE);
+    assert_int_equal(
+        handshake_check_ack(&ack, hello.node_pubkey, hello.nonce, server_fresh.nonce),
+        RT_REFUSAL_NONE);
+    assert_true(answer.capabilities.dht && answer.capabilities.relay);
+    assert_false(answer.capabilities.store || answer.capabilities.content_seed ||
+                 answer.capabilities.mobile_light);
+    assert_true(handshake_session_secret(client_fresh.ephemeral_secret, answer.ephemeral_pubkey,
+                                         hello.nonce, answer.nonce, a));
+    assert_true(handshake_session_secret(server_fresh.ephemeral_secret, hello.ephemeral_pubkey,
+                                         hello.nonce, answer.nonce, b));
+    assert_memory_equal(a, b, 32);
+}
+
+static void test_version(void **state)
+{
+    struct wire_hello h = client_hello();
+
+    (void)state;
+    h.protocol_version = 2;
+    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_VERSION);
+    h.protocol_version = 0;
+    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_VERSION);
+}
+
+static void test_clock_both_ways(void **state)
+{
+    struct wire_hello h = client_hello();
+
+    (void)state;
+    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S + 1),
+                     RT_REFUSAL_HELLO_CLOCK);
+    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S - 1),
+                     RT_REFUSAL_HELLO_CLOCK);
+    h.timestamp_unix_secs = UINT64_MAX;
+    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_CLOCK);
+    h.timestamp_unix_secs = 0;
+    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_CLOCK);
+}
+
+static void test_echo_where_it_belongs(void **state)
+{
+    struct wire_hello hello = client_hello(), ack = client_ack();
+
+    (void)state;
+    assert_int_equal(handshake_check_shape(&hello, true, NOW), RT_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_shape(&ack, false, NOW), RT_REFUSAL_HELLO_MALFORMED);
+}
+
+static void test_signature_covers_every_field(void **state)
+{
+    struct wire_hello h;
+
+    (void)state;
+#define BREAKS(change)                                                                             \
+    do {                                                                                           \
+        h = client_ack();                                                                          \
+        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_NONE);                          \
+        change;                                                                                    \
+        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_HELLO_SIGNATURE);               \
+    } while (0)
+    BREAKS(h.node_pubkey[0] ^= 1);
+    BREAKS(h.capabilities.store = true);
+    BREAKS(h.nonce[31] ^= 0x80);
+    BREAKS(h.echoed_nonce[5] ^= 1);
+    BREAKS(h.has_echoed_nonce = false);
+    BREAKS(h.timestamp_unix_secs++);
+    BREAKS(h.protocol_version = 2);
+    BREAKS(h.ephemeral_pubkey[7] ^= 4);
+    BREAKS(h.signature[63] ^= 1);
+#undef BREAKS
+}
+
+static void test_ack_of_another(void **state)
+{
+    struct wire_hello ack = client_ack();
+    uint8_t other[32] = {9};
+
+    (void)state;
+    assert_int_equal(handshake_check_ack(&ack, other, client_fresh.nonce, server_fresh.nonce),
+                     RT_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_ack(&ack, client.public_key, other, server_fresh.nonce),
+                     RT_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_ack(&ack, client.public_key, client_fresh.nonce, other),
+                     RT_REFUSAL_ACK_MISMATCH);
+    ack.has_echoed_nonce = false;
+    assert_int_equal(
+        handshake_check_ack(&ack, client.public_key, client_fresh.nonce, server_fresh.nonce),
+        RT_REFUSAL_ACK_MISMATCH);
+}
+
+static void test_server_of_another_key(void **state)
+{
+    struct wire_hello h = server_hello();
+
+    (void)state;
+    assert_int_equal(handshake_check_server(&h, client_fresh.nonce, client.public_key),
+                     RT_REFUSAL_SERVER_KEY);
+    assert_int_equal(handshake_check_server(&h, server_fresh.nonce, NULL),
+                     RT_REFUSAL_ACK_MISMATCH);
+}
+
+static void test_small_order_ephemeral_gives_no_secret(void **state)
+{
+    uint8_t zero[32] = {0}, out[32];
+
+    (void)state;
+    assert_false(handshake_session_secret(client_fresh.ephemeral_secret, zero, client_fresh.nonce,
+                                          server_fresh.nonce, out));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_three_hellos_and_a_secret),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_clock_both_ways),
+        cmocka_unit_test(test_echo_where_it_belongs),
+        cmocka_unit_test(test_signature_covers_every_field),
+        cmocka_unit_test(test_ack_of_another),
+        cmocka_unit_test(test_server_of_another_key),
+        cmocka_unit_test(test_small_order_ephemeral_gives_no_secret),
+    };
+
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
