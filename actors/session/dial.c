@@ -12,7 +12,7 @@ enum dial_state { DIAL_CONNECTING, DIAL_HELLO_SENT, DIAL_IDLE, DIAL_WAITING };
 
 struct dial {
     struct rt_worker *worker;
-    struct session_shared *shared;
+    const struct rt_sign_key *identity;
     struct rt_conn *conn;
     const struct dial_ops *ops;
     void *user;
@@ -57,7 +57,7 @@ static void send_hello(struct dial *d, const uint8_t *echoed)
     struct relay_vec v = {.count = 1};
     size_t len;
 
-    handshake_hello(&d->shared->identity, &d->fresh, echoed, rt_wall_ns(d->worker) / RT_S, &h);
+    handshake_hello(d->identity, &d->fresh, echoed, rt_wall_ns(d->worker) / RT_S, &h);
     len = wire_hello_encode(&h, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);
     wire_length_write(frame, (uint32_t)len);
     v.slice[0] = relay_slice_view(frame, (uint32_t)(WIRE_LENGTH_BYTES + len));
@@ -157,7 +157,7 @@ static const struct rt_conn_ops dial_conn_ops = {
     .ended = on_ended,
 };
 
-rt_err dial_open(struct rt_worker *w, struct session_shared *shared,
+rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
                  const struct relay_transport *t, void *t_state, const struct sockaddr *addr,
                  socklen_t len, const uint8_t *expected_key, const struct dial_ops *ops, void *user,
                  struct dial **out, struct relay_error *err)
@@ -167,7 +167,7 @@ rt_err dial_open(struct rt_worker *w, struct session_shared *shared,
 
     RT_INSIST(d != NULL);
     d->worker = w;
-    d->shared = shared;
+    d->identity = identity;
     d->ops = ops;
     d->user = user;
     d->job.run = verify_job;
@@ -201,4 +201,14 @@ void dial_close(struct dial *d)
 {
     rt_conn_close(d->conn, RELAY_CLOSE_GRACEFUL);
     dial_free(d);
+}
+
+struct rt_conn *dial_detach(struct dial *d)
+{
+    struct rt_conn *c = d->conn;
+
+    RT_REQUIRE(d->state == DIAL_IDLE);
+    rt_conn_set_idle(c, 0);
+    dial_free(d);
+    return c;
 }

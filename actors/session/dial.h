@@ -30,8 +30,11 @@ struct dial_ops {
     void (*ended)(void *user, const struct dial_end *end);
 };
 
-/* expected_key: the pinned or hinted key, or NULL for any. The whole handshake has LIM_HANDSHAKE_NS. */
-RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, struct session_shared *shared,
+/*
+ * identity: who we are; must outlive the handshake. expected_key: the pinned or hinted key, or NULL for
+ * any. The whole handshake has LIM_HANDSHAKE_NS.
+ */
+RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
                                const struct relay_transport *t, void *t_state,
                                const struct sockaddr *addr, socklen_t len,
                                const uint8_t *expected_key, const struct dial_ops *ops, void *user,
@@ -42,5 +45,9 @@ void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, ui
 
 /* Ends it; nothing more is called. */
 void dial_close(struct dial *d);
+
+/* Hands the authenticated connection to the caller, who sets its consumer at once; d is gone. For the
+ * side of a tunnel that answers. After ready or in answer, with no request under way. */
+struct rt_conn *dial_detach(struct dial *d);
 
 #endif

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "session/dial.h"
+#include "wire_relay.h"
+
+#define OPENING_MAX 16u              /* nodes that connect at once */
+#define RETRY_NS (20 * RT_MS)        /* after a failure, before the next try */
+#define ANSWER_TIMEOUT_NS (35 * RT_S)
+
+struct node {
+    struct load_lane *lane;
+    struct rt_sign_key identity;
+    struct dial *dial;
+    struct rt_conn *conn;
+    uint64_t slot_id;
+};
+
+struct requester {
+    struct load_lane *lane;
+    struct rt_sign_key identity;
+    struct dial *dial;
+    struct relay_timer retry;
+    uint32_t index, done;
+    uint64_t started_ns;
+};
+
+struct load_lane {
+    struct rt_actor actor;
+    struct rt_worker *worker;
+    const struct relay_transport *transport;
+    void *transport_state;
+    struct load_plan plan;
+    struct node *nodes;
+    struct requester *requesters;
+    uint32_t nodes_opened, requesters_done;
+    _Atomic uint32_t nodes_ready, nodes_alive;
+    _Atomic bool is_finished;
+    bool is_stopping;
+    uint8_t *request, *answer; /* payloads */
+    struct load_figures figures;
+};
+
+static void requester_start(struct requester *q);
+static void open_next_node(struct load_lane *l);
+
+static void failed(struct load_lane *l, const char *what, const char *why)
+{
+    if (l->is_stopping)
+        return;
+    if (l->figures.failures++ == 0)
+        snprintf(l->figures.first_failure, sizeof(l->figures.first_failure), "%s: %s", what, why);
+}
+
+/* -- nodes: register a tunnel, then answer in order -- */
+
+static void node_on_frame(void *user, struct rt_frame *f)
+{
+    struct node *n = user;
+    uint8_t head[WIRE_LENGTH_BYTES + WIRE_ENVELOPE_HEAD_MAX];
+    struct wire_envelope e;
+    struct relay_slice body;
+    size_t len;
+
+    if (wire_envelope_decode(f->ptr, f->len, &e) != RT_ERR_OK) {
+        failed(n->lane, "node", "the relay sent an undecodable request");
+        return;
+    }
+    body = n->lane->answer ? relay_slice_view(n->lane->answer, n->lane->plan.answer_bytes)
+                           : relay_slice_view(e.payload.ptr, e.payload.len);
+    len = wire_envelope_head(head, e.type, e.req_id, WIRE_FLAG_RESPONSE, body.len);
+    rt_conn_send2(n->conn, head, (uint32_t)len, &body);
+}
+
+static void node_lost(struct node *n, const char *why)
+{
+    n->conn = NULL;
+    atomic_fetch_sub_explicit(&n->lane->nodes_alive, 1, memory_order_relaxed);
+    failed(n->lane, "node", why);
+}
+
+static void node_on_eof(void *user)
+{
+    struct node *n = user;
+
+    rt_conn_close(n->conn, RELAY_CLOSE_GRACEFUL);
+    node_lost(n, "the relay closed the tunnel");
+}
+
+static void node_on_ended(void *user, enum rt_conn_end how, enum relay_end end)
+{
+    (void)how;
+    (void)end;
+    node_lost(user, "the tunnel's connection was lost");
+}
+
+static const struct rt_conn_ops node_ops = {
+    .frame = node_on_frame,
+    .eof = node_on_eof,
+    .ended = node_on_ended,
+};
+
+static void node_ready(void *user, const uint8_t key[32])
+{
+    struct node *n = user;
+    struct wire_relay_register m = {.tunnel = true};
+    uint8_t payload[WIRE_RELAY_SMALL_MAX];
+    size_t len = wire_relay_register_encode(&m, payload, sizeof(payload));
+    struct relay_slice body = relay_slice_view(payload, (uint32_t)len);
+
+    (void)key;
+    dial_request(n->dial, WIRE_RELAY_REGISTER, &body, ANSWER_TIMEOUT_NS);
+}
+
+static void node_answer(void *user, const struct wire_envelope *e)
+{
+    struct node *n = user;
+    struct wire_relay_registered m;
+    uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
+
+    if (e->flags & WIRE_FLAG_ERROR) {
+        char why[100];
+
+        snprintf(why, sizeof(why), "%.*s", (int)e->payload.len, (const char *)e->payload.ptr);
+        failed(n->lane, "register", why);
+    } else if (wire_relay_registered_decode(payload, e->payload.len, &m) != RT_ERR_OK) {
+        failed(n->lane, "register", "undecodable answer");
+    } else {
+        n->slot_id = m.slot_id;
+        n->conn = dial_detach(n->dial);
+        n->dial = NULL;
+        rt_conn_set_consumer(n->conn, &node_ops, n);
+        atomic_fetch_add_explicit(&n->lane->nodes_ready, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&n->lane->nodes_alive, 1, memory_order_relaxed);
+    }
+    open_next_node(n->lane);
+}
+
+static const char *end_text(const struct dial_end *why)
+{
+    static const char *const texts[] = {
+        [RELAY_END_LOCAL] = "closed by a deadline of ours",
+        [RELAY_END_PEER] = "closed by the relay",
+        [RELAY_END_TIMEOUT] = "the relay is unreachable",
+        [RELAY_END_REFUSED] = "connection refused",
+        [RELAY_END_HANDSHAKE] = "the secure handshake failed",
+        [RELAY_END_PROTOCOL] = "garbage",
+        [RELAY_END_SYSTEM] = "out of descriptors or memory",
+    };
+
+    return why->refusal ? rt_refusal_info(why->refusal)->reason : texts[why->transport];
+}
+
+static void node_ended(void *user, const struct dial_end *why)
+{
+    struct node *n = user;
+
+    n->dial = NULL;
+    failed(n->lane, "node", end_text(why));
+    open_next_node(n->lane);
+}
+
+static const struct dial_ops node_dial_ops = {node_ready, node_answer, node_ended};
+
+static void open_next_node(struct load_lane *l)
+{
+    struct relay_error err;
+    struct node *n;
+
+    if (l->is_stopping || l->nodes_opened == l->plan.nodes)
+        return;
+    n = &l->nodes[l->nodes_opened++];
+    if (dial_open(l->worker, &n->identity, l->transport, l->transport_state,
+                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL,
+                  &node_dial_ops, n, &n->dial, &err) != RT_ERR_OK)
+        failed(l, "node", err.text);
+}
+
+/* -- requesters -- */
+
+static void requester_ask(struct requester *q)
+{
+    struct load_lane *l = q->lane;
+    struct wire_relay_stream m = {.kind = WIRE_KIND_CONTENT};
+    uint8_t inner_head[WIRE_ENVELOPE_HEAD_MAX];
+    uint8_t *frame = l->request;
+    uint32_t n = (q->index + q->done) % l->plan.nodes;
+    size_t inner, head;
+    struct relay_slice body;
+
+    m.slot_id = l->nodes[n].slot_id;
+    inner = wire_envelope_bare_head(inner_head, WIRE_GET_CHUNK, q->done, 0, l->plan.request_bytes);
+    head = wire_relay_stream_head(frame, &m, (uint32_t)(inner + l->plan.request_bytes));
+    memcpy(frame + head, inner_head, inner);
+    memset(frame + head + inner, 0x41, l->plan.request_bytes);
+    body = relay_slice_view(frame, (uint32_t)(head + inner + l->plan.request_bytes));
+    dial_request(q->dial, WIRE_RELAY_STREAM, &body, ANSWER_TIMEOUT_NS);
+}
+
+static void requester_ready(void *user, const uint8_t key[32])
+{
+    struct requester *q = user;
+
+    (void)key;
+    if (q->lane->plan.mode == LOAD_REQUEST)
+        q->started_ns = rt_worker_seams(q->lane->worker)->mono_ns(NULL);
+    requester_ask(q);
+}
+
+/* Bytes of the node's payload inside the relayed answer; UINT32_MAX: it is none. */
+static uint32_t answer_bytes(const struct wire_envelope *e)
+{
+    struct wire_relay_stream m;
+    struct wire_envelope inner;
+
+    if ((e->flags & WIRE_FLAG_ERROR) ||
+        wire_relay_stream_decode((uint8_t *)(uintptr_t)e->payload.ptr, e->payload.len, &m) !=
+            RT_ERR_OK ||
+        wire_envelope_decode((uint8_t *)(uintptr_t)m.payload.ptr, m.payload.len, &inner) !=
+            RT_ERR_OK)
+        return UINT32_MAX;
+    return inner.payload.len;
+}
+
+static void requester_done(struct load_lane *l)
+{
+    if (++l->requesters_done == l->plan.requesters)
+        atomic_store(&l->is_finished, true);
+}
+
+static void requester_answer(void *user, const struct wire_envelope *e)
+{
+    struct requester *q = user;
+    struct load_lane *l = q->lane;
+    uint32_t want = l->answer ? l->plan.answer_bytes : l->plan.request_bytes;
+    uint64_t now = rt_worker_seams(l->worker)->mono_ns(NULL);
+
+    q->done++;
+    if (answer_bytes(e) == want) {
+        l->figures.requests++;
+        l->figures.bytes += l->plan.request_bytes + want;
+        histogram_add(&l->figures.latency, now - q->started_ns);
+    } else {
+        char why[100];
+
+        snprintf(why, sizeof(why), "%.*s", (int)(e->payload.len < 90 ? e->payload.len : 90),
+                 (const char *)e->payload.ptr);
+        failed(l, "request", e->flags & WIRE_FLAG_ERROR ? why : "not the answer to the request");
+    }
+    if (l->plan.mode == LOAD_CONNECT) {
+        dial_close(q->dial);
+        q->dial = NULL;
+        requester_start(q);
+    } else if (l->plan.per && q->done >= l->plan.per) {
+        dial_close(q->dial);
+        q->dial = NULL;
+        requester_done(l);
+    } else {
+        q->started_ns = now;
+        requester_ask(q);
+    }
+}
+
+static void retry_later(struct requester *q)
+{
+    rt_timer_arm(q->lane->worker, &q->retry, rt_now_ns(q->lane->worker) + RETRY_NS);
+}
+
+static void requester_ended(void *user, const struct dial_end *why)
+{
+    struct requester *q = user;
+
+    q->dial = NULL;
+    failed(q->lane, "request", end_text(why));
+    retry_later(q);
+}
+
+static const struct dial_ops requester_ops = {requester_ready, requester_answer, requester_ended};
+
+static void requester_start(struct requester *q)
+{
+    struct load_lane *l = q->lane;
+    struct relay_error err;
+
+    if (l->is_stopping)
+        return;
+    q->started_ns = rt_worker_seams(l->worker)->mono_ns(NULL);
+    if (dial_open(l->worker, &q->identity, l->transport, l->transport_state,
+                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL,
+                  &requester_ops, q, &q->dial, &err) != RT_ERR_OK) {
+        failed(l, "request", err.text);
+        retry_later(q);
+    }
+}
+
+static void on_retry(struct relay_timer *t)
+{
+    requester_start(RT_CONTAINER_OF(t, struct requester, retry));
+}
+
+/* -- the lane -- */
+
+static void stop(struct load_lane *l)
+{
+    l->is_stopping = true;
+    for (uint32_t i = 0; i < l->plan.requesters; i++) {
+        rt_timer_disarm(l->worker, &l->requesters[i].retry);
+        if (l->requesters[i].dial)
+            dial_close(l->requesters[i].dial);
+    }
+    for (uint32_t i = 0; i < l->plan.nodes; i++) {
+        if (l->nodes[i].dial)
+            dial_close(l->nodes[i].dial);
+        if (l->nodes[i].conn)
+            rt_conn_close(l->nodes[i].conn, RELAY_CLOSE_ABORT);
+    }
+}
+
+static void on_msg(struct rt_actor *self, struct rt_msg *m)
+{
+    struct load_lane *l = RT_CONTAINER_OF(self, struct load_lane, actor);
+
+    if (m->kind == LOAD_OPEN_NODES)
+        for (uint32_t i = 0; i < OPENING_MAX; i++)
+            open_next_node(l);
+    if (m->kind == LOAD_START)
+        for (uint32_t i = 0; i < l->plan.requesters; i++)
+            requester_start(&l->requesters[i]);
+    if (m->kind == LOAD_STOP)
+        stop(l);
+    rt_msg_free(&m);
+}
+
+static void draw_identity(struct rt_worker *w, struct rt_sign_key *out)
+{
+    uint8_t seed[32];
+
+    rt_random(w, seed, sizeof(seed));
+    rt_sign_key_from_seed(seed, out);
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
+
+    RT_INSIST(p != NULL);
+    return p;
+}
+
+struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transport *t, void *t_state,
+                                const struct load_plan *plan)
+{
+    struct load_lane *l = zeroed(1, sizeof(*l));
+
+    l->worker = w;
+    l->transport = t;
+    l->transport_state = t_state;
+    l->plan = *plan;
+    l->nodes = zeroed(plan->nodes, sizeof(*l->nodes));
+    l->requesters = zeroed(plan->requesters, sizeof(*l->requesters));
+    l->request = zeroed(1, plan->request_bytes + 256u);
+    l->answer = plan->answer_bytes ? zeroed(1, plan->answer_bytes) : NULL;
+    for (uint32_t i = 0; i < plan->nodes; i++) {
+        l->nodes[i].lane = l;
+        draw_identity(w, &l->nodes[i].identity);
+    }
+    for (uint32_t i = 0; i < plan->requesters; i++) {
+        l->requesters[i].lane = l;
+        l->requesters[i].index = i;
+        l->requesters[i].retry.fire = on_retry;
+        draw_identity(w, &l->requesters[i].identity);
+    }
+    rt_actor_start(&l->actor, w, on_msg);
+    return l;
+}
+
+void load_lane_free(struct load_lane **l)
+{
+    if (!*l)
+        return;
+    rt_actor_stop(&(*l)->actor);
+    free((*l)->nodes);
+    free((*l)->requesters);
+    free((*l)->request);
+    free((*l)->answer);
+    free(*l);
+    *l = NULL;
+}
+
+static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
+{
+    (void)ctx;
+    (void)c;
+    (void)out_ops;
+    return NULL;
+}
+
+struct rt_conn_acceptor load_acceptor(void)
+{
+    return (struct rt_conn_acceptor){.accept = nobody_connects};
+}
+
+struct rt_addr load_lane_addr(const struct load_lane *l)
+{
+    return rt_actor_addr(&l->actor);
+}
+
+uint32_t load_lane_nodes_ready(const struct load_lane *l)
+{
+    return atomic_load_explicit(&l->nodes_ready, memory_order_relaxed);
+}
+
+uint32_t load_lane_nodes_alive(const struct load_lane *l)
+{
+    return atomic_load_explicit(&l->nodes_alive, memory_order_relaxed);
+}
+
+bool load_lane_finished(const struct load_lane *l)
+{
+    return atomic_load(&l->is_finished);
+}
+
+void load_lane_figures(const struct load_lane *l, struct load_figures *add_to)
+{
+    if (add_to->failures == 0)
+        memcpy(add_to->first_failure, l->figures.first_failure, sizeof(add_to->first_failure));
+    add_to->requests += l->figures.requests;
+    add_to->failures += l->figures.failures;
+    add_to->bytes += l->figures.bytes;
+    histogram_merge(&add_to->latency, &l->figures.latency);
+}

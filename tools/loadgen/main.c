@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * scp2p-relay-bench: loads any SCP2P relay as clients do and says what it did and what it cost the
+ * server. The last line is key=value pairs.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/budget.h"
+#include "base/limits.h"
+#include "host/fd_limit.h"
+#include "host/loop_uv.h"
+#include "host/os_seams.h"
+#include "host/services.h"
+#include "load.h"
+#include "process.h"
+#include "transport/conn.h"
+#include "transport/loader.h"
+
+#define THREADS_MAX 16u
+#define PLUGIN "tcp_tls"
+
+struct options {
+    const char *mode, *relay;
+    uint32_t threads, nodes, conns, size, answer, per, secs;
+    int pid;
+};
+
+struct bench {
+    struct options o;
+    struct load_plan plan;
+    struct rt_system *sys;
+    struct rt_door *door;
+    const struct relay_transport *transport;
+    struct rt_loop *loops[THREADS_MAX];
+    void *states[THREADS_MAX];
+    struct load_lane *lanes[THREADS_MAX];
+};
+
+static const char usage[] =
+    "usage: scp2p-relay-bench MODE --relay HOST:PORT [options]\n"
+    "\n"
+    "  connect   per request a fresh connection: both handshakes, one relayed request, close\n"
+    "  request   standing connections, small relayed requests one after another\n"
+    "  bulk      the same with 256 KiB answers\n"
+    "  idle      tunnels that do nothing: memory each, CPU while idle\n"
+    "\n"
+    "  --pid N       the relay's process: its CPU time and memory are reported\n"
+    "  --nodes N     nodes behind tunnels (64; idle: 1000)\n"
+    "  --conns N     requesters at once (32)\n"
+    "  --size B      bytes of a request's payload (256)\n"
+    "  --answer B    bytes of an answer's payload, 0: the request's own (0; bulk: 262144)\n"
+    "  --per N       requests per standing connection (160)\n"
+    "  --secs N      connect: how long; idle: how long to watch (8)\n"
+    "  --threads N   worker threads of this program (1)\n";
+
+static double now_s(void)
+{
+    const struct rt_seams *s = rt_os_seams();
+
+    return (double)s->mono_ns(s->ctx) / 1e9;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    while (nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+}
+
+/* -- options -- */
+
+static bool parse_u32(const char *text, uint32_t *out)
+{
+    char *end;
+    unsigned long v;
+
+    errno = 0;
+    v = strtoul(text, &end, 10);
+    if (errno || end == text || *end || v > 1u << 30 || text[0] == '-')
+        return false;
+    *out = (uint32_t)v;
+    return true;
+}
+
+static bool parse_options(int argc, char **argv, struct options *o)
+{
+    static const struct option longs[] = {
+        {"relay", required_argument, NULL, 'r'}, {"pid", required_argument, NULL, 'p'},
+        {"nodes", required_argument, NULL, 'n'}, {"conns", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},  {"answer", required_argument, NULL, 'a'},
+        {"per", required_argument, NULL, 'e'},   {"secs", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0},
+    };
+    uint32_t pid = 0;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        uint32_t *number = c == 'p' ? &pid : c == 'n' ? &o->nodes : c == 'c' ? &o->conns
+                         : c == 's' ? &o->size : c == 'a' ? &o->answer : c == 'e' ? &o->per
+                         : c == 't' ? &o->secs : c == 'j' ? &o->threads : NULL;
+
+        if (c == 'r') {
+            o->relay = optarg;
+        } else if (!number || !parse_u32(optarg, number)) {
+            if (number)
+                fprintf(stderr, "bench: '%s' is not a number\n", optarg);
+            return false;
+        }
+    }
+    o->pid = (int)pid;
+    o->mode = optind < argc ? argv[optind] : NULL;
+    if (o->mode && strcmp(o->mode, "bulk") == 0 && o->answer == 0)
+        o->answer = 262144;
+    return o->mode && o->relay && optind + 1 == argc && o->threads >= 1 &&
+           o->threads <= THREADS_MAX && o->nodes >= o->threads && o->size <= 900000 &&
+           o->answer <= 1000000;
+}
+
+static bool resolve(const char *text, struct load_plan *plan)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    int e;
+
+    if (!colon || len == 0 || len >= sizeof(host)) {
+        fprintf(stderr, "bench: --relay %s: expected HOST:PORT\n", text);
+        return false;
+    }
+    if (text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    e = getaddrinfo(host, colon + 1, &hints, &found);
+    if (e != 0) {
+        fprintf(stderr, "bench: --relay %s: %s\n", host, gai_strerror(e));
+        return false;
+    }
+    memcpy(&plan->relay, found->ai_addr, found->ai_addrlen);
+    plan->relay_len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+static bool plan_of(const struct options *o, struct load_plan *plan)
+{
+    plan->requesters = o->conns;
+    if (strcmp(o->mode, "connect") == 0) {
+        plan->mode = LOAD_CONNECT;
+    } else if (strcmp(o->mode, "request") == 0 || strcmp(o->mode, "bulk") == 0) {
+        plan->mode = LOAD_REQUEST;
+    } else if (strcmp(o->mode, "idle") == 0) {
+        plan->mode = LOAD_IDLE;
+        plan->requesters = 0;
+    } else {
+        fprintf(stderr, "bench: unknown mode '%s'\n", o->mode);
+        return false;
+    }
+    plan->nodes = o->nodes;
+    plan->request_bytes = o->size;
+    plan->answer_bytes = o->answer;
+    plan->per = o->per;
+    return resolve(o->relay, plan);
+}
+
+/* -- start and end -- */
+
+static uint32_t share(uint32_t all, uint32_t threads, uint32_t index)
+{
+    return all / threads + (index < all % threads);
+}
+
+static bool start_lane(struct bench *b, uint16_t i, const struct relay_host *host,
+                       struct relay_error *err)
+{
+    struct rt_worker *w = rt_system_worker(b->sys, i);
+    struct load_plan plan = b->plan;
+
+    plan.nodes = share(b->plan.nodes, b->o.threads, i);
+    plan.requesters = share(b->plan.requesters, b->o.threads, i);
+    if (rt_loop_new(w, &b->loops[i]) != RT_ERR_OK ||
+        rt_conn_worker_init(w, b->door, load_acceptor()) != RT_ERR_OK) {
+        snprintf(err->text, sizeof(err->text), "cannot start a worker");
+        return false;
+    }
+    if (b->transport->worker_init(host, w, &b->states[i], err) != 0)
+        return false;
+    rt_services_set_state(PLUGIN, i, b->states[i]);
+    b->lanes[i] = load_lane_new(w, b->transport, b->states[i], &plan);
+    return true;
+}
+
+static bool start(struct bench *b, struct relay_error *err)
+{
+    struct rt_door_limits limits = {1, 1, 1};
+    uint8_t hash_key[16] = {0};
+    char path[4096];
+    const struct relay_host *host;
+
+    if (rt_loader_find(PLUGIN, path, sizeof(path), err) != RT_ERR_OK ||
+        rt_loader_open(path, &b->transport, err) != RT_ERR_OK)
+        return false;
+    b->sys = rt_system_new((uint16_t)b->o.threads, rt_os_seams());
+    rt_services_init(&(struct rt_services_config){.system = b->sys,
+                                                  .worker_count = (uint16_t)b->o.threads,
+                                                  .events = &rt_conn_events});
+    host = rt_services_add(PLUGIN);
+    if (rt_door_new(&limits, 1, hash_key, &b->door) != RT_ERR_OK) {
+        snprintf(err->text, sizeof(err->text), "out of memory");
+        return false;
+    }
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        if (!start_lane(b, i, host, err))
+            return false;
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        if (rt_loop_start(b->loops[i], "bench") != RT_ERR_OK)
+            return false;
+    return true;
+}
+
+static void tell_all(struct bench *b, uint16_t kind)
+{
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        rt_send_external(b->sys, load_lane_addr(b->lanes[i]),
+                         rt_msg_new(kind, sizeof(struct rt_msg)));
+}
+
+static uint32_t nodes_ready(const struct bench *b)
+{
+    uint32_t n = 0;
+
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        n += load_lane_nodes_ready(b->lanes[i]);
+    return n;
+}
+
+static uint32_t nodes_alive(const struct bench *b)
+{
+    uint32_t n = 0;
+
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        n += load_lane_nodes_alive(b->lanes[i]);
+    return n;
+}
+
+static bool all_finished(const struct bench *b)
+{
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        if (!load_lane_finished(b->lanes[i]))
+            return false;
+    return true;
+}
+
+static void collect(struct bench *b, struct load_figures *out)
+{
+    tell_all(b, LOAD_STOP);
+    pause_ms(100);
+    for (uint16_t i = 0; i < b->o.threads; i++)
+        rt_loop_stop(b->loops[i]);
+    for (uint16_t i = 0; i < b->o.threads; i++) {
+        rt_loop_join(b->loops[i]);
+        load_lane_figures(b->lanes[i], out);
+    }
+}
+
+/* -- modes -- */
+
+static bool open_nodes(struct bench *b)
+{
+    double end = now_s() + 10 + b->plan.nodes / 200.0;
+
+    tell_all(b, LOAD_OPEN_NODES);
+    while (nodes_ready(b) < b->plan.nodes && now_s() < end)
+        pause_ms(5);
+    return nodes_ready(b) == b->plan.nodes;
+}
+
+static void report(const struct bench *b, const struct load_figures *f, double secs, double cpu_s,
+                   uint64_t rss)
+{
+    double gb = (double)f->bytes / 1e9;
+
+    if (f->failures)
+        fprintf(stderr, "bench: %llu failures, the first: %s\n", (unsigned long long)f->failures,
+                f->first_failure);
+    printf("%s n=%llu failures=%llu per_s=%.0f gb=%.3f gb_per_s=%.3f p50_ms=%.3f p90_ms=%.3f "
+           "p99_ms=%.3f max_ms=%.3f",
+           b->o.mode, (unsigned long long)f->requests, (unsigned long long)f->failures,
+           (double)f->requests / secs, gb, gb / secs,
+           (double)histogram_percentile(&f->latency, 50) / 1e6,
+           (double)histogram_percentile(&f->latency, 90) / 1e6,
+           (double)histogram_percentile(&f->latency, 99) / 1e6, (double)f->latency.max_ns / 1e6);
+    if (b->o.pid)
+        printf(" cpu_s=%.2f per_cpu_s=%.0f cpu_s_per_gb=%.3f rss_mb=%.1f", cpu_s,
+               cpu_s > 0 ? (double)f->requests / cpu_s : 0, gb > 0 ? cpu_s / gb : 0,
+               (double)rss / 1e6);
+    printf("\n");
+}
+
+static int run_requests(struct bench *b)
+{
+    static struct load_figures figures;
+    struct process_usage before = {0}, after = {0};
+    double t0, secs;
+
+    process_usage(b->o.pid, &before);
+    t0 = now_s();
+    tell_all(b, LOAD_START);
+    if (b->plan.mode == LOAD_CONNECT)
+        pause_ms((long)b->o.secs * 1000);
+    else
+        while (!all_finished(b) && now_s() < t0 + 600)
+            pause_ms(2);
+    secs = now_s() - t0;
+    process_usage(b->o.pid, &after);
+    collect(b, &figures);
+    report(b, &figures, secs, after.cpu_s - before.cpu_s, after.rss_bytes);
+    return figures.requests > 0 && figures.failures == 0 ? 0 : 1;
+}
+
+static int run_idle(struct bench *b, const struct process_usage *empty, double up_s)
+{
+    static struct load_figures figures;
+    struct process_usage full = {0}, later = {0};
+    uint32_t alive;
+
+    pause_ms(3000);
+    process_usage(b->o.pid, &full);
+    pause_ms((long)b->o.secs * 1000);
+    process_usage(b->o.pid, &later);
+    alive = nodes_alive(b);
+    collect(b, &figures);
+    printf("idle n=%u alive=%u up_s=%.1f", b->plan.nodes, alive, up_s);
+    if (b->o.pid)
+        printf(" rss_kib_each=%.2f later=%.2f cpu_pct_idle=%.2f",
+               (double)(full.rss_bytes - empty->rss_bytes) / 1024.0 / b->plan.nodes,
+               (double)(later.rss_bytes - empty->rss_bytes) / 1024.0 / b->plan.nodes,
+               (later.cpu_s - full.cpu_s) / b->o.secs * 100);
+    printf("\n");
+    return alive == b->plan.nodes ? 0 : 1;
+}
+
+static int run(struct bench *b)
+{
+    static struct load_figures figures;
+    struct process_usage empty = {0};
+    double t0 = now_s();
+
+    if (b->o.pid && !process_usage(b->o.pid, &empty)) {
+        fprintf(stderr, "bench: --pid %d: no such process\n", b->o.pid);
+        return 2;
+    }
+    if (!open_nodes(b)) {
+        uint32_t ready = nodes_ready(b);
+
+        collect(b, &figures);
+        fprintf(stderr, "bench: only %u of %u nodes have a tunnel: %s\n", ready, b->plan.nodes,
+                figures.first_failure[0] ? figures.first_failure : "the relay does not answer");
+        return 1;
+    }
+    return b->plan.mode == LOAD_IDLE ? run_idle(b, &empty, now_s() - t0) : run_requests(b);
+}
+
+int main(int argc, char **argv)
+{
+    static struct bench b = {.o = {.threads = 1, .conns = 32, .size = 256, .per = 160, .secs = 8}};
+    struct relay_error err = {.text = ""};
+    uint64_t fds;
+
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    b.o.nodes = argc > 1 && strcmp(argv[1], "idle") == 0 ? 1000 : 64;
+    if (!parse_options(argc, argv, &b.o)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (!plan_of(&b.o, &b.plan))
+        return 2;
+    signal(SIGPIPE, SIG_IGN);
+    rt_budget_configure(UINT64_C(4) << 30);
+    if (rt_crypto_init() != RT_ERR_OK || rt_fd_limit_raise(&fds) != RT_ERR_OK ||
+        !start(&b, &err)) {
+        fprintf(stderr, "bench: %s\n", err.text[0] ? err.text : "cannot start");
+        return 1;
+    }
+    return run(&b);
+}
