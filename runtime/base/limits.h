@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Every limit that is not an operator's option, with unit and reason, and how they relate. What the
+ * operator sets starts from the defaults in runtime/config/keys.h. "protocol" means the SCP2P wire
+ * specification and the behaviour of its deployed clients.
+ */
+#ifndef RT_LIMITS_H
+#define RT_LIMITS_H
+
+#include <stdint.h>
+
+#include "base/seams.h"
+
+/* -- wire (protocol: framing) -- */
+#define LIM_HANDSHAKE_FRAME_MAX (64u * 1024u)       /* bytes of one handshake frame */
+#define LIM_FRAME_MAX (2u * 1024u * 1024u)          /* bytes of one envelope frame */
+#define LIM_PAYLOAD_MAX (1024u * 1024u)             /* bytes of an envelope's payload */
+#define LIM_INNER_FRAME_MAX (LIM_PAYLOAD_MAX - 65u) /* an answer plus the RelayStream around it */
+#define LIM_CBOR_DEPTH_MAX 16u                      /* levels of nesting we decode */
+#define LIM_MANIFEST_ITEMS_MAX 3000u                /* protocol: items of a share's manifest */
+#define LIM_CONTROL_PAYLOAD_MAX (128u * 1024u)      /* RelayStream over a temporary slot */
+
+/* -- deadlines (ns) -- */
+#define LIM_HANDSHAKE_NS (10 * RT_S)     /* secure channel and SCP2P handshake together */
+#define LIM_SESSION_IDLE_NS (300 * RT_S) /* a session that asks nothing and is no tunnel */
+#define LIM_FRAME_NS (30 * RT_S)         /* first to last byte of a frame */
+#define LIM_SEND_NS_PER_MIB (30 * RT_S)  /* an answer leaves at 1 MiB per 30 s at the slowest */
+#define LIM_CLOSE_LINGER_NS (1 * RT_S)   /* after our goodbye: discard input at most so long */
+#define LIM_QUEUE_NS (30 * RT_S)         /* a relayed request waits for its turn at most so long */
+#define LIM_PROGRESS_NS (30 * RT_S)      /* a node that owes an answer shows a byte within this */
+#define LIM_DEMOTE_NS (2 * RT_S)         /* ... or another link of its identity takes over */
+#define LIM_SHUTDOWN_NS (10 * RT_S)      /* pending answers are awaited so long at shutdown */
+#define LIM_HELLO_SKEW_S 300u            /* protocol: |now - timestamp| of a hello, seconds */
+#define LIM_ANNOUNCEMENT_S 21600u        /* protocol: expires_at - issued_at of a relay, seconds */
+#define LIM_NONCE_S 600u                 /* protocol: a hello nonce is remembered, seconds */
+
+/* -- tables -- */
+#define LIM_NONCE_ENTRIES (1u << 20)     /* seen hello nonces, 8 bytes each, oldest out */
+#define LIM_SKETCH_WIDTH (1u << 14)      /* cells per row of the sketches by key and prefix */
+#define LIM_HALF_OPEN_MAX 1024u          /* connections not yet authenticated, all workers */
+#define LIM_CONNS_PER_PREFIX 256u        /* per IPv4 /32 or IPv6 /56; loopback exempt */
+#define LIM_WORKERS_MAX 64u
+#define LIM_WORKERS_DEFAULT_MAX 16u      /* one per core, but no more than this unless asked */
+
+/* -- DHT values (protocol: DHT) -- */
+#define LIM_VALUE_MAX (64u * 1024u)      /* bytes of one value */
+#define LIM_VALUES_MAX 100000u           /* values in all */
+#define LIM_VALUE_BYTES_MAX (256u << 20) /* bytes of all values together */
+#define LIM_VALUE_TTL_MIN_S 86400u       /* a shorter life is raised to a day */
+#define LIM_VALUE_TTL_MAX_S 604800u      /* a longer one is cut to a week */
+
+/* -- rates per identity (protocol section 7); events per minute, burst -- */
+#define LIM_RATE_DHT_PER_MIN 600u
+#define LIM_RATE_FETCH_PER_MIN 240u
+#define LIM_RATE_RELAY_PER_MIN 6000u /* 100 a second */
+#define LIM_RATE_RELAY_BURST 400u
+
+/* -- tunnels -- */
+#define LIM_LINKS_PER_SLOT 3u           /* connections one identity may hold as tunnels */
+#define LIM_WINDOW_MIN 1u               /* written but unanswered requests per tunnel */
+#define LIM_WINDOW_START 4u
+#define LIM_WINDOW_MAX 32u
+#define LIM_QUEUED_PER_TUNNEL 512u      /* requests waiting for their turn in one tunnel */
+#define LIM_QUEUED_PER_KEY 64u          /* of one requesting identity in one tunnel */
+#define LIM_TEMP_SLOTS_PER_KEY 4u       /* slots registered with tunnel: false */
+#define LIM_TEMP_SLOTS_MAX 65536u
+#define LIM_TEMP_SLOT_TTL_S 600u
+
+/* -- runtime -- */
+#define LIM_TURN_NS (1 * RT_MS)         /* a worker's turn, before it looks at the network again */
+#define LIM_TURN_STEPS 4096u            /* ... and its timers and messages: time may stand still */
+#define LIM_TURN_JOBS_NS (2 * RT_MS)    /* heavy jobs after the messages of a turn */
+#define LIM_TURN_JOBS 64u               /* ... and their number, likewise */
+#define LIM_LOG_RING_BYTES (256u * 1024u)
+
+_Static_assert(LIM_INNER_FRAME_MAX + 65u <= LIM_PAYLOAD_MAX, "an answer fits its envelope");
+_Static_assert(LIM_PAYLOAD_MAX < LIM_FRAME_MAX, "an envelope fits its frame");
+_Static_assert(LIM_WINDOW_MIN <= LIM_WINDOW_START && LIM_WINDOW_START <= LIM_WINDOW_MAX, "window");
+_Static_assert(LIM_DEMOTE_NS < LIM_PROGRESS_NS, "another link takes over before this one is lost");
+
+#endif

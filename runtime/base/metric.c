@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "base/metric.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define NAME_BYTES 96u
+#define OVERFLOW_NAME "plugin_counters_overflow_total"
+
+_Atomic uint64_t rt_metric_values[RT_METRIC_COUNT];
+
+static struct {
+    pthread_mutex_t lock;
+    size_t count;
+    char names[RT_METRIC_NAMED_MAX][NAME_BYTES];
+    _Atomic uint64_t values[RT_METRIC_NAMED_MAX];
+    _Atomic uint64_t overflow;
+} named = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+_Atomic uint64_t *rt_metric_named(const char *name)
+{
+    _Atomic uint64_t *found = &named.overflow;
+    char key[NAME_BYTES] = "";
+    size_t i;
+
+    strncpy(key, name, NAME_BYTES - 1);
+    pthread_mutex_lock(&named.lock);
+    for (i = 0; i < named.count; i++) {
+        if (strcmp(named.names[i], key) == 0)
+            break;
+    }
+    if (i < RT_METRIC_NAMED_MAX) {
+        found = &named.values[i];
+        if (i == named.count) {
+            memcpy(named.names[i], key, NAME_BYTES);
+            named.count++;
+        }
+    }
+    pthread_mutex_unlock(&named.lock);
+    return found;
+}
+
+void rt_metric_each(void (*fn)(void *ctx, const char *name, uint64_t value), void *ctx)
+{
+    static const char *const names[] = {
+#define X(id, name, help) name,
+        RT_METRIC_LIST(X)
+#undef X
+    };
+    uint64_t overflow = atomic_load_explicit(&named.overflow, memory_order_relaxed);
+    size_t count;
+
+    for (size_t i = 0; i < RT_METRIC_COUNT; i++)
+        fn(ctx, names[i], rt_metric_get((enum rt_metric)i));
+    /* Entries never change once they are counted, so only the count needs the lock. */
+    pthread_mutex_lock(&named.lock);
+    count = named.count;
+    pthread_mutex_unlock(&named.lock);
+    for (size_t i = 0; i < count; i++)
+        fn(ctx, named.names[i], atomic_load_explicit(&named.values[i], memory_order_relaxed));
+    if (overflow > 0)
+        fn(ctx, OVERFLOW_NAME, overflow);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Every counter and gauge of the daemon. X(id, name, help). Add freely; keep groups together. */
+#ifndef RT_METRIC_LIST_H
+#define RT_METRIC_LIST_H
+
+#define RT_METRIC_LIST(X)                                                                          \
+    /* gauges */                                                                                   \
+    X(CONNECTIONS, "connections", "connections admitted and not yet closed (gauge)")               \
+    X(HALF_OPEN, "connections_half_open", "connections not yet authenticated (gauge)")             \
+    X(TUNNELS, "tunnels", "identities with a live tunnel (gauge)")                                 \
+    X(TUNNEL_LINKS, "tunnel_links", "tunnel connections (gauge)")                                  \
+    X(MEMORY_BYTES, "memory_charged_bytes", "bytes charged to memory_max (gauge)")                 \
+    /* connections */                                                                              \
+    X(ADMITTED, "connections_admitted_total", "connections let in at the door")                    \
+    X(REFUSED_PREFIX, "connections_refused_prefix_total", "refused: address prefix at its limit")  \
+    X(REFUSED_TOTAL, "connections_refused_full_total", "refused: connections_max reached")         \
+    X(EVICTED_HALF_OPEN, "half_open_evicted_total", "half-open closed for a newcomer")             \
+    X(EVICTED_MEMORY, "memory_evicted_total", "stalled readers closed, memory_max reached")        \
+    X(MEMORY_REFUSED, "memory_refused_total", "buffers refused, memory_max reached")               \
+    X(TIMEOUT_HANDSHAKE, "timeout_handshake_total", "closed: handshake deadline")                  \
+    X(TIMEOUT_IDLE, "timeout_idle_total", "closed: session idle")                                  \
+    X(TIMEOUT_FRAME, "timeout_frame_total", "closed: a frame did not arrive in time")              \
+    X(TIMEOUT_SEND, "timeout_send_total", "closed: an answer did not leave in time")               \
+    X(END_HANDSHAKE, "transport_handshake_failed_total", "secure handshake failed")                \
+    X(SESSIONS, "sessions_authenticated_total", "SCP2P handshakes completed")                      \
+    /* requests */                                                                                 \
+    X(REQUESTS, "requests_total", "request envelopes read")                                        \
+    X(ERRORS_SENT, "error_answers_total", "error envelopes answered")                              \
+    /* tunnels */                                                                                  \
+    X(RELAYED, "relayed_requests_total", "requests handed to a tunnel")                            \
+    X(RELAYED_BYTES_IN, "relayed_request_bytes_total", "bytes of inner requests")                  \
+    X(RELAYED_BYTES_OUT, "relayed_answer_bytes_total", "bytes of inner answers")                   \
+    X(TUNNEL_REGISTERED, "tunnels_registered_total", "tunnel registrations accepted")              \
+    X(TUNNEL_REPLACED, "tunnels_fourth_closed_total", "oldest link closed for a fourth")           \
+    X(TUNNEL_DEMOTED, "tunnels_demoted_total", "silent link passed over for another")              \
+    X(TUNNEL_STALLED, "tunnels_progress_timeout_total", "links closed: owed an answer, no byte")   \
+    X(TUNNEL_UNASKED, "tunnels_unasked_frame_total", "links closed: frame while nothing is owed")  \
+    X(TUNNEL_TOMBSTONED, "tunnel_answers_discarded_total", "answers nobody waited for any more")   \
+    X(QUEUE_TIMEOUT, "tunnel_queue_timeout_total", "requests that waited too long")                \
+    X(QUEUE_FULL, "tunnel_queue_full_total", "requests refused: tunnel queue full")                \
+    X(TEMP_SLOTS, "temporary_slots", "live temporary slots (gauge)")                               \
+    /* runtime */                                                                                  \
+    X(MSG_STALE, "messages_stale_total", "messages to an actor that was gone")                     \
+    X(MSG_BOUNCED, "messages_bounced_total", "of these: answered as closed")                       \
+    X(LOG_DROPPED, "log_lines_dropped_total", "log lines lost, ring full")                         \
+    X(LOG_LIMITED, "log_lines_limited_total", "log lines withheld, rate limit of their kind")
+
+#endif
