@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The three handshake messages (protocol: Framing and session handshake): one shape, told apart by
+ * place and by echoed_nonce.
+ */
+#ifndef WIRE_HELLO_H
+#define WIRE_HELLO_H
+
+#include "wire_cbor.h"
+
+struct wire_capabilities {
+    bool dht, store, relay, content_seed, mobile_light;
+};
+
+struct wire_hello {
+    uint8_t node_pubkey[32]; /* Ed25519 */
+    struct wire_capabilities capabilities;
+    uint8_t nonce[32];
+    bool has_echoed_nonce;
+    uint8_t echoed_nonce[32];
+    uint64_t timestamp_unix_secs;
+    uint16_t protocol_version;
+    uint8_t ephemeral_pubkey[32]; /* X25519 */
+    uint8_t signature[64];        /* by node_pubkey, over wire_hello_signed */
+};
+
+#define WIRE_PROTOCOL_VERSION 1u
+#define WIRE_HELLO_MAX 1024u /* bytes a hello of ours encodes to, at most */
+
+/* signature of another length than 64 is RT_ERR_BAD_SIGNATURE. */
+RT_MUST_CHECK rt_err wire_hello_decode(uint8_t *buf, size_t len, struct wire_hello *out);
+/* Body only, without the frame length. Returns bytes written; cap >= WIRE_HELLO_MAX. */
+size_t wire_hello_encode(const struct wire_hello *h, uint8_t *out, size_t cap);
+/* The bytes the signature covers: the array of the first seven values. cap >= WIRE_HELLO_MAX. */
+size_t wire_hello_signed(const struct wire_hello *h, uint8_t *out, size_t cap);
+
+void wire_read_capabilities(struct wire_reader *r, struct wire_capabilities *out);
+void wire_write_capabilities(struct wire_writer *w, const struct wire_capabilities *c);
+
+#endif
