@@ -411,6 +411,11 @@ void rt_conn_release(struct rt_conn *c)
         conn_soon(c, &c->cw->ready);
 }
 
+void rt_conn_expect_more(struct rt_conn *c)
+{
+    c->expects_more = true;
+}
+
 /* -- output -- */
 
 static uint64_t send_time_ns(size_t bytes)

@@ -118,6 +118,10 @@ void rt_conn_set_idle(struct rt_conn *c, uint64_t idle_ns);
 void rt_conn_hold(struct rt_conn *c);
 void rt_conn_release(struct rt_conn *c);
 
+/* From inside `frame`: this one gets no answer, so that the peer's next may be waiting for the
+ * transport to acknowledge it (TCP: Nagle's algorithm against delayed acknowledgements). */
+void rt_conn_expect_more(struct rt_conn *c);
+
 /* Queues bytes: see relay_transport.send. */
 void rt_conn_send(struct rt_conn *c, struct relay_vec *v);
 /* One frame from two parts: head (view, with the length in it) and body (moved; may be a view). */

@@ -55,6 +55,7 @@ struct rt_conn {
     bool is_discarding : 1;
     bool is_dispatching : 1;
     bool is_closing : 1;
+    bool expects_more : 1;
     bool has_eof : 1;
     bool has_told_eof : 1;
     bool is_tc_gone : 1; /* the plugin has said closed */

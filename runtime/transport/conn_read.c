@@ -221,6 +221,7 @@ bool conn_read_data(void *user, size_t n)
         return false;
     if (c->ops->received)
         c->ops->received(c->user);
+    c->expects_more = false;
     c->is_dispatching = true;
     if (c->body) {
         c->body_have += (uint32_t)n;
@@ -233,7 +234,7 @@ bool conn_read_data(void *user, size_t n)
         cut(c, c->cw->scratch, c->cw->scratch + n);
     }
     c->is_dispatching = false;
-    return !c->is_closing && is_in_frame(c);
+    return !c->is_closing && (is_in_frame(c) || c->expects_more);
 }
 
 void conn_read_eof(void *user)

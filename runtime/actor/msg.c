@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <stdlib.h>
+
+#include "actor/worker.h"
+#include "base/check.h"
+#include "base/metric.h"
+
+void *rt_msg_new(uint16_t kind, size_t size)
+{
+    struct rt_msg *m;
+
+    RT_REQUIRE(size >= sizeof *m);
+    m = calloc(1, size);
+    RT_INSIST(m != NULL);
+    m->kind = kind;
+    return m;
+}
+
+void rt_msg_free(struct rt_msg **m)
+{
+    struct rt_msg *old = *m;
+
+    *m = NULL;
+    if (!old)
+        return;
+    if (old->fini)
+        old->fini(old);
+    free(old);
+}
+
+void rt_queue_init(struct rt_queue *q)
+{
+    q->head = NULL;
+    q->tail = &q->head;
+}
+
+void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *last)
+{
+    *q->tail = first;
+    q->tail = &last->next;
+}
+
+struct rt_msg *rt_queue_pop(struct rt_queue *q)
+{
+    struct rt_msg *m = q->head;
+
+    if (!m)
+        return NULL;
+    q->head = m->next;
+    if (!q->head)
+        q->tail = &q->head;
+    m->next = NULL;
+    return m;
+}
+
+static void push_inbox(struct rt_system *sys, struct rt_msg *m)
+{
+    struct rt_worker *w = sys->workers[m->to.worker];
+
+    if (rt_inbox_push(&w->inbox, m) && w->waker.wake)
+        w->waker.wake(w->waker.ctx);
+}
+
+void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m)
+{
+    RT_REQUIRE(rt_worker_is_current(from));
+    RT_REQUIRE(to.worker < from->system->count);
+    m->to = to;
+    if (to.worker == from->index) {
+        m->next = NULL;
+        rt_queue_append(&from->queue, m, m);
+    } else {
+        push_inbox(from->system, m);
+    }
+}
+
+void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m)
+{
+    RT_REQUIRE(to.worker < sys->count);
+    m->to = to;
+    push_inbox(sys, m);
+}
+
+void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
+{
+    struct rt_addr asker = m->reply_to;
+
+    if (rt_addr_none(asker)) {
+        rt_msg_free(&m);
+        return;
+    }
+    m->kind = kind;
+    m->is_bounced = false;
+    m->reply_to = m->to;
+    rt_send(from, asker, m);
+}
+
+void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
+{
+    rt_metric_inc(RT_METRIC_MSG_STALE);
+    if ((m->kind & RT_KIND_OWES) && !m->is_bounced && !rt_addr_none(m->reply_to)) {
+        rt_metric_inc(RT_METRIC_MSG_BOUNCED);
+        m->is_bounced = true;
+        rt_send(w, m->reply_to, m);
+        return;
+    }
+    rt_msg_free(&m);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Private to runtime/actor: what a worker and a system consist of.
+ *
+ * Everything but the inbox (and system, seams, waker, which do not change while threads run)
+ * belongs to the worker's thread. A drained message waits in `queue`, one FIFO for all actors of
+ * the worker, in which messages of the worker's own actors and of others keep the order they came
+ * in.
+ */
+#ifndef RT_WORKER_H
+#define RT_WORKER_H
+
+#include "actor/actor.h"
+#include "actor/inbox.h"
+#include "actor/timer.h"
+
+#define RT_CACHE_LINE 128 /* two lines: the neighbour is fetched along */
+
+/* A place in the worker's table of actors. The generation counts its tenants, so that an address
+ * fits only the one it was made for; 2^32 tenants of one place later it repeats. */
+struct rt_place {
+    struct rt_actor *actor; /* NULL: free */
+    uint32_t generation;    /* of the present or else the last tenant */
+    uint32_t next_free;
+};
+
+struct rt_queue {
+    struct rt_msg *head;
+    struct rt_msg **tail;
+};
+
+struct rt_worker {
+    _Alignas(RT_CACHE_LINE) struct rt_inbox inbox;
+
+    _Alignas(RT_CACHE_LINE) struct rt_system *system;
+    struct rt_waker waker;
+    uint16_t index;
+    bool is_bound; /* to a thread */
+
+    uint64_t now_ns; /* 0: to be read */
+    struct rt_queue queue;
+    struct rt_list jobs;
+
+    struct rt_place *places;
+    uint32_t place_count;
+    uint32_t first_free; /* place_count: none */
+
+    void *loop;
+    void *locals[RT_LOCAL_COUNT];
+    struct rt_wheel wheel;
+};
+
+struct rt_system {
+    struct rt_seams seams;
+    uint16_t count;
+    struct rt_worker *workers[];
+};
+
+void rt_worker_init(struct rt_worker *w, struct rt_system *sys, uint16_t index);
+void rt_worker_fini(struct rt_worker *w);
+
+/* msg.c */
+void rt_queue_init(struct rt_queue *q);
+/* Appends the chain from first to last, linked by next; last->next is NULL. */
+void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *last);
+struct rt_msg *rt_queue_pop(struct rt_queue *q);
+/* m's address fits no actor of w: sends it back, or counts and frees it. */
+void rt_msg_stale(struct rt_worker *w, struct rt_msg *m);
+
+#endif
