@@ -234,6 +234,8 @@ static void on_frame(void *user, struct rt_frame *f)
     case SESSION_HELLO:
     case SESSION_ACK:
         if (decode_hello(s, f, s->state == SESSION_ACK)) {
+            if (s->state == SESSION_ACK)
+                rt_conn_expect_more(s->conn);
             rt_conn_hold(s->conn);
             rt_job_queue(s->sw->worker, &s->job);
         }

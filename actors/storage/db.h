@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The database engine, as little of it as the tables need; db.c is the only file that knows SQLite.
+ * Used by one thread at a time. Each failure leaves a sentence in *err that names the file:
+ * RT_ERR_CORRUPT (damaged, or no database), RT_ERR_REFUSED (held by another program) or RT_ERR_SYSTEM.
+ */
+#ifndef STORAGE_DB_H
+#define STORAGE_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/relay_transport.h" /* struct relay_error */
+#include "base/err.h"
+
+struct db;
+
+/* Opens an existing file for reading and writing; every commit is durable. Nothing is read yet. */
+RT_MUST_CHECK rt_err db_open(const char *path, struct db **out, struct relay_error *err);
+/* Clears the caller's pointer; NULL allowed. */
+void db_close(struct db **d);
+
+/* Reads the whole file and checks its structure. */
+RT_MUST_CHECK rt_err db_check(struct db *d, struct relay_error *err);
+/* Runs statements that return nothing of interest. */
+RT_MUST_CHECK rt_err db_exec(struct db *d, const char *sql, struct relay_error *err);
+/* Moves the write-ahead log into the file. */
+RT_MUST_CHECK rt_err db_checkpoint(struct db *d, struct relay_error *err);
+
+RT_MUST_CHECK rt_err db_begin(struct db *d, struct relay_error *err);
+RT_MUST_CHECK rt_err db_commit(struct db *d, struct relay_error *err);
+void db_rollback(struct db *d);
+
+/* The single integer that sql returns. */
+RT_MUST_CHECK rt_err db_get_integer(struct db *d, const char *sql, int64_t *out,
+                                    struct relay_error *err);
+/* The blob that sql, with text for its one parameter, returns: RT_ERR_NOT_FOUND without a sentence when
+ * there is no row; RT_ERR_CORRUPT when it is no blob or longer than cap. */
+RT_MUST_CHECK rt_err db_get_blob(struct db *d, const char *sql, const char *key, void *out, size_t cap,
+                                 size_t *out_len, struct relay_error *err);
+/* Runs sql with key and blob as its two parameters. */
+RT_MUST_CHECK rt_err db_put_blob(struct db *d, const char *sql, const char *key, const void *blob,
+                                 size_t len, struct relay_error *err);
+
+/* RT_ERR_CORRUPT with the sentence for damage: "what is wrong" inside it. */
+RT_MUST_CHECK rt_err db_damaged(const struct db *d, const char *what, struct relay_error *err);
+const char *db_path(const struct db *d);
+
+#endif

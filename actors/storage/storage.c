@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "storage/storage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "storage/db.h"
+#include "storage/dir.h"
+#include "storage/migrate.h"
+#include "storage/table_metadata.h"
+#include "storage/table_secrets.h"
+
+#define DB_NAME "relay.db"
+#define NEW_NAME DB_NAME ".new"
+#define SLOT_SECRET "relay:slot"
+
+struct storage {
+    struct rt_actor actor;
+    bool is_started, identity_is_new;
+    struct rt_seams seams;
+    struct storage_dir dir;
+    struct db *db;
+    struct rt_sign_key identity;
+    uint8_t slot_secret[32];
+};
+
+/* -- opening -- */
+
+/* A new identity only for a database that never had one of ours: losing it costs the relay its name. */
+static rt_err load_identity(struct storage *s, bool may_create, struct relay_error *err)
+{
+    uint8_t seed[32];
+    rt_err e = table_metadata_node_key(s->db, seed, err);
+
+    if (e == RT_ERR_NOT_FOUND && !may_create) {
+        e = db_damaged(s->db, "its node_key is missing", err);
+    } else if (e == RT_ERR_NOT_FOUND) {
+        s->identity_is_new = true;
+        s->seams.random(s->seams.ctx, seed, sizeof(seed));
+        e = table_metadata_set_node_key(s->db, seed, err);
+    }
+    if (!e)
+        rt_sign_key_from_seed(seed, &s->identity);
+    rt_wipe(seed, sizeof(seed));
+    return e;
+}
+
+/* Everything a start may have to write, in one transaction. */
+static rt_err prepare(struct storage *s, struct relay_error *err)
+{
+    bool is_first = false;
+    rt_err e = db_begin(s->db, err);
+
+    if (e)
+        return e;
+    e = migrate_run(s->db, &is_first, err);
+    if (!e)
+        e = load_identity(s, is_first, err);
+    if (!e)
+        e = table_secrets_get(s->db, &s->seams, SLOT_SECRET, s->slot_secret,
+                              sizeof(s->slot_secret), err);
+    if (!e)
+        e = db_commit(s->db, err);
+    if (e)
+        db_rollback(s->db);
+    return e;
+}
+
+/* A log without its database would be played into the new one. */
+static rt_err refuse_orphans(const struct storage *s, struct relay_error *err)
+{
+    static const char *const names[] = {DB_NAME "-wal", DB_NAME "-journal"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!storage_dir_has(&s->dir, names[i]))
+            continue;
+        snprintf(err->text, sizeof(err->text),
+                 "%.110s holds %s but no " DB_NAME ": put " DB_NAME " back, or move the rest away to "
+                 "start with a new identity",
+                 s->dir.path, names[i]);
+        return RT_ERR_CORRUPT;
+    }
+    return RT_ERR_OK;
+}
+
+static rt_err create(struct storage *s, struct relay_error *err)
+{
+    char path[PATH_MAX];
+    rt_err e = refuse_orphans(s, err);
+
+    if (e)
+        return e;
+    storage_dir_remove(&s->dir, NEW_NAME "-journal");
+    storage_dir_remove(&s->dir, NEW_NAME);
+    e = storage_dir_create(&s->dir, NEW_NAME, err);
+    if (e)
+        return e;
+    storage_dir_path(&s->dir, NEW_NAME, path);
+    e = db_open(path, &s->db, err);
+    if (!e)
+        e = prepare(s, err);
+    db_close(&s->db);
+    if (!e)
+        e = storage_dir_rename(&s->dir, NEW_NAME, DB_NAME, err);
+    if (e)
+        storage_dir_remove(&s->dir, NEW_NAME);
+    return e;
+}
+
+static rt_err open_existing(struct storage *s, const char *path, struct relay_error *err)
+{
+    rt_err e = db_open(path, &s->db, err);
+
+    if (!e)
+        e = db_check(s->db, err);
+    if (!e)
+        e = migrate_check(s->db, err);
+    if (!e)
+        e = db_exec(s->db, "PRAGMA journal_mode = WAL", err);
+    if (!e)
+        e = prepare(s, err);
+    return e;
+}
+
+/* Nothing of ours is ever empty: an empty file is what a full disk or a broken copy leaves. */
+static rt_err refuse_empty(const char *path, struct relay_error *err)
+{
+    snprintf(err->text, sizeof(err->text),
+             "the state database %.100s is empty: restore it from a backup, or remove it to start with "
+             "a new identity",
+             path);
+    return RT_ERR_CORRUPT;
+}
+
+static rt_err open_database(struct storage *s, struct relay_error *err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    rt_err e = RT_ERR_OK;
+
+    storage_dir_path(&s->dir, DB_NAME, path);
+    if (stat(path, &st) != 0) {
+        if (errno != ENOENT) {
+            snprintf(err->text, sizeof(err->text), "cannot reach the state database %.110s: %.50s",
+                     path, strerror(errno));
+            return RT_ERR_SYSTEM;
+        }
+        e = create(s, err);
+    } else if (st.st_size == 0) {
+        e = refuse_empty(path, err);
+    } else {
+        storage_dir_warn_mode(&s->dir, DB_NAME);
+    }
+    return e ? e : open_existing(s, path, err);
+}
+
+rt_err storage_open(const char *dir, const struct rt_seams *seams, struct storage **out,
+                    struct relay_error *err)
+{
+    struct storage *s = calloc(1, sizeof(*s));
+    rt_err e;
+
+    RT_INSIST(s);
+    s->seams = *seams;
+    s->dir.fd = s->dir.lock_fd = -1;
+    e = storage_dir_open(dir, &s->dir, err);
+    if (!e)
+        e = open_database(s, err);
+    if (e)
+        storage_close(&s);
+    else
+        *out = s;
+    return e;
+}
+
+void storage_close(struct storage **s)
+{
+    struct storage *old = *s;
+
+    *s = NULL;
+    if (!old)
+        return;
+    RT_REQUIRE(!old->is_started);
+    db_close(&old->db);
+    storage_dir_close(&old->dir);
+    rt_wipe(old, sizeof(*old));
+    free(old);
+}
+
+const struct rt_sign_key *storage_identity(const struct storage *s)
+{
+    return &s->identity;
+}
+
+const uint8_t *storage_slot_secret(const struct storage *s)
+{
+    return s->slot_secret;
+}
+
+bool storage_identity_is_new(const struct storage *s)
+{
+    return s->identity_is_new;
+}
+
+/* -- secrets -- */
+
+static rt_err get_secret(struct storage *s, const char *name, uint8_t *out, size_t len,
+                         struct relay_error *err)
+{
+    rt_err e = db_begin(s->db, err);
+
+    if (e)
+        return e;
+    e = table_secrets_get(s->db, &s->seams, name, out, len, err);
+    if (!e)
+        e = db_commit(s->db, err);
+    if (e)
+        db_rollback(s->db);
+    return e;
+}
+
+rt_err storage_secret(struct storage *s, const char *name, void *out, size_t len,
+                      struct relay_error *err)
+{
+    RT_REQUIRE(!s->is_started);
+    RT_REQUIRE(*name && strlen(name) <= STORAGE_NAME_MAX);
+    return get_secret(s, name, out, len, err);
+}
+
+/* -- the actor -- */
+
+struct storage_flush *storage_flush_new(void)
+{
+    return rt_msg_new(STORAGE_FLUSH, sizeof(struct storage_flush));
+}
+
+static void wipe_secret(struct rt_msg *m)
+{
+    struct storage_secret_ask *ask = (struct storage_secret_ask *)m;
+
+    rt_wipe(ask->secret, sizeof(ask->secret));
+}
+
+struct storage_secret_ask *storage_secret_ask_new(const char *name, uint8_t len)
+{
+    struct storage_secret_ask *ask = rt_msg_new(STORAGE_SECRET, sizeof(*ask));
+
+    RT_REQUIRE(*name && strlen(name) <= STORAGE_NAME_MAX);
+    RT_REQUIRE(len > 0 && len <= STORAGE_SECRET_MAX);
+    ask->msg.fini = wipe_secret;
+    memcpy(ask->name, name, strlen(name) + 1);
+    ask->len = len;
+    return ask;
+}
+
+static void log_failure(const char *what, rt_err e, const struct relay_error *err)
+{
+    if (e)
+        rt_log(RELAY_LOG_ERROR, what, "error=\"%s\"", err->text);
+}
+
+static void on_flush(struct storage *s, struct storage_flush *m)
+{
+    struct relay_error err = {""};
+
+    m->result = db_checkpoint(s->db, &err);
+    log_failure("state could not be flushed", m->result, &err);
+    rt_msg_answer(s->actor.worker, &m->msg, STORAGE_FLUSHED);
+}
+
+static void on_secret(struct storage *s, struct storage_secret_ask *m)
+{
+    struct relay_error err = {""};
+
+    m->result = get_secret(s, m->name, m->secret, m->len, &err);
+    log_failure("secret could not be read or stored", m->result, &err);
+    rt_msg_answer(s->actor.worker, &m->msg, STORAGE_SECRET_TOLD);
+}
+
+static void on_msg(struct rt_actor *self, struct rt_msg *m)
+{
+    struct storage *s = RT_CONTAINER_OF(self, struct storage, actor);
+
+    switch (m->kind) {
+    case STORAGE_FLUSH:
+        on_flush(s, (struct storage_flush *)m);
+        break;
+    case STORAGE_SECRET:
+        on_secret(s, (struct storage_secret_ask *)m);
+        break;
+    default:
+        RT_INSIST(!"a message of another room");
+    }
+}
+
+struct rt_addr storage_start(struct storage *s, struct rt_worker *w)
+{
+    RT_REQUIRE(!s->is_started);
+    s->is_started = true;
+    rt_actor_start(&s->actor, w, on_msg);
+    return rt_actor_addr(&s->actor);
+}
+
+void storage_stop(struct storage *s)
+{
+    RT_REQUIRE(s->is_started);
+    rt_actor_stop(&s->actor);
+    s->is_started = false;
+}

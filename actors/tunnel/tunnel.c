@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One link: a node's connection, the requests for it (pending.h), and the clocks that hold for it.
+ *
+ * Two things follow from the protocol's one law, that the next frame of a node is the answer to the
+ * oldest written request: whoever shows no byte for LIM_PROGRESS_NS while it owes loses its
+ * connection, because what comes later could not be told apart; and a requester that died leaves its
+ * written request standing until the answer was read and thrown away.
+ *
+ * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. It is written nothing more
+ * then, so that all that waits can still move to another link of the identity.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "transport/conn.h"
+#include "tunnel/pending.h"
+#include "tunnel/tunnel_private.h"
+#include "wire_envelope.h"
+
+#define UNSENT_MAX (256u * 1024u)     /* above it a node is written nothing more */
+#define MEMORY_RETRY_NS (20 * RT_MS)  /* until memory for an answer is asked for again */
+#define TABLES_KEEP_NS (10 * RT_S)    /* pending's tables outlive the last request so long */
+#define LOG_BURST 20u                 /* lines a second of one kind */
+
+struct tunnel {
+    struct rt_actor actor;
+    struct rt_conn *conn; /* NULL before tunnel_attach */
+    struct relay_timer timer;
+    uint64_t slot_id;
+    uint64_t byte_ns;       /* when its last byte came */
+    uint64_t owes_since_ns; /* when it last began to owe */
+    bool is_silent;
+    bool is_quiet;  /* nothing has come in since the timer last fired */
+    bool is_doomed; /* closed by the authority before it was attached */
+    bool wants_memory;
+    struct pending pending;
+};
+
+static struct rt_worker *worker_of(const struct tunnel *t)
+{
+    return t->actor.worker;
+}
+
+/* -- requests -- */
+
+static void request_fini(struct rt_msg *m)
+{
+    relay_slice_drop(&RT_CONTAINER_OF(m, struct tunnel_request, msg)->payload);
+}
+
+struct tunnel_request *tunnel_request_new(uint32_t inline_len)
+{
+    uint32_t cap = inline_len > TUNNEL_INLINE_MIN ? inline_len : TUNNEL_INLINE_MIN;
+    struct tunnel_request *r;
+
+    RT_REQUIRE(inline_len <= TUNNEL_INLINE_MAX);
+    r = rt_msg_new(TUNNEL_REQUEST, sizeof(*r) + cap);
+    r->msg.fini = request_fini;
+    r->inline_len = inline_len;
+    r->inline_cap = cap;
+    return r;
+}
+
+static void refuse(struct tunnel *t, struct tunnel_request *r, enum rt_refusal refusal)
+{
+    relay_slice_drop(&r->payload);
+    r->inline_len = 0;
+    r->refusal = refusal;
+    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+}
+
+static void discard(struct tunnel_request *r)
+{
+    struct rt_msg *m = &r->msg;
+
+    rt_msg_free(&m);
+}
+
+static void unreserve(struct tunnel_request *r)
+{
+    rt_budget_give(r->reserved);
+    r->reserved = 0;
+}
+
+/* -- the timer: armed for the next thing to look at, or earlier -- */
+
+static void look_by(struct tunnel *t, uint64_t at_ns)
+{
+    if (!rt_timer_armed(&t->timer) || t->timer.at_ns > at_ns)
+        rt_timer_arm(worker_of(t), &t->timer, at_ns);
+}
+
+static bool owes(const struct tunnel *t)
+{
+    return t->pending.written_count > 0;
+}
+
+/* Since when it owes and has shown no byte. */
+static uint64_t silent_since(const struct tunnel *t)
+{
+    return t->byte_ns > t->owes_since_ns ? t->byte_ns : t->owes_since_ns;
+}
+
+static void look_again(struct tunnel *t, uint64_t now)
+{
+    uint64_t at = pending_next_deadline(&t->pending);
+
+    if (owes(t)) {
+        uint64_t stalls_at = silent_since(t) + LIM_PROGRESS_NS;
+        uint64_t check_at = (t->is_silent ? now : silent_since(t)) + LIM_DEMOTE_NS;
+
+        if (check_at > stalls_at)
+            check_at = stalls_at;
+        at = check_at < at ? check_at : at;
+    }
+    if (t->wants_memory && now + MEMORY_RETRY_NS < at)
+        at = now + MEMORY_RETRY_NS;
+    if (at == UINT64_MAX && t->pending.tables)
+        at = now + TABLES_KEEP_NS;
+    if (at != UINT64_MAX)
+        look_by(t, at);
+}
+
+/* -- writing -- */
+
+static void write_request(struct tunnel *t, struct tunnel_request *r)
+{
+    uint8_t head[WIRE_LENGTH_BYTES + WIRE_ENVELOPE_HEAD_MAX];
+    struct relay_slice body = r->payload.ptr ? relay_slice_take(&r->payload)
+                                             : relay_slice_view(r->inline_bytes, r->inline_len);
+    size_t len = wire_envelope_head(head, r->inner_type, r->inner_req_id, r->inner_flags, body.len);
+
+    rt_conn_send2(t->conn, head, (uint32_t)len, &body);
+}
+
+/* Writes what may be written: by the window, by what the network took, by room for the answer. */
+static void pump(struct tunnel *t)
+{
+    uint64_t now = rt_now_ns(worker_of(t));
+
+    t->wants_memory = false;
+    if (!t->conn || t->is_silent)
+        return;
+    while (pending_can_write(&t->pending) && rt_conn_unsent(t->conn) <= UNSENT_MAX) {
+        uint32_t reserved = pending_reserve(&t->pending);
+        struct tunnel_request *r;
+
+        if (!rt_budget_take(reserved)) {
+            t->wants_memory = true;
+            look_by(t, now + MEMORY_RETRY_NS);
+            return;
+        }
+        if (!owes(t)) {
+            t->owes_since_ns = now;
+            look_by(t, now + LIM_DEMOTE_NS);
+        }
+        r = pending_write(&t->pending, now);
+        r->reserved = reserved;
+        write_request(t, r);
+    }
+}
+
+/* -- the end of a link -- */
+
+static void tell_authority(struct tunnel *t, uint16_t kind)
+{
+    struct slots_link *m = rt_msg_new(kind, sizeof(*m));
+
+    m->slot_id = t->slot_id;
+    m->link = rt_actor_addr(&t->actor);
+    rt_send(worker_of(t), tunnel_slots_addr(worker_of(t)), &m->msg);
+}
+
+/* All that waits goes to another link, oldest first; without one it stays. */
+static void move_waiting(struct tunnel *t)
+{
+    struct rt_addr other =
+        slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
+    struct tunnel_request *r;
+
+    while (!rt_addr_none(other) && (r = pending_take_waiting(&t->pending)))
+        rt_send(worker_of(t), other, &r->msg);
+}
+
+static void link_free(struct tunnel *t)
+{
+    tunnel_worker_of(worker_of(t))->link_count--;
+    rt_timer_disarm(worker_of(t), &t->timer);
+    rt_actor_stop(&t->actor);
+    pending_fini(&t->pending);
+    free(t);
+}
+
+/* Everything it holds finds another way; t is gone. The connection has been dealt with. */
+static void link_end(struct tunnel *t, enum rt_refusal refusal)
+{
+    struct tunnel_request *r;
+
+    while ((r = pending_take_written(&t->pending))) {
+        unreserve(r);
+        if (r->is_cancelled)
+            discard(r);
+        else
+            refuse(t, r, refusal);
+    }
+    move_waiting(t);
+    while ((r = pending_take_waiting(&t->pending)))
+        refuse(t, r, refusal);
+    link_free(t);
+}
+
+static void link_log(const struct tunnel *t, const char *msg, const char *reason)
+{
+    static struct rt_log_site site;
+
+    if (rt_log_enabled(RELAY_LOG_INFO) &&
+        rt_log_allowed(&site, LOG_BURST, rt_now_ns(worker_of(t))))
+        rt_log(RELAY_LOG_INFO, msg, "slot=%016" PRIx64 " reason=\"%s\"", t->slot_id, reason);
+}
+
+/* The connection is gone, for a reason. */
+static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *reason)
+{
+    rt_metric_sub(RT_METRIC_TUNNEL_LINKS, 1);
+    link_log(t, "tunnel closed", reason);
+    tell_authority(t, SLOTS_LINK_GONE);
+    link_end(t, refusal);
+}
+
+static void link_close(struct tunnel *t, enum rt_refusal refusal, enum relay_close how,
+                       const char *reason)
+{
+    rt_conn_close(t->conn, how);
+    link_lost(t, refusal, reason);
+}
+
+/* -- what the connection says -- */
+
+/* The node's answer to the oldest written request; the block that is to carry it, or NULL: thrown
+ * away. *out_asked false: there was none, and t is gone. */
+static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool *out_asked)
+{
+    struct tunnel_request *r =
+        pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
+
+    *out_asked = r != NULL;
+    if (!r) {
+        rt_metric_inc(RT_METRIC_TUNNEL_UNASKED);
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "frame that nobody asked for");
+        return NULL;
+    }
+    unreserve(r);
+    if (!r->is_cancelled)
+        return r;
+    rt_metric_inc(RT_METRIC_TUNNEL_TOMBSTONED);
+    discard(r);
+    return NULL;
+}
+
+static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
+{
+    r->inline_len = 0;
+    if (f->len <= r->inline_cap) {
+        memcpy(r->inline_bytes, f->ptr, f->len);
+        r->inline_len = f->len;
+    } else {
+        r->payload = rt_frame_take(f, f->ptr, f->len);
+        if (!r->payload.owner) {
+            refuse(t, r, RT_REFUSAL_MEMORY);
+            return;
+        }
+    }
+    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+}
+
+static void on_frame(void *user, struct rt_frame *f)
+{
+    struct tunnel *t = user;
+    bool asked;
+    struct tunnel_request *r = answer_begin(t, f->len, &asked);
+
+    if (!asked)
+        return;
+    if (r)
+        answer(t, r, f);
+    pump(t);
+}
+
+static void on_discarded(void *user, uint32_t len)
+{
+    struct tunnel *t = user;
+    bool asked;
+    struct tunnel_request *r = answer_begin(t, len, &asked);
+
+    if (!asked)
+        return;
+    if (r)
+        refuse(t, r, RT_REFUSAL_ANSWER_TOO_LARGE);
+    pump(t);
+}
+
+static void on_received(void *user)
+{
+    struct tunnel *t = user;
+
+    t->byte_ns = rt_now_ns(worker_of(t));
+    if (t->is_silent) {
+        t->is_silent = false;
+        pump(t);
+    }
+}
+
+static void on_drained(void *user)
+{
+    pump(user);
+}
+
+static void on_eof(void *user)
+{
+    link_close(user, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "node closed");
+}
+
+static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
+{
+    static const char *const by_us[] = {
+        [RT_CONN_END_TRANSPORT] = "connection lost",
+        [RT_CONN_END_HANDSHAKE_TIMEOUT] = "handshake deadline",
+        [RT_CONN_END_IDLE_TIMEOUT] = "idle",
+        [RT_CONN_END_FRAME_TIMEOUT] = "frame deadline",
+        [RT_CONN_END_SEND_TIMEOUT] = "send deadline",
+        [RT_CONN_END_OVERSIZE] = "frame too large",
+        [RT_CONN_END_EVICTED] = "evicted",
+        [RT_CONN_END_MEMORY] = "memory",
+        [RT_CONN_END_SHUTDOWN] = "shutdown",
+    };
+
+    link_lost(user, RT_REFUSAL_TUNNEL_CLOSED,
+              how == RT_CONN_END_TRANSPORT && end == RELAY_END_PEER ? "node closed" : by_us[how]);
+}
+
+static const struct rt_conn_ops link_ops = {
+    .frame = on_frame,
+    .discarded = on_discarded,
+    .received = on_received,
+    .eof = on_eof,
+    .drained = on_drained,
+    .ended = on_ended,
+};
+
+/* -- what time says -- */
+
+static void expire(struct tunnel *t, uint64_t now)
+{
+    struct tunnel_request *r;
+
+    while ((r = pending_expired(&t->pending, now))) {
+        rt_metric_inc(RT_METRIC_QUEUE_TIMEOUT);
+        refuse(t, r, RT_REFUSAL_QUEUE_TIMEOUT);
+    }
+}
+
+/* It owes and shows nothing: others of the identity are used first, if there are any. */
+static void pass_over(struct tunnel *t)
+{
+    struct rt_addr links[LIM_LINKS_PER_SLOT];
+    uint32_t count = slot_view_links(worker_of(t), t->slot_id, links);
+
+    t->is_silent = true;
+    if (count > 1 && !rt_addr_equal(links[count - 1], rt_actor_addr(&t->actor)))
+        tell_authority(t, SLOTS_LINK_SILENT);
+    move_waiting(t);
+}
+
+static void on_timer(struct relay_timer *timer)
+{
+    struct tunnel *t = RT_CONTAINER_OF(timer, struct tunnel, timer);
+    uint64_t now = rt_now_ns(worker_of(t));
+
+    expire(t, now);
+    if (owes(t) && now - silent_since(t) >= LIM_PROGRESS_NS) {
+        rt_metric_inc(RT_METRIC_TUNNEL_STALLED);
+        link_close(t, RT_REFUSAL_TUNNEL_TIMEOUT, RELAY_CLOSE_ABORT, "owed an answer, no byte");
+        return;
+    }
+    if (owes(t) && now - silent_since(t) >= LIM_DEMOTE_NS)
+        pass_over(t);
+    pump(t);
+    if (t->is_quiet)
+        pending_trim(&t->pending);
+    t->is_quiet = true;
+    look_again(t, now);
+}
+
+/* -- messages -- */
+
+static void on_request(struct tunnel *t, struct tunnel_request *r)
+{
+    struct tunnel_request *refused;
+
+    if (t->is_silent) {
+        struct rt_addr front = tunnel_slot_lookup(worker_of(t), t->slot_id);
+
+        if (!rt_addr_none(front) && !rt_addr_equal(front, rt_actor_addr(&t->actor))) {
+            rt_send(worker_of(t), front, &r->msg);
+            return;
+        }
+    }
+    t->is_quiet = false;
+    refused = pending_add(&t->pending, r);
+    if (refused) {
+        rt_metric_inc(RT_METRIC_QUEUE_FULL);
+        refuse(t, refused, RT_REFUSAL_QUEUE_FULL);
+    }
+    pump(t);
+    if (t->pending.waiting_count > 0)
+        look_by(t, pending_next_deadline(&t->pending));
+}
+
+/* The request may have moved to another link of the slot, and then it is looked for there, once. */
+static void pass_cancel_on(struct tunnel *t, const struct tunnel_cancel *c)
+{
+    struct rt_addr links[LIM_LINKS_PER_SLOT];
+    uint32_t count = slot_view_links(worker_of(t), t->slot_id, links);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct tunnel_cancel *copy;
+
+        if (rt_addr_equal(links[i], rt_actor_addr(&t->actor)))
+            continue;
+        copy = rt_msg_new(TUNNEL_CANCEL, sizeof(*copy));
+        copy->requester = c->requester;
+        copy->drop_written = c->drop_written;
+        copy->is_passed_on = true;
+        rt_send(worker_of(t), links[i], &copy->msg);
+    }
+}
+
+static void on_cancel(struct tunnel *t, const struct tunnel_cancel *c)
+{
+    struct tunnel_request *r;
+    bool found = false;
+
+    while ((r = pending_cancel(&t->pending, c->requester, c->drop_written, &found))) {
+        if (c->drop_written)
+            discard(r);
+        else
+            refuse(t, r, RT_REFUSAL_CANCELLED);
+    }
+    if (!found && !c->is_passed_on)
+        pass_cancel_on(t, c);
+}
+
+static void on_msg(struct rt_actor *self, struct rt_msg *m)
+{
+    struct tunnel *t = RT_CONTAINER_OF(self, struct tunnel, actor);
+
+    switch (m->kind) {
+    case TUNNEL_REQUEST:
+        on_request(t, RT_CONTAINER_OF(m, struct tunnel_request, msg));
+        return;
+    case TUNNEL_CANCEL:
+        on_cancel(t, RT_CONTAINER_OF(m, struct tunnel_cancel, msg));
+        break;
+    case TUNNEL_CLOSE:
+        if (t->conn)
+            link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
+        else
+            t->is_doomed = true;
+        break;
+    default:
+        break;
+    }
+    rt_msg_free(&m);
+}
+
+/* -- the beginning -- */
+
+struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32])
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+
+    RT_INSIST(t != NULL);
+    t->slot_id = tunnel_slot_id(w, key);
+    t->timer.fire = on_timer;
+    pending_init(&t->pending);
+    rt_actor_start(&t->actor, w, on_msg);
+    tunnel_worker_of(w)->link_count++;
+    return t;
+}
+
+struct rt_addr tunnel_addr(const struct tunnel *t)
+{
+    return rt_actor_addr(&t->actor);
+}
+
+void tunnel_attach(struct tunnel *t, struct rt_conn *c)
+{
+    RT_REQUIRE(!t->conn);
+    t->conn = c;
+    t->byte_ns = rt_now_ns(worker_of(t));
+    rt_metric_inc(RT_METRIC_TUNNEL_LINKS);
+    link_log(t, "tunnel open", "registered");
+    rt_conn_set_consumer(c, &link_ops, t);
+    rt_conn_set_frame_max(c, LIM_FRAME_MAX, LIM_INNER_FRAME_MAX);
+    rt_conn_set_idle(c, 0);
+    rt_conn_release(c);
+    if (t->is_doomed)
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
+    else
+        pump(t);
+}
+
+void tunnel_discard(struct tunnel *t, bool registered)
+{
+    RT_REQUIRE(!t->conn);
+    if (registered)
+        tell_authority(t, SLOTS_LINK_GONE);
+    link_end(t, RT_REFUSAL_TUNNEL_CLOSED);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the files of this room share: a worker's state, its slot view, and the authority's door. */
+#ifndef TUNNEL_PRIVATE_H
+#define TUNNEL_PRIVATE_H
+
+#include "tunnel/id_map.h"
+#include "tunnel/tunnel_msg.h"
+
+struct slots;
+
+/* Under RT_LOCAL_TUNNEL of every worker. */
+struct tunnel_worker {
+    struct rt_worker *worker;
+    struct rt_actor view; /* hears SLOTS_UPDATE */
+    struct id_map slots;  /* struct view_slot by slot id */
+    struct rt_addr authority_addr;
+    struct slots *authority; /* worker 0's only */
+    uint8_t slot_secret[32];
+    uint32_t link_count; /* tunnel actors of this worker */
+};
+
+static inline struct tunnel_worker *tunnel_worker_of(const struct rt_worker *w)
+{
+    return rt_worker_local(w, RT_LOCAL_TUNNEL);
+}
+
+/* The links this worker knows of the slot, the one to use first; returns how many. */
+uint32_t slot_view_links(const struct rt_worker *w, uint64_t slot_id,
+                         struct rt_addr out_links[LIM_LINKS_PER_SLOT]);
+/* The first of them that is not `self`, or none. */
+struct rt_addr slot_view_other(const struct rt_worker *w, uint64_t slot_id, struct rt_addr self);
+
+/* The authority (slots.c), on worker w; free before w's other state. */
+struct slots *slots_new(struct rt_worker *w, const struct tunnel_config *config);
+void slots_free(struct slots **s);
+struct rt_addr slots_addr(const struct slots *s);
+/* One more worker's slot view to broadcast to. */
+void slots_add_view(struct slots *s, struct rt_addr view);
+
+#endif
