@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One TLS connection over TCP: its states, its place in the loop, its end.
+ *
+ *     dialled: CONNECTING -> HANDSHAKE -> OPEN -> LINGER -> ENDED
+ *     accepted:              HANDSHAKE -> OPEN -> LINGER -> ENDED
+ *
+ * A connection owns its descriptor, its uv_poll and (from the first byte to ENDED) its TLS session.
+ * While nothing is under way it holds no buffer. ENDED: everything but the struct has been given
+ * back; the close callback of the uv_poll raises `closed` and frees the struct.
+ *
+ * conn.c: states and polling.  input.c: reading, handshakes.  output.c: gathering, sealing, flushing.
+ */
+#ifndef TLS_CONN_H
+#define TLS_CONN_H
+
+#include <netinet/in.h>
+
+#include "worker.h"
+
+enum tls_state {
+    TLS_CONNECTING,
+    TLS_HANDSHAKE,
+    TLS_OPEN,
+    TLS_LINGER, /* our side is shut; the peer's input is thrown away until it ends */
+    TLS_ENDED,
+};
+
+/* Plaintext that waits for the socket. */
+struct tls_chunk {
+    struct tls_chunk *next;
+    struct relay_slice slice; /* owned */
+};
+
+/*
+ * Output, in the order it goes out: sealed bytes buf[start, used), then plaintext staged behind them at
+ * buf[used, used + staged) until its record is full or the turn ends, then queued chunks. While the
+ * socket is not blocked nothing is queued.
+ */
+struct tls_output {
+    struct relay_buf *buf; /* NULL: nothing sealed, nothing staged */
+    uint32_t start, used, staged;
+    uint32_t sealed_plain; /* plaintext bytes whose records lie in [start, used) */
+    struct tls_chunk *head, **tail;
+    size_t queued; /* bytes in the chunks */
+};
+
+struct relay_conn {
+    uv_poll_t poll;
+    struct tls_worker *worker;
+    void *user;
+    struct tls_engine engine;
+    struct tls_output out;
+    struct relay_slice stash; /* ciphertext received but held back by a pause; owned */
+    struct rt_list dirty, ready, handshake;
+    struct relay_timer linger;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer;
+    int fd;
+    int error;      /* errno of a failed write, while the rest of the input is read */
+    uint8_t state;  /* enum tls_state */
+    uint8_t events; /* what the uv_poll watches */
+    uint8_t end;    /* enum relay_end, once ENDED */
+    bool is_server : 1;
+    bool has_user : 1;     /* admitted or dialled: closed is due at the end */
+    bool is_paused : 1;
+    bool is_inside : 1;    /* the host waits for the rest of a message */
+    bool is_blocked : 1;   /* the socket takes no more for now */
+    bool is_closing : 1;   /* the host has called close: no event but closed */
+    bool is_broken : 1;    /* the socket failed: only what it has received is left */
+    bool is_large : 1;     /* out.buf counts in worker->large_gathering */
+    bool has_fin : 1;      /* recv has said 0 */
+    bool has_eof : 1;      /* eof has been raised */
+    bool has_bye : 1;      /* the peer sent close_notify */
+    bool said_bye : 1;     /* we did, or owe none */
+    bool owes_sent : 1;    /* a sent event is due */
+    bool answered_fin : 1; /* send was called after eof */
+    const char *detail;    /* of the end */
+};
+
+/*
+ * A connection on fd (non-blocking, options set; taken over, also on failure), in the loop but not yet
+ * watched. NULL: the loop refuses it. It has no user: until one is set its end raises no event.
+ */
+struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sockaddr *peer,
+                                socklen_t peer_len);
+/* Begins, in state CONNECTING or HANDSHAKE, with events going to user. */
+void tls_conn_start(struct relay_conn *c, enum tls_state state, void *user);
+
+/* The end: gives everything back; `closed` follows from the loop. Idempotent. */
+void tls_conn_end(struct relay_conn *c, enum relay_end end, const char *detail);
+/* The socket failed with errno `error` and nothing more can be read. */
+void tls_conn_end_errno(struct relay_conn *c, int error);
+/* A write failed: output is dropped, what has been received is still read, then the end. */
+void tls_conn_broken(struct relay_conn *c, int error);
+/* Out of memory for this connection's buffers. */
+void tls_conn_no_memory(struct relay_conn *c);
+
+/* Watches what the state calls for. Pausing is lazy: only when input shows up it is unwatched. */
+void tls_conn_watch(struct relay_conn *c);
+/* After close: everything has been handed to the kernel. */
+void tls_conn_flushed(struct relay_conn *c);
+/* Events may be raised, data included. */
+static inline bool tls_conn_is_reading(const struct relay_conn *c)
+{
+    return c->state == TLS_OPEN && !c->is_paused && !c->is_closing;
+}
+
+/* input.c */
+/* The poll says events (UV_READABLE, UV_DISCONNECT). */
+void tls_input_readable(struct relay_conn *c, int events);
+/* Puts the connection where the end of the turn looks. */
+void tls_input_ready(struct relay_conn *c);
+void tls_input_queue_handshake(struct relay_conn *c);
+/* The end-of-turn lists. */
+void tls_input_run_ready(struct tls_worker *tw);
+void tls_input_run_handshakes(struct tls_worker *tw);
+
+/* output.c */
+bool tls_output_write(struct tls_engine *e, const struct iovec *v, int count); /* tls_wire.write */
+void tls_output_send(struct relay_conn *c, struct relay_vec *v);
+void tls_output_mark(struct relay_conn *c); /* flush it at the end of the turn */
+void tls_output_writable(struct relay_conn *c);
+void tls_output_run_dirty(struct tls_worker *tw);
+/* Best effort, for a last alert. */
+void tls_output_last_words(struct relay_conn *c);
+void tls_output_drop(struct relay_conn *c);
+size_t tls_output_left(const struct relay_conn *c);
+
+/* The verbs of struct relay_transport. */
+void tls_conn_pause(struct relay_conn *c);
+void tls_conn_resume(struct relay_conn *c);
+void tls_conn_close(struct relay_conn *c, enum relay_close how);
+void tls_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One TLS 1.3 session over spans of bytes: no socket, no loop, no clock. Ciphertext to read is what
+ * the worker's struct tls_wire points at; ciphertext to write goes to its `write` hook, which appends
+ * it to whatever output the session's owner keeps.
+ *
+ * Invariants: after any call that returned TLS_AGAIN all of the wire's input has been taken (a partial
+ * record waits inside the session). A session that failed is only good for tls_engine_fini.
+ * Thread: the worker's; one wire serves all sessions of a worker, one call at a time.
+ */
+#ifndef TLS_ENGINE_H
+#define TLS_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <gnutls/gnutls.h>
+
+#include "creds.h"
+
+#define TLS_RECORD_MAX 16384u    /* plaintext bytes of one record */
+#define TLS_RECORD_OVERHEAD 22u  /* header, content type, tag: added to each record */
+
+struct tls_engine;
+
+struct tls_wire {
+    const uint8_t *in; /* ciphertext not yet taken */
+    size_t in_len;
+    /* Appends ciphertext to the output of e's owner. False: no memory, the session fails. */
+    bool (*write)(struct tls_engine *e, const struct iovec *v, int count);
+};
+
+enum tls_result {
+    TLS_DONE = 0,
+    TLS_AGAIN = -1,  /* needs more input */
+    TLS_EOF = -2,    /* open: the peer said close_notify */
+    TLS_FAILED = -3, /* e->error says why; an alert has been written where one is due */
+};
+
+/* Kinds of failure, for the counters. */
+enum tls_failure {
+    TLS_FAILURE_NOT_TLS,   /* garbage, or another protocol */
+    TLS_FAILURE_NO_COMMON, /* no version, cipher, group or signature in common */
+    TLS_FAILURE_ALERT,     /* the peer sent an alert */
+    TLS_FAILURE_OTHER,
+};
+
+struct tls_engine {
+    gnutls_session_t session; /* NULL: not begun */
+    struct tls_wire *wire;
+    int error;         /* GnuTLS's code after TLS_FAILED */
+    bool is_mid_record; /* the input so far ends inside a record */
+};
+
+/* Begins a session; nothing is written yet. False: out of memory. */
+bool tls_engine_init(struct tls_engine *e, const struct tls_creds *creds, bool is_server,
+                     struct tls_wire *wire);
+/* Idempotent; also for a zeroed engine. */
+void tls_engine_fini(struct tls_engine *e);
+
+static inline bool tls_engine_begun(const struct tls_engine *e)
+{
+    return e->session != NULL;
+}
+
+/* Goes on with the handshake: DONE, AGAIN or FAILED. What follows it in the input is left there. */
+enum tls_result tls_engine_handshake(struct tls_engine *e);
+
+/* Decrypts up to cap bytes to dst, at most one record: their number, or AGAIN, EOF, FAILED. */
+ssize_t tls_engine_open(struct tls_engine *e, uint8_t *dst, size_t cap);
+/* Decrypted bytes wait inside the session. */
+bool tls_engine_pending(const struct tls_engine *e);
+
+/* Writes one record of 1 <= n <= TLS_RECORD_MAX bytes. src may lie where `write` will put the record:
+ * it has been read when write is called. */
+bool tls_engine_seal(struct tls_engine *e, const uint8_t *src, size_t n);
+/* Writes close_notify. */
+bool tls_engine_bye(struct tls_engine *e);
+
+enum tls_failure tls_engine_failure(const struct tls_engine *e);
+/* A static text for e->error. */
+const char *tls_engine_error_text(const struct tls_engine *e);
+
+#endif
