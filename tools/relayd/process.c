@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "process.h"
+
+#include <malloc.h>
+#include <signal.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "host/fd_limit.h"
+
+/* Frame buffers go up to LIM_FRAME_MAX and come and go with every large frame: from the heap, as
+ * mapping and unmapping each would cost more than the copy. */
+#define MMAP_THRESHOLD (2 * (int)LIM_FRAME_MAX)
+/* Free memory at the top of the heap beyond this goes back to the system. */
+#define TRIM_THRESHOLD (4 * (int)LIM_FRAME_MAX)
+
+#define REQUESTERS_MIN 64u /* connections a relay full of tunnels must still have room for */
+#define CONNECTIONS_LIMIT (1u << 20)
+
+void process_prepare(uint16_t workers)
+{
+    signal(SIGPIPE, SIG_IGN);
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    mallopt(M_ARENA_MAX, workers + 1);
+}
+
+uint32_t process_connections_max(uint32_t max_tunnels)
+{
+    uint64_t limit = 0, max;
+    rt_err e = rt_fd_limit_raise(&limit);
+
+    max = limit / 5 * 4;
+    if (max > CONNECTIONS_LIMIT)
+        max = CONNECTIONS_LIMIT;
+    if (e)
+        rt_log(RELAY_LOG_WARN, "the limit of open files could not be raised", "limit=%llu",
+               (unsigned long long)limit);
+    if (max < max_tunnels + REQUESTERS_MIN)
+        rt_log(RELAY_LOG_WARN,
+               "the limit of open files is too low for max_tunnels: raise the hard limit (ulimit -Hn, "
+               "LimitNOFILE=) or lower max_tunnels",
+               "limit=%llu needed=%u max_tunnels=%u connections_max=%llu",
+               (unsigned long long)limit, (max_tunnels + REQUESTERS_MIN) / 4 * 5 + 5, max_tunnels,
+               (unsigned long long)max);
+    return (uint32_t)max;
+}

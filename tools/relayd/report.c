@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "report.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/refusal.h"
+#include "crypto/crypto.h"
+
+static void report_idle_option(void *ctx, const char *name, bool was_given)
+{
+    (void)ctx;
+    rt_log(was_given ? RELAY_LOG_WARN : RELAY_LOG_INFO, "not in effect yet", "option=%s", name);
+}
+
+void report_state(const struct cfg *cfg, bool identity_is_new)
+{
+    rt_log(RELAY_LOG_INFO, identity_is_new ? "new identity created" : "state opened",
+           "data_dir=\"%s\"", cfg->data_dir);
+    rt_log(RELAY_LOG_INFO, "starting",
+           "version=%s workers=%u max_tunnels=%u memory_max=%lluMiB", RELAY_VERSION, cfg->workers,
+           cfg->max_tunnels, (unsigned long long)(cfg->memory_max >> 20));
+    cfg_each_not_in_effect(cfg, report_idle_option, NULL);
+}
+
+void report_listening(const char *transport, const struct sockaddr_storage *bound)
+{
+    char addr[64];
+
+    cfg_addr_text(bound, addr, sizeof(addr));
+    rt_log(RELAY_LOG_INFO, "listening", "transport=%s addr=%s", transport, addr);
+}
+
+void report_ready(const struct cfg *cfg, const uint8_t public_key[32])
+{
+    char hex[65];
+
+    rt_hex(public_key, 32, hex);
+    if (!cfg->bind_tcp.is_enabled)
+        rt_log(RELAY_LOG_WARN, "no listener: nobody can connect to this relay", NULL);
+    rt_log(RELAY_LOG_INFO, "relay node ready", "pubkey=%s version=%s", hex, RELAY_VERSION);
+}
+
+static void report_counter(void *ctx, const char *name, uint64_t value)
+{
+    (void)ctx;
+    rt_log(RELAY_LOG_INFO, "counter", "name=%s value=%llu", name, (unsigned long long)value);
+}
+
+void report_counters(void)
+{
+    rt_metric_each(report_counter, NULL);
+    for (int r = 1; r < RT_REFUSAL_COUNT; r++)
+        rt_log(RELAY_LOG_INFO, "refusals", "reason=%s value=%llu",
+               rt_refusal_info((enum rt_refusal)r)->reason,
+               (unsigned long long)rt_refusal_total((enum rt_refusal)r));
+}
