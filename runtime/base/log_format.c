@@ -10,7 +10,8 @@
 #define JSON_TAIL ",\"cut\":true}\n"
 #define TAIL_MAX (sizeof "\"" JSON_TAIL - 1) /* kept free: the open quote and the tail */
 
-/* Appends whole pieces until one does not fit; from then on nothing. */
+/* Appends whole pieces until one does not fit; from then on nothing. `at` may stand one past `end`,
+ * where a quote was closed. */
 struct cursor {
     char *at, *end;
     bool is_cut;
@@ -18,7 +19,7 @@ struct cursor {
 
 static void put(struct cursor *c, const char *bytes, size_t n)
 {
-    if (c->is_cut || (size_t)(c->end - c->at) < n) {
+    if (c->is_cut || c->at > c->end || (size_t)(c->end - c->at) < n) {
         c->is_cut = true;
         return;
     }

@@ -5,8 +5,8 @@
  *
  * On the command line an option is written --name VALUE or --name=VALUE (short: -n VALUE, -nVALUE,
  * -n=VALUE); one that takes several values takes all arguments up to the next option, may be given
- * again, and splits each at commas. An environment variable that is set but empty counts as not set,
- * but for the bind addresses, where empty turns the listener off.
+ * again, and splits each at commas. An environment variable that is set but empty counts as not
+ * set, but for the bind addresses, where empty turns the listener off.
  */
 #ifndef CFG_CONFIG_H
 #define CFG_CONFIG_H
@@ -69,9 +69,9 @@ struct cfg {
 };
 
 /*
- * Fills *out from argv[1 ..] and envp (both NULL-terminated). RT_ERR_MALFORMED: *err names the option
- * or variable, its value, and what would be right; *out is untouched. The file system is looked at
- * only for the size of the machine.
+ * Fills *out from argv[1 ..] and envp (both NULL-terminated). RT_ERR_MALFORMED: *err names the
+ * option or variable, its value, and what would be right; *out is untouched. The file system is
+ * looked at only for the size of the machine.
  */
 RT_MUST_CHECK rt_err cfg_load(int argc, char *const argv[], char *const envp[], struct cfg *out,
                               struct relay_error *err);

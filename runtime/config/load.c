@@ -115,8 +115,8 @@ static bool set_value(struct load *l, enum cfg_key key, const char *source, cons
         ok = set_path(value, l->c->data_dir, &fault);
         break;
     case CFG_TYPE_LISTEN:
-        ok = cfg_parse_listen(
-            value, key == CFG_KEY_BIND_TCP ? &l->c->bind_tcp : &l->c->bind_quic, &fault);
+        ok = cfg_parse_listen(value, key == CFG_KEY_BIND_TCP ? &l->c->bind_tcp : &l->c->bind_quic,
+                              &fault);
         break;
     case CFG_TYPE_PEERS:
         return add_peers(l, key, source, value);
@@ -141,7 +141,8 @@ static bool set_value(struct load *l, enum cfg_key key, const char *source, cons
 
 /* -- command line -- */
 
-/* An argument taken apart: which key, what was written of its name, and a value behind it if any. */
+/* An argument taken apart: which key, what was written of its name, and a value behind it if any.
+ */
 struct option {
     enum cfg_key key;
     char written[64];

@@ -28,6 +28,7 @@ static struct {
     _Atomic bool is_told; /* mail was posted and not yet taken */
     _Atomic bool is_stopping;
     bool is_started;
+    bool has_given_up;     /* the writer's own: at the end, standard error took nothing */
     uint64_t dropped_told; /* lost lines reported so far */
 } writer;
 
@@ -37,24 +38,24 @@ static void notify(void)
         sem_post(&writer.mail);
 }
 
-/* False: standard error takes nothing, or is gone. */
+/* False: standard error is gone, or at the end takes nothing. */
 static bool wait_writable(void)
 {
     struct pollfd err_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     int waited_ms = 0;
 
-    for (;;) {
+    while (!writer.has_given_up) {
         int n = poll(&err_fd, 1, 100);
 
         if (n > 0)
             return (err_fd.revents & POLLOUT) != 0;
         if (n < 0 && errno != EINTR)
             return false;
-        waited_ms += 100;
-        if (atomic_load_explicit(&writer.is_stopping, memory_order_acquire) &&
-            waited_ms >= PATIENCE_MS)
-            return false;
+        if (atomic_load_explicit(&writer.is_stopping, memory_order_acquire))
+            waited_ms += 100;
+        writer.has_given_up = waited_ms >= PATIENCE_MS;
     }
+    return false;
 }
 
 static void write_all(const char *bytes, size_t len)
@@ -126,6 +127,7 @@ rt_err rt_log_writer_start(void)
     RT_INSIST(sem_init(&writer.mail, 0, 0) == 0);
     atomic_store_explicit(&writer.is_told, false, memory_order_relaxed);
     atomic_store_explicit(&writer.is_stopping, false, memory_order_relaxed);
+    writer.has_given_up = false;
     writer.dropped_told = rt_metric_get(RT_METRIC_LOG_DROPPED);
     err = rt_thread_start("log", run, NULL, &writer.thread);
     if (err != RT_ERR_OK) {
@@ -141,10 +143,11 @@ void rt_log_writer_stop(void)
 {
     if (!writer.is_started)
         return;
-    rt_log_ring_stop();
     atomic_store_explicit(&writer.is_stopping, true, memory_order_release);
     sem_post(&writer.mail);
     pthread_join(writer.thread, NULL);
+    rt_log_ring_stop();
+    drain();
     sem_destroy(&writer.mail);
     writer.is_started = false;
 }

@@ -46,11 +46,16 @@ static const char *missing_verb(const struct relay_transport *t)
         const char *name;
         bool is_there;
     } verbs[] = {
-        {"worker_init", t->worker_init != NULL}, {"worker_fini", t->worker_fini != NULL},
-        {"listen", t->listen != NULL},           {"unlisten", t->unlisten != NULL},
-        {"dial", t->dial != NULL},               {"send", t->send != NULL},
-        {"pause", t->pause != NULL},             {"resume", t->resume != NULL},
-        {"close", t->close != NULL},             {"peer", t->peer != NULL},
+        {"worker_init", t->worker_init != NULL},
+        {"worker_fini", t->worker_fini != NULL},
+        {"listen", t->listen != NULL},
+        {"unlisten", t->unlisten != NULL},
+        {"dial", t->dial != NULL},
+        {"send", t->send != NULL},
+        {"pause", t->pause != NULL},
+        {"resume", t->resume != NULL},
+        {"close", t->close != NULL},
+        {"peer", t->peer != NULL},
     };
 
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
@@ -68,8 +73,8 @@ static bool is_words(const char *text, bool many)
     if (!text)
         return false;
     for (; *text; before = *text++) {
-        bool is_word = (*text >= 'a' && *text <= 'z') || (*text >= '0' && *text <= '9') ||
-                       *text == '_';
+        bool is_word =
+            (*text >= 'a' && *text <= 'z') || (*text >= '0' && *text <= '9') || *text == '_';
 
         if (!is_word && !(many && *text == ' ' && before != ' '))
             return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Loads transport plugins: dlopen(RTLD_NOW | RTLD_LOCAL), checks, one clear sentence for whatever is
- * refused. Libraries stay loaded for the life of the process (never dlclose).
+ * Loads transport plugins: dlopen(RTLD_NOW | RTLD_LOCAL), checks, one clear sentence for whatever
+ * is refused. Libraries stay loaded for the life of the process (never dlclose).
  */
 #ifndef RT_LOADER_H
 #define RT_LOADER_H
@@ -10,8 +10,8 @@
 #include "base/err.h"
 
 /*
- * Loads the library at path and checks symbol, magic, ABI, size, build kind, name, schemes and that no
- * verb is missing. *out lives as long as the process.
+ * Loads the library at path and checks symbol, magic, ABI, size, build kind, name, schemes and that
+ * no verb is missing. *out lives as long as the process.
  */
 RT_MUST_CHECK rt_err rt_loader_open(const char *path, const struct relay_transport **out,
                                     struct relay_error *err);

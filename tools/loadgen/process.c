@@ -31,8 +31,9 @@ bool process_usage(int pid, struct process_usage *out)
     if (pid <= 0 || !read_file(pid, "stat", text, sizeof(text)))
         return false;
     after = strrchr(text, ')');
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
-                         &user, &system) != 2)
+    if (!after ||
+        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
+               &user, &system) != 2)
         return false;
     if (!read_file(pid, "statm", text, sizeof(text)) ||
         sscanf(text, "%*u %" SCNu64, &pages) != 1)

@@ -191,8 +191,9 @@ static rt_err make(struct relay *r, struct relay_error *err)
     report_state(r->cfg, storage_identity_is_new(r->storage));
     r->connections_max = process_connections_max(r->cfg->max_tunnels);
     if (make_system(r) != RT_ERR_OK)
-        return fail(err, "the limit of open files is too low for the event loops: raise the hard limit "
-                         "(ulimit -Hn, LimitNOFILE=) or give fewer --workers");
+        return fail(err,
+                    "the limit of open files is too low for the event loops: raise the hard limit "
+                    "(ulimit -Hn, LimitNOFILE=) or give fewer --workers");
     e = make_rooms(r, err);
     if (!e && r->cfg->bind_tcp.is_enabled)
         e = load_transport(r, err);

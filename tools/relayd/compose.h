@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The composition root: the one place that knows every room and puts them together. Everything is made
- * on the main thread before any other runs, and taken apart there after all have ended.
+ * The composition root: the one place that knows every room and puts them together. Everything is
+ * made on the main thread before any other runs, and taken apart there after all have ended.
  *
  * Workers of the system: 0 .. workers-1 carry the network, then one for storage (a thread that may
  * block), then one for control (signals and shutdown).

