@@ -7,10 +7,10 @@
 
 -- Values under fixed names, each a CBOR item unless said otherwise:
 --   node_key               array of 32 integers: the Ed25519 seed of the relay's identity
---   encrypted_node_key     another program's: a node_key locked with a passphrase; we refuse to start
+--   encrypted_node_key     another program's: a node_key locked with a passphrase; refused
 --   pinned_bootstrap_keys  map: bootstrap entry as written -> array of 32 integers
---   schema_version         4 bytes, little-endian, and not CBOR: the published relay's own count. We
---                          never write it: where it is found, that relay skips making its own tables.
+--   schema_version         4 bytes, little-endian, not CBOR: the published relay's own count. We
+--                          never write it: where it is found, that relay makes none of its tables.
 CREATE TABLE IF NOT EXISTS metadata (
     key TEXT PRIMARY KEY,
     payload BLOB NOT NULL
@@ -25,8 +25,8 @@ CREATE TABLE IF NOT EXISTS peers (
 
 -- From here on tables of our own.
 
--- Random bytes that must survive restarts. name: relay:slot (32 bytes, from which slot ids are made),
--- plugin:NAME (what a transport asked for).
+-- Random bytes that must survive restarts. name: relay:slot (32 bytes, from which slot ids are
+-- made), plugin:TRANSPORT/NAME (what a transport asked for).
 CREATE TABLE IF NOT EXISTS relay_secrets (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL

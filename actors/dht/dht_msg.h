@@ -19,7 +19,7 @@ enum dht_kind {
 enum dht_op {
     DHT_FIND_VALUE, /* key in, value and ttl_secs (what is left of it) back; value.ptr NULL: none */
     DHT_STORE,      /* key, value, ttl_secs in; refusal back */
-    DHT_MANIFEST,   /* key = manifest id in; value = encoded ManifestV1 back, or MANIFEST_NOT_FOUND */
+    DHT_MANIFEST, /* key = manifest id in; value = encoded ManifestV1 back, or MANIFEST_NOT_FOUND */
 };
 
 struct dht_ask {
@@ -38,7 +38,8 @@ struct dht_ask *dht_ask_new(enum dht_op op);
 /* The dht actor's address, from any worker of the relay. */
 struct rt_addr dht_addr(const struct rt_worker *w);
 
-/* Starts the actor on worker 0 and makes its address known to every worker; before threads start. */
+/* Starts the actor on worker 0 and makes its address known to every worker; before threads start.
+ */
 RT_MUST_CHECK rt_err dht_init(struct rt_system *sys);
 void dht_fini(struct rt_system *sys);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The values a relay holds for the DHT: a bounded table from key to value with an expiry. Pure: time is
- * an argument, values were checked before (value_check). O(1) per operation; expiry goes by hourly
- * lists, so that nothing scans all values.
+ * The values a relay holds for the DHT: a bounded table from key to value with an expiry. Pure:
+ * time is an argument, values were checked before (value_check). O(1) per operation; expiry goes by
+ * hourly lists, so that nothing scans all values.
  *
- * Threads: the dht actor's worker only. Values are owned slices; a found one is a counted reference.
+ * Threads: the dht actor's worker only. Values are owned slices; a found one is a counted
+ * reference.
  */
 #ifndef DHT_VALUES_H
 #define DHT_VALUES_H
@@ -26,9 +27,9 @@ void dht_values_free(struct dht_values **v);
 
 /*
  * Stores a copy of value for ttl_secs, raised and cut to the protocol's bounds. A value that ranks
- * below the one held is accepted and changes nothing; the same again only renews the TTL. A ShareHead
- * replaces whatever was there: without the share's key nobody can say which of two is true.
- * NONE, STORE_FULL or MEMORY.
+ * below the one held is accepted and changes nothing; the same again only renews the TTL. A
+ * ShareHead replaces whatever was there: without the share's key nobody can say which of two is
+ * true. NONE, STORE_FULL or MEMORY.
  */
 enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
                                  const struct dht_rank *rank, const uint8_t *value, uint32_t len,

@@ -42,8 +42,7 @@ void session_refuse(struct session *s, enum rt_refusal r, const char *detail)
         len = (int)sizeof(text) - 1;
     rt_refusal_count(r);
     rt_metric_inc(RT_METRIC_ERRORS_SENT);
-    if (rt_log_enabled(RELAY_LOG_DEBUG) &&
-        rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
+    if (rt_log_enabled(RELAY_LOG_DEBUG) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));
         rt_log(RELAY_LOG_DEBUG, "request refused", "reason=%s type=%u peer=%s", info->reason,
                s->type, peer);

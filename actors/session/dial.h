@@ -3,8 +3,8 @@
  * Outbound sessions: the initiator's side of the handshake, then requests of ours, one at a time
  * (protocol: Framing and session handshake; Envelope).
  *
- * Thread: the worker it was dialled on. Ownership: the caller's until `ended` was called or it called
- * dial_close; nothing is called back from inside a call into this room.
+ * Thread: the worker it was dialled on. Ownership: the caller's until `ended` was called or it
+ * called dial_close; nothing is called back from inside a call into this room.
  */
 #ifndef SESSION_DIAL_H
 #define SESSION_DIAL_H
@@ -17,9 +17,9 @@ struct dial;
 
 /* Why an outbound session ended. */
 struct dial_end {
-    enum rt_conn_end how;       /* the connection's end ... */
-    enum relay_end transport;   /* ... and the transport's word for it */
-    enum rt_refusal refusal;    /* not NONE: what we refused in the server's hello or frames */
+    enum rt_conn_end how;     /* the connection's end ... */
+    enum relay_end transport; /* ... and the transport's word for it */
+    enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
 };
 
 struct dial_ops {
@@ -31,8 +31,8 @@ struct dial_ops {
 };
 
 /*
- * identity: who we are; must outlive the handshake. expected_key: the pinned or hinted key, or NULL for
- * any. The whole handshake has LIM_HANDSHAKE_NS.
+ * identity: who we are; must outlive the handshake. expected_key: the pinned or hinted key, or NULL
+ * for any. The whole handshake has LIM_HANDSHAKE_NS.
  */
 RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
                                const struct relay_transport *t, void *t_state,
@@ -40,14 +40,15 @@ RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *id
                                const uint8_t *expected_key, const struct dial_ops *ops, void *user,
                                struct dial **out, struct relay_error *err);
 
-/* After ready, with no request under way. The answer must come within timeout_ns. payload is moved. */
+/* After ready, with no request under way. The answer must come within timeout_ns. payload is moved.
+ */
 void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, uint64_t timeout_ns);
 
 /* Ends it; nothing more is called. */
 void dial_close(struct dial *d);
 
-/* Hands the authenticated connection to the caller, who sets its consumer at once; d is gone. For the
- * side of a tunnel that answers. After ready or in answer, with no request under way. */
+/* Hands the authenticated connection to the caller, who sets its consumer at once; d is gone. For
+ * the side of a tunnel that answers. After ready or in answer, with no request under way. */
 struct rt_conn *dial_detach(struct dial *d);
 
 #endif

@@ -169,8 +169,8 @@ static void on_get_manifest(struct session *s, struct rt_frame *f, uint8_t *payl
     ask_dht(s, a);
 }
 
-static void answer_value(struct session *s, struct dht_ask *a, void (*write)(struct wire_writer *,
-                                                                              struct dht_ask *))
+static void answer_value(struct session *s, struct dht_ask *a,
+                         void (*write)(struct wire_writer *, struct dht_ask *))
 {
     uint16_t type = s->type == WIRE_GET_MANIFEST ? WIRE_MANIFEST_DATA : s->type;
     size_t cap = a->value.len + ANSWER_MAX;

@@ -46,9 +46,8 @@ enum rt_refusal handshake_check_signature(const struct wire_hello *h)
     uint8_t covered[WIRE_HELLO_MAX];
     size_t len = wire_hello_signed(h, covered, sizeof(covered));
 
-    return rt_sign_verify(h->node_pubkey, covered, len, h->signature)
-               ? RT_REFUSAL_NONE
-               : RT_REFUSAL_HELLO_SIGNATURE;
+    return rt_sign_verify(h->node_pubkey, covered, len, h->signature) ? RT_REFUSAL_NONE
+                                                                      : RT_REFUSAL_HELLO_SIGNATURE;
 }
 
 enum rt_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],

@@ -2,10 +2,10 @@
 /*
  * Hello nonces seen within the last LIM_NONCE_S seconds: a replayed ClientHello is refused.
  *
- * A set-associative table of LIM_NONCE_ENTRIES keyed fingerprints (57 bits) with the second they came
- * in; a full set forgets its oldest, which is safe because a replayed hello cannot pass the ack.
- * Constant memory. One per relay, any worker: every entry is one relaxed atomic; two workers that
- * insert the same nonce at once race for the same (oldest) entry, and the loser looks again.
+ * A set-associative table of LIM_NONCE_ENTRIES keyed fingerprints (57 bits) with the second they
+ * came in; a full set forgets its oldest, which is safe because a replayed hello cannot pass the
+ * ack. Constant memory. One per relay, any worker: every entry is one relaxed atomic; two workers
+ * that insert the same nonce at once race for the same (oldest) entry, and the loser looks again.
  */
 #ifndef SESSION_LEDGER_H
 #define SESSION_LEDGER_H

@@ -234,7 +234,10 @@ static void on_slot_found(struct session *s, const struct slots_ask *a)
 
     if (rt_addr_none(a->link)) {
         s->relayed = NULL;
-        answer_stream(s, q);
+        if (q->payload.len > LIM_CONTROL_PAYLOAD_MAX)
+            session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
+        else
+            answer_stream(s, q);
     } else if (!s->is_relayed_raw) {
         forward(s, a->link);
         return;

@@ -2,11 +2,12 @@
 /*
  * Sessions: one per inbound connection that is not (yet) a tunnel. A session does the responder's
  * handshake, then answers one request at a time (protocol: Envelope): its connection is held from a
- * request's frame until the answer was sent. A connection that registers a tunnel leaves the session
- * and becomes the tunnel's.
+ * request's frame until the answer was sent. A connection that registers a tunnel leaves the
+ * session and becomes the tunnel's.
  *
- * State: HELLO (waits for ClientHello) -> ACK (ServerHello sent, waits for ClientAck) -> READY <-> BUSY.
- * Signatures are made and verified in heavy jobs, so that handshakes never delay established peers.
+ * State: HELLO (waits for ClientHello) -> ACK (ServerHello sent, waits for ClientAck) -> READY <->
+ * BUSY. Signatures are made and verified in heavy jobs, so that handshakes never delay established
+ * peers.
  *
  * Thread: a session belongs to the worker its connection came in on. struct session_shared is the
  * relay's, read by all workers; what changes in it are relaxed atomics.
@@ -35,7 +36,8 @@ struct session_shared {
 };
 
 /* random: 16 bytes that nobody outside knows. rates NULL: the defaults of base/limits.h. */
-RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
+RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s,
+                                         const struct rt_sign_key *identity,
                                          const struct session_rates *rates,
                                          const uint8_t hash_key[16]);
 void session_shared_fini(struct session_shared *s);
@@ -50,9 +52,9 @@ struct rt_conn_acceptor session_acceptor(struct rt_worker *w);
 
 /*
  * Shutdown, in two messages (struct rt_msg, each owes an answer) to every worker's control actor:
- * SESSION_DRAIN refuses new requests, closes idle sessions and is answered when no session is left, at
- * most LIM_SHUTDOWN_NS later; SESSION_CLOSE_ALL then closes every connection (tunnels too) and is
- * answered when none is left, at most 2 s later.
+ * SESSION_DRAIN refuses new requests, closes idle sessions and is answered when no session is left,
+ * at most LIM_SHUTDOWN_NS later; SESSION_CLOSE_ALL then closes every connection (tunnels too) and
+ * is answered when none is left, at most 2 s later.
  */
 #define SESSION_KIND(n) (RT_KIND_BASE(1) | (n))
 enum session_kind {

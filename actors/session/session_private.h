@@ -38,7 +38,7 @@ struct session {
     struct rt_conn *conn;
     struct rt_list node;
     enum session_state state;
-    bool is_leaving;   /* eof has come: close after the answer */
+    bool is_leaving; /* eof has come: close after the answer */
     bool has_asked_slots;
     bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
     uint8_t peer_key[32];
@@ -49,9 +49,9 @@ struct session {
     /* the request in flight */
     uint16_t type;
     uint32_t req_id;
-    struct rt_addr tunnel;             /* where its relayed request is */
-    struct tunnel_request *relayed;    /* kept while the slots authority is asked */
-    struct tunnel *registering;        /* a tunnel actor that waits for its registration */
+    struct rt_addr tunnel;          /* where its relayed request is */
+    struct tunnel_request *relayed; /* kept while the slots authority is asked */
+    struct tunnel *registering;     /* a tunnel actor that waits for its registration */
 };
 
 /* -- answers; each ends the request in flight -- */
@@ -59,7 +59,8 @@ struct session {
 /* Response of `type` with a payload that lies apart (owned or view). */
 void session_answer(struct session *s, uint16_t type, struct relay_slice payload);
 void session_answer_empty(struct session *s);
-/* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged. */
+/* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged.
+ */
 void session_refuse(struct session *s, enum rt_refusal r, const char *detail);
 /* The answer has been written by other means. */
 void session_done(struct session *s);

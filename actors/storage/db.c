@@ -25,10 +25,11 @@ const char *db_path(const struct db *d)
 
 rt_err db_damaged(const struct db *d, const char *what, struct relay_error *err)
 {
-    snprintf(err->text, sizeof(err->text),
-             "the state database %.70s is damaged (%.48s): restore it from a backup, or move it away "
-             "to start with a new identity; it was not changed",
-             d->path, what);
+    snprintf(
+        err->text, sizeof(err->text),
+        "the state database %.70s is damaged (%.48s): restore it from a backup, or move it away "
+        "to start with a new identity; it was not changed",
+        d->path, what);
     return RT_ERR_CORRUPT;
 }
 
@@ -47,10 +48,11 @@ static rt_err failed(const struct db *d, int code, struct relay_error *err)
                  d->path);
         return RT_ERR_REFUSED;
     default:
-        snprintf(err->text, sizeof(err->text),
-                 "the state database %.90s cannot be used (%.60s): check its owner, its mode and the "
-                 "space on its disk",
-                 d->path, text);
+        snprintf(
+            err->text, sizeof(err->text),
+            "the state database %.90s cannot be used (%.60s): check its owner, its mode and the "
+            "space on its disk",
+            d->path, text);
         return RT_ERR_SYSTEM;
     }
 }

@@ -2,7 +2,8 @@
 /*
  * The database engine, as little of it as the tables need; db.c is the only file that knows SQLite.
  * Used by one thread at a time. Each failure leaves a sentence in *err that names the file:
- * RT_ERR_CORRUPT (damaged, or no database), RT_ERR_REFUSED (held by another program) or RT_ERR_SYSTEM.
+ * RT_ERR_CORRUPT (damaged, or no database), RT_ERR_REFUSED (held by another program) or
+ * RT_ERR_SYSTEM.
  */
 #ifndef STORAGE_DB_H
 #define STORAGE_DB_H
@@ -34,10 +35,10 @@ void db_rollback(struct db *d);
 /* The single integer that sql returns. */
 RT_MUST_CHECK rt_err db_get_integer(struct db *d, const char *sql, int64_t *out,
                                     struct relay_error *err);
-/* The blob that sql, with text for its one parameter, returns: RT_ERR_NOT_FOUND without a sentence when
- * there is no row; RT_ERR_CORRUPT when it is no blob or longer than cap. */
-RT_MUST_CHECK rt_err db_get_blob(struct db *d, const char *sql, const char *key, void *out, size_t cap,
-                                 size_t *out_len, struct relay_error *err);
+/* The blob that sql, with text for its one parameter, returns: RT_ERR_NOT_FOUND without a sentence
+ * when there is no row; RT_ERR_CORRUPT when it is no blob or longer than cap. */
+RT_MUST_CHECK rt_err db_get_blob(struct db *d, const char *sql, const char *key, void *out,
+                                 size_t cap, size_t *out_len, struct relay_error *err);
 /* Runs sql with key and blob as its two parameters. */
 RT_MUST_CHECK rt_err db_put_blob(struct db *d, const char *sql, const char *key, const void *blob,
                                  size_t len, struct relay_error *err);

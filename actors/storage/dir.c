@@ -48,10 +48,11 @@ static rt_err locked_by_another(const struct storage_dir *d, struct relay_error 
 
     pid[n > 0 ? n : 0] = '\0';
     pid[strspn(pid, "0123456789")] = '\0';
-    snprintf(err->text, sizeof(err->text),
-             "another relay (process %s) uses the data directory %.110s: stop it, or give this one a "
-             "directory of its own with --data-dir",
-             *pid ? pid : "unknown", d->path);
+    snprintf(
+        err->text, sizeof(err->text),
+        "another relay (process %s) uses the data directory %.110s: stop it, or give this one a "
+        "directory of its own with --data-dir",
+        *pid ? pid : "unknown", d->path);
     return RT_ERR_REFUSED;
 }
 

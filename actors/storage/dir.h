@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The data directory: made if need be, locked against a second process, and the paths in it. The lock
- * is the kernel's (flock on DIR/relay.lock), so it goes with the process, however that ends.
+ * The data directory: made if need be, locked against a second process, and the paths in it. The
+ * lock is the kernel's (flock on DIR/relay.lock), so it goes with the process, however that ends.
  */
 #ifndef STORAGE_DIR_H
 #define STORAGE_DIR_H
@@ -33,8 +33,8 @@ RT_MUST_CHECK rt_err storage_dir_create(const struct storage_dir *d, const char 
 /* Removes DIR/name if it is there. */
 void storage_dir_remove(const struct storage_dir *d, const char *name);
 /* Renames, for good: the directory is synced. */
-RT_MUST_CHECK rt_err storage_dir_rename(const struct storage_dir *d, const char *from, const char *to,
-                                        struct relay_error *err);
+RT_MUST_CHECK rt_err storage_dir_rename(const struct storage_dir *d, const char *from,
+                                        const char *to, struct relay_error *err);
 
 /* Logs a warning when others than the owner may read or write it. name "": the directory itself. */
 void storage_dir_warn_mode(const struct storage_dir *d, const char *name);

@@ -19,7 +19,8 @@ rt_err migrate_check(struct db *d, struct relay_error *err)
     if (e || v <= STORAGE_SCHEMA_VERSION)
         return e;
     snprintf(err->text, sizeof(err->text),
-             "the state database %.100s has version %" PRId64 ", this relay knows up to %d: start a "
+             "the state database %.100s has version %" PRId64
+             ", this relay knows up to %d: start a "
              "newer relay on it",
              db_path(d), v, STORAGE_SCHEMA_VERSION);
     return RT_ERR_BAD_VERSION;

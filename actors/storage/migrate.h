@@ -11,8 +11,8 @@
 
 /* RT_ERR_BAD_VERSION: written by a later relay. Touches nothing. */
 RT_MUST_CHECK rt_err migrate_check(struct db *d, struct relay_error *err);
-/* Within the caller's transaction; does nothing to a database that is up to date. *out_is_first: it was
- * not ours before. */
+/* Within the caller's transaction; does nothing to a database that is up to date. *out_is_first: it
+ * was not ours before. */
 RT_MUST_CHECK rt_err migrate_run(struct db *d, bool *out_is_first, struct relay_error *err);
 
 #endif

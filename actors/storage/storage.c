@@ -31,7 +31,8 @@ struct storage {
 
 /* -- opening -- */
 
-/* A new identity only for a database that never had one of ours: losing it costs the relay its name. */
+/* A new identity only for a database that never had one of ours: losing it costs the relay its
+ * name. */
 static rt_err load_identity(struct storage *s, bool may_create, struct relay_error *err)
 {
     uint8_t seed[32];
@@ -62,8 +63,8 @@ static rt_err prepare(struct storage *s, struct relay_error *err)
     if (!e)
         e = load_identity(s, is_first, err);
     if (!e)
-        e = table_secrets_get(s->db, &s->seams, SLOT_SECRET, s->slot_secret,
-                              sizeof(s->slot_secret), err);
+        e = table_secrets_get(s->db, &s->seams, SLOT_SECRET, s->slot_secret, sizeof(s->slot_secret),
+                              err);
     if (!e)
         e = db_commit(s->db, err);
     if (e)
@@ -80,7 +81,8 @@ static rt_err refuse_orphans(const struct storage *s, struct relay_error *err)
         if (!storage_dir_has(&s->dir, names[i]))
             continue;
         snprintf(err->text, sizeof(err->text),
-                 "%.110s holds %s but no " DB_NAME ": put " DB_NAME " back, or move the rest away to "
+                 "%.110s holds %s but no " DB_NAME ": put " DB_NAME
+                 " back, or move the rest away to "
                  "start with a new identity",
                  s->dir.path, names[i]);
         return RT_ERR_CORRUPT;
@@ -130,10 +132,11 @@ static rt_err open_existing(struct storage *s, const char *path, struct relay_er
 /* Nothing of ours is ever empty: an empty file is what a full disk or a broken copy leaves. */
 static rt_err refuse_empty(const char *path, struct relay_error *err)
 {
-    snprintf(err->text, sizeof(err->text),
-             "the state database %.100s is empty: restore it from a backup, or remove it to start with "
-             "a new identity",
-             path);
+    snprintf(
+        err->text, sizeof(err->text),
+        "the state database %.100s is empty: restore it from a backup, or remove it to start with "
+        "a new identity",
+        path);
     return RT_ERR_CORRUPT;
 }
 

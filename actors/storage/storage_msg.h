@@ -8,8 +8,8 @@
 #define STORAGE_KIND(n) (RT_KIND_BASE(5) | (n))
 
 enum storage_kind {
-    STORAGE_FLUSH = STORAGE_KIND(1) | RT_KIND_OWES, /* struct storage_flush */
-    STORAGE_FLUSHED = STORAGE_KIND(2),              /* the same block, back */
+    STORAGE_FLUSH = STORAGE_KIND(1) | RT_KIND_OWES,  /* struct storage_flush */
+    STORAGE_FLUSHED = STORAGE_KIND(2),               /* the same block, back */
     STORAGE_SECRET = STORAGE_KIND(3) | RT_KIND_OWES, /* struct storage_secret_ask */
     STORAGE_SECRET_TOLD = STORAGE_KIND(4),           /* the same block, back */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * An intrusive hash map from 64-bit ids to whatever struct carries the node. Ids are keyed hashes or
- * random numbers already, so their low bits choose the bucket. Several nodes may share one id; they
- * are found in no particular order. The map owns the bucket array only, which grows with the count
- * and stays. One thread.
+ * An intrusive hash map from 64-bit ids to whatever struct carries the node. Ids are keyed hashes
+ * or random numbers already, so their low bits choose the bucket. Several nodes may share one id;
+ * they are found in no particular order. The map owns the bucket array only, which grows with the
+ * count and stays. One thread.
  */
 #ifndef TUNNEL_ID_MAP_H
 #define TUNNEL_ID_MAP_H

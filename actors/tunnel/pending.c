@@ -9,8 +9,8 @@
 #define TURNS_START 8u
 #define NOT_WAITING UINT32_MAX
 
-/* One requester's standing. In `turns` while it has requests waiting, among the debtors while it has
- * nothing here but a tag ahead of the clock. */
+/* One requester's standing. In `turns` while it has requests waiting, among the debtors while it
+ * has nothing here but a tag ahead of the clock. */
 struct pending_key {
     struct pending_key *hash_next;
     uint64_t key;
@@ -28,7 +28,7 @@ struct pending_tables {
     struct pending_key *spare; /* by hash_next */
     struct rt_list debtors;    /* oldest first */
     uint32_t debtor_count;
-    uint64_t moment; /* counts up, for pending_key.since */
+    uint64_t moment;            /* counts up, for pending_key.since */
     struct pending_key **turns; /* binary heap: smallest tag first */
     uint32_t turns_len, turns_cap;
 };
@@ -471,6 +471,11 @@ uint64_t pending_next_deadline(const struct pending *p)
     if (rt_list_empty(&p->waiting))
         return UINT64_MAX;
     return REQUEST_OF(p->waiting.next, age_node)->deadline_ns;
+}
+
+struct tunnel_request *pending_oldest_written(const struct pending *p)
+{
+    return rt_list_empty(&p->written) ? NULL : REQUEST_OF(p->written.next, window_node);
 }
 
 struct tunnel_request *pending_take_waiting(struct pending *p)

@@ -3,18 +3,18 @@
  * The requests of one link: who waits, whose turn it is, what was written and is not answered yet.
  * Pure: no I/O, no clock (time is an argument, monotonic ns), no messages; tunnel.c acts on it.
  *
- * A request is *waiting*, then *written*, then out: answered, expired, cancelled or taken away. While
- * it is in here it belongs to the caller all the same, who gets it back exactly once, through the one
- * function that takes it out. A written request whose requester died stays as a tombstone
+ * A request is *waiting*, then *written*, then out: answered, expired, cancelled or taken away.
+ * While it is in here it belongs to the caller all the same, who gets it back exactly once, through
+ * the one function that takes it out. A written request whose requester died stays as a tombstone
  * (is_cancelled), because answers are matched by order alone.
  *
  * Turns. Requesters are told apart by key. Each key has a *tag*, in bytes: where it stands in a
  * virtual clock of the bytes the link has served to each. A turn goes to the key with the smallest
- * tag and moves the clock there; it costs PENDING_TURN_BYTES at once and the answer's bytes when the
- * answer comes, so whoever got more than its share waits until the others have caught up. Who comes
- * back after a pause starts one turn behind the clock: debt outlasts a pause, credit does not, and
- * newcomers cannot push anybody back for ever. Hence, between two keys that both always wait,
- * what was served (bytes and turns) differs by no more than what the window holds.
+ * tag and moves the clock there; it costs PENDING_TURN_BYTES at once and the answer's bytes when
+ * the answer comes, so whoever got more than its share waits until the others have caught up. Who
+ * comes back after a pause starts one turn behind the clock: debt outlasts a pause, credit does
+ * not, and newcomers cannot push anybody back for ever. Hence, between two keys that both always
+ * wait, what was served (bytes and turns) differs by no more than what the window holds.
  *
  * Window. Written requests can be neither dropped nor reordered any more, so there are only so many
  * that an answer takes PENDING_TARGET_NS at most: a slower answer shrinks the window in proportion,
@@ -55,9 +55,9 @@ void pending_trim(struct pending *p);
 
 /*
  * r begins to wait, by its requester, reply_to and deadline_ns. Returns NULL, or the request that
- * has no place (out again): r itself, over LIM_QUEUED_PER_KEY or in a queue of LIM_QUEUED_PER_TUNNEL;
- * or, in a full queue, the newest one of the key that waits with the most, if that has at least two
- * more than r's.
+ * has no place (out again): r itself, over LIM_QUEUED_PER_KEY or in a queue of
+ * LIM_QUEUED_PER_TUNNEL; or, in a full queue, the newest one of the key that waits with the most,
+ * if that has at least two more than r's.
  */
 struct tunnel_request *pending_add(struct pending *p, struct tunnel_request *r);
 
@@ -74,9 +74,9 @@ struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns);
 struct tunnel_request *pending_answered(struct pending *p, uint32_t bytes, uint64_t now_ns);
 
 /*
- * The requester at that address has left. Returns a request of its that waited (now out); call until
- * NULL. Its written ones stay, as tombstones if drop_written. *out_found becomes true if there was
- * anything of its.
+ * The requester at that address has left. Returns a request of its that waited (now out); call
+ * until NULL. Its written ones stay, as tombstones if drop_written. *out_found becomes true if
+ * there was anything of its.
  */
 struct tunnel_request *pending_cancel(struct pending *p, struct rt_addr requester,
                                       bool drop_written, bool *out_found);
@@ -86,11 +86,15 @@ struct tunnel_request *pending_expired(struct pending *p, uint64_t now_ns);
 /* The earliest deadline of those waiting; UINT64_MAX: none. */
 uint64_t pending_next_deadline(const struct pending *p);
 
+/* The one whose answer is to come next, or NULL; it stays in. */
+struct tunnel_request *pending_oldest_written(const struct pending *p);
+
 /* The link ends: the next waiting one by deadline, the next written one by order; NULL: no more. */
 struct tunnel_request *pending_take_waiting(struct pending *p);
 struct tunnel_request *pending_take_written(struct pending *p);
 
-/* Bytes to reserve for the next answer: PENDING_RESERVE_MIN to _MAX, by what answers weigh lately. */
+/* Bytes to reserve for the next answer: PENDING_RESERVE_MIN to _MAX, by what answers weigh lately.
+ */
 uint32_t pending_reserve(const struct pending *p);
 
 #endif

@@ -106,8 +106,7 @@ uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32])
 
 rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config)
 {
-    struct tunnel_worker *first =
-        tunnel_worker_of(rt_system_worker(rt_worker_system(w), 0));
+    struct tunnel_worker *first = tunnel_worker_of(rt_system_worker(rt_worker_system(w), 0));
     struct tunnel_worker *tw = calloc(1, sizeof(*tw));
 
     RT_REQUIRE((first == NULL) == (rt_worker_index(w) == 0));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The authority. It alone decides which links a slot has and in which order they are used, and tells
- * every worker's view before it answers whoever asked, so that a slot a node was told of is known
- * wherever a requester may ask for it next. A slot is here as long as it has a link.
+ * The authority. It alone decides which links a slot has and in which order they are used, and
+ * tells every worker's view before it answers whoever asked, so that a slot a node was told of is
+ * known wherever a requester may ask for it next. A slot is here as long as it has a link.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -249,8 +249,7 @@ static enum rt_refusal on_stream(struct slots *s, struct slots_ask *a)
 
     a->link = (struct rt_addr){0};
     if (!slot)
-        return temp_slots_stream(&s->temp, a->slot_id, a->key, a->kind,
-                                 rt_now_ns(s->actor.worker));
+        return temp_slots_stream(&s->temp, a->slot_id, a->key, a->kind, rt_now_ns(s->actor.worker));
     a->link = slot->links[0].addr;
     return RT_REFUSAL_NONE;
 }

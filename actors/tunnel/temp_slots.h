@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Temporary slots (protocol: RelayRegister with tunnel false): a number two peers may meet at, without
- * a stream behind it. Pure: ids and time (monotonic ns) are arguments. Every slot lives
- * LIM_TEMP_SLOT_TTL_S from its last renewal, so the list in order of renewal is the list in order of
- * expiry, and each call first drops what has expired. Bounded by LIM_TEMP_SLOTS_MAX, per owner by
- * LIM_TEMP_SLOTS_PER_KEY.
+ * Temporary slots (protocol: RelayRegister with tunnel false): a number two peers may meet at,
+ * without a stream behind it. Pure: ids and time (monotonic ns) are arguments. Every slot lives
+ * LIM_TEMP_SLOT_TTL_S from its last renewal, so the list in order of renewal is the list in order
+ * of expiry, and each call first drops what has expired. Bounded by LIM_TEMP_SLOTS_MAX, per owner
+ * by LIM_TEMP_SLOTS_PER_KEY.
  */
 #ifndef TUNNEL_TEMP_SLOTS_H
 #define TUNNEL_TEMP_SLOTS_H

@@ -4,8 +4,8 @@
  *
  * Two things follow from the protocol's one law, that the next frame of a node is the answer to the
  * oldest written request: whoever shows no byte for LIM_PROGRESS_NS while it owes loses its
- * connection, because what comes later could not be told apart; and a requester that died leaves its
- * written request standing until the answer was read and thrown away.
+ * connection, because what comes later could not be told apart; and a requester that died leaves
+ * its written request standing until the answer was read and thrown away.
  *
  * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. It is written nothing more
  * then, so that all that waits can still move to another link of the identity.
@@ -23,10 +23,10 @@
 #include "tunnel/tunnel_private.h"
 #include "wire_envelope.h"
 
-#define UNSENT_MAX (256u * 1024u)     /* above it a node is written nothing more */
-#define MEMORY_RETRY_NS (20 * RT_MS)  /* until memory for an answer is asked for again */
-#define TABLES_KEEP_NS (10 * RT_S)    /* pending's tables outlive the last request so long */
-#define LOG_BURST 20u                 /* lines a second of one kind */
+#define UNSENT_MAX (256u * 1024u)    /* above it a node is written nothing more */
+#define MEMORY_RETRY_NS (20 * RT_MS) /* until memory for an answer is asked for again */
+#define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables outlive the last request so long */
+#define LOG_BURST 20u                /* lines a second of one kind */
 
 struct tunnel {
     struct rt_actor actor;
@@ -84,7 +84,8 @@ static void discard(struct tunnel_request *r)
 
 static void unreserve(struct tunnel_request *r)
 {
-    rt_budget_give(r->reserved);
+    if (r->reserved > 0)
+        rt_budget_give(r->reserved);
     r->reserved = 0;
 }
 
@@ -180,8 +181,7 @@ static void tell_authority(struct tunnel *t, uint16_t kind)
 /* All that waits goes to another link, oldest first; without one it stays. */
 static void move_waiting(struct tunnel *t)
 {
-    struct rt_addr other =
-        slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
+    struct rt_addr other = slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
     struct tunnel_request *r;
 
     while (!rt_addr_none(other) && (r = pending_take_waiting(&t->pending)))
@@ -219,8 +219,7 @@ static void link_log(const struct tunnel *t, const char *msg, const char *reason
 {
     static struct rt_log_site site;
 
-    if (rt_log_enabled(RELAY_LOG_INFO) &&
-        rt_log_allowed(&site, LOG_BURST, rt_now_ns(worker_of(t))))
+    if (rt_log_enabled(RELAY_LOG_INFO) && rt_log_allowed(&site, LOG_BURST, rt_now_ns(worker_of(t))))
         rt_log(RELAY_LOG_INFO, msg, "slot=%016" PRIx64 " reason=\"%s\"", t->slot_id, reason);
 }
 
@@ -246,13 +245,13 @@ static void link_close(struct tunnel *t, enum rt_refusal refusal, enum relay_clo
  * away. *out_asked false: there was none, and t is gone. */
 static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool *out_asked)
 {
-    struct tunnel_request *r =
-        pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
+    struct tunnel_request *r = pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
 
     *out_asked = r != NULL;
     if (!r) {
         rt_metric_inc(RT_METRIC_TUNNEL_UNASKED);
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "frame that nobody asked for");
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL,
+                   "frame that nobody asked for");
         return NULL;
     }
     unreserve(r);
@@ -265,7 +264,6 @@ static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool 
 
 static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
 {
-    r->inline_len = 0;
     if (f->len <= r->inline_cap) {
         memcpy(r->inline_bytes, f->ptr, f->len);
         r->inline_len = f->len;
@@ -305,10 +303,14 @@ static void on_discarded(void *user, uint32_t len)
     pump(t);
 }
 
+/* The answer under way takes memory of its own as it comes: what was kept for it makes room. */
 static void on_received(void *user)
 {
     struct tunnel *t = user;
+    struct tunnel_request *r = pending_oldest_written(&t->pending);
 
+    if (r)
+        unreserve(r);
     t->byte_ns = rt_now_ns(worker_of(t));
     if (t->is_silent) {
         t->is_silent = false;
@@ -328,7 +330,7 @@ static void on_eof(void *user)
 
 static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
 {
-    static const char *const by_us[] = {
+    static const char *const reasons[] = {
         [RT_CONN_END_TRANSPORT] = "connection lost",
         [RT_CONN_END_HANDSHAKE_TIMEOUT] = "handshake deadline",
         [RT_CONN_END_IDLE_TIMEOUT] = "idle",
@@ -340,8 +342,9 @@ static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
         [RT_CONN_END_SHUTDOWN] = "shutdown",
     };
 
+    RT_REQUIRE(how < sizeof(reasons) / sizeof(reasons[0]));
     link_lost(user, RT_REFUSAL_TUNNEL_CLOSED,
-              how == RT_CONN_END_TRANSPORT && end == RELAY_END_PEER ? "node closed" : by_us[how]);
+              how == RT_CONN_END_TRANSPORT && end == RELAY_END_PEER ? "node closed" : reasons[how]);
 }
 
 static const struct rt_conn_ops link_ops = {

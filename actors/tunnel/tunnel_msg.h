@@ -2,10 +2,10 @@
 /*
  * What other actors may know of tunnels (protocol: Tunnels).
  *
- * Words: a *slot* is an identity's address at this relay; a *link* is one connection of that identity
- * that carries its tunnel (up to LIM_LINKS_PER_SLOT), each a tunnel actor on the worker its connection
- * came in on. The *slots* actor on worker 0 is the authority: it orders every register and close and
- * tells every worker's *slot view* which links a slot has, newest first.
+ * Words: a *slot* is an identity's address at this relay; a *link* is one connection of that
+ * identity that carries its tunnel (up to LIM_LINKS_PER_SLOT), each a tunnel actor on the worker
+ * its connection came in on. The *slots* actor on worker 0 is the authority: it orders every
+ * register and close and tells every worker's *slot view* which links a slot has, newest first.
  */
 #ifndef TUNNEL_MSG_H
 #define TUNNEL_MSG_H
@@ -25,14 +25,14 @@ enum tunnel_kind {
     TUNNEL_REQUEST = TUNNEL_KIND(1) | RT_KIND_OWES, /* struct tunnel_request, to a link */
     TUNNEL_ANSWER = TUNNEL_KIND(2),                 /* the same block, back to its session */
     TUNNEL_CANCEL = TUNNEL_KIND(3),                 /* struct tunnel_cancel, to a link */
-    TUNNEL_CLOSE = TUNNEL_KIND(4),                  /* struct rt_msg: the authority ends this link */
+    TUNNEL_CLOSE = TUNNEL_KIND(4), /* struct rt_msg: the authority ends this link */
 
     SLOTS_ASK = SLOTS_KIND(1) | RT_KIND_OWES, /* struct slots_ask, to the authority */
     SLOTS_TOLD = SLOTS_KIND(2),               /* the same block, back */
     SLOTS_LINK_GONE = SLOTS_KIND(3),          /* struct slots_link: the link has closed */
-    SLOTS_LINK_SILENT = SLOTS_KIND(4),        /* struct slots_link: pass it over (it owes, no byte) */
-    SLOTS_UPDATE = SLOTS_KIND(5),             /* struct slots_update, to every worker's slot view */
-    SLOTS_SHUTDOWN = SLOTS_KIND(6),           /* struct rt_msg: refuse every registration from now */
+    SLOTS_LINK_SILENT = SLOTS_KIND(4), /* struct slots_link: pass it over (it owes, no byte) */
+    SLOTS_UPDATE = SLOTS_KIND(5),      /* struct slots_update, to every worker's slot view */
+    SLOTS_SHUTDOWN = SLOTS_KIND(6),    /* struct rt_msg: refuse every registration from now */
 };
 
 /* Bytes of inner payload or answer that travel inside the message block itself. */
@@ -42,13 +42,13 @@ enum tunnel_kind {
 /*
  * One relayed request; comes back as TUNNEL_ANSWER (or bounced: then nothing was written).
  * On the way out: inner_*, and the inner payload in `payload` (owned slice) or, when payload.ptr is
- * NULL, in inline_bytes[0 .. inline_len). On the way back: `refusal`, or the node's answer frame the
- * same two ways.
+ * NULL, in inline_bytes[0 .. inline_len). On the way back: `refusal`, or the node's answer frame
+ * the same two ways.
  */
 struct tunnel_request {
     struct rt_msg msg;
     uint64_t slot_id;
-    uint64_t requester; /* keyed hash of the requester's public key: whose turn it is */
+    uint64_t requester;   /* keyed hash of the requester's public key: whose turn it is */
     uint64_t deadline_ns; /* mono: not written by then, refused */
     uint32_t outer_req_id;
     uint32_t stream_id;
@@ -99,9 +99,9 @@ struct slots_ask {
     uint8_t key[32];  /* the asking identity */
     uint64_t slot_id; /* 0: none given; on the way back the slot registered */
     enum wire_relay_kind kind;
-    struct rt_addr link; /* REGISTER_TUNNEL: the tunnel actor, on the way in; STREAM: on the way back,
-                            the link to send to, or none: echo the payload (temporary slot) */
-    uint64_t expires_at_s; /* back: unix seconds, for RelayRegistered */
+    struct rt_addr link;     /* REGISTER_TUNNEL, in: the tunnel actor; STREAM, back: the link to
+                                send to, or none: echo the payload (temporary slot) */
+    uint64_t expires_at_s;   /* back: unix seconds, for RelayRegistered */
     enum rt_refusal refusal; /* back */
 };
 
@@ -111,7 +111,7 @@ struct slots_link {
     struct rt_addr link;
 };
 
-/* Links of one slot, the one to use first. count 0: the slot is gone. Older versions are ignored. */
+/* Links of a slot, the one to use first. count 0: the slot is gone. Older versions are ignored. */
 struct slots_update {
     struct rt_msg msg;
     uint64_t slot_id;
@@ -130,14 +130,14 @@ struct rt_addr tunnel_slots_addr(const struct rt_worker *w);
 struct rt_addr tunnel_slot_lookup(const struct rt_worker *w, uint64_t slot_id);
 
 /*
- * A tunnel actor without a connection yet, so that it has an address to register. Requests that come
- * before tunnel_attach wait in it.
+ * A tunnel actor without a connection yet, so that it has an address to register. Requests that
+ * come before tunnel_attach wait in it.
  */
 struct tunnel;
 struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32]);
 struct rt_addr tunnel_addr(const struct tunnel *t);
-/* Registered: the connection becomes the link (moved; consumer set, hold released). What the node is to
- * hear about its registration has been sent before. */
+/* Registered: the connection becomes the link (moved; consumer set, hold released). What the node
+ * is to hear about its registration has been sent before. */
 void tunnel_attach(struct tunnel *t, struct rt_conn *c);
 /* Refused, or its session ended first: never attached; what waits in it moves or is refused.
  * registered: it was asked for and not refused so far, so the authority is told. */
@@ -148,8 +148,8 @@ struct tunnel_config {
     uint8_t slot_secret[32];
     uint32_t max_tunnels; /* identities with a live tunnel */
 };
-/* Slot view of worker w under RT_LOCAL_TUNNEL; worker 0 also gets the authority. Call for every worker
- * in order before threads start. */
+/* Slot view of worker w under RT_LOCAL_TUNNEL; worker 0 also gets the authority. Call for every
+ * worker in order before threads start. */
 RT_MUST_CHECK rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config);
 void tunnel_worker_fini(struct rt_worker *w);
 

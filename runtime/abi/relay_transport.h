@@ -63,9 +63,9 @@ enum relay_build {
 #endif
 
 struct relay_transport; /* below */
-struct relay_worker;   /* the host's: one event loop and its thread */
-struct relay_conn;     /* the plugin's: one connection */
-struct relay_listener; /* the plugin's: one listening socket of one worker */
+struct relay_worker;    /* the host's: one event loop and its thread */
+struct relay_conn;      /* the plugin's: one connection */
+struct relay_listener;  /* the plugin's: one listening socket of one worker */
 
 enum relay_log_level {
     RELAY_LOG_ERROR = 0,
@@ -77,13 +77,13 @@ enum relay_log_level {
 
 /* Why a connection ended; the host counts and logs them. */
 enum relay_end {
-    RELAY_END_LOCAL = 0,  /* the host's own close has completed */
-    RELAY_END_PEER,       /* the peer closed in an orderly way after eof was raised, or reset us */
-    RELAY_END_TIMEOUT,    /* the transport's own dead-peer detection */
-    RELAY_END_REFUSED,    /* dial: nobody listens, or no route */
-    RELAY_END_HANDSHAKE,  /* the secure handshake failed: not our protocol, or garbage */
-    RELAY_END_PROTOCOL,   /* garbage after the handshake */
-    RELAY_END_SYSTEM,     /* out of memory or descriptors */
+    RELAY_END_LOCAL = 0, /* the host's own close has completed */
+    RELAY_END_PEER,      /* the peer closed in an orderly way after eof was raised, or reset us */
+    RELAY_END_TIMEOUT,   /* the transport's own dead-peer detection */
+    RELAY_END_REFUSED,   /* dial: nobody listens, or no route */
+    RELAY_END_HANDSHAKE, /* the secure handshake failed: not our protocol, or garbage */
+    RELAY_END_PROTOCOL,  /* garbage after the handshake */
+    RELAY_END_SYSTEM,    /* out of memory or descriptors */
 };
 
 enum relay_close {
@@ -179,9 +179,9 @@ struct relay_host {
     void (*timer_arm)(struct relay_worker *w, struct relay_timer *t, uint64_t at_ns);
     void (*timer_disarm)(struct relay_worker *w, struct relay_timer *t);
 
-    /* Runs fn(state_of_that_worker, arg) on worker `index`: for a packet that came to the wrong one.
-     * Any worker's thread. False once that worker is shutting down: arg stays the caller's. state is
-     * NULL where the worker's state has gone since: fn then only frees arg. */
+    /* Runs fn(state_of_that_worker, arg) on worker `index`: for a packet that came to the wrong
+     * one. Any worker's thread. False once that worker is shutting down: arg stays the caller's.
+     * state is NULL where the worker's state has gone since: fn then only frees arg. */
     bool (*post)(uint16_t index, const char *transport, void (*fn)(void *state, void *arg),
                  void *arg);
 
@@ -199,8 +199,8 @@ struct relay_host {
 struct relay_listen {
     const struct sockaddr *addr; /* port 0: any */
     socklen_t addr_len;
-    int fd;               /* >= 0: an inherited, bound socket to use instead; ownership moves in */
-    uint16_t index;       /* which of `count` listeners on this address; listen is called in order */
+    int fd;         /* >= 0: an inherited, bound socket to use instead; ownership moves in */
+    uint16_t index; /* which of `count` listeners on this address; listen is called in order */
     uint16_t count;
 };
 
@@ -232,8 +232,8 @@ struct relay_transport {
 
     /*
      * Queues the bytes of v, whole and in order. Slices with an owner move in; views are sealed or
-     * copied before send returns. Never refuses: the host bounds what it sends. After close, or when
-     * the connection is broken, the bytes are dropped.
+     * copied before send returns. Never refuses: the host bounds what it sends. After close, or
+     * when the connection is broken, the bytes are dropped.
      */
     void (*send)(struct relay_conn *c, struct relay_vec *v);
 

@@ -35,12 +35,12 @@
 #define LIM_NONCE_S 600u                 /* protocol: a hello nonce is remembered, seconds */
 
 /* -- tables -- */
-#define LIM_NONCE_ENTRIES (1u << 20)     /* seen hello nonces, 8 bytes each, oldest out */
-#define LIM_SKETCH_WIDTH (1u << 14)      /* cells per row of the sketches by key and prefix */
-#define LIM_HALF_OPEN_MAX 1024u          /* connections not yet authenticated, all workers */
-#define LIM_CONNS_PER_PREFIX 256u        /* per IPv4 /32 or IPv6 /56; loopback exempt */
+#define LIM_NONCE_ENTRIES (1u << 20) /* seen hello nonces, 8 bytes each, oldest out */
+#define LIM_SKETCH_WIDTH (1u << 14)  /* cells per row of the sketches by key and prefix */
+#define LIM_HALF_OPEN_MAX 1024u      /* connections not yet authenticated, all workers */
+#define LIM_CONNS_PER_PREFIX 256u    /* per IPv4 /32 or IPv6 /56; loopback exempt */
 #define LIM_WORKERS_MAX 64u
-#define LIM_WORKERS_DEFAULT_MAX 16u      /* one per core, but no more than this unless asked */
+#define LIM_WORKERS_DEFAULT_MAX 16u /* one per core, but no more than this unless asked */
 
 /* -- DHT values (protocol: DHT) -- */
 #define LIM_VALUE_MAX (64u * 1024u)      /* bytes of one value */
@@ -56,21 +56,21 @@
 #define LIM_RATE_RELAY_BURST 400u
 
 /* -- tunnels -- */
-#define LIM_LINKS_PER_SLOT 3u           /* connections one identity may hold as tunnels */
-#define LIM_WINDOW_MIN 1u               /* written but unanswered requests per tunnel */
+#define LIM_LINKS_PER_SLOT 3u /* connections one identity may hold as tunnels */
+#define LIM_WINDOW_MIN 1u     /* written but unanswered requests per tunnel */
 #define LIM_WINDOW_START 4u
 #define LIM_WINDOW_MAX 32u
-#define LIM_QUEUED_PER_TUNNEL 512u      /* requests waiting for their turn in one tunnel */
-#define LIM_QUEUED_PER_KEY 64u          /* of one requesting identity in one tunnel */
-#define LIM_TEMP_SLOTS_PER_KEY 4u       /* slots registered with tunnel: false */
+#define LIM_QUEUED_PER_TUNNEL 512u /* requests waiting for their turn in one tunnel */
+#define LIM_QUEUED_PER_KEY 64u     /* of one requesting identity in one tunnel */
+#define LIM_TEMP_SLOTS_PER_KEY 4u  /* slots registered with tunnel: false */
 #define LIM_TEMP_SLOTS_MAX 65536u
 #define LIM_TEMP_SLOT_TTL_S 600u
 
 /* -- runtime -- */
-#define LIM_TURN_NS (1 * RT_MS)         /* a worker's turn, before it looks at the network again */
-#define LIM_TURN_STEPS 4096u            /* ... and its timers and messages: time may stand still */
-#define LIM_TURN_JOBS_NS (2 * RT_MS)    /* heavy jobs after the messages of a turn */
-#define LIM_TURN_JOBS 64u               /* ... and their number, likewise */
+#define LIM_TURN_NS (1 * RT_MS)      /* a worker's turn, before it looks at the network again */
+#define LIM_TURN_STEPS 4096u         /* ... and its timers and messages: time may stand still */
+#define LIM_TURN_JOBS_NS (2 * RT_MS) /* heavy jobs after the messages of a turn */
+#define LIM_TURN_JOBS 64u            /* ... and their number, likewise */
 #define LIM_LOG_RING_BYTES (256u * 1024u)
 
 _Static_assert(LIM_INNER_FRAME_MAX + 65u <= LIM_PAYLOAD_MAX, "an answer fits its envelope");

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A framed connection: what a transport plugin calls a connection, cut into frames (4-byte big-endian
- * length, body), with the deadlines and bounds that hold for every connection alike. It sits between
- * the plugin (relay_events) and one consumer at a time (a session, later a tunnel).
+ * A framed connection: what a transport plugin calls a connection, cut into frames (4-byte
+ * big-endian length, body), with the deadlines and bounds that hold for every connection alike. It
+ * sits between the plugin (relay_events) and one consumer at a time (a session, later a tunnel).
  *
- * Receiving. While no frame is under way bytes land in the worker's shared 64 KiB scratch, frames are
- * cut there and handed over as views; an idle connection holds no buffer. A frame that does not end
- * in the scratch gets a buffer of its own, grown with the bytes received (16 KiB, then fourfold, up
- * to the announced length) and charged to memory_max; the rest of it is decrypted straight into it.
- * While the consumer is busy (rt_conn_hold) no further frame is delivered: what the scratch held
- * beyond the current frame is kept aside and the transport is paused.
+ * Receiving. While no frame is under way bytes land in the worker's shared 64 KiB scratch, frames
+ * are cut there and handed over as views; an idle connection holds no buffer. A frame that does not
+ * end in the scratch gets a buffer of its own, grown with the bytes received (16 KiB, then
+ * fourfold, up to the announced length) and charged to memory_max; the rest of it is decrypted
+ * straight into it. While the consumer is busy (rt_conn_hold) no further frame is delivered: what
+ * the scratch held beyond the current frame is kept aside and the transport is paused.
  *
- * Memory. Output not yet taken by the network counts as stalled; connections with stalled output stand
- * in one list per worker, the longest without progress first, and when memory_max is pressed they are
- * closed from that end.
+ * Memory. Output not yet taken by the network counts as stalled; connections with stalled output
+ * stand in one list per worker, the longest without progress first, and when memory_max is pressed
+ * they are closed from that end.
  *
- * Thread: the worker's. Ownership: rt_conn belongs to this room; a consumer holds a pointer until it
- * is told closed, or until it called rt_conn_close and with that gave it up.
+ * Thread: the worker's. Ownership: rt_conn belongs to this room; a consumer holds a pointer until
+ * it is told closed, or until it called rt_conn_close and with that gave it up.
  */
 #ifndef RT_CONN_H
 #define RT_CONN_H
@@ -33,8 +33,8 @@ struct rt_frame {
     struct relay_buf *owner; /* NULL: it lies in the scratch */
 };
 
-/* Makes the frame's bytes [ptr, ptr + len) (a part of f) the caller's: moved without a copy where the
- * frame has its own buffer, copied where it lies in the scratch. owner NULL: no memory. */
+/* Makes the frame's bytes [ptr, ptr + len) (a part of f) the caller's: moved without a copy where
+ * the frame has its own buffer, copied where it lies in the scratch. owner NULL: no memory. */
 struct relay_slice rt_frame_take(struct rt_frame *f, const uint8_t *ptr, uint32_t len);
 
 /* Why this room closed a connection on its own. */
@@ -80,9 +80,9 @@ extern const struct relay_events rt_conn_events;
 /* Bounds of the door, shared by all workers of a relay. */
 struct rt_door;
 struct rt_door_limits {
-    uint32_t connections_max;     /* all workers */
-    uint32_t half_open_max;       /* all workers; divided among them */
-    uint32_t per_prefix_max;      /* IPv4 /32, IPv6 /56; loopback exempt */
+    uint32_t connections_max; /* all workers */
+    uint32_t half_open_max;   /* all workers; divided among them */
+    uint32_t per_prefix_max;  /* IPv4 /32, IPv6 /56; loopback exempt */
 };
 RT_MUST_CHECK rt_err rt_door_new(const struct rt_door_limits *limits, uint16_t workers,
                                  const uint8_t hash_key[16], struct rt_door **out);
@@ -98,8 +98,8 @@ void rt_conn_worker_close_all(struct rt_worker *w);
 
 /* Dials over transport t (with its state of this worker). On success the consumer hears opened or
  * ended; the handshake deadline runs. */
-RT_MUST_CHECK rt_err rt_conn_dial(struct rt_worker *w, const struct relay_transport *t, void *t_state,
-                                  const struct sockaddr *addr, socklen_t len,
+RT_MUST_CHECK rt_err rt_conn_dial(struct rt_worker *w, const struct relay_transport *t,
+                                  void *t_state, const struct sockaddr *addr, socklen_t len,
                                   const struct rt_conn_ops *ops, void *user, struct rt_conn **out,
                                   struct relay_error *err);
 
@@ -109,7 +109,8 @@ void rt_conn_set_consumer(struct rt_conn *c, const struct rt_conn_ops *ops, void
 /* frame_max: longer ends the connection. keep_max <= frame_max: longer is discarded. */
 void rt_conn_set_frame_max(struct rt_conn *c, uint32_t frame_max, uint32_t keep_max);
 
-/* Authenticated: the handshake deadline ends, idle_ns starts (0: none). Counts no longer half-open. */
+/* Authenticated: the handshake deadline ends, idle_ns starts (0: none). Counts no longer half-open.
+ */
 void rt_conn_authenticated(struct rt_conn *c, uint64_t idle_ns);
 /* 0: no idle deadline (tunnels). Restarted by every frame. */
 void rt_conn_set_idle(struct rt_conn *c, uint64_t idle_ns);
@@ -125,7 +126,8 @@ void rt_conn_expect_more(struct rt_conn *c);
 /* Queues bytes: see relay_transport.send. */
 void rt_conn_send(struct rt_conn *c, struct relay_vec *v);
 /* One frame from two parts: head (view, with the length in it) and body (moved; may be a view). */
-void rt_conn_send2(struct rt_conn *c, const void *head, uint32_t head_len, struct relay_slice *body);
+void rt_conn_send2(struct rt_conn *c, const void *head, uint32_t head_len,
+                   struct relay_slice *body);
 /* Bytes handed to send that have not left yet. */
 size_t rt_conn_unsent(const struct rt_conn *c);
 

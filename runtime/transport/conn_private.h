@@ -9,8 +9,8 @@
 #include "transport/door.h"
 
 #define CONN_SCRATCH_BYTES (64u * 1024u)
-#define CONN_BODY_START (16u * 1024u)  /* first buffer of a frame that did not fit the scratch */
-#define CONN_BODY_GROWTH 4u            /* a body buffer is at most this many times what has come */
+#define CONN_BODY_START (16u * 1024u) /* first buffer of a frame that did not fit the scratch */
+#define CONN_BODY_GROWTH 4u           /* a body buffer is at most this many times what has come */
 #define CONN_STARVED_RETRY_NS (20 * RT_MS)
 #define CONN_PRESSURE_NS (50 * RT_MS)
 #define CONN_HALF_OPEN_BUCKETS 1024u
@@ -20,12 +20,12 @@ struct conn_worker {
     struct rt_worker *worker;
     struct rt_door *door;
     struct rt_conn_acceptor acceptor;
-    struct rt_list all;         /* every connection, by all_node */
-    struct rt_list stalled;     /* output waits; longest without progress first */
-    struct rt_list half_open;   /* oldest first */
-    struct rt_list ending;      /* the consumer is to be told `ended` on the next turn */
-    struct rt_list ready;       /* released with frames kept aside */
-    struct relay_timer soon;    /* runs `ending` and `ready` */
+    struct rt_list all;          /* every connection, by all_node */
+    struct rt_list stalled;      /* output waits; longest without progress first */
+    struct rt_list half_open;    /* oldest first */
+    struct rt_list ending;       /* the consumer is to be told `ended` on the next turn */
+    struct rt_list ready;        /* released with frames kept aside */
+    struct relay_timer soon;     /* runs `ending` and `ready` */
     struct relay_timer pressure; /* armed while `stalled` is not empty */
     uint32_t count, half_open_count;
     struct rt_list half_open_by_prefix[CONN_HALF_OPEN_BUCKETS];

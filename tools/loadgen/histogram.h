@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A log-linear histogram of latencies in ns: 32 equal steps per power of two, so that every recorded
- * value is known within 3.2 %. Fixed size, no allocation, one writer.
+ * A log-linear histogram of latencies in ns: 32 equal steps per power of two, so that every
+ * recorded value is known within 3.2 %. Fixed size, no allocation, one writer.
  */
 #ifndef LOADGEN_HISTOGRAM_H
 #define LOADGEN_HISTOGRAM_H

@@ -10,8 +10,8 @@
 #include "session/dial.h"
 #include "wire_relay.h"
 
-#define OPENING_MAX 16u              /* nodes that connect at once */
-#define RETRY_NS (20 * RT_MS)        /* after a failure, before the next try */
+#define OPENING_MAX 16u       /* nodes that connect at once */
+#define RETRY_NS (20 * RT_MS) /* after a failure, before the next try */
 #define ANSWER_TIMEOUT_NS (35 * RT_S)
 
 struct node {
@@ -177,8 +177,8 @@ static void open_next_node(struct load_lane *l)
         return;
     n = &l->nodes[l->nodes_opened++];
     if (dial_open(l->worker, &n->identity, l->transport, l->transport_state,
-                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL,
-                  &node_dial_ops, n, &n->dial, &err) != RT_ERR_OK)
+                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL, &node_dial_ops,
+                  n, &n->dial, &err) != RT_ERR_OK)
         failed(l, "node", err.text);
 }
 
@@ -292,8 +292,8 @@ static void requester_start(struct requester *q)
         return;
     q->started_ns = rt_worker_seams(l->worker)->mono_ns(NULL);
     if (dial_open(l->worker, &q->identity, l->transport, l->transport_state,
-                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL,
-                  &requester_ops, q, &q->dial, &err) != RT_ERR_OK) {
+                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL, &requester_ops,
+                  q, &q->dial, &err) != RT_ERR_OK) {
         failed(l, "request", err.text);
         retry_later(q);
     }

@@ -44,7 +44,8 @@ struct rt_conn_acceptor load_acceptor(void);
 /* What the main thread asks (any thread). */
 struct rt_addr load_lane_addr(const struct load_lane *l);
 uint32_t load_lane_nodes_ready(const struct load_lane *l);
-bool load_lane_finished(const struct load_lane *l); /* every requester has done its `per` requests */
+bool load_lane_finished(
+    const struct load_lane *l); /* every requester has done its `per` requests */
 
 /* Messages (struct rt_msg) to a lane, in this order. */
 enum load_kind {

@@ -93,19 +93,25 @@ static bool parse_u32(const char *text, uint32_t *out)
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"relay", required_argument, NULL, 'r'}, {"pid", required_argument, NULL, 'p'},
-        {"nodes", required_argument, NULL, 'n'}, {"conns", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},  {"answer", required_argument, NULL, 'a'},
-        {"per", required_argument, NULL, 'e'},   {"secs", required_argument, NULL, 't'},
+        {"relay", required_argument, NULL, 'r'},   {"pid", required_argument, NULL, 'p'},
+        {"nodes", required_argument, NULL, 'n'},   {"conns", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},    {"answer", required_argument, NULL, 'a'},
+        {"per", required_argument, NULL, 'e'},     {"secs", required_argument, NULL, 't'},
         {"threads", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0},
     };
     uint32_t pid = 0;
     int c;
 
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        uint32_t *number = c == 'p' ? &pid : c == 'n' ? &o->nodes : c == 'c' ? &o->conns
-                         : c == 's' ? &o->size : c == 'a' ? &o->answer : c == 'e' ? &o->per
-                         : c == 't' ? &o->secs : c == 'j' ? &o->threads : NULL;
+        uint32_t *number = c == 'p'   ? &pid
+                           : c == 'n' ? &o->nodes
+                           : c == 'c' ? &o->conns
+                           : c == 's' ? &o->size
+                           : c == 'a' ? &o->answer
+                           : c == 'e' ? &o->per
+                           : c == 't' ? &o->secs
+                           : c == 'j' ? &o->threads
+                                      : NULL;
 
         if (c == 'r') {
             o->relay = optarg;
@@ -212,9 +218,8 @@ static bool start(struct bench *b, struct relay_error *err)
         rt_loader_open(path, &b->transport, err) != RT_ERR_OK)
         return false;
     b->sys = rt_system_new((uint16_t)b->o.threads, rt_os_seams());
-    rt_services_init(&(struct rt_services_config){.system = b->sys,
-                                                  .worker_count = (uint16_t)b->o.threads,
-                                                  .events = &rt_conn_events});
+    rt_services_init(&(struct rt_services_config){
+        .system = b->sys, .worker_count = (uint16_t)b->o.threads, .events = &rt_conn_events});
     host = rt_services_add(PLUGIN);
     if (rt_door_new(&limits, 1, hash_key, &b->door) != RT_ERR_OK) {
         snprintf(err->text, sizeof(err->text), "out of memory");
@@ -391,8 +396,7 @@ int main(int argc, char **argv)
         return 2;
     signal(SIGPIPE, SIG_IGN);
     rt_budget_configure(UINT64_C(4) << 30);
-    if (rt_crypto_init() != RT_ERR_OK || rt_fd_limit_raise(&fds) != RT_ERR_OK ||
-        !start(&b, &err)) {
+    if (rt_crypto_init() != RT_ERR_OK || rt_fd_limit_raise(&fds) != RT_ERR_OK || !start(&b, &err)) {
         fprintf(stderr, "bench: %s\n", err.text[0] ? err.text : "cannot start");
         return 1;
     }

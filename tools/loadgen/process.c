@@ -35,8 +35,7 @@ bool process_usage(int pid, struct process_usage *out)
         sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
                &user, &system) != 2)
         return false;
-    if (!read_file(pid, "statm", text, sizeof(text)) ||
-        sscanf(text, "%*u %" SCNu64, &pages) != 1)
+    if (!read_file(pid, "statm", text, sizeof(text)) || sscanf(text, "%*u %" SCNu64, &pages) != 1)
         return false;
     out->cpu_s = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
     out->rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: values come back as they were stored, with the time they have left; TTLs are raised and cut to
- * the protocol's bounds; what expires is neither found nor kept; a lower rank changes nothing, a higher
- * one replaces; count and byte limits refuse and free up again; a seeded run of random operations is
- * compared with a naive table. value_check: one good value of each kind passes under its own key only,
- * and is refused when any part of it is not its own.
+ * Plan: values come back as they were stored, with the time they have left; TTLs are raised and cut
+ * to the protocol's bounds; what expires is neither found nor kept; a lower rank changes nothing, a
+ * higher one replaces; count and byte limits refuse and free up again; a seeded run of random
+ * operations is compared with a naive table. value_check: one good value of each kind passes under
+ * its own key only, and is refused when any part of it is not its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,8 +137,7 @@ static void test_limits_refuse_and_free_up(void **state)
     assert_int_equal(dht_values_store(v, k, &head, big, 11, 0, 10), RT_REFUSAL_STORE_FULL);
     dht_values_expire(v, 10 + LIM_VALUE_TTL_MIN_S + 3600);
     key_of(3, k);
-    assert_int_equal(
-        dht_values_store(v, k, &head, big, 10, 0, 10 + LIM_VALUE_TTL_MIN_S + 3600), 0);
+    assert_int_equal(dht_values_store(v, k, &head, big, 10, 0, 10 + LIM_VALUE_TTL_MIN_S + 3600), 0);
     assert_int_equal(dht_values_count(v), 1);
     dht_values_free(&v);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: two sides go through the three hellos and agree on a session secret; then every check is made
- * to fail on its own, by the smallest change that should trip it and no other: version, clock (both
- * sides of the limit), echo present or missing, signature, each signed field, ack of another key or
- * nonce, server of another key.
+ * Plan: two sides go through the three hellos and agree on a session secret; then every check is
+ * made to fail on its own, by the smallest change that should trip it and no other: version, clock
+ * (both sides of the limit), echo present or missing, signature, each signed field, ack of another
+ * key or nonce, server of another key.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,9 +74,8 @@ static void test_three_hellos_and_a_secret(void **state)
                      RT_REFUSAL_NONE);
     assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, NULL), RT_REFUSAL_NONE);
     assert_int_equal(handshake_check_signature(&ack), RT_REFUSAL_NONE);
-    assert_int_equal(
-        handshake_check_ack(&ack, hello.node_pubkey, hello.nonce, server_fresh.nonce),
-        RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_ack(&ack, hello.node_pubkey, hello.nonce, server_fresh.nonce),
+                     RT_REFUSAL_NONE);
     assert_true(answer.capabilities.dht && answer.capabilities.relay);
     assert_false(answer.capabilities.store || answer.capabilities.content_seed ||
                  answer.capabilities.mobile_light);
@@ -173,8 +172,7 @@ static void test_server_of_another_key(void **state)
     (void)state;
     assert_int_equal(handshake_check_server(&h, client_fresh.nonce, client.public_key),
                      RT_REFUSAL_SERVER_KEY);
-    assert_int_equal(handshake_check_server(&h, server_fresh.nonce, NULL),
-                     RT_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_server(&h, server_fresh.nonce, NULL), RT_REFUSAL_ACK_MISMATCH);
 }
 
 static void test_small_order_ephemeral_gives_no_secret(void **state)

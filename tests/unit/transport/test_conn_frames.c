@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: bytes come in pieces of any size and frames come out whole; big ones are assembled in buffers
- * in proportion to what has come; oversize ends or is discarded; a held consumer hears nothing until
- * released, in order, eof last; memory that is short stops reading and later goes on.
+ * Plan: bytes come in pieces of any size and frames come out whole; big ones are assembled in
+ * buffers in proportion to what has come; oversize ends or is discarded; a held consumer hears
+ * nothing until released, in order, eof last; memory that is short stops reading and later goes on.
  */
 #include "conn_world.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: each deadline ends exactly what it should, under a virtual clock; the half-open cap evicts the
- * oldest of the same prefix; a prefix's limit counts live connections; when memory is pressed the
- * longest stalled reader is closed; closing is silent, bounded, and tells everybody at shutdown.
+ * Plan: each deadline ends exactly what it should, under a virtual clock; the half-open cap evicts
+ * the oldest of the same prefix; a prefix's limit counts live connections; when memory is pressed
+ * the longest stalled reader is closed; closing is silent, bounded, and tells everybody at
+ * shutdown.
  */
 #include "conn_world.h"
 

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MPL-2.0
+# Prints what breaks the house's rules, one finding a line: PATH:LINE: RULE: words. Runs in the
+# tree's root. Variables: rules, the file rooms.txt; sources, a list of the paths to read.
+
+BEGIN {
+    line_max = 100; file_max = 600; function_max = 70
+    forbidden = "(^|[^A-Za-z0-9_])(TO" "DO|FIX" "ME|XX" "X)([^A-Za-z0-9_]|$)"
+    while ((getline text < rules) > 0) read_rule(text)
+    while ((getline text < sources) > 0) { known[text] = 1; ARGV[ARGC++] = text }
+}
+
+function read_rule(text,    w, n, i, key) {
+    if (text ~ /^(#|$)/) return
+    n = split(text, w, /[ \t]+/)
+    if (n < 3 || w[3] != ":") {
+        print rules ": cannot read \"" text "\"" >"/dev/stderr"
+        exit 2
+    }
+    key = w[1] " " w[2]
+    place_count[key] = n - 3
+    for (i = 4; i <= n; i++) place[key, i - 3] = w[i]
+    if (w[1] == "room") room_path[++rooms] = w[2]
+    if (w[1] == "library") library[++libraries] = w[2]
+    if (w[1] == "call") calls[++call_count] = w[2]
+}
+
+function finding(line, rule, words) { print path ":" line ": " rule ": " words }
+
+# Is `file` the place, or under it? `*` in a place stands for one name, or the start of one.
+function lies_under(file, where,    f, w, nf, nw, i, pat) {
+    nf = split(file, f, "/"); nw = split(where, w, "/")
+    if (where ~ /_msg\.h$/) {
+        return f[nf] ~ /_msg\.h$/ && f[1] == w[1]
+    }
+    if (nf < nw) return 0
+    for (i = 1; i <= nw; i++) if (w[i] != "*" && w[i] != f[i]) return 0
+    return 1
+}
+
+function allowed(file, key,    i) {
+    for (i = 1; i <= place_count[key]; i++) if (lies_under(file, place[key, i])) return 1
+    return 0
+}
+
+function room_of(file,    i, best, parts, depth, deepest) {
+    best = ""; deepest = 0
+    for (i = 1; i <= rooms; i++) if (lies_under(file, room_path[i])) {
+        depth = split(room_path[i], parts, "/")
+        if (depth > deepest) { deepest = depth; best = room_path[i] }
+    }
+    return best
+}
+
+# The directory that is this file's own room: as many names as its rule's path has.
+function own_room(file, rule_path,    parts, names, n, i, dir) {
+    n = split(rule_path, parts, "/"); split(file, names, "/")
+    dir = names[1]
+    for (i = 2; i <= n; i++) dir = dir "/" names[i]
+    return dir
+}
+
+function parent(file) { return match(file, /.*\//) ? substr(file, 1, RLENGTH) : "" }
+
+function collapse(file) {
+    while (match(file, /[^\/]+\/\.\.\//) && substr(file, RSTART, 3) != "../")
+        file = substr(file, 1, RSTART - 1) substr(file, RSTART + RLENGTH)
+    return file
+}
+
+function resolve(name,    dirs, n, i, try) {
+    n = split(parent(path) "|runtime/|schemas/|actors/|plugins/|tests/|", dirs, "|")
+    for (i = 1; i <= n; i++) {
+        try = collapse(dirs[i] name)
+        if (try in known) return try
+    }
+    return ""
+}
+
+function check_library(name,    i, h, stem) {
+    for (i = 1; i <= libraries; i++) {
+        h = library[i]; stem = h; sub(/\*$/, "", stem)
+        if (name == h || (h != stem && substr(name, 1, length(stem)) == stem))
+            if (!allowed(path, "library " h))
+                finding(FNR, "library", "<" name "> is not for this place")
+    }
+}
+
+function check_include(text,    name, target) {
+    sub(/^[ \t]*#[ \t]*include[ \t]*/, "", text)
+    name = substr(text, 2); sub(/[">].*/, "", name)
+    if (substr(text, 1, 1) == "<") { check_library(name); return }
+    target = resolve(name)
+    if (target == "") { finding(FNR, "include", "\"" name "\" is in no room"); return }
+    if (room == "") { finding(FNR, "include", "no room in tests/tidy/rooms.txt"); return }
+    if (lies_under(target, own_room(path, room))) return
+    if (!allowed(target, "room " room))
+        finding(FNR, "include", "\"" name "\": " room " may not see it")
+}
+
+# The code of a line: comments become a space, strings and characters become empty ones.
+function code_of(text,    out, n, i, c, two, quote) {
+    if (!in_comment && text !~ /["'\/]/) return text
+    out = ""; n = length(text); quote = ""
+    for (i = 1; i <= n; i++) {
+        c = substr(text, i, 1); two = substr(text, i, 2)
+        if (in_comment) {
+            if (two == "*/") { in_comment = 0; i++; out = out " " }
+        } else if (quote != "") {
+            if (c == "\\") i++
+            else if (c == quote) { quote = ""; out = out c }
+        } else if (two == "/*") { in_comment = 1; i++
+        } else if (two == "//") { break
+        } else {
+            if (c == "\"" || c == "'") quote = c
+            out = out c
+        }
+    }
+    return out
+}
+
+function check_calls(code,    i, name) {
+    if (code !~ /\(/) return
+    for (i = 1; i <= call_count; i++) {
+        name = calls[i]
+        if (index(code, name) && match(code, "(^|[^A-Za-z0-9_.>])" name "[ \t]*\\("))
+            if (!allowed(path, "call " name)) finding(FNR, "call", name "() is not used here")
+    }
+}
+
+# #ifndef G, #define G as the first two directives, and no other header with the same G.
+function check_guard(code,    w) {
+    split(code, w, /[ \t]+/)
+    directives++
+    if (directives == 1) guard = (w[1] == "#ifndef") ? w[2] : ""
+    if (directives == 2 && guard != "" && w[1] == "#define" && w[2] == guard) guarded = 1
+}
+
+function begin_file() {
+    path = FILENAME
+    is_c = path ~ /\.[ch]$/; is_header = path ~ /\.h$/
+    room = room_of(path)
+    in_comment = 0; body_from = 0; directives = 0; guard = ""; guarded = 0; spdx = 0
+}
+
+function end_file(    n) {
+    if (path == "") return
+    if (!spdx) finding(1, "spdx", "the first line names no SPDX-License-Identifier: MPL-2.0")
+    if (lines > file_max && is_c) finding(lines, "file", lines " lines, at most " file_max)
+    if (!is_header) return
+    if (!guarded) finding(1, "guard", "no include guard")
+    else if (guard in guards) finding(1, "guard", guard " is the guard of " guards[guard] " too")
+    else guards[guard] = path
+}
+
+FNR == 1 { end_file(); begin_file() }
+
+{ lines = FNR }
+FNR <= 2 && /SPDX-License-Identifier: MPL-2\.0/ {
+    if (FNR == 1 || first ~ /^#!/) spdx = 1
+}
+FNR == 1 { first = $0 }
+length($0) > line_max { finding(FNR, "line", length($0) " columns, at most " line_max) }
+/[ \t]$/ { finding(FNR, "space", "white space at the end of the line") }
+$0 ~ forbidden { finding(FNR, "word", "unfinished work is not marked, it is finished") }
+
+is_c {
+    if ($0 ~ /\t/) finding(FNR, "space", "a tab")
+    was_comment = in_comment
+    code = code_of($0)
+    if (!was_comment && code ~ /^[ \t]*#[ \t]*include/) check_include($0)
+    if (is_header && code ~ /^#/) check_guard(code)
+    check_calls(code)
+    if (code ~ /^\{/) body_from = FNR
+    if (code ~ /^\}/ && body_from) {
+        if (FNR - body_from - 1 > function_max)
+            finding(body_from, "function", (FNR - body_from - 1) " lines, at most " function_max)
+        body_from = 0
+    }
+}
+
+END { end_file() }

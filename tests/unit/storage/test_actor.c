@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The storage actor on a worker that the test steps by hand: a flush is answered and leaves an
+ * empty log; a secret is made, answered, and the same for the next asker and after a restart; one
+ * of another length is answered as a mismatch; a request to an actor that has stopped comes back
+ * bounced.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "crypto/crypto.h"
+#include "scratch.h"
+
+struct asker {
+    struct rt_actor actor;
+    struct rt_msg *answer;
+};
+
+static struct rt_system *sys;
+static struct rt_worker *worker;
+static struct storage *storage;
+static struct rt_addr storage_addr;
+static struct asker asker;
+
+static void on_answer(struct rt_actor *self, struct rt_msg *m)
+{
+    struct asker *a = RT_CONTAINER_OF(self, struct asker, actor);
+
+    assert_null(a->answer);
+    a->answer = m;
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    sys = rt_system_new(1, &scratch_seams);
+    worker = rt_system_worker(sys, 0);
+    asker = (struct asker){0};
+    rt_actor_start(&asker.actor, worker, on_answer);
+    storage = scratch_open();
+    storage_addr = storage_start(storage, worker);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rt_actor_stop(&asker.actor);
+    storage_stop(storage);
+    storage_close(&storage);
+    rt_system_free(&sys);
+    return scratch_teardown(state);
+}
+
+/* Sends m and returns what came back. */
+static struct rt_msg *exchange(struct rt_msg *m)
+{
+    m->reply_to = rt_actor_addr(&asker.actor);
+    rt_send(worker, storage_addr, m);
+    asker.answer = NULL;
+    for (int i = 0; i < 10 && !asker.answer; i++)
+        (void)rt_worker_turn(worker);
+    assert_non_null(asker.answer);
+    m = asker.answer;
+    asker.answer = NULL;
+    return m;
+}
+
+static void flush(void **state)
+{
+    struct rt_msg *m = exchange(&storage_flush_new()->msg);
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(m->kind, STORAGE_FLUSHED);
+    assert_int_equal(((struct storage_flush *)m)->result, RT_ERR_OK);
+    rt_msg_free(&m);
+    assert_int_equal(stat(scratch_path("relay.db-wal"), &st), 0);
+    assert_int_equal(st.st_size, 0);
+}
+
+static void ask_secret(const char *name, uint8_t len, rt_err expect, uint8_t out[64])
+{
+    struct rt_msg *m = exchange(&storage_secret_ask_new(name, len)->msg);
+    struct storage_secret_ask *ask = (struct storage_secret_ask *)m;
+
+    assert_int_equal(m->kind, STORAGE_SECRET_TOLD);
+    assert_int_equal(ask->result, expect);
+    if (!expect)
+        memcpy(out, ask->secret, len);
+    rt_msg_free(&m);
+}
+
+static void secrets(void **state)
+{
+    uint8_t first[64], again[64], other[64];
+
+    (void)state;
+    ask_secret("dht:salt", 48, RT_ERR_OK, first);
+    ask_secret("dht:salt", 48, RT_ERR_OK, again);
+    assert_memory_equal(first, again, 48);
+    ask_secret("dht:other", 48, RT_ERR_OK, other);
+    assert_memory_not_equal(first, other, 48);
+    ask_secret("dht:salt", 47, RT_ERR_MISMATCH, NULL);
+    storage_stop(storage);
+    storage_close(&storage);
+    storage = scratch_open();
+    storage_addr = storage_start(storage, worker);
+    ask_secret("dht:salt", 48, RT_ERR_OK, again);
+    assert_memory_equal(first, again, 48);
+}
+
+static void stopped(void **state)
+{
+    struct rt_msg *m;
+
+    (void)state;
+    storage_stop(storage);
+    m = exchange(&storage_flush_new()->msg);
+    assert_true(m->is_bounced);
+    rt_msg_free(&m);
+    storage_addr = storage_start(storage, worker);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(flush),
+        TEST(secrets),
+        TEST(stopped),
+    };
+
+    if (rt_crypto_init() != RT_ERR_OK)
+        return 1;
+    return cmocka_run_group_tests_name("storage actor", tests, NULL, NULL);
+}
