@@ -9,6 +9,8 @@ function number_of(line) { match(line, /^[0-9]+/); return substr(line, 1, RLENGT
 /^[0-9]+: / {
     n = number_of($0)
     text = $0; sub(/^[0-9]+: /, "", text)
+    if (text ~ /^(Test command|Working Directory|Environment variables|Test timeout computed)/) next
+    if (text ~ /^ [A-Z_]+=/) next
     said[n] = said[n] text "\n"
     if (text ~ /^\[ RUN      \] /) { failed[n] += is_open[n]; is_open[n] = 1 }
     else if (is_open[n] && text ~ /^\[ +OK +\] /) { is_open[n] = 0; passed[n]++ }

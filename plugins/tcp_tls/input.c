@@ -171,7 +171,7 @@ static void finish_read(struct relay_conn *c)
         return;
     }
     if (c->state == TLS_OPEN && !c->has_fin && !c->is_closing &&
-        (c->is_inside || c->engine.is_mid_record))
+        (c->is_inside || tls_engine_is_mid_record(&c->engine)))
         tls_socket_quickack(c->fd);
     tls_conn_watch(c);
 }

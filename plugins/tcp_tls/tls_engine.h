@@ -51,8 +51,9 @@ enum tls_failure {
 struct tls_engine {
     gnutls_session_t session; /* NULL: not begun */
     struct tls_wire *wire;
-    int error;         /* GnuTLS's code after TLS_FAILED */
-    bool is_mid_record; /* the input so far ends inside a record */
+    int error; /* GnuTLS's code after TLS_FAILED */
+    uint16_t record_length, record_left; /* of the record being taken in */
+    uint8_t header_have;                 /* bytes of its header */
 };
 
 /* Begins a session; nothing is written yet. False: out of memory. */
@@ -71,6 +72,11 @@ enum tls_result tls_engine_handshake(struct tls_engine *e);
 
 /* Decrypts up to cap bytes to dst, at most one record: their number, or AGAIN, EOF, FAILED. */
 ssize_t tls_engine_open(struct tls_engine *e, uint8_t *dst, size_t cap);
+/* The input so far ends inside a record. */
+static inline bool tls_engine_is_mid_record(const struct tls_engine *e)
+{
+    return e->header_have > 0 || e->record_left > 0;
+}
 /* Decrypted bytes wait inside the session. */
 bool tls_engine_pending(const struct tls_engine *e);
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A whole relay in the simulated world: the same rooms, composed in the same order as tools/relayd
+ * does, with lanes for threads and the simulated transport for a plugin. No storage: its identity
+ * and secrets are given.
+ *
+ * World's thread. Budget, counters and gauges are the process's: of several relays, together.
+ */
+#ifndef SIM_RELAY_UNDER_TEST_H
+#define SIM_RELAY_UNDER_TEST_H
+
+#include "client.h"
+#include "session/session.h"
+
+struct sim_relay_config {
+    uint16_t workers;
+    uint32_t number; /* its identity and its address */
+    uint32_t max_tunnels;
+    struct rt_door_limits door;
+    struct session_rates rates;
+};
+
+/* Generous limits: a scenario lowers what it is about. */
+void sim_relay_config_default(struct sim_relay_config *c);
+
+struct sim_relay;
+
+/* Listens from the start. */
+struct sim_relay *sim_relay_new(struct sim_world *w, const struct sim_relay_config *config);
+const struct sim_target *sim_relay_target(const struct sim_relay *r);
+/* Connections of all workers; the world runs meanwhile. */
+uint32_t sim_relay_connections(struct sim_relay *r);
+/* Actors beyond those every relay has: sessions and tunnels. */
+uint32_t sim_relay_actors(struct sim_relay *r);
+
+/* The phases of a SIGTERM: begins them and returns. */
+void sim_relay_shut_down(struct sim_relay *r);
+bool sim_relay_is_down(const struct sim_relay *r);
+
+/* Shut down, and no link left. */
+void sim_relay_free(struct sim_relay **r);
+
+#endif
