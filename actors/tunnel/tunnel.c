@@ -152,7 +152,7 @@ static void pump(struct tunnel *t)
         uint32_t reserved = pending_reserve(&t->pending);
         struct tunnel_request *r;
 
-        if (!rt_budget_take(reserved)) {
+        if (rt_budget_pressed() || !rt_budget_take(reserved)) {
             t->wants_memory = true;
             look_by(t, now + MEMORY_RETRY_NS);
             return;

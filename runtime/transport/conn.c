@@ -428,6 +428,8 @@ void rt_conn_send(struct rt_conn *c, struct relay_vec *v)
     size_t len = relay_vec_len(v);
     uint64_t now = rt_now_ns(c->cw->worker);
 
+    if (rt_budget_pressed())
+        conn_relieve(c->cw);
     if (c->is_closing) {
         relay_vec_drop(v);
         return;

@@ -61,6 +61,8 @@ static bool body_reserve(struct rt_conn *c)
         want = CONN_BODY_START;
     if (want > c->body_len)
         want = c->body_len;
+    if (!rt_budget_has_room(want))
+        return false;
     b = c->body ? rt_buf_grow(c->body, want) : rt_buf_new(want);
     if (!b)
         return false;

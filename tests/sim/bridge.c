@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A relay dials an address on which a relay listens: two links, whose outer ends are joined. Each end
- * reads only while the other has room, so that a reader who pauses is felt by the sender.
+ * A relay dials an address on which a relay listens: two links, whose outer ends are joined. Each
+ * end reads only while the other has room, so that a reader who pauses is felt by the sender.
  */
 #include <stdlib.h>
 
@@ -104,8 +104,8 @@ void sim_bridge(struct sim_link *dialled)
 
     b->world = dialled->net->world;
     b->refs = 2;
-    b->dialled = (struct side){.bridge = b, .link = dialled, .other = &b->accepted,
-                               .is_dialled = true};
+    b->dialled =
+        (struct side){.bridge = b, .link = dialled, .other = &b->accepted, .is_dialled = true};
     b->accepted = (struct side){.bridge = b, .other = &b->dialled};
     dialled->ops = &ops;
     dialled->user = &b->dialled;
@@ -113,7 +113,7 @@ void sim_bridge(struct sim_link *dialled)
         sim_addr6(&dialled->from, UINT64_C(0x20010db800000000), 1, 40001);
     sim_path_good(&path);
     path.split_max = 16384;
-    b->accepted.link = sim_connect(dialled->net, (const struct sockaddr *)&dialled->from,
-                                   (const struct sockaddr *)&dialled->to, &path, &ops,
-                                   &b->accepted);
+    b->accepted.link =
+        sim_connect(dialled->net, (const struct sockaddr *)&dialled->from,
+                    (const struct sockaddr *)&dialled->to, &path, &ops, &b->accepted);
 }

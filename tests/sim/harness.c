@@ -23,12 +23,13 @@ static void check_always(void *ctx)
                (unsigned long long)rt_budget_used(), (unsigned long long)rt_budget_max());
     sim_expect(s, rt_metric_get(RT_METRIC_TUNNELS) <= relays * s->config.max_tunnels,
                "more tunnels than max_tunnels");
-    sim_expect(s,
-               rt_metric_get(RT_METRIC_CONNECTIONS) <= relays * s->config.door.connections_max,
+    sim_expect(s, rt_metric_get(RT_METRIC_CONNECTIONS) <= relays * s->config.door.connections_max,
                "more connections than connections_max");
-    sim_expect(s, rt_metric_get(RT_METRIC_HALF_OPEN) <=
-                      relays * (s->config.door.half_open_max + s->config.workers),
-               "%llu half-open connections", (unsigned long long)rt_metric_get(RT_METRIC_HALF_OPEN));
+    sim_expect(s,
+               rt_metric_get(RT_METRIC_HALF_OPEN) <=
+                   relays * (s->config.door.half_open_max + s->config.workers),
+               "%llu half-open connections",
+               (unsigned long long)rt_metric_get(RT_METRIC_HALF_OPEN));
 }
 
 static void check_nothing_left(struct sim *s)
@@ -165,8 +166,7 @@ struct sim_node *sim_add_node(struct sim *s, const struct sim_node_config *c)
     return n;
 }
 
-void sim_requester_default(struct sim *s, const struct sim_node *to,
-                           struct sim_requester_config *c)
+void sim_requester_default(struct sim *s, const struct sim_node *to, struct sim_requester_config *c)
 {
     *c = (struct sim_requester_config){.id = sim_new_identity(s),
                                        .relay = to->config.relay,
@@ -233,8 +233,8 @@ struct sim_lone *sim_add_lone(struct sim *s, const struct sim_identity *id,
 
     l->sim = s;
     append(&s->lones, &s->lone_count, l);
-    l->client = sim_client_new(s->world, id, sim_relay_target(s->relays[0]), path, trick,
-                               &lone_ops, l);
+    l->client =
+        sim_client_new(s->world, id, sim_relay_target(s->relays[0]), path, trick, &lone_ops, l);
     return l;
 }
 

@@ -63,8 +63,8 @@ struct sim_knock {
 };
 
 /* run functions, each on the receiving side's thread */
-void sim_net_hear(struct sim_mail *m);       /* struct sim_say */
-void sim_transport_hear(struct sim_mail *m); /* struct sim_tell */
+void sim_net_hear(struct sim_mail *m);        /* struct sim_say */
+void sim_transport_hear(struct sim_mail *m);  /* struct sim_tell */
 void sim_transport_knock(struct sim_mail *m); /* struct sim_knock */
 
 /* Any thread: a link the relay dials, to be posted with SIM_SAY_DIAL. */

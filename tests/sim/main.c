@@ -56,8 +56,7 @@ static void run_prepare(struct run *r, uint64_t seed, const struct sim_scenario 
 {
     *r = (struct run){.seed = seed, .scenario = scenario, .workers = workers_of(seed)};
     snprintf(r->label, sizeof(r->label), "seed=%llu scenario=%s workers=%u%s",
-             (unsigned long long)seed, scenario->name, r->workers,
-             opt.threads ? " threads" : "");
+             (unsigned long long)seed, scenario->name, r->workers, opt.threads ? " threads" : "");
 }
 
 static void run_start(struct run *r)
@@ -195,8 +194,10 @@ static bool flag(const char *arg)
     static const struct {
         const char *name;
         bool *value;
-    } flags[] = {{"--threads", &opt.threads}, {"--twice", &opt.twice},
-                 {"--no-fork", &opt.no_fork}, {"--verbose", &opt.verbose},
+    } flags[] = {{"--threads", &opt.threads},
+                 {"--twice", &opt.twice},
+                 {"--no-fork", &opt.no_fork},
+                 {"--verbose", &opt.verbose},
                  {"--log", &opt.log}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)

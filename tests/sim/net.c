@@ -61,8 +61,8 @@ bool sim_net_listen(struct sim_net *n, struct sockaddr_storage *addr, uint16_t i
     if (v4->sin_port == 0) /* the port lies at the same place in both families */
         v4->sin_port = htons(n->next_port++);
     for (struct sim_listening *o = n->listenings; o; o = o->next)
-        is_taken |= sim_addr_equal(generic(&o->addr), generic(addr)) &&
-                    (index == 0 || o->index == index);
+        is_taken |=
+            sim_addr_equal(generic(&o->addr), generic(addr)) && (index == 0 || o->index == index);
     if (!is_taken) {
         struct sim_listening **at = &n->listenings;
 
@@ -411,10 +411,10 @@ struct sim_link *sim_connect(struct sim_net *n, const struct sockaddr *from,
     struct sim_link *l = link_new(n);
 
     l->path = *path;
-    memcpy(&l->from, from, from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                      : sizeof(struct sockaddr_in6));
-    memcpy(&l->to, to, to->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                : sizeof(struct sockaddr_in6));
+    memcpy(&l->from, from,
+           from->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+    memcpy(&l->to, to,
+           to->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
     l->ops = ops;
     l->user = user;
     link_enter(l);
@@ -499,8 +499,8 @@ void sim_serve(struct sim_net *n, const struct sockaddr *addr, sim_server_fn *fn
 {
     struct sim_server *s = sim_alloc(sizeof(*s));
 
-    memcpy(&s->addr, addr, addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                      : sizeof(struct sockaddr_in6));
+    memcpy(&s->addr, addr,
+           addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
     s->fn = fn;
     s->ctx = ctx;
     s->next = n->servers;
@@ -530,8 +530,8 @@ void sim_path_random(struct sim_world *w, struct sim_path *out)
     struct sim_prng *r = sim_prng(w);
 
     sim_path_good(out);
-    out->latency_ns = sim_prng_between(r, 50 * RT_US, sim_prng_chance(r, 30) ? 150 * RT_MS
-                                                                             : 5 * RT_MS);
+    out->latency_ns =
+        sim_prng_between(r, 50 * RT_US, sim_prng_chance(r, 30) ? 150 * RT_MS : 5 * RT_MS);
     out->jitter_ns = sim_prng_below(r, out->latency_ns);
     out->up_bytes_s = rates[sim_prng_below(r, 5)];
     out->down_bytes_s = rates[sim_prng_below(r, 5)];

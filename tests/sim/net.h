@@ -24,9 +24,9 @@
 #define SIM_KEEPALIVE_NS (45 * RT_S) /* a vanished peer is noticed by the transport after this */
 
 enum sim_secure {
-    SIM_SECURE_OK,     /* the secure handshake takes one round trip */
-    SIM_SECURE_NEVER,  /* it never ends: the peer connects and says nothing */
-    SIM_SECURE_FAILS,  /* the peer speaks something else */
+    SIM_SECURE_OK,    /* the secure handshake takes one round trip */
+    SIM_SECURE_NEVER, /* it never ends: the peer connects and says nothing */
+    SIM_SECURE_FAILS, /* the peer speaks something else */
 };
 
 /* The condition of one link. Zero bytes per second: no limit. */

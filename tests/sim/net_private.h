@@ -87,7 +87,8 @@ void sim_link_on_eof(void *ctx, uint64_t arg);
 
 /* The secure handshake of a link that waited for it. */
 void sim_link_begin_secure(struct sim_link *l);
-/* A dialled link whose address a relay listens on: joins it to a link of that relay's (bridge.c). */
+/* A dialled link whose address a relay listens on: joins it to a link of that relay's (bridge.c).
+ */
 void sim_bridge(struct sim_link *dialled);
 
 void sim_pipe_init(struct sim_pipe *p, bool is_up, const struct sim_path *path);

@@ -60,8 +60,8 @@ static void on_ready(void *user)
     struct wire_relay_register m = {.tunnel = true};
     uint8_t head[WIRE_ENVELOPE_HEAD_MAX], payload[WIRE_RELAY_SMALL_MAX];
     size_t len = wire_relay_register_encode(&m, payload, sizeof(payload));
-    size_t head_len = wire_envelope_bare_head(head, WIRE_RELAY_REGISTER, REGISTER_REQ_ID, 0,
-                                              (uint32_t)len);
+    size_t head_len =
+        wire_envelope_bare_head(head, WIRE_RELAY_REGISTER, REGISTER_REQ_ID, 0, (uint32_t)len);
 
     sim_client_send(n->client, head, head_len, payload, len);
 }

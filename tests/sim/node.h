@@ -15,12 +15,12 @@ struct sim_node_config {
     struct sim_target relay;
     struct sim_path path;
     uint64_t delay_min_ns, delay_max_ns; /* work on one request; one at a time */
-    uint32_t answers_max;   /* falls silent after so many answers; UINT32_MAX: never */
-    uint32_t leave_after;   /* leaves when so many requests have come; 0: stays */
+    uint32_t answers_max;                /* falls silent after so many answers; UINT32_MAX: never */
+    uint32_t leave_after;                /* leaves when so many requests have come; 0: stays */
     enum sim_leave leave;
-    uint64_t come_back_ns;  /* reconnects so long after its connection has gone; 0: does not */
-    bool may_be_cut;        /* the relay may close the tunnel */
-    bool may_be_refused;    /* the relay may refuse the registration */
+    uint64_t come_back_ns; /* reconnects so long after its connection has gone; 0: does not */
+    bool may_be_cut;       /* the relay may close the tunnel */
+    bool may_be_refused;   /* the relay may refuse the registration */
 };
 
 struct sim_owed {

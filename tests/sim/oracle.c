@@ -91,8 +91,8 @@ static struct sim_ask *find(struct sim_oracle *o, const uint8_t *payload, uint32
     return o->asks[number ^ SALT];
 }
 
-/* Whole and canonical: the head is exactly what our own encoder writes for the same values. came: the
- * frame's first bytes as they were before decoding, which may move what is not canonical. */
+/* Whole and canonical: the head is exactly what our own encoder writes for the same values. came:
+ * the frame's first bytes as they were before decoding, which may move what is not canonical. */
 static bool is_canonical(const uint8_t came[WIRE_ENVELOPE_HEAD_MAX], uint32_t len,
                          const struct wire_envelope *e)
 {
@@ -176,7 +176,6 @@ void sim_oracle_done(struct sim_oracle *o, struct sim_ask *a, uint8_t *frame, ui
         sim_fail(w, "nobody gave the answer to %llx", (unsigned long long)a->number);
     if (e.type != SIM_INNER_ANSWER_TYPE || e.flags != WIRE_FLAG_RESPONSE ||
         e.req_id != a->inner_req_id || e.payload.len != a->reply_len ||
-        !pattern_matches(~a->number, e.payload.ptr + SIM_REPLY_HEAD,
-                         a->reply_len - SIM_REPLY_HEAD))
+        !pattern_matches(~a->number, e.payload.ptr + SIM_REPLY_HEAD, a->reply_len - SIM_REPLY_HEAD))
         sim_fail(w, "the answer to %llx is not as its node sent it", (unsigned long long)a->number);
 }

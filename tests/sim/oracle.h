@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The oracle knows every relayed request of a world: who asked, which node it is for, what was seen
- * of it. Requests and answers carry its number and bytes that follow from it, so that nothing can be
- * mixed up, cut, repeated or made up without being noticed. It fails the world when
+ * of it. Requests and answers carry its number and bytes that follow from it, so that nothing can
+ * be mixed up, cut, repeated or made up without being noticed. It fails the world when
  *  - a node sees a request twice, one that is not its own, one that is not whole or not canonical;
  *  - a requester gets an answer twice, another's answer, or one that no node gave.
  */

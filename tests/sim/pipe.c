@@ -61,8 +61,8 @@ void sim_pipe_init(struct sim_pipe *p, bool is_up, const struct sim_path *path)
 uint64_t sim_pipe_arrival(struct sim_link *l, struct sim_pipe *p)
 {
     struct sim_prng *r = sim_prng(l->net->world);
-    uint64_t at = sim_now(l->net->world) + l->path.latency_ns +
-                  sim_prng_below(r, l->path.jitter_ns + 1);
+    uint64_t at =
+        sim_now(l->net->world) + l->path.latency_ns + sim_prng_below(r, l->path.jitter_ns + 1);
 
     if (at <= p->last_arrival_ns)
         at = p->last_arrival_ns + 1;

@@ -17,8 +17,7 @@ static inline enum rt_refusal sim_refusal_of(const uint8_t *text, uint32_t len)
         const char *t = rt_refusal_info((enum rt_refusal)r)->text;
         size_t n = strlen(t);
 
-        if (n > best_len && n <= len && memcmp(t, text, n) == 0 &&
-            (n == len || text[n] == ':')) {
+        if (n > best_len && n <= len && memcmp(t, text, n) == 0 && (n == len || text[n] == ':')) {
             best = (enum rt_refusal)r;
             best_len = n;
         }

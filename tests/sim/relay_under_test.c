@@ -259,17 +259,16 @@ uint32_t sim_relay_actors(struct sim_relay *r)
 
 void sim_relay_config_default(struct sim_relay_config *c)
 {
-    *c = (struct sim_relay_config){
-        .workers = 1,
-        .number = 1,
-        .max_tunnels = 1000,
-        .door = {.connections_max = 100000,
-                 .half_open_max = LIM_HALF_OPEN_MAX,
-                 .per_prefix_max = LIM_CONNS_PER_PREFIX},
-        .rates = {.dht_per_minute = LIM_RATE_DHT_PER_MIN,
-                  .fetch_per_minute = LIM_RATE_FETCH_PER_MIN,
-                  .relay_per_minute = LIM_RATE_RELAY_PER_MIN,
-                  .relay_burst = LIM_RATE_RELAY_BURST}};
+    *c = (struct sim_relay_config){.workers = 1,
+                                   .number = 1,
+                                   .max_tunnels = 1000,
+                                   .door = {.connections_max = 100000,
+                                            .half_open_max = LIM_HALF_OPEN_MAX,
+                                            .per_prefix_max = LIM_CONNS_PER_PREFIX},
+                                   .rates = {.dht_per_minute = LIM_RATE_DHT_PER_MIN,
+                                             .fetch_per_minute = LIM_RATE_FETCH_PER_MIN,
+                                             .relay_per_minute = LIM_RATE_RELAY_PER_MIN,
+                                             .relay_burst = LIM_RATE_RELAY_BURST}};
 }
 
 const struct sim_target *sim_relay_target(const struct sim_relay *r)

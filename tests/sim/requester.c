@@ -18,8 +18,8 @@ static uint32_t depth_of(const struct sim_requester *r)
 
 /* -- asking -- */
 
-static void send_stream(struct sim_requester *r, const struct wire_relay_stream *m,
-                        uint32_t req_id, const uint8_t *inner, uint32_t inner_len)
+static void send_stream(struct sim_requester *r, const struct wire_relay_stream *m, uint32_t req_id,
+                        const uint8_t *inner, uint32_t inner_len)
 {
     struct sim_prng *p = sim_prng(r->world);
     uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
@@ -195,8 +195,7 @@ static void on_pause_over(void *ctx, uint64_t epoch)
 
 static bool wants_new_connection(const struct sim_requester *r)
 {
-    return r->has_fin ||
-           (r->config.per_connection && r->on_connection >= r->config.per_connection);
+    return r->has_fin || (r->config.per_connection && r->on_connection >= r->config.per_connection);
 }
 
 static void ask_more(struct sim_requester *r)

@@ -24,11 +24,11 @@ struct sim_requester_config {
     uint32_t depth;              /* frames sent ahead, at most SIM_DEPTH_MAX; 0: one */
     uint32_t ask_max, reply_max; /* bytes of inner payload, chosen for each */
     uint32_t ask_min, reply_min;
-    uint64_t pause_max_ns;       /* between requests */
-    unsigned odd_percent;        /* requests in an unusual but valid encoding */
-    uint64_t allowed;            /* SIM_ALLOW bits: error answers that are no failure */
-    bool may_be_cut;             /* the relay may close the connection */
-    unsigned leave_percent;      /* leaves so often in the middle of a request */
+    uint64_t pause_max_ns;  /* between requests */
+    unsigned odd_percent;   /* requests in an unusual but valid encoding */
+    uint64_t allowed;       /* SIM_ALLOW bits: error answers that are no failure */
+    bool may_be_cut;        /* the relay may close the connection */
+    unsigned leave_percent; /* leaves so often in the middle of a request */
     enum sim_leave leave;
 };
 

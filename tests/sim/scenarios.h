@@ -14,6 +14,7 @@
     X(silent_node)                                                                                 \
     X(slow_node)                                                                                   \
     X(vanishing)                                                                                   \
+    X(half_close)                                                                                  \
     X(oversize_answer)                                                                             \
     X(fair_turns)                                                                                  \
     X(two_relays)                                                                                  \

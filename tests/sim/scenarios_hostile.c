@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Peers that break the protocol: each is refused with its own counted reason, nobody else notices. */
+/* Peers that break the protocol: each is refused with its own counted reason, nobody else notices.
+ */
 #include <string.h>
 
 #include "scenarios.h"
@@ -27,8 +28,8 @@ static const struct {
 /* An honest client connects and is answered, all within that time. */
 static void expect_honest_served(struct sim *s, uint64_t within_ns)
 {
-    static const uint8_t pex_request[] = {0xa1, 0x69, 'm', 'a', 'x', '_', 'p',
-                                          'e',  'e',  'r', 's', 0x00};
+    static const uint8_t pex_request[] = {0xa1, 0x69, 'm', 'a', 'x', '_',
+                                          'p',  'e',  'e', 'r', 's', 0x00};
     uint64_t from = sim_now(s->world);
     struct sim_path path;
     struct sim_lone *l;

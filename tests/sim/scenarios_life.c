@@ -83,7 +83,8 @@ void scenario_idle(struct sim *s)
     sim_await_ready(l, 1 * RT_S);
     from = sim_now(s->world);
     sim_await_gone(l, LIM_SESSION_IDLE_NS + 5 * RT_S);
-    sim_expect(s, l->gone_ns - from >= LIM_SESSION_IDLE_NS - 1 * RT_S, "an idle session ends early");
+    sim_expect(s, l->gone_ns - from >= LIM_SESSION_IDLE_NS - 1 * RT_S,
+               "an idle session ends early");
     sim_expect(s, rt_metric_get(RT_METRIC_TIMEOUT_IDLE) == 1, "it is not counted");
     sim_sleep(s, 24 * 3600 * RT_S);
     sim_requester_default(s, s->nodes[0], &c);

@@ -88,8 +88,8 @@ void scenario_relay_rate(struct sim *s)
     c.count = 5;
     other = sim_add_requester(s, &c);
     sim_await_requesters(s, 10 * RT_S);
-    sim_expect(s, greedy->answered >= 5 && greedy->answered <= 6, "%u of a burst of 5 were let through",
-               greedy->answered);
+    sim_expect(s, greedy->answered >= 5 && greedy->answered <= 6,
+               "%u of a burst of 5 were let through", greedy->answered);
     sim_expect(s, other->answered == 5, "one key's rate limits another's");
     sim_expect(s, rt_refusal_total(RT_REFUSAL_RATE_RELAY) == greedy->refused, "it is not counted");
     sim_sleep(s, 3 * RT_S);

@@ -195,6 +195,38 @@ void scenario_vanishing(struct sim *s)
     sim_end(s);
 }
 
+/* Requesters that close their half while they wait: what the node has read is answered, what waits
+ * in the relay never reaches it. */
+void scenario_half_close(struct sim *s)
+{
+    struct sim_node_config n;
+    uint32_t answered = 0;
+
+    sim_begin(s);
+    sim_node_default(s, &n);
+    sim_path_good(&n.path);
+    n.delay_min_ns = n.delay_max_ns = 400 * RT_MS;
+    sim_add_node(s, &n);
+    sim_await_nodes(s, 5 * RT_S);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct sim_requester_config c;
+
+        sim_requester_default(s, s->nodes[0], &c);
+        sim_path_good(&c.path);
+        c.leave_percent = 100;
+        c.leave = SIM_FIN;
+        sim_add_requester(s, &c);
+    }
+    sim_await_requesters(s, 10 * RT_S);
+    for (uint32_t i = 0; i < 10; i++)
+        answered += s->requesters[i]->answered;
+    sim_expect(s, s->nodes[0]->seen == LIM_WINDOW_START, "the node saw %u requests, not its window",
+               s->nodes[0]->seen);
+    sim_expect(s, answered == s->nodes[0]->seen, "%u of %u half-closed requesters were answered",
+               answered, s->nodes[0]->seen);
+    sim_end(s);
+}
+
 /* A node's answer that is too large for a RelayStream costs one error, not the tunnel. */
 void scenario_oversize_answer(struct sim *s)
 {
@@ -256,7 +288,8 @@ void scenario_fair_turns(struct sim *s)
     c.count = 5;
     polite = sim_add_requester(s, &c);
     sim_await_requesters(s, 60 * RT_S);
-    sim_expect(s, polite->slowest_ns < 900 * RT_MS, "forty requests of one key hold up another: %.3f s",
+    sim_expect(s, polite->slowest_ns < 900 * RT_MS,
+               "forty requests of one key hold up another: %.3f s",
                (double)polite->slowest_ns / (double)RT_S);
     sim_end(s);
 }

@@ -37,12 +37,12 @@ struct relay_conn {
     struct sockaddr_storage peer;
     void *user;
 
-    bool is_open;     /* opened was raised */
+    bool is_open; /* opened was raised */
     bool is_paused;
-    bool is_closing;  /* the host has called close */
+    bool is_closing; /* the host has called close */
     bool is_aborting;
-    bool has_failed;  /* no memory for a copy: to be closed as SYSTEM */
-    bool is_dead;     /* closed was raised: waits for RELEASED */
+    bool has_failed; /* no memory for a copy: to be closed as SYSTEM */
+    bool is_dead;    /* closed was raised: waits for RELEASED */
     bool has_peer_fin, has_told_eof, has_said_fin;
     bool is_turn_posted;
     bool is_sent_due;

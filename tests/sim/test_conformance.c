@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the simulated transport keeps the laws every transport keeps, so that what the scenarios show
- * of the relay holds for the real ones. The suite's driver here is a stepped world with one lane.
+ * Plan: the simulated transport keeps the laws every transport keeps, so that what the scenarios
+ * show of the relay holds for the real ones. The suite's driver here is a stepped world with one
+ * lane.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -8,10 +8,10 @@
  *
  * Two ways to run, with the same code on top:
  *  - stepped: everything on one thread. Each step a seeded generator picks one of the lanes that
- *    have something to do, or the next event. Reading the clock costs a little virtual time, so that
- *    turns end by their time limit. Same seed, same run: the trace hash says so.
- *  - threads: every lane on a thread of its own, for ThreadSanitizer. Time is still virtual: it goes
- *    on when all lanes are idle, or by less than SIM_QUANTUM_NS while they work.
+ *    have something to do, or the next event. Reading the clock costs a little virtual time, so
+ * that turns end by their time limit. Same seed, same run: the trace hash says so.
+ *  - threads: every lane on a thread of its own, for ThreadSanitizer. Time is still virtual: it
+ * goes on when all lanes are idle, or by less than SIM_QUANTUM_NS while they work.
  *
  * Nothing here is ordered or hashed by pointer.
  */
@@ -41,10 +41,10 @@ struct sim_mail {
 };
 
 struct sim_lane_ops {
-    void (*enter)(void *ctx); /* on a lane's own thread, before its first turn */
-    void (*leave)(void *ctx); /* ... and after its last */
-    void (*awake)(void *ctx); /* time has gone on: before the mail of each turn */
-    bool (*turn)(void *ctx);  /* true: there is more to do at once */
+    void (*enter)(void *ctx);       /* on a lane's own thread, before its first turn */
+    void (*leave)(void *ctx);       /* ... and after its last */
+    void (*awake)(void *ctx);       /* time has gone on: before the mail of each turn */
+    bool (*turn)(void *ctx);        /* true: there is more to do at once */
     uint64_t (*next_ns)(void *ctx); /* time of the lane's next timer, or SIM_NEVER */
 };
 

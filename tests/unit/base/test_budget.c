@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a charge fits up to the last byte and not one more, whatever the sizes (also near the end of
- * the number range); a refusal is counted and charges nothing; pressed above 7/8. Buffers charge
- * capacity and header, grow by the difference with their bytes kept, stay as they were when growth
- * is refused, and give everything back on the last drop. Threads that take and give at random never
- * see the charge above the limit, and leave it at zero.
+ * Plan: a charge fits up to the last byte and not one more, whatever the sizes (also near the end
+ * of the number range); a refusal is counted and charges nothing; pressed above 3/4, and the last
+ * 1/8 is no room for frames. Buffers charge capacity and header, grow by the difference with their
+ * bytes kept, stay as they were when growth is refused, and give everything back on the last drop.
+ * Threads that take and give at random never see the charge above the limit, and leave it at zero.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,12 +47,28 @@ static void test_pressed(void **state)
 {
     (void)state;
     rt_budget_configure(800);
-    assert_true(rt_budget_take(700));
+    assert_true(rt_budget_take(600));
     assert_false(rt_budget_pressed());
     assert_true(rt_budget_take(1));
     assert_true(rt_budget_pressed());
-    rt_budget_give(701);
+    rt_budget_give(601);
     assert_false(rt_budget_pressed());
+}
+
+static void test_transports_keep_the_last_eighth(void **state)
+{
+    uint64_t refused = rt_metric_get(RT_METRIC_MEMORY_REFUSED);
+
+    (void)state;
+    rt_budget_configure(800);
+    assert_true(rt_budget_take(600));
+    assert_true(rt_budget_has_room(100));
+    assert_false(rt_budget_has_room(101));
+    assert_false(rt_budget_has_room(SIZE_MAX));
+    assert_int_equal(rt_metric_get(RT_METRIC_MEMORY_REFUSED), refused + 2);
+    assert_true(rt_budget_take(200));
+    assert_false(rt_budget_has_room(0));
+    rt_budget_give(800);
 }
 
 static void test_buffers(void **state)
@@ -149,8 +165,11 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_limit), cmocka_unit_test(test_pressed),
-        cmocka_unit_test(test_buffers),     cmocka_unit_test(test_slice_copy),
+        cmocka_unit_test(test_exact_limit),
+        cmocka_unit_test(test_pressed),
+        cmocka_unit_test(test_transports_keep_the_last_eighth),
+        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_slice_copy),
         cmocka_unit_test(test_threads),
     };
 
