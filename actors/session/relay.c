@@ -59,8 +59,8 @@ static void become_tunnel(struct session *s, const struct slots_ask *a)
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
     uint8_t head[WIRE_LENGTH_BYTES + WIRE_ENVELOPE_HEAD_MAX];
     size_t len = wire_relay_registered_encode(&m, payload, sizeof(payload));
-    size_t head_len = wire_envelope_head(head, WIRE_RELAY_REGISTERED, s->req_id,
-                                         WIRE_FLAG_RESPONSE, (uint32_t)len);
+    size_t head_len = wire_envelope_head(head, WIRE_RELAY_REGISTERED, s->req_id, WIRE_FLAG_RESPONSE,
+                                         (uint32_t)len);
     struct relay_slice body = relay_slice_view(payload, (uint32_t)len);
     struct tunnel *t = s->registering;
 
@@ -115,8 +115,8 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
 }
 
 /*
- * Checks the inner envelope that lies in [inner, inner + len) of frame f and makes the request of it.
- * False: refused already.
+ * Checks the inner envelope that lies in [inner, inner + len) of frame f and makes the request of
+ * it. False: refused already.
  */
 static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m,
                        uint8_t *inner, uint32_t len)
@@ -127,10 +127,9 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     bool is_inline;
 
     if (err != RT_ERR_OK) {
-        session_refuse(s,
-                       err == RT_ERR_TOO_LARGE ? RT_REFUSAL_INNER_TOO_LARGE
-                                               : RT_REFUSAL_INNER_MALFORMED,
-                       rt_err_text(err));
+        session_refuse(
+            s, err == RT_ERR_TOO_LARGE ? RT_REFUSAL_INNER_TOO_LARGE : RT_REFUSAL_INNER_MALFORMED,
+            rt_err_text(err));
         return false;
     }
     is_inline = e.payload.len <= TUNNEL_INLINE_MAX;
@@ -151,8 +150,8 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     return true;
 }
 
-/* This worker's view does not know the slot: the authority may (a newer link, a temporary slot). The
- * payload is kept as it came, since only a tunnel's is an envelope. */
+/* This worker's view does not know the slot: the authority may (a newer link, a temporary slot).
+ * The payload is kept as it came, since only a tunnel's is an envelope. */
 static void ask_for_slot(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
 {
     struct slots_ask *a;
@@ -190,8 +189,8 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
 
 static void answer_stream(struct session *s, struct tunnel_request *q)
 {
-    struct wire_relay_stream m = {.slot_id = q->slot_id, .stream_id = q->stream_id,
-                                  .kind = q->kind};
+    struct wire_relay_stream m = {
+        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
     uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
     struct relay_slice body = q->payload.ptr ? relay_slice_take(&q->payload)
                                              : relay_slice_view(q->inline_bytes, q->inline_len);
@@ -229,8 +228,8 @@ void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
 static void on_slot_found(struct session *s, const struct slots_ask *a)
 {
     struct tunnel_request *q = s->relayed;
-    struct wire_relay_stream m = {.slot_id = q->slot_id, .stream_id = q->stream_id,
-                                  .kind = q->kind};
+    struct wire_relay_stream m = {
+        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
 
     if (rt_addr_none(a->link)) {
         s->relayed = NULL;

@@ -9,7 +9,8 @@
  * While nothing is under way it holds no buffer. ENDED: everything but the struct has been given
  * back; the close callback of the uv_poll raises `closed` and frees the struct.
  *
- * conn.c: states and polling.  input.c: reading, handshakes.  output.c: gathering, sealing, flushing.
+ * conn.c: states and polling.  input.c: reading, handshakes.  output.c: gathering, sealing,
+ * flushing.
  */
 #ifndef TLS_CONN_H
 #define TLS_CONN_H
@@ -33,9 +34,9 @@ struct tls_chunk {
 };
 
 /*
- * Output, in the order it goes out: sealed bytes buf[start, used), then plaintext staged behind them at
- * buf[used, used + staged) until its record is full or the turn ends, then queued chunks. While the
- * socket is not blocked nothing is queued.
+ * Output, in the order it goes out: sealed bytes buf[start, used), then plaintext staged behind
+ * them at buf[used, used + staged) until its record is full or the turn ends, then queued chunks.
+ * While the socket is not blocked nothing is queued.
  */
 struct tls_output {
     struct relay_buf *buf; /* NULL: nothing sealed, nothing staged */
@@ -65,7 +66,7 @@ struct relay_conn {
     uint8_t events; /* what the uv_poll watches */
     uint8_t end;    /* enum relay_end, once ENDED */
     bool is_server : 1;
-    bool has_user : 1;     /* admitted or dialled: closed is due at the end */
+    bool has_user : 1; /* admitted or dialled: closed is due at the end */
     bool is_paused : 1;
     bool is_inside : 1;    /* the host waits for the rest of a message */
     bool is_blocked : 1;   /* the socket takes no more for now */
@@ -82,8 +83,8 @@ struct relay_conn {
 };
 
 /*
- * A connection on fd (non-blocking, options set; taken over, also on failure), in the loop but not yet
- * watched. NULL: the loop refuses it. It has no user: until one is set its end raises no event.
+ * A connection on fd (non-blocking, options set; taken over, also on failure), in the loop but not
+ * yet watched. NULL: the loop refuses it. It has no user: until one is set its end raises no event.
  */
 struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sockaddr *peer,
                                 socklen_t peer_len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a TLS endpoint of ours shows: a self-signed certificate with an Ed25519 key of its own (never
- * the node's identity: identity is proven above TLS), and the cipher preferences. Made once, read-only
- * afterwards, shared by all workers and all connections.
+ * What a TLS endpoint of ours shows: a self-signed certificate with an Ed25519 key of its own
+ * (never the node's identity: identity is proven above TLS), and the cipher preferences. Made once,
+ * read-only afterwards, shared by all workers and all connections.
  */
 #ifndef TLS_CREDS_H
 #define TLS_CREDS_H
@@ -18,7 +18,7 @@
 
 /* TLS 1.3 only. AES-128-GCM first, X25519 first; the server's order wins. */
 #define TLS_PRIORITY                                                                               \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"       \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"      \
     "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:%SERVER_PRECEDENCE"
 
 /* How the certificate's key signs in handshakes. Native is there to be measured against. */
@@ -35,8 +35,8 @@ struct tls_creds {
 };
 
 /*
- * Makes the key from seed and the certificate (subject CN=localhost, valid from an hour before now_s
- * for ten years). 0 and *out, owned by the caller; or -1 and a sentence in *err.
+ * Makes the key from seed and the certificate (subject CN=localhost, valid from an hour before
+ * now_s for ten years). 0 and *out, owned by the caller; or -1 and a sentence in *err.
  */
 int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_SERIAL_BYTES],
                   uint64_t now_s, enum tls_signer signer, struct tls_creds **out,

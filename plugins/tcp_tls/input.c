@@ -46,8 +46,8 @@ static void raise_eof(struct relay_conn *c)
     c->worker->host->events->eof(c->user);
 }
 
-/* Fills dst with as many records as are there. Returns the bytes, and in *out_result why it stopped:
- * TLS_DONE when dst is full. */
+/* Fills dst with as many records as are there. Returns the bytes, and in *out_result why it
+ * stopped: TLS_DONE when dst is full. */
 static size_t open_records(struct relay_conn *c, uint8_t *dst, size_t cap,
                            enum tls_result *out_result)
 {

@@ -17,8 +17,8 @@ static struct {
 
 static const struct relay_transport table;
 
-static int creds_ref(const struct relay_host *host, struct relay_worker *w,
-                     struct tls_creds **out, struct relay_error *err)
+static int creds_ref(const struct relay_host *host, struct relay_worker *w, struct tls_creds **out,
+                     struct relay_error *err)
 {
     uint8_t seed[TLS_SEED_BYTES], serial[TLS_SERIAL_BYTES];
     int rc = 0;
@@ -54,7 +54,8 @@ static int worker_init(const struct relay_host *host, struct relay_worker *w, vo
     struct tls_creds *creds;
 
     if (host->size < sizeof(*host)) {
-        snprintf(err->text, sizeof(err->text), "tcp_tls: the host's table is older than this plugin");
+        snprintf(err->text, sizeof(err->text),
+                 "tcp_tls: the host's table is older than this plugin");
         return -1;
     }
     if (creds_ref(host, w, &creds, err) != 0)

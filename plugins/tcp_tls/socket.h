@@ -9,9 +9,9 @@
 #include "abi/relay_transport.h"
 
 /*
- * What every connection of ours has: no Nagle, keep-alive after 30 s, every 5 s, 3 times, and a user
- * timeout of 45 s, which is not below idle + interval x count, so that one lost probe kills nothing.
- * Accepted sockets inherit all of it from the listener. 0 or errno.
+ * What every connection of ours has: no Nagle, keep-alive after 30 s, every 5 s, 3 times, and a
+ * user timeout of 45 s, which is not below idle + interval x count, so that one lost probe kills
+ * nothing. Accepted sockets inherit all of it from the listener. 0 or errno.
  */
 int tls_socket_tune(int fd);
 /* Acknowledge at once: the peer may be holding back the rest of a message (Nagle). */

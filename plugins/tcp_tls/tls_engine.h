@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One TLS 1.3 session over spans of bytes: no socket, no loop, no clock. Ciphertext to read is what
- * the worker's struct tls_wire points at; ciphertext to write goes to its `write` hook, which appends
- * it to whatever output the session's owner keeps.
+ * the worker's struct tls_wire points at; ciphertext to write goes to its `write` hook, which
+ * appends it to whatever output the session's owner keeps.
  *
- * Invariants: after any call that returned TLS_AGAIN all of the wire's input has been taken (a partial
- * record waits inside the session). A session that failed is only good for tls_engine_fini.
+ * Invariants: after any call that returned TLS_AGAIN all of the wire's input has been taken (a
+ * partial record waits inside the session). A session that failed is only good for tls_engine_fini.
  * Thread: the worker's; one wire serves all sessions of a worker, one call at a time.
  */
 #ifndef TLS_ENGINE_H
@@ -21,8 +21,8 @@
 
 #include "creds.h"
 
-#define TLS_RECORD_MAX 16384u    /* plaintext bytes of one record */
-#define TLS_RECORD_OVERHEAD 22u  /* header, content type, tag: added to each record */
+#define TLS_RECORD_MAX 16384u   /* plaintext bytes of one record */
+#define TLS_RECORD_OVERHEAD 22u /* header, content type, tag: added to each record */
 
 struct tls_engine;
 
@@ -51,7 +51,7 @@ enum tls_failure {
 struct tls_engine {
     gnutls_session_t session; /* NULL: not begun */
     struct tls_wire *wire;
-    int error; /* GnuTLS's code after TLS_FAILED */
+    int error;                           /* GnuTLS's code after TLS_FAILED */
     uint16_t record_length, record_left; /* of the record being taken in */
     uint8_t header_have;                 /* bytes of its header */
 };
@@ -80,8 +80,8 @@ static inline bool tls_engine_is_mid_record(const struct tls_engine *e)
 /* Decrypted bytes wait inside the session. */
 bool tls_engine_pending(const struct tls_engine *e);
 
-/* Writes one record of 1 <= n <= TLS_RECORD_MAX bytes. src may lie where `write` will put the record:
- * it has been read when write is called. */
+/* Writes one record of 1 <= n <= TLS_RECORD_MAX bytes. src may lie where `write` will put the
+ * record: it has been read when write is called. */
 bool tls_engine_seal(struct tls_engine *e, const uint8_t *src, size_t n);
 /* Writes close_notify. */
 bool tls_engine_bye(struct tls_engine *e);

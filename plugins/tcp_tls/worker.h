@@ -3,8 +3,8 @@
  * What the connections of one worker share: the receive scratch, a few output buffers, the lists of
  * what is to be done at the end of the turn, and the counters.
  *
- * A turn of the loop: I/O callbacks read, decrypt and raise events; verbs called meanwhile only record
- * and gather output. Before the loop sleeps again (a uv_prepare handle):
+ * A turn of the loop: I/O callbacks read, decrypt and raise events; verbs called meanwhile only
+ * record and gather output. Before the loop sleeps again (a uv_prepare handle):
  *   1. connections that were resumed get what was held back,
  *   2. gathered output is flushed, one write per connection, and `sent` is raised,
  *   3. handshakes go on, in the order they became ready, for at most TLS_HANDSHAKE_TURN_NS,
@@ -27,15 +27,15 @@
 #include "creds.h"
 #include "tls_engine.h"
 
-#define TLS_SCRATCH_BYTES (64u * 1024u)      /* one recv(): more falls out of the L2 cache */
-#define TLS_READS_PER_EVENT 4                /* of one connection, before others have their turn */
-#define TLS_SMALL_BYTES (4u * 1024u)         /* an output buffer for small frames */
-#define TLS_LARGE_BYTES (272u * 1024u)       /* one for a 256 KiB frame, heads and tags included */
-#define TLS_SMALL_POOL 32u                   /* buffers kept for the next turn */
+#define TLS_SCRATCH_BYTES (64u * 1024u) /* one recv(): more falls out of the L2 cache */
+#define TLS_READS_PER_EVENT 4           /* of one connection, before others have their turn */
+#define TLS_SMALL_BYTES (4u * 1024u)    /* an output buffer for small frames */
+#define TLS_LARGE_BYTES (272u * 1024u)  /* one for a 256 KiB frame, heads and tags included */
+#define TLS_SMALL_POOL 32u              /* buffers kept for the next turn */
 #define TLS_LARGE_POOL 4u
-#define TLS_LARGE_GATHERING 8u               /* large buffers being filled at once, before a flush */
+#define TLS_LARGE_GATHERING 8u /* large buffers being filled at once, before a flush */
 #define TLS_HANDSHAKE_TURN_NS UINT64_C(3000000)
-#define TLS_LINGER_NS UINT64_C(1000000000)   /* after our goodbye: discard input at most so long */
+#define TLS_LINGER_NS UINT64_C(1000000000) /* after our goodbye: discard input at most so long */
 
 /* X(id, name) */
 #define TLS_COUNTER_LIST(X)                                                                        \

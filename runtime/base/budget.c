@@ -62,7 +62,8 @@ bool rt_budget_pressed(void)
 bool rt_budget_has_room(size_t n)
 {
     uint64_t max = rt_budget_max();
-    bool has_room = n <= max && rt_budget_used() <= max - n && rt_budget_used() + n <= max - max / 8;
+    bool has_room =
+        n <= max && rt_budget_used() <= max - n && rt_budget_used() + n <= max - max / 8;
 
     if (!has_room)
         rt_metric_inc(RT_METRIC_MEMORY_REFUSED);

@@ -101,8 +101,8 @@ static struct rt_list *half_open_bucket(struct conn_worker *cw, const struct rt_
     return &cw->half_open_by_prefix[h % CONN_HALF_OPEN_BUCKETS];
 }
 
-/* The oldest of the same prefix goes, so that a silent crowd locks out none but itself; failing that,
- * the oldest of all. */
+/* The oldest of the same prefix goes, so that a silent crowd locks out none but itself; failing
+ * that, the oldest of all. */
 static void half_open_evict(struct conn_worker *cw, const struct rt_prefix *p)
 {
     struct rt_list *bucket = half_open_bucket(cw, p);
@@ -444,8 +444,7 @@ void rt_conn_send(struct rt_conn *c, struct relay_vec *v)
     c->transport->send(c->tc, v);
 }
 
-void rt_conn_send2(struct rt_conn *c, const void *head, uint32_t head_len,
-                   struct relay_slice *body)
+void rt_conn_send2(struct rt_conn *c, const void *head, uint32_t head_len, struct relay_slice *body)
 {
     struct relay_vec v = {.count = 2};
 
@@ -506,7 +505,8 @@ void conn_relieve(struct conn_worker *cw)
     }
 }
 
-/* While somebody's output waits, memory is looked at now and then: the need may be another worker's. */
+/* While somebody's output waits, memory is looked at now and then: the need may be another
+ * worker's. */
 static void on_pressure(struct relay_timer *t)
 {
     struct conn_worker *cw = RT_CONTAINER_OF(t, struct conn_worker, pressure);

@@ -139,7 +139,8 @@ static void keep_aside(struct rt_conn *c, const uint8_t *at, const uint8_t *end)
     c->transport->pause(c->tc);
 }
 
-/* Part of a body has come and the rest has not: it moves into a buffer of its own. False: cannot. */
+/* Part of a body has come and the rest has not: it moves into a buffer of its own. False: cannot.
+ */
 static bool body_begin(struct rt_conn *c, uint8_t *at, uint8_t *end)
 {
     uint32_t have = (uint32_t)(end - at);
@@ -164,8 +165,7 @@ static void cut(struct rt_conn *c, uint8_t *at, uint8_t *end)
             keep_aside(c, at, end);
             return;
         }
-        if (c->length_have < WIRE_LENGTH_BYTES &&
-            !take_length(c, (const uint8_t **)&at, end))
+        if (c->length_have < WIRE_LENGTH_BYTES && !take_length(c, (const uint8_t **)&at, end))
             return;
         uint32_t left = c->body_len - c->body_have;
         uint32_t here = (uint32_t)(end - at) < left ? (uint32_t)(end - at) : left;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What TLS costs, to guide work on plugins/tcp_tls. No test: it prints figures and fails on nothing.
+ * What TLS costs, to guide work on plugins/tcp_tls. No test: it prints figures and fails on
+ * nothing.
  *
  *     bench_tls handshake [SECONDS]   full handshakes in memory, the server's CPU alone, by signer
  *     bench_tls record [SECONDS]      sealing and opening records of 64 B to 16 KiB in memory

@@ -478,7 +478,8 @@ void cf_send(struct cf_end *e, size_t n)
             n -= part;
         }
         send_vec(e, &v);
-        memset(views, 0xaa, (size_t)CHUNK_MAX * RELAY_VEC_MAX); /* views are good for the call only */
+        memset(views, 0xaa,
+               (size_t)CHUNK_MAX * RELAY_VEC_MAX); /* views are good for the call only */
     }
     free(views);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The workbench of the suite: a worker with the transport under test, and *ends*, each a recorder of
- * one connection's events that fails the running test when a law is broken.
+ * The workbench of the suite: a worker with the transport under test, and *ends*, each a recorder
+ * of one connection's events that fails the running test when a law is broken.
  *
  * One thread. Only one bench is open at a time. Verbs go through end_*, which note that a verb is
  * running: an event meanwhile is a broken law.
@@ -35,7 +35,7 @@ struct cf_end {
     unsigned opened, eof, closed;
     uint64_t received; /* bytes */
     unsigned data_events, sent_events;
-    size_t left;       /* as of the last sent */
+    size_t left; /* as of the last sent */
     enum relay_end end;
     char detail[128];
 
@@ -44,7 +44,7 @@ struct cf_end {
     uint64_t sent; /* bytes given to send */
 
     /* how it takes its input */
-    size_t alloc_max;    /* bytes offered at a time; 0: random, 1 to 64 KiB */
+    size_t alloc_max; /* bytes offered at a time; 0: random, 1 to 64 KiB */
     bool is_paused, has_called_close, says_inside;
 
     uint8_t *offered;
@@ -72,11 +72,12 @@ struct cf_bench {
 
 /* Opens a bench and listens on the subject's address. */
 struct cf_bench *cf_bench_open(const struct cf_subject *s);
-/* Aborts what is still open, waits for every closed, finishes the worker, and checks that nothing is
- * left: connections, buffers, handles. */
+/* Aborts what is still open, waits for every closed, finishes the worker, and checks that nothing
+ * is left: connections, buffers, handles. */
 void cf_bench_close(struct cf_bench *b);
 struct cf_bench *cf_bench_now(void);
-/* cmocka teardown: leaves behind the bench of a test that failed, so that the next can have its own. */
+/* cmocka teardown: leaves behind the bench of a test that failed, so that the next can have its
+ * own. */
 int cf_bench_forget(void **state);
 
 /* Dials the listener; the end exists at once. */
@@ -115,7 +116,6 @@ uint64_t cf_random(struct cf_bench *b, uint64_t below);
 _Noreturn void cf_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The value of a counter of the transport. */
 uint64_t cf_counter(struct cf_bench *b, const char *name);
-#define CF_CHECK(expr)                                                                             \
-    ((expr) ? (void)0 : cf_fail("%s:%d: %s", __FILE__, __LINE__, #expr))
+#define CF_CHECK(expr) ((expr) ? (void)0 : cf_fail("%s:%d: %s", __FILE__, __LINE__, #expr))
 
 #endif

@@ -14,8 +14,8 @@
  *                                            .address = "127.0.0.1"});
  *     }
  *
- * What depends on the protocol below (garbage, half-closes, resets) the author tests beside it, with
- * the same tools (bench.h).
+ * What depends on the protocol below (garbage, half-closes, resets) the author tests beside it,
+ * with the same tools (bench.h).
  */
 #ifndef CF_CONFORMANCE_H
 #define CF_CONFORMANCE_H
@@ -34,8 +34,8 @@ struct cf_driver {
     /* A fresh host with one worker, whose connections raise `events`. */
     void *(*open)(const struct relay_events *events, const struct relay_host **out_host,
                   struct relay_worker **out_worker);
-    /* The transport's worker_fini has been called: lets the loop close what is still closing. Returns
-     * how many handles or other remains there are that should not be. */
+    /* The transport's worker_fini has been called: lets the loop close what is still closing.
+     * Returns how many handles or other remains there are that should not be. */
     size_t (*close)(void *d);
     /* Runs the loop once; sleeps at most max_wait_ns while nothing happens. */
     void (*turn)(void *d, uint64_t max_wait_ns);
@@ -53,8 +53,8 @@ extern const struct cf_driver cf_driver_uv;
 struct cf_subject {
     const struct relay_transport *transport;
     const struct cf_driver *driver;
-    const char *address;  /* a numeric address to listen on; the port is 0 */
-    bool has_dead_ports;  /* dialling a port nobody listens on is refused at once, as TCP does */
+    const char *address; /* a numeric address to listen on; the port is 0 */
+    bool has_dead_ports; /* dialling a port nobody listens on is refused at once, as TCP does */
 };
 
 /* Runs every law; the number of those broken. Prints the seed of its random sizes

@@ -16,8 +16,8 @@
 
 struct driver {
     uv_loop_t loop;
-    uv_timer_t wait;                /* bounds a turn's sleep */
-    struct relay_timer *timers;     /* armed ones, in no order */
+    uv_timer_t wait;            /* bounds a turn's sleep */
+    struct relay_timer *timers; /* armed ones, in no order */
     _Atomic uint64_t counters[COUNTERS_MAX];
     char counter_names[COUNTERS_MAX][64];
     size_t bytes_max;
@@ -112,7 +112,8 @@ static void timer_arm(struct relay_worker *w, struct relay_timer *t, uint64_t at
     current->timers = t;
 }
 
-static bool post(uint16_t index, const char *transport, void (*fn)(void *state, void *arg), void *arg)
+static bool post(uint16_t index, const char *transport, void (*fn)(void *state, void *arg),
+                 void *arg)
 {
     (void)index, (void)transport, (void)fn, (void)arg;
     return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: what happens to bytes. Streams are generated from their position, so that every end checks
- * every byte it gets; the tests vary sizes, pace and direction, and look at memory where a side is slow.
+ * every byte it gets; the tests vary sizes, pace and direction, and look at memory where a side is
+ * slow.
  */
 #include "laws.h"
 

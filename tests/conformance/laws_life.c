@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: how connections begin and end. Each test opens a bench of its own; the ends check the order of
- * events on every one of them, so that most tests only provoke an ending and say who hears what.
+ * Plan: how connections begin and end. Each test opens a bench of its own; the ends check the order
+ * of events on every one of them, so that most tests only provoke an ending and say who hears what.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -230,8 +230,8 @@ void law_taken_port(void **state)
 {
     const struct cf_subject *s = *state;
     struct cf_bench *b = cf_bench_open(s);
-    struct relay_listen spec = {.addr = (struct sockaddr *)&b->address,
-                                .addr_len = b->address_len, .fd = -1, .count = 1};
+    struct relay_listen spec = {
+        .addr = (struct sockaddr *)&b->address, .addr_len = b->address_len, .fd = -1, .count = 1};
     struct sockaddr_storage bound;
     char port[8];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A TCP peer outside the transport under test, for what a well-behaved end never does: silence,
- * garbage, half-closes, resets. It may speak TLS with GnuTLS straight on its socket. All calls turn the
- * bench's loop while they wait, so that one thread plays both sides.
+ * garbage, half-closes, resets. It may speak TLS with GnuTLS straight on its socket. All calls turn
+ * the bench's loop while they wait, so that one thread plays both sides.
  */
 #ifndef CF_RAW_PEER_H
 #define CF_RAW_PEER_H

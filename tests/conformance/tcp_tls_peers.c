@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: tcp_tls against peers that are not it. What a stranger sends or leaves out before and after the
- * TLS handshake, how it ends, and what TLS it is shown. The accepted end is a cf_end, so the laws are
- * watched here too.
+ * Plan: tcp_tls against peers that are not it. What a stranger sends or leaves out before and after
+ * the TLS handshake, how it ends, and what TLS it is shown. The accepted end is a cf_end, so the
+ * laws are watched here too.
  */
 #include "tcp_tls_tests.h"
 
@@ -124,8 +124,9 @@ void tls_what_is_shown(void **state)
     struct raw_peer p;
 
     raw_connect(b, &p);
-    CF_CHECK(raw_handshake(b, &p, RAW_PRIORITY ":-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"
-                                               "+AES-128-GCM"));
+    CF_CHECK(raw_handshake(b, &p,
+                           RAW_PRIORITY ":-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"
+                                        "+AES-128-GCM"));
     CF_CHECK(gnutls_protocol_get_version(p.session) == GNUTLS_TLS1_3);
     CF_CHECK(gnutls_cipher_get(p.session) == GNUTLS_CIPHER_AES_128_GCM);
     CF_CHECK(gnutls_group_get(p.session) == GNUTLS_GROUP_X25519);
@@ -142,8 +143,9 @@ void tls_what_is_shown(void **state)
     raw_close(&p);
 
     raw_connect(b, &p); /* P-256 and ChaCha20 alone will do, too */
-    CF_CHECK(raw_handshake(b, &p, RAW_PRIORITY ":-GROUP-ALL:+GROUP-SECP256R1:-CIPHER-ALL:"
-                                               "+CHACHA20-POLY1305"));
+    CF_CHECK(raw_handshake(b, &p,
+                           RAW_PRIORITY ":-GROUP-ALL:+GROUP-SECP256R1:-CIPHER-ALL:"
+                                        "+CHACHA20-POLY1305"));
     raw_close(&p);
     cf_bench_close(b);
 }
@@ -299,8 +301,8 @@ void tls_key_update(void **state)
     raw_close(&p);
 }
 
-/* A client with Nagle's algorithm writes a message in two pieces: the second waits until the first is
- * acknowledged, 40 ms unless we say that we wait for the rest. */
+/* A client with Nagle's algorithm writes a message in two pieces: the second waits until the first
+ * is acknowledged, 40 ms unless we say that we wait for the rest. */
 void tls_quick_acknowledgement(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: tcp_tls and its sockets: addresses of both families, shared and inherited listeners, running out
- * of descriptors, and what an idle connection keeps.
+ * Plan: tcp_tls and its sockets: addresses of both families, shared and inherited listeners,
+ * running out of descriptors, and what an idle connection keeps.
  */
 #include "tcp_tls_tests.h"
 

@@ -225,7 +225,11 @@ static void ask_more(struct sim_requester *r)
 
 static void on_ready(void *user)
 {
-    ask_more(user);
+    struct sim_requester *r = user;
+
+    if (r->config.read_bytes_s)
+        sim_link_read_rate(sim_client_link(r->client), r->config.read_bytes_s);
+    ask_more(r);
 }
 
 static void on_gone(void *user)

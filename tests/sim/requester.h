@@ -28,6 +28,7 @@ struct sim_requester_config {
     unsigned odd_percent;   /* requests in an unusual but valid encoding */
     uint64_t allowed;       /* SIM_ALLOW bits: error answers that are no failure */
     bool may_be_cut;        /* the relay may close the connection */
+    uint64_t read_bytes_s;  /* how fast it reads once it is authenticated; SIM_NEVER: not */
     unsigned leave_percent; /* leaves so often in the middle of a request */
     enum sim_leave leave;
 };

@@ -57,9 +57,9 @@ static void add_requesters(struct sim *s, uint32_t count)
         c.reply_max = sizes[sim_between(s, 0, 3)] + (sim_chance(s, 10) ? 100000 : 0);
         c.pause_max_ns = sim_between(s, 0, 2000) * RT_MS;
         c.odd_percent = (unsigned)sim_between(s, 0, 50);
-        c.path.read_bytes_s = sim_chance(s, 20)   ? sim_between(s, 1000, 500000)
-                              : sim_chance(s, 10) ? SIM_NEVER
-                                                  : 0;
+        c.read_bytes_s = sim_chance(s, 20)   ? sim_between(s, 1000, 500000)
+                         : sim_chance(s, 10) ? SIM_NEVER
+                                             : 0;
         c.leave_percent = (unsigned)sim_between(s, 0, 40);
         c.leave = ways[sim_between(s, 0, 3)];
         c.may_be_cut = true;

@@ -13,6 +13,7 @@
     X(storm)                                                                                       \
     X(silent_node)                                                                                 \
     X(slow_node)                                                                                   \
+    X(queue_deadline)                                                                              \
     X(vanishing)                                                                                   \
     X(half_close)                                                                                  \
     X(oversize_answer)                                                                             \

@@ -165,6 +165,34 @@ void scenario_slow_node(struct sim *s)
     sim_end(s);
 }
 
+/* More than a node can answer in time: a request waits so long for its turn, and no longer. */
+void scenario_queue_deadline(struct sim *s)
+{
+    struct sim_node_config n;
+    uint32_t late = 0;
+
+    sim_begin(s);
+    sim_node_default(s, &n);
+    sim_path_good(&n.path);
+    n.delay_min_ns = n.delay_max_ns = 1900 * RT_MS;
+    sim_add_node(s, &n);
+    sim_await_nodes(s, 5 * RT_S);
+    for (uint32_t i = 0; i < 30; i++) {
+        struct sim_requester_config c;
+
+        sim_requester_default(s, s->nodes[0], &c);
+        sim_path_good(&c.path);
+        c.allowed = SIM_ALLOW(QUEUE_TIMEOUT);
+        sim_add_requester(s, &c);
+    }
+    sim_await_requesters(s, LIM_QUEUE_NS + LIM_WINDOW_START * 2 * RT_S + 1 * RT_S);
+    for (uint32_t i = 0; i < 30; i++)
+        late += s->requesters[i]->refused;
+    sim_expect(s, late > 5 && late < 20, "%u of 30 waited too long", late);
+    sim_expect(s, rt_metric_get(RT_METRIC_QUEUE_TIMEOUT) == late, "they are not counted");
+    sim_end(s);
+}
+
 /* Requesters that leave in the middle, in every way, while others go on. */
 void scenario_vanishing(struct sim *s)
 {

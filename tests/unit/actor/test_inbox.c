@@ -2,9 +2,9 @@
 /*
  * Plan: alone, push tells to wake once until lowered, and a drain is first in, first out. Then the
  * stress: several real producers push numbered messages, sometimes pausing; one consumer drains,
- * sleeping on a semaphore as a driver would whenever a drain after lowering finds nothing. Nothing is
- * lost, each sender's numbers come in order, and no wake-up is missed (a missed one hangs: the alarm
- * ends the test). Wake-ups are far fewer than messages.
+ * sleeping on a semaphore as a driver would whenever a drain after lowering finds nothing. Nothing
+ * is lost, each sender's numbers come in order, and no wake-up is missed (a missed one hangs: the
+ * alarm ends the test). Wake-ups are far fewer than messages.
  */
 #include <setjmp.h>
 #include <stdarg.h>

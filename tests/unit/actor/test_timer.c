@@ -4,8 +4,8 @@
  * disarmed twice, one that arms itself again while firing). Then a naive model, a plain array of
  * due times, beside the wheel under random arms, moves, disarms and steps of time from nothing to
  * hours: at each step exactly the timers that the model calls due are taken, never early, at most a
- * tick late; the next expiry is never later than the model's and never in the past once all due ones
- * were taken; following it through sleeps fires everything.
+ * tick late; the next expiry is never later than the model's and never in the past once all due
+ * ones were taken; following it through sleeps fires everything.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan, on one worker under a clock set by hand: the time of a turn stands still within it and is
- * read anew once forgotten; a turn of costly messages ends after about LIM_TURN_NS and goes on where
- * it stopped, a turn of free ones after LIM_TURN_STEPS, timers counted; jobs run after messages, in
- * order, for about LIM_TURN_JOBS_NS, at least one a turn also when messages never end, and not once
- * cancelled; a timer fires within the turn that it is due in, not early, once, not if disarmed by the one
- * before, and one that arms itself for now waits for the next turn. Locals, loop, seams and the bound
- * thread are what they were set to.
+ * read anew once forgotten; a turn of costly messages ends after about LIM_TURN_NS and goes on
+ * where it stopped, a turn of free ones after LIM_TURN_STEPS, timers counted; jobs run after
+ * messages, in order, for about LIM_TURN_JOBS_NS, at least one a turn also when messages never end,
+ * and not once cancelled; a timer fires within the turn that it is due in, not early, once, not if
+ * disarmed by the one before, and one that arms itself for now waits for the next turn. Locals,
+ * loop, seams and the bound thread are what they were set to.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan, with standard error made a pipe: lines of several threads all arrive, each thread's in
- * order, and what was logged right before stop as well. With a reader that stands still the pipe and
- * then the ring fill: rt_log goes on within milliseconds, the rest is dropped and counted, and when
- * the reader reads again the loss is told in a line. Stop gives up on a reader that never reads.
+ * order, and what was logged right before stop as well. With a reader that stands still the pipe
+ * and then the ring fill: rt_log goes on within milliseconds, the rest is dropped and counted, and
+ * when the reader reads again the loss is told in a line. Stop gives up on a reader that never
+ * reads.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan, on real loops and threads: a ball goes to and fro between two sleeping workers thousands of
- * times (a lost wake-up hangs; the alarm ends it). Stop lets a worker handle what it was sent before.
- * A timer fires late by little and never early, also the one armed before start; a callback of the
- * loop after a sleep sees the time of the wake and not of the last turn; what a closing callback
- * leaves behind is handled at once and not at the next event. A worker with work without end still
- * looks at its loop. Free closes a loop that was never started.
+ * times (a lost wake-up hangs; the alarm ends it). Stop lets a worker handle what it was sent
+ * before. A timer fires late by little and never early, also the one armed before start; a callback
+ * of the loop after a sleep sees the time of the wake and not of the last turn; what a closing
+ * callback leaves behind is handled at once and not at the next event. A worker with work without
+ * end still looks at its loop. Free closes a loop that was never started.
  */
 #include <setjmp.h>
 #include <stdarg.h>

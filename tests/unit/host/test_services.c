@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the table is whole; counters, options, secrets and log lines carry the transport's name, and
- * two transports do not see each other's; without callbacks there are no options and no secrets; a
- * fifth transport is refused. The rest of the table is the worker's own: clock, loop, timers,
- * buffers. Post: between real loops each function runs once, on the right worker's thread, in order,
- * with that worker's state; a closed worker refuses and leaves the argument; a post whose worker has
- * lost its state, or ended, runs with NULL.
+ * Plan: the table is whole; counters, options, secrets and log lines carry the transport's name,
+ * and two transports do not see each other's; without callbacks there are no options and no
+ * secrets; a fifth transport is refused. The rest of the table is the worker's own: clock, loop,
+ * timers, buffers. Post: between real loops each function runs once, on the right worker's thread,
+ * in order, with that worker's state; a closed worker refuses and leaves the argument; a post whose
+ * worker has lost its state, or ended, runs with NULL.
  */
 #include <setjmp.h>
 #include <stdarg.h>

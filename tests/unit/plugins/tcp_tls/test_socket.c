@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a tuned listener passes all its options on to what it accepts (the kernel's promise that the
- * plugin leans on); addresses read as people write them; errors are one sentence.
+ * Plan: a tuned listener passes all its options on to what it accepts (the kernel's promise that
+ * the plugin leans on); addresses read as people write them; errors are one sentence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,11 +67,10 @@ static void test_texts(void **state)
     v6.sin6_addr = in6addr_loopback;
     tls_addr_text((struct sockaddr *)&v6, sizeof(v6), text, sizeof(text));
     assert_string_equal(text, "[::1]:1");
-    assert_int_equal(tls_error_set(&err, "cannot listen on", (struct sockaddr *)&v4, sizeof(v4),
-                                   EADDRINUSE),
-                     -1);
-    assert_string_equal(err.text,
-                        "tcp_tls: cannot listen on 0.0.0.0:7001: address already in use");
+    assert_int_equal(
+        tls_error_set(&err, "cannot listen on", (struct sockaddr *)&v4, sizeof(v4), EADDRINUSE),
+        -1);
+    assert_string_equal(err.text, "tcp_tls: cannot listen on 0.0.0.0:7001: address already in use");
     tls_error_set(&err, "cannot dial", (struct sockaddr *)&v4, sizeof(v4), 99999);
     assert_string_equal(err.text, "tcp_tls: cannot dial 0.0.0.0:7001: unknown error");
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the engine against itself, in memory. A pair of sides whose output is the other's input, handed
- * over whole, in two pieces split at every place, or byte by byte: the handshake and the data must not
- * care. Then: both signers; large data both ways; output buffers smaller than a record; sealing in
- * place; garbage at every place of the handshake and in records (fails, never hangs or crashes, leaves
- * an alert); truncation (asks for more, says it is inside a record); close_notify; key updates; no
- * memory for output. Random parts print their seed (RELAY_TEST_SEED sets it).
+ * Plan: the engine against itself, in memory. A pair of sides whose output is the other's input,
+ * handed over whole, in two pieces split at every place, or byte by byte: the handshake and the
+ * data must not care. Then: both signers; large data both ways; output buffers smaller than a
+ * record; sealing in place; garbage at every place of the handshake and in records (fails, never
+ * hangs or crashes, leaves an alert); truncation (asks for more, says it is inside a record);
+ * close_notify; key updates; no memory for output. Random parts print their seed (RELAY_TEST_SEED
+ * sets it).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -323,8 +324,11 @@ static void test_nothing_in_common(void **state)
 
     (void)state;
     pair_init(&p, TLS_SIGNER_SODIUM);
-    assert_int_equal(gnutls_priority_init(&other, "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
-                                                  "+GROUP-SECP521R1", NULL), 0);
+    assert_int_equal(gnutls_priority_init(&other,
+                                          "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
+                                          "+GROUP-SECP521R1",
+                                          NULL),
+                     0);
     assert_int_equal(gnutls_priority_set(p.client.engine.session, other), 0);
     tls_engine_handshake(&p.client.engine);
     assert_int_equal(hand_split(&p.server, &p.client, SIZE_MAX), TLS_FAILED);
@@ -395,11 +399,16 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_handshake_and_data), cmocka_unit_test(test_split_everywhere),
-        cmocka_unit_test(test_byte_by_byte),       cmocka_unit_test(test_seal_in_place),
-        cmocka_unit_test(test_garbage),            cmocka_unit_test(test_spoilt_record),
-        cmocka_unit_test(test_nothing_in_common),  cmocka_unit_test(test_bye),
-        cmocka_unit_test(test_key_update),         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_handshake_and_data),
+        cmocka_unit_test(test_split_everywhere),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_seal_in_place),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_spoilt_record),
+        cmocka_unit_test(test_nothing_in_common),
+        cmocka_unit_test(test_bye),
+        cmocka_unit_test(test_key_update),
+        cmocka_unit_test(test_no_memory),
     };
     const char *text = getenv("RELAY_TEST_SEED");
 
