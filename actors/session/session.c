@@ -62,6 +62,16 @@ static void handshake_free(struct session *s)
     }
 }
 
+static void drained(struct session_worker *sw)
+{
+    struct rt_msg *m = sw->drain;
+
+    sw->drain = NULL;
+    rt_timer_disarm(sw->worker, &sw->drain_timer);
+    if (m)
+        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
+}
+
 static void drop_relayed(struct session *s)
 {
     if (s->relayed) {
@@ -85,13 +95,8 @@ void session_free(struct session *s)
         tunnel_discard(s->registering, true);
     sw->count--;
     free(s);
-    if (sw->drain && sw->count == 0) {
-        struct rt_msg *m = sw->drain;
-
-        sw->drain = NULL;
-        rt_timer_disarm(sw->worker, &sw->drain_timer);
-        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
-    }
+    if (sw->drain && sw->count == 0)
+        drained(sw);
 }
 
 static void leave(struct session *s)
@@ -334,14 +339,22 @@ static struct session_worker *session_worker_of(const struct rt_worker *w)
     return rt_worker_local(w, RT_LOCAL_SESSION);
 }
 
+/* What is still pending now is answered with an error; the last session to go answers the drain. */
 static void on_drain_timer(struct relay_timer *t)
 {
     struct session_worker *sw = RT_CONTAINER_OF(t, struct session_worker, drain_timer);
-    struct rt_msg *m = sw->drain;
 
-    sw->drain = NULL;
-    if (m)
-        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
+    for (struct rt_list *n = sw->sessions.next, *next; n != &sw->sessions; n = next) {
+        struct session *s = RT_CONTAINER_OF(n, struct session, node);
+
+        next = n->next;
+        if (s->state == SESSION_BUSY) {
+            session_abandon(s, true);
+            session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+        } else {
+            leave(s);
+        }
+    }
 }
 
 static void drain(struct session_worker *sw, struct rt_msg *m)
@@ -356,10 +369,8 @@ static void drain(struct session_worker *sw, struct rt_msg *m)
         if (s->state != SESSION_BUSY)
             leave(s);
     }
-    if (sw->drain && sw->count == 0) {
-        rt_timer_disarm(sw->worker, &sw->drain_timer);
-        on_drain_timer(&sw->drain_timer);
-    }
+    if (sw->count == 0)
+        drained(sw);
 }
 
 #define CLOSE_POLL_NS (10 * RT_MS)

@@ -29,7 +29,7 @@
 #define LIM_QUEUE_NS (30 * RT_S)         /* a relayed request waits for its turn at most so long */
 #define LIM_PROGRESS_NS (30 * RT_S)      /* a node that owes an answer shows a byte within this */
 #define LIM_DEMOTE_NS (2 * RT_S)         /* ... or another link of its identity takes over */
-#define LIM_SHUTDOWN_NS (10 * RT_S)      /* pending answers are awaited so long at shutdown */
+#define LIM_SHUTDOWN_NS (8 * RT_S)      /* pending answers are awaited so long at shutdown */
 #define LIM_HELLO_SKEW_S 300u            /* protocol: |now - timestamp| of a hello, seconds */
 #define LIM_ANNOUNCEMENT_S 21600u        /* protocol: expires_at - issued_at of a relay, seconds */
 #define LIM_NONCE_S 600u                 /* protocol: a hello nonce is remembered, seconds */
