@@ -68,7 +68,7 @@ function collapse(file) {
 }
 
 function resolve(name,    dirs, n, i, try) {
-    n = split(parent(path) "|runtime/|schemas/|actors/|plugins/|tests/|", dirs, "|")
+    n = split(parent(path) "|runtime/|schemas/|actors/|plugins/|tools/|tests/|", dirs, "|")
     for (i = 1; i <= n; i++) {
         try = collapse(dirs[i] name)
         if (try in known) return try
