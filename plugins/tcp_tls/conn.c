@@ -52,13 +52,13 @@ static int events_wanted(const struct relay_conn *c)
     case TLS_CONNECTING:
         return UV_WRITABLE;
     case TLS_HANDSHAKE:
-        return events | UV_READABLE;
+        return events | UV_READABLE | UV_DISCONNECT;
     case TLS_LINGER:
         return UV_READABLE;
     default:
         break;
     }
-    if (!c->has_fin && (c->is_closing || (!c->is_paused && !c->has_bye)))
+    if (!c->has_fin && (c->is_closing || (!c->is_muted && !c->has_bye)))
         events |= UV_READABLE;
     if (!c->has_eof && !c->is_closing)
         events |= UV_DISCONNECT;
@@ -225,7 +225,7 @@ void tls_conn_resume(struct relay_conn *c)
 {
     if (!c->is_paused)
         return;
-    c->is_paused = false;
+    c->is_paused = c->is_muted = false;
     if (!tls_conn_is_reading(c))
         return;
     if (c->stash.len > 0 || tls_engine_pending(&c->engine))

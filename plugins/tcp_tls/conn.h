@@ -68,16 +68,17 @@ struct relay_conn {
     bool is_server : 1;
     bool has_user : 1; /* admitted or dialled: closed is due at the end */
     bool is_paused : 1;
-    bool is_inside : 1;    /* the host waits for the rest of a message */
-    bool is_blocked : 1;   /* the socket takes no more for now */
-    bool is_closing : 1;   /* the host has called close: no event but closed */
-    bool is_broken : 1;    /* the socket failed: only what it has received is left */
-    bool is_large : 1;     /* out.buf counts in worker->large_gathering */
-    bool has_fin : 1;      /* recv has said 0 */
-    bool has_eof : 1;      /* eof has been raised */
-    bool has_bye : 1;      /* the peer sent close_notify */
-    bool said_bye : 1;     /* we did, or owe none */
-    bool owes_sent : 1;    /* a sent event is due */
+    bool is_muted : 1;   /* paused, and input has come meanwhile: only then the poll set changes */
+    bool is_inside : 1;  /* the host waits for the rest of a message */
+    bool is_blocked : 1; /* the socket takes no more for now */
+    bool is_closing : 1; /* the host has called close: no event but closed */
+    bool is_broken : 1;  /* the socket failed: only what it has received is left */
+    bool is_large : 1;   /* out.buf counts in worker->large_gathering */
+    bool has_fin : 1;    /* recv has said 0 */
+    bool has_eof : 1;    /* eof has been raised */
+    bool has_bye : 1;    /* the peer sent close_notify */
+    bool said_bye : 1;   /* we did, or owe none */
+    bool owes_sent : 1;  /* a sent event is due */
     bool answered_fin : 1; /* send was called after eof */
     const char *detail;    /* of the end */
 };

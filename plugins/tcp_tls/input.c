@@ -209,6 +209,7 @@ void tls_input_readable(struct relay_conn *c, int events)
         return;
     }
     if (c->is_paused) {
+        c->is_muted = true;
         if (events & UV_DISCONNECT)
             raise_eof(c);
         if (c->state != TLS_ENDED)
