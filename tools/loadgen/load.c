@@ -10,6 +10,7 @@
 #include "session/dial.h"
 #include "wire_relay.h"
 
+#define IDENTITIES 256u       /* requesters take turns with, so that limits per key do not bite */
 #define OPENING_MAX 16u       /* nodes that connect at once */
 #define RETRY_NS (20 * RT_MS) /* after a failure, before the next try */
 #define ANSWER_TIMEOUT_NS (35 * RT_S)
@@ -24,7 +25,6 @@ struct node {
 
 struct requester {
     struct load_lane *lane;
-    struct rt_sign_key identity;
     struct dial *dial;
     struct relay_timer retry;
     uint32_t index, done;
@@ -39,6 +39,7 @@ struct load_lane {
     struct load_plan plan;
     struct node *nodes;
     struct requester *requesters;
+    struct rt_sign_key identities[IDENTITIES];
     uint32_t nodes_opened, requesters_done;
     _Atomic uint32_t nodes_ready, nodes_alive;
     _Atomic bool is_finished;
@@ -286,12 +287,14 @@ static const struct dial_ops requester_ops = {requester_ready, requester_answer,
 static void requester_start(struct requester *q)
 {
     struct load_lane *l = q->lane;
+    const struct rt_sign_key *identity;
     struct relay_error err;
 
     if (l->is_stopping)
         return;
+    identity = &l->identities[(q->index + q->done * l->plan.requesters) % IDENTITIES];
     q->started_ns = rt_worker_seams(l->worker)->mono_ns(NULL);
-    if (dial_open(l->worker, &q->identity, l->transport, l->transport_state,
+    if (dial_open(l->worker, identity, l->transport, l->transport_state,
                   (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL, &requester_ops,
                   q, &q->dial, &err) != RT_ERR_OK) {
         failed(l, "request", err.text);
@@ -374,8 +377,9 @@ struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transpor
         l->requesters[i].lane = l;
         l->requesters[i].index = i;
         l->requesters[i].retry.fire = on_retry;
-        draw_identity(w, &l->requesters[i].identity);
     }
+    for (uint32_t i = 0; i < IDENTITIES; i++)
+        draw_identity(w, &l->identities[i]);
     rt_actor_start(&l->actor, w, on_msg);
     return l;
 }
