@@ -125,6 +125,26 @@ static void test_both_ways(void **state)
     }
 }
 
+/* The canonical form, so that the quick way sees them first. */
+static void test_numbers_too_large(void **state)
+{
+    (void)state;
+    uint8_t stream[] = "\xa4\x6drelay_slot_id\x01\x69stream_id\x1b\0\0\0\1\0\0\0\0\x64kind\x67"
+                       "control\x67payload\x40";
+    uint8_t type[] = "\xa4\x64type\x1a\0\1\0\0\x66req_id\x01\x65"
+                     "flags\x01\x67payload\x40";
+    uint8_t req_id[] = "\xa4\x64type\x01\x66req_id\x1b\0\0\0\1\0\0\0\0\x65"
+                       "flags\x01\x67payload\x40";
+    uint8_t flags[] = "\xa4\x64type\x01\x66req_id\x01\x65"
+                      "flags\x1a\0\1\0\0\x67payload\x40";
+    struct wire_relay_stream m;
+    struct wire_envelope e;
+    assert_int_equal(wire_relay_stream_decode(stream, sizeof stream - 1, &m), RT_ERR_MALFORMED);
+    assert_int_equal(wire_envelope_decode(type, sizeof type - 1, &e), RT_ERR_MALFORMED);
+    assert_int_equal(wire_envelope_decode(req_id, sizeof req_id - 1, &e), RT_ERR_MALFORMED);
+    assert_int_equal(wire_envelope_decode(flags, sizeof flags - 1, &e), RT_ERR_MALFORMED);
+}
+
 /* -- limits -- */
 
 static void test_payload_limit(void **state)
@@ -352,11 +372,17 @@ static void test_state_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_envelope_head), cmocka_unit_test(test_stream_frame_head),
-        cmocka_unit_test(test_both_ways),     cmocka_unit_test(test_payload_limit),
-        cmocka_unit_test(test_null_input),    cmocka_unit_test(test_hello_signature_length),
-        cmocka_unit_test(test_hello_size),    cmocka_unit_test(test_peer),
-        cmocka_unit_test(test_peer_routes),   cmocka_unit_test(test_peer_lists),
+        cmocka_unit_test(test_envelope_head),
+        cmocka_unit_test(test_stream_frame_head),
+        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_numbers_too_large),
+        cmocka_unit_test(test_payload_limit),
+        cmocka_unit_test(test_null_input),
+        cmocka_unit_test(test_hello_signature_length),
+        cmocka_unit_test(test_hello_size),
+        cmocka_unit_test(test_peer),
+        cmocka_unit_test(test_peer_routes),
+        cmocka_unit_test(test_peer_lists),
         cmocka_unit_test(test_state_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
