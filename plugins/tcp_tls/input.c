@@ -7,7 +7,6 @@
 #include "conn.h"
 #include "socket.h"
 
-#define DISCARD_BYTES (1024u * 1024u) /* of one recv that throws away */
 
 void tls_input_ready(struct relay_conn *c)
 {
@@ -180,7 +179,7 @@ static void finish_read(struct relay_conn *c)
 static void discard(struct relay_conn *c)
 {
     for (int i = 0; i < TLS_READS_PER_EVENT; i++) {
-        ssize_t n = recv(c->fd, NULL, DISCARD_BYTES, MSG_TRUNC);
+        ssize_t n = recv(c->fd, c->worker->scratch, TLS_SCRATCH_BYTES, MSG_TRUNC);
 
         if (n > 0)
             continue;
