@@ -83,6 +83,9 @@ struct relay_conn {
     const char *detail;    /* of the end */
 };
 
+_Static_assert(sizeof(struct relay_conn) <= 700,
+               "an idle connection is its TLS session and little more");
+
 /*
  * A connection on fd (non-blocking, options set; taken over, also on failure), in the loop but not
  * yet watched. NULL: the loop refuses it. It has no user: until one is set its end raises no event.

@@ -7,7 +7,6 @@
 #include "conn.h"
 #include "socket.h"
 
-
 void tls_input_ready(struct relay_conn *c)
 {
     if (rt_list_empty(&c->ready))
