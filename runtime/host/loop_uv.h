@@ -24,7 +24,8 @@ RT_MUST_CHECK rt_err rt_loop_start(struct rt_loop *l, const char *thread_name);
 void rt_loop_stop(struct rt_loop *l);
 void rt_loop_join(struct rt_loop *l);
 
-/* After worker_fini of the plugins: runs the loop until their handles are closed, for 5 s at most,
+/* After the threads of all workers have ended (they wake each other through the loops) and
+ * worker_fini of the plugins: runs the loop until their handles are closed, for 5 s at most,
  * and frees it. NULL allowed; clears the caller's pointer. */
 void rt_loop_free(struct rt_loop **l);
 

@@ -252,8 +252,7 @@ static void test_same_worker_bounce_and_nobody(void **state)
     rt_send(world.w[0], (struct rt_addr){0}, note(KIND_ASK, 1, addr_a()));
     rt_send(world.w[0], (struct rt_addr){.index = 1u << 30, .generation = 1},
             note(KIND_ASK, 2, addr_a()));
-    rt_send(world.w[0], (struct rt_addr){.index = 5, .generation = 1},
-            note(KIND_ASK, 3, addr_a()));
+    rt_send(world.w[0], (struct rt_addr){.index = 5, .generation = 1}, note(KIND_ASK, 3, addr_a()));
     run_all();
     assert_int_equal(world.a.count, 3);
     assert_true(world.a.is_last_bounced);
@@ -349,16 +348,11 @@ static void test_msg_free_allows_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order_and_waking),
-        TEST(test_answer),
-        TEST(test_answer_to_nobody),
-        TEST(test_bounce),
-        TEST(test_bounce_finds_nobody),
-        TEST(test_same_worker_bounce_and_nobody),
-        TEST(test_a_place_has_one_tenant),
-        TEST(test_stop_while_more_waits),
-        TEST(test_free_takes_what_waits),
-        TEST(test_many_actors),
+        TEST(test_order_and_waking),       TEST(test_answer),
+        TEST(test_answer_to_nobody),       TEST(test_bounce),
+        TEST(test_bounce_finds_nobody),    TEST(test_same_worker_bounce_and_nobody),
+        TEST(test_a_place_has_one_tenant), TEST(test_stop_while_more_waits),
+        TEST(test_free_takes_what_waits),  TEST(test_many_actors),
         TEST(test_msg_free_allows_null),
     };
 

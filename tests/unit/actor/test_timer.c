@@ -65,6 +65,12 @@ static void test_edges(void **state)
     rt_wheel_disarm(&wheel, &a);
     assert_false(rt_wheel_is_due(&wheel));
 
+    for (int i = 0; i < 50; i++) {
+        rt_wheel_arm(&wheel, &a, now + (TICK << (i / 2)), now);
+        rt_wheel_disarm(&wheel, &a);
+        assert_int_equal(rt_wheel_next_ns(&wheel), UINT64_MAX);
+    }
+
     rt_wheel_arm(&wheel, &a, UINT64_MAX, now);
     rt_wheel_arm(&wheel, &b, now + 1, now);
     assert_int_equal(rt_wheel_next_ns(&wheel), 1001 * TICK);

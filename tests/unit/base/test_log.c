@@ -126,6 +126,35 @@ static void test_full_ring(void **state)
     rt_log_ring_stop();
 }
 
+/* Lines of `len` bytes until one is dropped: with the two bytes of their length, as many as fit. */
+static void fill_with(size_t len)
+{
+    enum { HEAD = 2, AROUND = 32 };
+    char msg[RT_LOG_LINE_MAX], line[RT_LOG_LINE_MAX];
+    uint64_t dropped = rt_metric_get(RT_METRIC_LOG_DROPPED);
+    size_t fits = LIM_LOG_RING_BYTES / (len + HEAD);
+
+    memset(msg, 'x', len - AROUND);
+    msg[len - AROUND] = '\0';
+    for (size_t i = 0; i < fits + 1; i++)
+        rt_log(RELAY_LOG_INFO, msg, NULL);
+    assert_int_equal(rt_metric_get(RT_METRIC_LOG_DROPPED), dropped + 1);
+    for (size_t i = 0; i < fits; i++)
+        assert_int_equal(rt_log_ring_take(line, sizeof line), len);
+    assert_int_equal(rt_log_ring_take(line, sizeof line), 0);
+}
+
+static void test_full_to_the_byte(void **state)
+{
+    (void)state;
+    rt_log_ring_start(on_line);
+    assert_int_equal(LIM_LOG_RING_BYTES % 481, 480); /* the last gap is one byte short */
+    fill_with(479);
+    assert_int_equal(LIM_LOG_RING_BYTES % 512, 0); /* no gap */
+    fill_with(510);
+    rt_log_ring_stop();
+}
+
 static void *log_many(void *arg)
 {
     for (int i = 0; i < LINES; i++)
@@ -185,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup(test_levels, setup),
         cmocka_unit_test_setup(test_without_writer, setup),
         cmocka_unit_test_setup(test_full_ring, setup),
+        cmocka_unit_test_setup(test_full_to_the_byte, setup),
         cmocka_unit_test_setup(test_threads, setup),
         cmocka_unit_test_setup(test_site_limit, setup),
     };

@@ -146,8 +146,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counters_and_gauges), cmocka_unit_test(test_names_are_unique),
-        cmocka_unit_test(test_threads_lose_nothing), cmocka_unit_test(test_named_are_bounded),
+        cmocka_unit_test(test_counters_and_gauges),
+        cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_threads_lose_nothing),
+        cmocka_unit_test(test_named_are_bounded),
         cmocka_unit_test(test_refusals),
     };
 
