@@ -105,18 +105,23 @@ static void leave(struct session *s)
     session_free(s);
 }
 
-void session_drop(struct session *s, enum rt_refusal r, const char *detail)
+/* Counts and logs (rate limited) why a connection is refused. */
+static void note_drop(struct session *s, enum rt_refusal r, const char *detail)
 {
     static struct rt_log_site sites[RT_REFUSAL_COUNT];
     char peer[64];
 
     rt_refusal_count(r);
-    if (rt_log_enabled(RELAY_LOG_INFO) &&
-        rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
+    if (rt_log_enabled(RELAY_LOG_INFO) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));
         rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",
                rt_refusal_info(r)->reason, peer, detail ? detail : "");
     }
+}
+
+void session_drop(struct session *s, enum rt_refusal r, const char *detail)
+{
+    note_drop(s, r, detail);
     leave(s);
 }
 
@@ -128,6 +133,8 @@ void session_done(struct session *s)
     s->tunnel = (struct rt_addr){0};
     if (s->is_leaving || s->sw->is_draining)
         leave(s);
+    else if (rt_conn_unsent(s->conn) > LIM_UNREAD_ANSWERS)
+        s->awaits_drained = true;
     else
         rt_conn_release(s->conn);
 }
@@ -182,8 +189,8 @@ static void send_server_hello(struct session *s)
     memcpy(hs->client_nonce, hs->hello.nonce, 32);
     memcpy(s->peer_key, hs->hello.node_pubkey, 32);
     rt_random(w, &hs->fresh, sizeof(hs->fresh));
-    handshake_hello(&s->sw->shared->identity, &hs->fresh, hs->client_nonce,
-                    rt_wall_ns(w) / RT_S, &ours);
+    handshake_hello(&s->sw->shared->identity, &hs->fresh, hs->client_nonce, rt_wall_ns(w) / RT_S,
+                    &ours);
     len = wire_hello_encode(&ours, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);
     wire_length_write(frame, (uint32_t)len);
     v.slice[0] = relay_slice_view(frame, (uint32_t)(WIRE_LENGTH_BYTES + len));
@@ -268,14 +275,26 @@ static void on_eof(void *user)
     session_abandon(s, false);
 }
 
+/* The peer has read its answers: now it may ask on. */
+static void on_drained(void *user)
+{
+    struct session *s = user;
+
+    if (s->awaits_drained) {
+        s->awaits_drained = false;
+        rt_conn_release(s->conn);
+    }
+}
+
 static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
 {
     struct session *s = user;
 
     (void)end;
     if (how == RT_CONN_END_OVERSIZE)
-        rt_refusal_count(s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE
-                                                  : RT_REFUSAL_FRAME_OVERSIZE);
+        note_drop(s,
+                  s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE : RT_REFUSAL_FRAME_OVERSIZE,
+                  NULL);
     session_abandon(s, true);
     session_free(s);
 }
@@ -284,6 +303,7 @@ static const struct rt_conn_ops session_ops = {
     .opened = on_opened,
     .frame = on_frame,
     .eof = on_eof,
+    .drained = on_drained,
     .ended = on_ended,
 };
 

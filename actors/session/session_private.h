@@ -38,7 +38,8 @@ struct session {
     struct rt_conn *conn;
     struct rt_list node;
     enum session_state state;
-    bool is_leaving; /* eof has come: close after the answer */
+    bool is_leaving;     /* eof has come: close after the answer */
+    bool awaits_drained; /* the peer reads too little of its answers: its next request waits */
     bool has_asked_slots;
     bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
     uint8_t peer_key[32];

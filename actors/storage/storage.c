@@ -140,6 +140,16 @@ static rt_err refuse_empty(const char *path, struct relay_error *err)
     return RT_ERR_CORRUPT;
 }
 
+/* A link to a volume that is not mounted now is no reason for a new identity. */
+static rt_err refuse_dangling(const char *path, struct relay_error *err)
+{
+    snprintf(err->text, sizeof(err->text),
+             "the state database %.100s is a link to a file that is not there: bring that one "
+             "back, or remove the link to start with a new identity",
+             path);
+    return RT_ERR_CORRUPT;
+}
+
 static rt_err open_database(struct storage *s, struct relay_error *err)
 {
     char path[PATH_MAX];
@@ -153,7 +163,7 @@ static rt_err open_database(struct storage *s, struct relay_error *err)
                      path, strerror(errno));
             return RT_ERR_SYSTEM;
         }
-        e = create(s, err);
+        e = storage_dir_has(&s->dir, DB_NAME) ? refuse_dangling(path, err) : create(s, err);
     } else if (st.st_size == 0) {
         e = refuse_empty(path, err);
     } else {

@@ -18,7 +18,8 @@
 #define LIM_INNER_FRAME_MAX (LIM_PAYLOAD_MAX - 65u) /* an answer plus the RelayStream around it */
 #define LIM_CBOR_DEPTH_MAX 16u                      /* levels of nesting we decode */
 #define LIM_MANIFEST_ITEMS_MAX 3000u                /* protocol: items of a share's manifest */
-#define LIM_CONTROL_PAYLOAD_MAX (128u * 1024u)      /* RelayStream over a temporary slot */
+#define LIM_UNREAD_ANSWERS (64u * 1024u) /* unsent bytes, past which a session reads no more */
+#define LIM_CONTROL_PAYLOAD_MAX (128u * 1024u) /* RelayStream over a temporary slot */
 
 /* -- deadlines (ns) -- */
 #define LIM_HANDSHAKE_NS (10 * RT_S)     /* secure channel and SCP2P handshake together */

@@ -7,6 +7,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "conn_private.h"
 
@@ -242,14 +243,30 @@ static void on_opened(void *user)
         c->ops->opened(c->user);
 }
 
+/* What a peer did wrong below the frames: not of this transport, or broken. Nobody above knows. */
+static void log_refused(const struct rt_conn *c, enum relay_end end, const char *detail)
+{
+    static struct rt_log_site site;
+    char peer[64];
+
+    if (!rt_log_enabled(RELAY_LOG_INFO) ||
+        !rt_log_allowed(&site, CONN_LOG_BURST, rt_now_ns(c->cw->worker)))
+        return;
+    rt_conn_peer_text(c, peer, sizeof(peer));
+    rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",
+           end == RELAY_END_HANDSHAKE ? "transport_handshake" : "transport_protocol", peer,
+           detail ? detail : "");
+}
+
 static void on_closed(void *user, enum relay_end end, const char *detail)
 {
     struct rt_conn *c = user;
     bool is_told = c->ops == NULL;
 
-    (void)detail;
     if (end == RELAY_END_HANDSHAKE)
         rt_metric_inc(RT_METRIC_END_HANDSHAKE);
+    if (end == RELAY_END_HANDSHAKE || end == RELAY_END_PROTOCOL)
+        log_refused(c, end, detail);
     conn_gone(c);
     c->is_tc_gone = true;
     if (!c->is_closing) {
@@ -521,7 +538,9 @@ static void on_pressure(struct relay_timer *t)
 
 void rt_conn_peer(const struct rt_conn *c, struct sockaddr_storage *out)
 {
-    c->transport->peer(c->tc, out);
+    memset(out, 0, sizeof(*out));
+    if (!c->is_tc_gone)
+        c->transport->peer(c->tc, out);
 }
 
 struct rt_worker *rt_conn_worker(const struct rt_conn *c)
@@ -540,6 +559,8 @@ void rt_conn_peer_text(const struct rt_conn *c, char *out, size_t cap)
 
         inet_ntop(AF_INET, &v4->sin_addr, ip, sizeof(ip));
         snprintf(out, cap, "%s:%u", ip, ntohs(v4->sin_port));
+    } else if (ss.ss_family == AF_UNSPEC) {
+        snprintf(out, cap, "gone");
     } else {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&ss;
 

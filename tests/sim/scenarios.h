@@ -40,6 +40,7 @@
     X(other_rates)                                                                                 \
     X(max_tunnels)                                                                                 \
     X(slow_readers)                                                                                \
+    X(unread_answers)                                                                              \
     /* scenarios_life.c */                                                                         \
     X(shutdown)                                                                                    \
     X(idle)                                                                                        \

@@ -230,3 +230,38 @@ void scenario_slow_readers(struct sim *s)
     sim_expect(s, rt_metric_get(RT_METRIC_EVICTED_MEMORY) > 0, "no reader was closed for memory");
     sim_end(s);
 }
+
+#define UNREAD_ASKED 8000u
+
+static bool has_all_answers(void *ctx)
+{
+    const struct sim_lone *l = ctx;
+
+    return l->answers == UNREAD_ASKED;
+}
+
+/* One who asks and asks and reads nothing: after a while its requests stay where they are, and once
+ * it reads, each has its answer, in order. */
+void scenario_unread_answers(struct sim *s)
+{
+    uint64_t before = rt_metric_get(RT_METRIC_REQUESTS), served;
+    struct sim_path path;
+    struct sim_lone *l;
+
+    sim_begin(s);
+    sim_path_good(&path);
+    path.down_window = path.send_buffer = 16384;
+    l = sim_add_lone(s, sim_new_identity(s), &path, SIM_TRICK_NONE);
+    sim_await_ready(l, 1 * RT_S);
+    sim_link_read_rate(sim_client_link(l->client), SIM_NEVER);
+    for (uint32_t i = 1; i <= UNREAD_ASKED; i++)
+        sim_lone_send(l, 999, i, NULL, 0);
+    sim_sleep(s, 5 * RT_S);
+    served = rt_metric_get(RT_METRIC_REQUESTS) - before;
+    sim_expect(s, served > 0 && served < UNREAD_ASKED / 2,
+               "%u of %u requests of one who reads none", (uint32_t)served, UNREAD_ASKED);
+    sim_link_read_rate(sim_client_link(l->client), 0);
+    sim_await(s, 20 * RT_S, has_all_answers, l, "all answers, once they are read");
+    sim_expect(s, l->req_id == UNREAD_ASKED, "the last answer is not the last request's");
+    sim_end(s);
+}
