@@ -39,24 +39,24 @@
 
 /* X(id, name) */
 #define TLS_COUNTER_LIST(X)                                                                        \
-    X(ACCEPTED, "tcp_tls_accepted_total")                                                          \
-    X(REFUSED, "tcp_tls_refused_total")                                                            \
-    X(EMFILE, "tcp_tls_out_of_descriptors_total")                                                  \
-    X(DIALLED, "tcp_tls_dialled_total")                                                            \
-    X(HANDSHAKES, "tcp_tls_handshakes_total")                                                      \
-    X(FAILED_NOT_TLS, "tcp_tls_handshakes_failed_not_tls_total")                                   \
-    X(FAILED_NO_COMMON, "tcp_tls_handshakes_failed_nothing_in_common_total")                       \
-    X(FAILED_ALERT, "tcp_tls_handshakes_failed_alert_total")                                       \
-    X(FAILED_OTHER, "tcp_tls_handshakes_failed_other_total")                                       \
-    X(FAILED_LEFT, "tcp_tls_handshakes_abandoned_total")                                           \
-    X(RECORDS_IN, "tcp_tls_records_in_total")                                                      \
-    X(RECORDS_OUT, "tcp_tls_records_out_total")                                                    \
-    X(READS, "tcp_tls_reads_total")                                                                \
-    X(WRITES, "tcp_tls_writes_total")                                                              \
-    X(BYTES_IN, "tcp_tls_bytes_in_total")                                                          \
-    X(BYTES_OUT, "tcp_tls_bytes_out_total")                                                        \
-    X(BLOCKED, "tcp_tls_writes_blocked_total")                                                     \
-    X(NO_MEMORY, "tcp_tls_closed_no_memory_total")
+    X(ACCEPTED, "accepted_total")                                                          \
+    X(REFUSED, "refused_total")                                                            \
+    X(EMFILE, "out_of_descriptors_total")                                                  \
+    X(DIALLED, "dialled_total")                                                            \
+    X(HANDSHAKES, "handshakes_total")                                                      \
+    X(FAILED_NOT_TLS, "handshakes_failed_not_tls_total")                                   \
+    X(FAILED_NO_COMMON, "handshakes_failed_nothing_in_common_total")                       \
+    X(FAILED_ALERT, "handshakes_failed_alert_total")                                       \
+    X(FAILED_OTHER, "handshakes_failed_other_total")                                       \
+    X(FAILED_LEFT, "handshakes_abandoned_total")                                           \
+    X(RECORDS_IN, "records_in_total")                                                      \
+    X(RECORDS_OUT, "records_out_total")                                                    \
+    X(READS, "reads_total")                                                                \
+    X(WRITES, "writes_total")                                                              \
+    X(BYTES_IN, "bytes_in_total")                                                          \
+    X(BYTES_OUT, "bytes_out_total")                                                        \
+    X(BLOCKED, "writes_blocked_total")                                                     \
+    X(NO_MEMORY, "closed_no_memory_total")
 
 enum tls_counter {
 #define X(id, name) TLS_COUNTER_##id,

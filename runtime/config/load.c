@@ -22,7 +22,7 @@ struct load {
 
 static bool complain(struct load *l, const char *source, const char *value, const char *fault)
 {
-    snprintf(l->err->text, sizeof(l->err->text), "%.60s \"%.90s\" %.100s", source, value, fault);
+    snprintf(l->err->text, sizeof(l->err->text), "%.40s \"%.70s\" %.135s", source, value, fault);
     return false;
 }
 

@@ -165,7 +165,7 @@ void tls_out_of_descriptors(void **state)
     b->admits = 0;
     cf_for(b, 2 * SETTLE_NS);
     CF_CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
-    CF_CHECK(b->admits == 0 && cf_counter(b, "tcp_tls_out_of_descriptors_total") >= 8);
+    CF_CHECK(b->admits == 0 && cf_counter(b, "out_of_descriptors_total") >= 8);
     for (int i = 0; i < 8; i++) {
         char byte;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "process.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -18,9 +20,24 @@
 #define REQUESTERS_MIN 64u /* connections a relay full of tunnels must still have room for */
 #define CONNECTIONS_LIMIT (1u << 20)
 
+/* Whoever started us may have closed descriptors 0 to 2. The next files opened would take their
+ * numbers, and the log would be written into one of them. */
+static void occupy_standard_fds(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void process_prepare(uint16_t workers)
 {
+    occupy_standard_fds();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* until there are counters to report */
     mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
     mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     mallopt(M_ARENA_MAX, workers + 1);

@@ -4,7 +4,7 @@
  * the identity stays; that it ends by SIGTERM and SIGINT with code 0 and its port is free again;
  * SIGUSR1; exit codes and sentences of refused starts, each of which leaves nothing running; one
  * worker and many; limits of open files that are low, too low for the tunnels, and too low to
- * start.
+ * start; descriptors 0 to 2 closed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +32,7 @@
 static char dir[64], data[80], log_path[80];
 static char text[256 * 1024]; /* what the last relay has said */
 static struct rlimit files;   /* for the next relay; 0: as it is */
+static bool has_no_std;       /* the next relay's descriptors 0 to 2 are closed */
 
 static int setup(void **state)
 {
@@ -42,6 +43,7 @@ static int setup(void **state)
     snprintf(data, sizeof(data), "%s/data", dir);
     snprintf(log_path, sizeof(log_path), "%s/log", dir);
     files = (struct rlimit){0};
+    has_no_std = false;
     return 0;
 }
 
@@ -81,6 +83,8 @@ static pid_t run(const char *const args[])
     fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
         _exit(99);
+    if (has_no_std)
+        close(STDIN_FILENO), close(STDOUT_FILENO), close(STDERR_FILENO);
     if (files.rlim_max)
         setrlimit(RLIMIT_NOFILE, &files);
     setenv("SCP2P_DATA_DIR", data, 0);
@@ -322,14 +326,45 @@ static void open_files(void **state)
     assert_refused(ARGS("--workers=16"), 1, too_low);
 }
 
+/* The log goes nowhere then, least of all into a file that got descriptor 2. */
+static void without_descriptors(void **state)
+{
+    char path[120], bytes[64];
+    ssize_t n = 0;
+    pid_t pid;
+    int fd;
+
+    (void)state;
+    has_no_std = true;
+    pid = run(ARGS("--workers=1"));
+    snprintf(path, sizeof(path), "%s/relay.lock", data);
+    for (int i = 0; i < WAIT_MS / 10 && n <= 0; i++) {
+        pause_ms(10);
+        fd = open(path, O_RDONLY);
+        n = fd < 0 ? 0 : read(fd, bytes, sizeof(bytes));
+        if (fd >= 0)
+            close(fd);
+    }
+    assert_true(n > 0);
+    pause_ms(300); /* for it to have its say */
+    snprintf(bytes, sizeof(bytes), "/proc/%ld/fd/2", (long)pid);
+    n = readlink(bytes, path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+    assert_string_equal(path, "/dev/null");
+    kill(pid, SIGTERM);
+    assert_int_equal(exit_code(pid), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(starts_and_stops), TEST(json_log),          TEST(counters),
-        TEST(options),          TEST(what_is_taken),     TEST(numbers_of_workers),
-        TEST(without_listener), TEST(not_in_effect_yet), TEST(open_files),
+        TEST(starts_and_stops), TEST(json_log),
+        TEST(counters),         TEST(options),
+        TEST(what_is_taken),    TEST(numbers_of_workers),
+        TEST(without_listener), TEST(not_in_effect_yet),
+        TEST(open_files),       TEST(without_descriptors),
     };
 
     return cmocka_run_group_tests_name("relayd", tests, NULL, NULL);

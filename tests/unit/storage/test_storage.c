@@ -5,9 +5,9 @@
  * is taken with its identity and its rows untouched, and our tables are added; its shape is exactly
  * what that relay expects of ours.
  *
- * What is refused, in a sentence, with the file as it was: garbage, an empty file, a file cut at
- * every 512 bytes, overwritten pages, a node_key that is none, is missing or is locked with a
- * passphrase, tables of another shape, a later version, a log without its database.
+ * What is refused, in a sentence, with the file as it was: garbage, a dead link, an empty file, a
+ * file cut at every 512 bytes, overwritten pages, a node_key that is none, is missing or is locked
+ * with a passphrase, tables of another shape, a later version, a log without its database.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -324,6 +324,24 @@ static void log_without_database(void **state)
     storage_close(&s);
 }
 
+/* As when the volume that the link leads to is not mounted. */
+static void link_to_nothing(void **state)
+{
+    struct storage *s = scratch_open();
+    char target[96];
+
+    (void)state;
+    storage_close(&s);
+    snprintf(target, sizeof(target), "%s/elsewhere.db", scratch_dir);
+    assert_int_equal(rename(scratch_path("relay.db"), target), 0);
+    assert_int_equal(symlink(target, scratch_path("relay.db")), 0);
+    s = scratch_open();
+    assert_false(storage_identity_is_new(s));
+    storage_close(&s);
+    assert_int_equal(unlink(target), 0);
+    scratch_refused(RT_ERR_CORRUPT, (const char *[]){"is a link", "not there", NULL});
+}
+
 static void held_by_another_program(void **state)
 {
     struct storage *s = scratch_open();
@@ -359,6 +377,7 @@ int main(void)
         TEST(tables_of_another_shape),
         TEST(later_version),
         TEST(log_without_database),
+        TEST(link_to_nothing),
         TEST(held_by_another_program),
     };
 
