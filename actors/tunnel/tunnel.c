@@ -299,7 +299,7 @@ static void on_discarded(void *user, uint32_t len)
     if (!asked)
         return;
     if (r)
-        refuse(t, r, RT_REFUSAL_ANSWER_TOO_LARGE);
+        refuse(t, r, len > LIM_INNER_FRAME_MAX ? RT_REFUSAL_ANSWER_TOO_LARGE : RT_REFUSAL_MEMORY);
     pump(t);
 }
 

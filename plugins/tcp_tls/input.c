@@ -206,6 +206,8 @@ void tls_input_readable(struct relay_conn *c, int events)
         discard(c);
         return;
     }
+    if (!rt_list_empty(&c->ready))
+        return; /* resumed in this very turn: what it held back comes first */
     if (c->is_paused) {
         c->is_muted = true;
         if (events & UV_DISCONNECT)

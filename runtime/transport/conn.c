@@ -375,8 +375,11 @@ static void on_rx_timer(struct relay_timer *t)
         conn_end(c, RT_CONN_END_FRAME_TIMEOUT);
     else if (is_due(c->idle_deadline_ns, now) && !c->is_held && c->unsent == 0)
         conn_end(c, RT_CONN_END_IDLE_TIMEOUT);
+    if (!c->is_closing && is_due(c->eof_deadline_ns, now))
+        conn_read_eof_due(c);
     if (c->is_closing)
         return;
+    next = earlier(next, c->eof_deadline_ns);
     next = earlier(next, c->handshake_deadline_ns);
     next = earlier(next, c->frame_deadline_ns);
     next = earlier(next, c->idle_deadline_ns);

@@ -57,8 +57,8 @@ enum rt_conn_end {
 struct rt_conn_ops {
     void (*opened)(void *user);
     void (*frame)(void *user, struct rt_frame *f);
-    /* A frame above keep_max and at most frame_max has been read and thrown away. May be NULL where
-     * keep_max == frame_max. */
+    /* A frame has been read and thrown away: above keep_max and at most frame_max, or one that
+     * there was no memory for. NULL, where keep_max == frame_max: the latter ends it all. */
     void (*discarded)(void *user, uint32_t len);
     /* Any bytes have come (a sign of life). May be NULL. */
     void (*received)(void *user);

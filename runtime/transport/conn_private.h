@@ -12,7 +12,10 @@
 #define CONN_BODY_START (16u * 1024u) /* first buffer of a frame that did not fit the scratch */
 #define CONN_BODY_GROWTH 4u           /* a body buffer is at most this many times what has come */
 #define CONN_STARVED_RETRY_NS (20 * RT_MS)
-#define CONN_LOG_BURST 5u /* lines a second about peers that break the transport */
+#define CONN_STARVED_TURNS 50u /* retries, until a frame without memory is given up: a second */
+#define CONN_LOG_BURST 5u      /* lines a second about peers that break the transport */
+/* A transport tells eof through a pause, with data behind it: told on when none comes for so long */
+#define CONN_EOF_GRACE_NS (20 * RT_MS)
 #define CONN_PRESSURE_NS (50 * RT_MS)
 #define CONN_HALF_OPEN_BUCKETS 1024u
 #define CONN_HALF_OPEN_PROBES 16u
@@ -43,6 +46,7 @@ struct rt_conn {
     /* the frame under way */
     uint8_t length_bytes[4];
     uint8_t length_have;
+    uint8_t starved_turns; /* retries without success */
     uint32_t body_len, body_have;
     struct relay_buf *body;
     uint32_t frame_max, keep_max;
@@ -66,6 +70,7 @@ struct rt_conn {
     uint64_t handshake_deadline_ns; /* 0: authenticated */
     uint64_t frame_deadline_ns;     /* 0: no frame under way */
     uint64_t idle_ns, idle_deadline_ns;
+    uint64_t eof_deadline_ns; /* 0: nothing that was held back is awaited behind the eof */
     struct relay_timer rx_timer;
 
     size_t unsent;
@@ -89,6 +94,8 @@ bool conn_read_data(void *user, size_t n);
 void conn_read_eof(void *user);
 /* The hold has ended: delivers what was kept aside, then lets the transport go on. */
 void conn_read_continue(struct rt_conn *c);
+/* Nothing has come from behind the eof. */
+void conn_read_eof_due(struct rt_conn *c);
 /* Memory may be there again. */
 void conn_read_retry(struct rt_conn *c);
 

@@ -112,14 +112,39 @@ static bool take_length(struct rt_conn *c, const uint8_t **at, const uint8_t *en
     return true;
 }
 
-/* Out of memory in the middle of a frame: nothing more is read until some was given back. */
+/* No memory for the frame under way: it is thrown away, where the consumer can do without it. */
+static void give_up_body(struct rt_conn *c)
+{
+    if (!c->ops->discarded) {
+        conn_end(c, RT_CONN_END_MEMORY);
+        return;
+    }
+    relay_buf_drop(&c->body);
+    c->is_discarding = true;
+}
+
+/* A paused transport keeps what it has read already: whether there is memory even for that. */
+static bool may_pause(void)
+{
+    return rt_budget_max() - rt_budget_used() >= rt_budget_max() / 16;
+}
+
+/* Out of memory in the middle of a frame: nothing more is read until some was given back. When all
+ * memory lies in frames that wait like this one, only giving up brings any back. */
 static void starve(struct rt_conn *c)
 {
     conn_relieve(c->cw);
     if (c->is_closing)
         return;
-    c->is_starved = true;
-    c->transport->pause(c->tc);
+    if (!c->is_starved) {
+        if (!may_pause()) {
+            give_up_body(c);
+            return;
+        }
+        c->is_starved = true;
+        c->starved_turns = 0;
+        c->transport->pause(c->tc);
+    }
     conn_arm_rx(c, rt_now_ns(c->cw->worker) + CONN_STARVED_RETRY_NS);
 }
 
@@ -183,17 +208,30 @@ static void cut(struct rt_conn *c, uint8_t *at, uint8_t *end)
         } else if (here > 0) {
             if (!body_begin(c, at, end)) {
                 conn_relieve(c->cw);
-                if (!body_begin(c, at, end))
-                    conn_end(c, RT_CONN_END_MEMORY);
+                if (!body_begin(c, at, end)) {
+                    give_up_body(c);
+                    continue;
+                }
             }
             return;
         }
     }
 }
 
+/* What a pause held back behind an eof comes now, or does not. */
+static void expect_held_back(struct rt_conn *c)
+{
+    if (!c->has_eof || c->has_told_eof || c->is_closing)
+        return;
+    c->eof_deadline_ns = rt_now_ns(c->cw->worker) + CONN_EOF_GRACE_NS;
+    conn_arm_rx(c, c->eof_deadline_ns);
+}
+
 static void tell_eof(struct rt_conn *c)
 {
-    if (c->has_eof && !c->has_told_eof && !c->is_closing && !c->stash.ptr) {
+    bool may_have_more = c->stash.ptr || c->is_paused || c->is_starved || c->eof_deadline_ns;
+
+    if (c->has_eof && !c->has_told_eof && !c->is_closing && !may_have_more) {
         c->has_told_eof = true;
         c->ops->eof(c->user);
     }
@@ -236,6 +274,7 @@ bool conn_read_data(void *user, size_t n)
         cut(c, c->cw->scratch, c->cw->scratch + n);
     }
     c->is_dispatching = false;
+    expect_held_back(c);
     return !c->is_closing && (is_in_frame(c) || c->expects_more);
 }
 
@@ -268,18 +307,31 @@ void conn_read_continue(struct rt_conn *c)
         return;
     if (c->is_paused && !c->is_held) {
         c->is_paused = false;
+        expect_held_back(c);
         c->transport->resume(c->tc);
     }
+    tell_eof(c);
+}
+
+void conn_read_eof_due(struct rt_conn *c)
+{
+    c->eof_deadline_ns = 0;
     tell_eof(c);
 }
 
 void conn_read_retry(struct rt_conn *c)
 {
     if (!body_reserve(c)) {
-        starve(c);
-        return;
+        if (++c->starved_turns < CONN_STARVED_TURNS) {
+            starve(c);
+            return;
+        }
+        give_up_body(c);
+        if (c->is_closing)
+            return;
     }
     c->is_starved = false;
+    expect_held_back(c);
     if (!c->is_paused)
         c->transport->resume(c->tc);
 }

@@ -35,6 +35,7 @@
     X(law_graceful_is_eof, "a graceful close is eof for the other end, which still closes itself") \
     X(law_pause, "pause holds data back, resume delivers it without new input")                    \
     X(law_pause_inside_data, "pause from inside data holds the rest of what has come")             \
+    X(law_resume_inside_other, "what a pause held back comes before what came later")              \
     X(law_pause_passes_eof, "eof and closed come to a paused connection")                          \
     X(law_backpressure, "a slow reader holds the sender's bytes, in bounded memory")               \
     X(law_backpressure_many_small, "small sends to a slow reader are kept in order")               \

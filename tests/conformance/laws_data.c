@@ -177,6 +177,40 @@ void law_pause_inside_data(void **state)
     cf_bench_close(b);
 }
 
+static void resume_other(struct cf_end *e, size_t n)
+{
+    struct cf_end *other = e->ctx;
+
+    (void)n;
+    if (other->is_paused)
+        cf_resume(other);
+}
+
+/* Others, busy in every turn, resume a connection while its own input is waiting. */
+void law_resume_inside_other(void **state)
+{
+    struct cf_bench *b = cf_bench_open(*state);
+    struct cf_end *a, *z, *busy[4], *y = NULL;
+
+    cf_connect(b, &a, &z);
+    z->hooks.data = pause_now;
+    z->alloc_max = 5000;
+    for (int i = 0; i < 4; i++) {
+        cf_connect(b, &busy[i], &y);
+        y->ctx = z;
+        y->hooks.data = resume_other;
+    }
+    for (int i = 0; i < 10; i++) {
+        cf_send_owned(a, 500000);
+        while (z->received < a->sent) {
+            for (int k = 0; k < 4; k++)
+                cf_send(busy[k], 1);
+            cf_until_received(y, busy[3]->sent);
+        }
+    }
+    cf_bench_close(b);
+}
+
 void law_pause_passes_eof(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);

@@ -39,7 +39,7 @@ impl Context {
             slow_readers: 100,
             dial_probe: None,
             directories: AtomicU32::new(0),
-            ports: AtomicU32::new(20_000 + std::process::id() % 8_000),
+            ports: AtomicU32::new(20_000),
         }
     }
 
@@ -50,11 +50,14 @@ impl Context {
         Ok(dir)
     }
 
-    /// A loopback address nobody listens on, below the range of the kernel's own ephemeral ports.
+    /// An address nobody listens on: on a loopback address of this process's own, so that two runs
+    /// do not meet, and below the range of the kernel's own ephemeral ports.
     pub fn free_address(&self) -> SocketAddr {
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        let ip = [127, 1 + (high << 6 | middle >> 2) % 200, middle << 6 | low >> 2, 1 + (low & 3)];
         loop {
             let port = self.ports.fetch_add(1, Ordering::Relaxed);
-            let addr: SocketAddr = ([127, 0, 0, 1], port as u16).into();
+            let addr: SocketAddr = (ip, port as u16).into();
             if std::net::TcpListener::bind(addr).is_ok() {
                 return addr;
             }

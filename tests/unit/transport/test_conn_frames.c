@@ -2,7 +2,8 @@
 /*
  * Plan: bytes come in pieces of any size and frames come out whole; big ones are assembled in
  * buffers in proportion to what has come; oversize ends or is discarded; a held consumer hears
- * nothing until released, in order, eof last; memory that is short stops reading and later goes on.
+ * nothing until released, in order, eof last; memory that is short stops reading and later goes on;
+ * a frame that finds none is thrown away and the next one comes.
  */
 #include "conn_world.h"
 
@@ -127,8 +128,16 @@ static void test_held_consumer_hears_nothing_until_released(void **state)
     turn(0);
     assert_false(c->is_paused);
     assert_int_equal(k->frames, 4);
+    /* what the transport held back behind the pause comes before the eof that passed it */
+    assert_int_equal(k->eofs, 0);
+    assert_int_equal(deliver(c, bytes + at, 50, 50, NULL), 50);
+    assert_int_equal(k->frames, 5);
+    rt_conn_release(k->conn);
+    turn(15 * RT_MS);
+    assert_int_equal(k->eofs, 0);
+    turn(15 * RT_MS);
     assert_int_equal(k->eofs, 1);
-    assert_int_equal(k->frames_at_eof, 4);
+    assert_int_equal(k->frames_at_eof, 5);
     plugin_closed(c, RELAY_END_PEER);
 }
 
@@ -151,6 +160,15 @@ static void test_hold_without_more_data_costs_no_pause(void **state)
     plugin_closed(c, RELAY_END_PEER);
 }
 
+/* Takes so much that frames find none, and what a pause holds back still does. */
+static size_t take_frames_share(void)
+{
+    size_t n = rt_budget_max() - rt_budget_max() / 10 - rt_budget_used();
+
+    assert_true(rt_budget_take(n));
+    return n;
+}
+
 static void test_short_memory_stops_reading_and_goes_on(void **state)
 {
     static uint8_t bytes[300000];
@@ -163,8 +181,7 @@ static void test_short_memory_stops_reading_and_goes_on(void **state)
     rt_conn_set_frame_max(k->conn, LIM_FRAME_MAX, LIM_FRAME_MAX);
     rt_conn_authenticated(k->conn, 0);
     at = deliver(c, bytes, 20000, 1000, NULL);
-    hog = rt_budget_max() - rt_budget_used();
-    assert_true(rt_budget_take(hog));
+    hog = take_frames_share();
     at += deliver(c, bytes + at, len - at, 1000, NULL);
     assert_true(at < len);
     assert_true(c->is_paused);
@@ -175,6 +192,46 @@ static void test_short_memory_stops_reading_and_goes_on(void **state)
     assert_false(c->is_paused);
     deliver(c, bytes + at, len - at, 1000, NULL);
     assert_int_equal(k->frames, 1);
+    plugin_closed(c, RELAY_END_PEER);
+}
+
+static void test_frame_without_memory_is_thrown_away(void **state)
+{
+    static uint8_t bytes[300000];
+    struct relay_conn *c = admit("127.0.0.1");
+    struct consumer *k = &consumers[0];
+    size_t len = put_frame(bytes, 200000, 5), at, hog;
+
+    (void)state;
+    rt_conn_set_frame_max(k->conn, LIM_FRAME_MAX, LIM_FRAME_MAX);
+    rt_conn_authenticated(k->conn, 0);
+    /* in its middle, after a second of waiting */
+    at = deliver(c, bytes, 20000, 1000, NULL);
+    hog = take_frames_share();
+    at += deliver(c, bytes + at, len - at, 1000, NULL);
+    assert_true(c->is_paused);
+    for (int i = 0; i < 100; i++)
+        turn(20 * RT_MS);
+    assert_false(c->is_paused);
+    at += deliver(c, bytes + at, len - at, 1000, NULL);
+    assert_int_equal(at, len);
+    assert_int_equal(k->discarded, 1);
+    assert_int_equal(k->lens[0], 200000);
+    /* from its beginning, at once */
+    assert_int_equal(deliver(c, bytes, len, 1000, NULL), len);
+    assert_int_equal(k->discarded, 2);
+    /* in its middle, at once, when a pause would cost what is not there */
+    rt_budget_give(hog);
+    at = deliver(c, bytes, 20000, 1000, NULL);
+    hog = rt_budget_max() - rt_budget_used();
+    assert_true(rt_budget_take(hog));
+    at += deliver(c, bytes + at, len - at, 1000, NULL);
+    assert_int_equal(at, len);
+    assert_int_equal(k->discarded, 3);
+    rt_budget_give(hog);
+    deliver(c, bytes, len, 1000, NULL);
+    assert_int_equal(k->frames, 1);
+    assert_int_equal(k->endings, 0);
     plugin_closed(c, RELAY_END_PEER);
 }
 
@@ -189,6 +246,7 @@ int main(void)
         T(test_held_consumer_hears_nothing_until_released),
         T(test_hold_without_more_data_costs_no_pause),
         T(test_short_memory_stops_reading_and_goes_on),
+        T(test_frame_without_memory_is_thrown_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

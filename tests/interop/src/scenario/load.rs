@@ -83,3 +83,45 @@ pub async fn slow_readers(c: &Context) -> Result<String> {
     })
     .await
 }
+
+/// Forty nodes answer with 1 MiB at once, which is more than `memory_max` holds: everybody hears
+/// something soon, and no node pays with its tunnel.
+pub async fn big_answers(c: &Context) -> Result<String> {
+    const NODES: usize = 40;
+    with(c, &["--memory-max", "16MiB"], async |relay| {
+        let (gate, open) = tokio::sync::watch::channel(false);
+        let mut nodes = vec![];
+        for _ in 0..NODES {
+            let (open, key) = (open.clone(), new_key());
+            let node = owner(relay.addr, &key, move |q: Envelope| {
+                let mut open = open.clone();
+                async move {
+                    open.wait_for(|is_open| *is_open).await.ok()?;
+                    Some(reply(&q, vec![0x5a; 1024 * 1024 - 200]))
+                }
+            });
+            nodes.push(node.await?);
+        }
+        let mut visits = JoinSet::new();
+        for node in &nodes {
+            let (addr, slot) = (relay.addr, node.slot);
+            visits.spawn(async move { visit(addr, slot, 0).await });
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let begun = Instant::now();
+        gate.send(true)?;
+        let (mut served, mut refused) = (0, 0);
+        while let Some(done) = visits.join_next().await {
+            match done? {
+                Ok(r) => served += usize::from(r.payload.len() > 1_000_000),
+                Err(e) if format!("{e:#}").contains("memory") => refused += 1,
+                Err(e) => return Err(e),
+            }
+        }
+        let took = begun.elapsed();
+        ensure!(nodes.iter().all(Owner::is_connected), "a tunnel went");
+        ensure!(took < Duration::from_secs(5), "{served} served, {refused} refused in {took:?}");
+        Ok(format!("{served} served, {refused} refused in {:.2} s", took.as_secs_f64()))
+    })
+    .await
+}

@@ -80,7 +80,7 @@ pub fn all() -> Vec<Scenario> {
         "half-closed-requester" tunnels::half_close, Any, false;
         "request-table" table::request_table, Any, false;
         "several-requests-at-once" table::pipelined, Any, false;
-        "rate-limit" table::rate_limit, Fixed("an hour at 88 ms a request"), false;
+        "rate-limit" table::rate_limit, Fixed("a minute of it, at 88 ms a request"), false;
         "hostile-inner-envelopes" hostile::inner_envelopes, Any, false;
         "handshake-refusals" hostile::handshakes, Fixed("answers a version-2 hello"), false;
         "envelope-refusals" hostile::envelopes, OTHER, false;
@@ -93,6 +93,7 @@ pub fn all() -> Vec<Scenario> {
         "bad-options" options::refused, OTHER, false;
         "version-and-help" options::told, OTHER, false;
         "slow-readers" load::slow_readers, ONE_AT_A_TIME, false;
+        "big-answers-little-memory" load::big_answers, ONE_AT_A_TIME, false;
         "silent-connections" slow::silent, ONE_AT_A_TIME, true;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), true;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), true;
