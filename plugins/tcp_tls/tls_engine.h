@@ -19,7 +19,7 @@
 
 #include <gnutls/gnutls.h>
 
-#include "creds.h"
+#include "common/creds.h"
 
 #define TLS_RECORD_MAX 16384u   /* plaintext bytes of one record */
 #define TLS_RECORD_OVERHEAD 22u /* header, content type, tag: added to each record */

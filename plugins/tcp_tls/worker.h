@@ -24,7 +24,7 @@
 
 #include "abi/relay_transport.h"
 #include "base/list.h"
-#include "creds.h"
+#include "common/creds.h"
 #include "tls_engine.h"
 
 #define TLS_SCRATCH_BYTES (64u * 1024u) /* one recv(): more falls out of the L2 cache */

@@ -37,7 +37,7 @@
 #include "relay_buf.h"
 
 #define RELAY_TRANSPORT_MAGIC 0x53435032u /* "SCP2" */
-#define RELAY_ABI_MINOR 0u
+#define RELAY_ABI_MINOR 1u
 #define RELAY_TRANSPORT_SYMBOL "relay_transport_v1"
 
 /* Which instrumentation a library was built with; the loader takes only plugins of its own kind. */
@@ -144,8 +144,9 @@ struct relay_events {
     void (*eof)(void *user);
 
     /*
-     * Bytes given to send have left for the network and `left` bytes have not; 0: all are gone.
-     * Raised at least once after each turn in which send was called, and whenever left shrinks.
+     * `left` of the bytes given to send are still in the plugin's hands: not taken by the kernel
+     * (TCP), not acknowledged by the peer (QUIC). 0: all are gone. Raised at least once after each
+     * turn in which send was called, and whenever left shrinks.
      */
     void (*sent)(void *user, size_t left);
 
@@ -246,6 +247,13 @@ struct relay_transport {
 
     /* The peer's address as of now. */
     void (*peer)(const struct relay_conn *c, struct sockaddr_storage *out);
+
+    /*
+     * Since 1.1; NULL where an idle connection stays anyway. Whenever nothing was sent for
+     * interval_ns something is, which the peer acknowledges, so that the connection outlives the
+     * transport's own idle timeout and address translators on the way. 0, as at the start: no more.
+     */
+    void (*keep_alive)(struct relay_conn *c, uint64_t interval_ns);
 };
 
 typedef const struct relay_transport *relay_transport_fn(void);

@@ -24,13 +24,14 @@
 /* -- deadlines (ns) -- */
 #define LIM_HANDSHAKE_NS (10 * RT_S)     /* secure channel and SCP2P handshake together */
 #define LIM_SESSION_IDLE_NS (300 * RT_S) /* a session that asks nothing and is no tunnel */
+#define LIM_KEEP_ALIVE_NS (10 * RT_S)    /* QUIC, tunnels only: today's clients go after 30 s */
 #define LIM_FRAME_NS (30 * RT_S)         /* first to last byte of a frame */
 #define LIM_SEND_NS_PER_MIB (30 * RT_S)  /* an answer leaves at 1 MiB per 30 s at the slowest */
 #define LIM_CLOSE_LINGER_NS (1 * RT_S)   /* after our goodbye: discard input at most so long */
 #define LIM_QUEUE_NS (30 * RT_S)         /* a relayed request waits for its turn at most so long */
 #define LIM_PROGRESS_NS (30 * RT_S)      /* a node that owes an answer shows a byte within this */
 #define LIM_DEMOTE_NS (2 * RT_S)         /* ... or another link of its identity takes over */
-#define LIM_SHUTDOWN_NS (8 * RT_S)      /* pending answers are awaited so long at shutdown */
+#define LIM_SHUTDOWN_NS (8 * RT_S)       /* pending answers are awaited so long at shutdown */
 #define LIM_HELLO_SKEW_S 300u            /* protocol: |now - timestamp| of a hello, seconds */
 #define LIM_ANNOUNCEMENT_S 21600u        /* protocol: expires_at - issued_at of a relay, seconds */
 #define LIM_NONCE_S 600u                 /* protocol: a hello nonce is remembered, seconds */
@@ -44,11 +45,43 @@
 #define LIM_WORKERS_DEFAULT_MAX 16u /* one per core, but no more than this unless asked */
 
 /* -- DHT values (protocol: DHT) -- */
-#define LIM_VALUE_MAX (64u * 1024u)      /* bytes of one value */
-#define LIM_VALUES_MAX 100000u           /* values in all */
-#define LIM_VALUE_BYTES_MAX (256u << 20) /* bytes of all values together */
-#define LIM_VALUE_TTL_MIN_S 86400u       /* a shorter life is raised to a day */
-#define LIM_VALUE_TTL_MAX_S 604800u      /* a longer one is cut to a week */
+#define LIM_VALUE_MAX (64u * 1024u)          /* bytes of one value */
+#define LIM_VALUES_MAX 100000u               /* values in all */
+#define LIM_VALUE_BYTES_MAX (256u << 20)     /* bytes of all values together */
+#define LIM_VALUE_TTL_MIN_S 86400u           /* a shorter life is raised to a day */
+#define LIM_VALUE_TTL_MAX_S 604800u          /* a longer one is cut to a week */
+#define LIM_VALUES_PER_PEER 6250u            /* of one storing key: a sixteenth of all */
+#define LIM_VALUE_BYTES_PER_PEER (16u << 20) /* likewise, bytes */
+#define LIM_PROVIDERS_MAX 64u                /* protocol: entries of a Providers value ... */
+#define LIM_MEMBERS_MAX 256u                 /* ... and of CommunityMembers */
+#define LIM_SET_PER_PEER 8u                  /* protocol: entries of either from one storing key */
+#define LIM_ANNOUNCEMENTS_PER_KEY 32u        /* protocol: relays under one rendezvous key ... */
+#define LIM_ANNOUNCEMENT_BYTES_PER_KEY (64u * 1024u) /* ... and their bytes */
+
+/* -- DHT network -- */
+#define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */
+#define LIM_LOOKUPS_QUEUED 256u   /* ... and so many may */
+#define LIM_LOOKUP_ASKED_MAX 60u  /* dials of one look-up: K answers and twice that in failures */
+#define LIM_LOOKUP_LIES_MAX 3u    /* false addresses named by one node before it is ignored */
+#define LIM_LOOKUP_NS (60 * RT_S) /* a whole look-up */
+#define LIM_QUERY_NS (5 * RT_S)   /* one query of it: dial, handshake, answer */
+#define LIM_OUTBOUND_MAX 256u     /* outbound sessions, idle ones included */
+#define LIM_OUTBOUND_IDLE_NS (20 * RT_S) /* an idle one is closed */
+#define LIM_CALLS_MAX 2048u              /* calls under way or waiting for a session */
+#define LIM_PROBES_PER_S 5u /* dials to addresses nobody vouches for: no port scanner */
+#define LIM_PROBES_QUEUED 256u
+#define LIM_REFUSED_ENTRIES 4096u     /* addresses that refused, remembered ... */
+#define LIM_REFUSED_NS (3600 * RT_S)  /* ... for so long */
+#define LIM_INBOUND_PER_S 20u         /* reports on inbound peers from one worker */
+#define LIM_PEX_MAX 64u               /* peers in one offer or sample */
+#define LIM_PEX_OFFERS_NS (10 * RT_S) /* one offer per peer so often counts */
+#define LIM_PEERS_MAX 4096u           /* peer database */
+#define LIM_PEER_FRESH_S 86400u       /* protocol: a peer seen within it may be passed on */
+#define LIM_PEER_FORGET_S 604800u     /* one not seen since is forgotten */
+#define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
+#define LIM_REPUBLISH_SPACE_NS                                                                     \
+    (250 * RT_MS) /* between two values: 240 stores a minute per remote */
+#define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u

@@ -389,8 +389,18 @@ static void on_rx_timer(struct relay_timer *t)
         conn_arm_rx(c, next);
 }
 
+/* What may stay for ever must not be lost to the transport's own idle timeout. */
+static void keep_alive(struct rt_conn *c, uint64_t interval_ns)
+{
+    const struct relay_transport *t = c->transport;
+
+    if (t->abi_minor >= 1 && t->keep_alive && !c->is_closing)
+        t->keep_alive(c->tc, interval_ns);
+}
+
 void rt_conn_set_idle(struct rt_conn *c, uint64_t idle_ns)
 {
+    keep_alive(c, idle_ns ? 0 : LIM_KEEP_ALIVE_NS);
     c->idle_ns = idle_ns;
     c->idle_deadline_ns = idle_ns ? rt_now_ns(c->cw->worker) + idle_ns : 0;
     if (idle_ns)

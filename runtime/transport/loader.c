@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What a table of abi minor 0 has; later minors only append. */
-#define SIZE_MIN sizeof(struct relay_transport)
+/* The least a table of each abi minor has; later minors only append. */
+static const size_t sizes[] = {
+    [0] = offsetof(struct relay_transport, keep_alive),
+    [1] = sizeof(struct relay_transport),
+};
 
-_Static_assert(RELAY_ABI_MINOR == 0, "SIZE_MIN is what minor 0 had: write the number down");
+_Static_assert(sizeof(sizes) / sizeof(sizes[0]) == RELAY_ABI_MINOR + 1, "a size for every minor");
 
 static rt_err refuse(struct relay_error *err, const char *where, const char *fmt, ...)
     RT_PRINTF(3, 4);
@@ -94,9 +98,9 @@ rt_err rt_loader_check(const struct relay_transport *t, const char *where, struc
     if (t->abi_minor > RELAY_ABI_MINOR)
         return refuse(err, where, "needs version 1.%u of the plugin interface, this relay has 1.%u",
                       t->abi_minor, RELAY_ABI_MINOR);
-    if (t->size < SIZE_MIN || (t->abi_minor == RELAY_ABI_MINOR && t->size != SIZE_MIN))
+    if (t->size != sizes[t->abi_minor])
         return refuse(err, where, "has a table of %u bytes, version 1.%u of the interface has %zu",
-                      t->size, t->abi_minor, SIZE_MIN);
+                      t->size, t->abi_minor, sizes[t->abi_minor]);
     if (t->build != RELAY_BUILD_KIND)
         return refuse(err, where, "is %s, this relay is %s", build_text(t->build),
                       build_text(RELAY_BUILD_KIND));

@@ -14,7 +14,7 @@
 #include <gnutls/x509.h>
 #include <sodium.h>
 
-#include "tcp_tls/creds.h"
+#include "common/creds.h"
 
 #define NOW_S UINT64_C(1770000000)
 

@@ -152,7 +152,7 @@ int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_S
     int rc;
 
     if (sodium_init() < 0) {
-        snprintf(err->text, sizeof(err->text), "tcp_tls: libsodium does not start");
+        snprintf(err->text, sizeof(err->text), "libsodium does not start");
         return -1;
     }
     c = calloc(1, sizeof(*c));
@@ -165,7 +165,7 @@ int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_S
         rc = make_credentials(&b, signer, c);
     builder_fini(&b);
     if (rc != 0) {
-        snprintf(err->text, sizeof(err->text), "tcp_tls: cannot make the TLS certificate: %s",
+        snprintf(err->text, sizeof(err->text), "cannot make the TLS certificate: %s",
                  gnutls_strerror(rc));
         tls_creds_free(&c);
         return -1;

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
+{
+    struct relay_conn *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        abort();
+    c->owner.kind = QUIC_OWNER_CONN;
+    c->worker = qw;
+    c->socket = s;
+    s->refs++;
+    rt_list_init(&c->dirty);
+    rt_list_init(&c->ready);
+    qw->conns++;
+    return c;
+}
+
+static void validated(struct relay_conn *c)
+{
+    if (c->is_unvalidated)
+        c->worker->unvalidated--;
+    c->is_unvalidated = false;
+}
+
+static void conn_free(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+
+    c->state = QUIC_ENDED;
+    validated(c);
+    rt_list_unlink(&c->dirty);
+    rt_list_unlink(&c->ready);
+    quic_expiries_set(&qw->expiries, &c->expiry, QUIC_NEVER);
+    if (c->socket->only == c)
+        c->socket->only = NULL;
+    quic_engine_fini(&c->engine);
+    quic_held_drop(&c->held);
+    quic_socket_drop(&c->socket);
+    qw->conns--;
+    free(c);
+}
+
+void quic_conn_discard(struct relay_conn *c)
+{
+    conn_free(c);
+}
+
+/* The last word, and who says it again when I am gone. */
+static void say_goodbye(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+    bool is_known = c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER;
+    ngtcp2_path_storage path;
+    struct quic_udp_out o;
+    size_t n;
+
+    if (!c->engine.conn)
+        return;
+    ngtcp2_path_storage_zero(&path);
+    n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
+    if (n > 0 && !c->socket->is_blocked) {
+        o = (struct quic_udp_out){.local = path.path.local.addr,
+                                  .remote = path.path.remote.addr,
+                                  .remote_len = path.path.remote.addrlen,
+                                  .bytes = qw->out,
+                                  .len = n,
+                                  .segment = n};
+        quic_socket_write(c->socket, &o);
+    }
+    if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
+        quic_tomb_raise(c, qw->out, n);
+}
+
+static void count_end(struct relay_conn *c, enum relay_end why)
+{
+    if (c->state != QUIC_HANDSHAKE)
+        return;
+    if (why == RELAY_END_HANDSHAKE)
+        quic_count(c->worker, QUIC_COUNTER_FAILED, 1);
+    else if (why == RELAY_END_PEER || why == RELAY_END_TIMEOUT)
+        quic_count(c->worker, QUIC_COUNTER_LEFT, 1);
+}
+
+void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
+{
+    const struct relay_events *events = c->worker->host->events;
+    void *user = c->user;
+    bool is_due = c->has_user;
+
+    if (c->is_closing)
+        why = RELAY_END_LOCAL;
+    count_end(c, why);
+    say_goodbye(c);
+    conn_free(c);
+    if (is_due)
+        events->closed(user, why, detail);
+}
+
+bool quic_conn_reap(struct relay_conn *c)
+{
+    struct quic_engine *e = &c->engine;
+
+    if (!e->has_ended)
+        return false;
+    if (e->end.why == RELAY_END_SYSTEM)
+        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
+    quic_conn_end(c, e->end.why, e->end.detail);
+    return true;
+}
+
+void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
+                      const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
+{
+    struct quic_worker *qw = c->worker;
+    ngtcp2_pkt_info pi = {.ecn = ecn};
+    ngtcp2_path path = {
+        .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
+        .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
+    };
+    bool was_open = c->state == QUIC_OPEN;
+
+    quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
+    if (quic_conn_reap(c))
+        return;
+    if (!was_open && c->state == QUIC_OPEN)
+        validated(c);
+    c->touched = qw->turn;
+    quic_output_mark(c);
+}
+
+void quic_conn_expire(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+
+    if (quic_engine_expiry(&c->engine) <= qw->now_ns)
+        quic_engine_expire(&c->engine, qw->now_ns);
+    if (quic_conn_reap(c))
+        return;
+    if (c->linger_ns && c->linger_ns <= qw->now_ns)
+        quic_engine_end(&c->engine, QUIC_APP_CLOSED);
+    quic_conn_flush(c);
+}
+
+/* -- verbs -- */
+
+void quic_conn_send(struct relay_conn *c, struct relay_vec *v)
+{
+    if (c->is_closing || c->is_broken || c->state == QUIC_ENDED) {
+        relay_vec_drop(v);
+        return;
+    }
+    if (!quic_engine_send(&c->engine, v))
+        c->is_broken = true;
+    c->owes_sent = true;
+    quic_output_mark(c);
+}
+
+void quic_conn_pause(struct relay_conn *c)
+{
+    c->is_paused = true;
+}
+
+void quic_conn_resume(struct relay_conn *c)
+{
+    c->is_paused = false;
+    if (c->held.bytes == 0 && !c->owes_eof)
+        return;
+    if (rt_list_empty(&c->ready))
+        rt_list_push_back(&c->worker->ready, &c->ready);
+    quic_worker_kick(c->worker);
+}
+
+void quic_conn_close(struct relay_conn *c, enum relay_close how)
+{
+    if (how == RELAY_CLOSE_ABORT || c->state == QUIC_HANDSHAKE)
+        c->is_aborted = true;
+    if (!c->is_closing) {
+        c->is_closing = true;
+        rt_list_unlink(&c->ready);
+        quic_engine_consumed(&c->engine, c->held.bytes);
+        quic_held_drop(&c->held);
+        quic_engine_finish(&c->engine);
+    }
+    quic_output_mark(c);
+}
+
+void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (c->engine.conn) {
+        const ngtcp2_addr *a = &quic_engine_path(&c->engine)->remote;
+
+        memcpy(out, a->addr, a->addrlen);
+    }
+}
+
+void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns)
+{
+    quic_engine_keep_alive(&c->engine, interval_ns);
+    quic_output_mark(c);
+}

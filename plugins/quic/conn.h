@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * One QUIC connection as the host knows it: an engine, its place in the worker, its events.
+ *
+ *     HANDSHAKE -> OPEN -> (closing: FIN sent, waiting for the peer's) -> ENDED
+ *
+ * Verbs record; whatever they ask for is done by quic_conn_flush at the end of the turn. `closed` is
+ * raised, and the struct freed, by quic_conn_end, which is called from the loop's own callbacks only,
+ * never below an engine's.
+ *
+ * conn.c: life and verbs.  input.c: data and events.  output.c: writing.
+ */
+#ifndef QUIC_CONN_H
+#define QUIC_CONN_H
+
+#include "base/check.h"
+#include "worker.h"
+
+enum quic_state {
+    QUIC_HANDSHAKE,
+    QUIC_OPEN,
+    QUIC_ENDED,
+};
+
+struct relay_conn {
+    struct quic_owner owner; /* first: what the id map points at */
+    uint8_t state;           /* enum quic_state */
+    bool has_user : 1;       /* admitted or dialled: closed is due at the end */
+    bool is_paused : 1;
+    bool is_closing : 1;     /* the host has called close: no event but closed */
+    bool is_aborted : 1;     /* ... and does not want to wait */
+    bool is_broken : 1;      /* out of memory: it ends at the end of the turn */
+    bool is_unvalidated : 1; /* counts in worker->unvalidated */
+    bool owes_sent : 1;      /* a sent event is due */
+    bool owes_eof : 1;
+    bool has_eof : 1;        /* eof has been raised */
+    uint32_t touched;        /* the worker's turn in which a packet came last */
+    struct quic_expiry expiry;
+    struct quic_worker *worker;
+    struct quic_socket *socket; /* counted */
+    void *user;
+    struct quic_engine engine;
+    struct quic_held held;
+    uint64_t told_left; /* by the last sent event */
+    uint64_t linger_ns; /* closing: until when the peer is waited for; 0: not yet */
+    struct rt_list dirty, ready;
+};
+
+/* A connection of a socket, which it counts; without an engine and a user. */
+struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s);
+/* Takes it apart and raises closed where one is due; frees it. */
+void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail);
+/* Frees one that was never anybody's. */
+void quic_conn_discard(struct relay_conn *c);
+/* The engine may have ended: then so does c. True: it is gone. */
+bool quic_conn_reap(struct relay_conn *c);
+
+/* A packet for it has come. c may be gone afterwards. */
+void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
+                      const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
+/* Its time has come. c may be gone afterwards. */
+void quic_conn_expire(struct relay_conn *c);
+
+static inline bool quic_conn_is_reading(const struct relay_conn *c)
+{
+    return c->state == QUIC_OPEN && !c->is_paused && !c->is_closing && !c->is_broken;
+}
+
+/* input.c */
+extern const struct quic_engine_ops quic_conn_engine_ops;
+void quic_input_run_ready(struct quic_worker *qw);
+
+/* output.c */
+/* There is something to write, or to tell. */
+void quic_output_mark(struct relay_conn *c);
+/* Writes what there is; c may be gone afterwards. */
+void quic_conn_flush(struct relay_conn *c);
+/* has_all: also those that only acknowledge. */
+void quic_output_run_dirty(struct quic_worker *qw);
+/* When it wants to be looked at next. */
+void quic_conn_arm(struct relay_conn *c);
+
+/* dial.c, listen.c and conn.c: the verbs of struct relay_transport. */
+int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
+              struct relay_conn **out, struct relay_error *err);
+int quic_listen(struct quic_worker *qw, const struct relay_listen *spec,
+                struct relay_listener **out, struct sockaddr_storage *out_bound,
+                struct relay_error *err);
+void quic_unlisten(struct relay_listener *l);
+void quic_conn_send(struct relay_conn *c, struct relay_vec *v);
+void quic_conn_pause(struct relay_conn *c);
+void quic_conn_resume(struct relay_conn *c);
+void quic_conn_close(struct relay_conn *c, enum relay_close how);
+void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out);
+void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "conn.h"
+#include "endpoint.h"
+
+int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
+              struct relay_conn **out, struct relay_error *err)
+{
+    struct relay_conn *c;
+    struct quic_socket *s;
+    union quic_addr remote;
+    struct quic_udp u;
+    ngtcp2_path path;
+    int error = quic_udp_connect(&u, addr, len);
+
+    if (error != 0)
+        return quic_error_set(err, "cannot dial", addr, len, error);
+    s = quic_socket_new(qw, &u);
+    if (!s)
+        return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
+    c = quic_conn_new(qw, s);
+    s->only = c;
+    quic_socket_drop(&s); /* the connection's from here on */
+    memcpy(&remote, addr, len < sizeof(remote) ? len : sizeof(remote));
+    path = (ngtcp2_path){
+        .local = {&c->socket->udp.local.any, quic_addr_len(&c->socket->udp.local.any)},
+        .remote = {&remote.any, quic_addr_len(addr)},
+    };
+    if (!quic_engine_dial(&c->engine, &qw->env, &path, quic_worker_clock(qw))) {
+        quic_conn_discard(c);
+        return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
+    }
+    quic_count(qw, QUIC_COUNTER_DIALLED, 1);
+    c->user = user;
+    c->has_user = true;
+    quic_output_mark(c);
+    *out = c;
+    return 0;
+}

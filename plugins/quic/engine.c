@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "engine.h"
+
+#include <string.h>
+
+#include "tls.h"
+
+#define WINDOW_START (128u * 1024u) /* bytes a peer may send unread, at first */
+#define WINDOW_MAX (1024u * 1024u)  /* ... and while it shows to make use of it */
+#define PEER_CIDS 3u
+#define PIECES_MAX 16u
+
+/* -- beginning -- */
+
+static void fill_settings(struct quic_env *env, ngtcp2_settings *s, uint64_t now_ns)
+{
+    ngtcp2_settings_default(s);
+    s->initial_ts = now_ns;
+    s->rand_ctx.native_handle = env;
+    s->max_window = WINDOW_MAX;
+    s->max_stream_window = WINDOW_MAX;
+}
+
+static void fill_params(ngtcp2_transport_params *p, bool is_server)
+{
+    ngtcp2_transport_params_default(p);
+    p->max_idle_timeout = QUIC_IDLE_NS;
+    p->active_connection_id_limit = PEER_CIDS;
+    p->initial_max_data = WINDOW_START;
+    if (is_server) {
+        p->initial_max_stream_data_bidi_remote = WINDOW_START;
+        p->initial_max_streams_bidi = 1;
+    } else {
+        p->initial_max_stream_data_bidi_local = WINDOW_START;
+    }
+}
+
+static void make_id(struct quic_env *env, ngtcp2_cid *out, size_t len)
+{
+    uint8_t id[NGTCP2_MAX_CIDLEN];
+
+    env->random(env->random_ctx, id, len);
+    if (len == QUIC_CID_BYTES)
+        quic_cid_steer(id, env->worker, env->workers);
+    ngtcp2_cid_init(out, id, len);
+}
+
+static void begin(struct quic_engine *e, struct quic_env *env, bool is_server)
+{
+    *e = (struct quic_engine){.env = env, .is_server = is_server, .stream = -1};
+    ngtcp2_ccerr_default(&e->error);
+}
+
+bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct quic_initial *in,
+                       const ngtcp2_path *path, uint64_t now_ns)
+{
+    ngtcp2_transport_params params;
+    ngtcp2_callbacks cb;
+    ngtcp2_settings settings;
+    ngtcp2_cid id;
+
+    begin(e, env, true);
+    quic_callbacks_init(&cb, true);
+    fill_settings(env, &settings, now_ns);
+    fill_params(&params, true);
+    params.original_dcid = in->odcid;
+    params.original_dcid_present = 1;
+    if (in->has_token) {
+        settings.token = in->hd.token;
+        settings.tokenlen = in->hd.tokenlen;
+        settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
+        params.retry_scid = in->hd.dcid;
+        params.retry_scid_present = 1;
+    }
+    make_id(env, &id, QUIC_CID_BYTES);
+    quic_reset_token(env->reset_secret, &id, params.stateless_reset_token);
+    params.stateless_reset_token_present = 1;
+    if (ngtcp2_conn_server_new(&e->conn, &in->hd.scid, &id, path, in->hd.version, &cb, &settings,
+                               &params, env->mem, e) != 0) {
+        e->conn = NULL;
+        return false;
+    }
+    return quic_tls_begin(e) && env->ops->cid_add(e, &id) && env->ops->cid_add(e, &in->hd.dcid);
+}
+
+bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_path *path,
+                      uint64_t now_ns)
+{
+    ngtcp2_transport_params params;
+    ngtcp2_callbacks cb;
+    ngtcp2_settings settings;
+    ngtcp2_cid id, peer_id;
+
+    begin(e, env, false);
+    quic_callbacks_init(&cb, false);
+    fill_settings(env, &settings, now_ns);
+    fill_params(&params, false);
+    make_id(env, &id, QUIC_CID_BYTES);
+    make_id(env, &peer_id, NGTCP2_MAX_CIDLEN);
+    if (ngtcp2_conn_client_new(&e->conn, &peer_id, &id, path, NGTCP2_PROTO_VER_V1, &cb, &settings,
+                               &params, env->mem, e) != 0) {
+        e->conn = NULL;
+        return false;
+    }
+    return quic_tls_begin(e) && env->ops->cid_add(e, &id);
+}
+
+static void remove_ids(struct quic_engine *e)
+{
+    const ngtcp2_cid *first = ngtcp2_conn_get_client_initial_dcid(e->conn);
+    size_t n = ngtcp2_conn_get_scid(e->conn, NULL);
+    ngtcp2_cid ids[16];
+
+    if (e->is_server)
+        e->env->ops->cid_remove(e, first);
+    if (n > sizeof(ids) / sizeof(ids[0]))
+        return;
+    n = ngtcp2_conn_get_scid(e->conn, ids);
+    for (size_t i = 0; i < n; i++)
+        e->env->ops->cid_remove(e, &ids[i]);
+}
+
+void quic_engine_fini(struct quic_engine *e)
+{
+    if (e->conn) {
+        remove_ids(e);
+        quic_tls_end(e);
+        ngtcp2_conn_del(e->conn);
+    }
+    e->conn = NULL;
+    quic_output_drop(&e->out);
+}
+
+/* -- ends -- */
+
+static void fail(struct quic_engine *e, enum relay_end why, const char *detail)
+{
+    if (e->has_ended)
+        return;
+    e->has_ended = true;
+    e->end = (struct quic_end){why, detail};
+}
+
+void quic_engine_end(struct quic_engine *e, uint64_t app_code)
+{
+    if (e->has_ended)
+        return;
+    fail(e, RELAY_END_LOCAL, NULL);
+    ngtcp2_ccerr_set_application_error(&e->error, app_code, NULL, 0);
+    e->owes_goodbye = e->conn != NULL;
+}
+
+void quic_engine_lose(struct quic_engine *e, const char *detail)
+{
+    if (e->has_ended)
+        return;
+    quic_engine_end(e, QUIC_APP_CLOSED);
+    e->end = (struct quic_end){RELAY_END_PEER, detail};
+}
+
+static void end_by_peer(struct quic_engine *e)
+{
+    const ngtcp2_ccerr *c = ngtcp2_conn_get_ccerr(e->conn);
+    bool is_transport = c->type == NGTCP2_CCERR_TYPE_TRANSPORT;
+
+    if (e->is_open)
+        fail(e, RELAY_END_PEER, is_transport && c->error_code ? "closed with an error" : NULL);
+    else if (is_transport && c->error_code == NGTCP2_CONNECTION_REFUSED)
+        fail(e, RELAY_END_REFUSED, NULL);
+    else if (is_transport && (c->error_code & ~UINT64_C(0xff)) == NGTCP2_CRYPTO_ERROR)
+        fail(e, RELAY_END_HANDSHAKE, "the peer sent a TLS alert");
+    else
+        fail(e, RELAY_END_PEER, NULL);
+}
+
+/* The library said rv < 0 to a read, a write or an expiry. */
+static void end_by_error(struct quic_engine *e, int rv)
+{
+    enum relay_end why = e->is_open ? RELAY_END_PROTOCOL : RELAY_END_HANDSHAKE;
+
+    switch (rv) {
+    case NGTCP2_ERR_DRAINING:
+        end_by_peer(e);
+        return;
+    case NGTCP2_ERR_IDLE_CLOSE:
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+        fail(e, RELAY_END_TIMEOUT, NULL);
+        return;
+    case NGTCP2_ERR_DROP_CONN:
+    case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+        fail(e, why, ngtcp2_strerror(rv));
+        return;
+    case NGTCP2_ERR_NOMEM:
+        why = RELAY_END_SYSTEM;
+        break;
+    default:
+        break;
+    }
+    if (e->has_ended)
+        return;
+    if (rv == NGTCP2_ERR_CRYPTO)
+        ngtcp2_ccerr_set_tls_alert(&e->error, ngtcp2_conn_get_tls_alert(e->conn), NULL, 0);
+    else
+        ngtcp2_ccerr_set_liberr(&e->error, rv, NULL, 0);
+    e->owes_goodbye = true;
+    fail(e, why, ngtcp2_strerror(rv));
+}
+
+/* -- packets -- */
+
+void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
+                      const uint8_t *p, size_t n, uint64_t now_ns)
+{
+    int rv;
+
+    if (e->has_ended)
+        return;
+    rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
+    if (e->is_open)
+        quic_tls_end(e);
+    if (rv != 0)
+        end_by_error(e, rv);
+}
+
+static void grant(struct quic_engine *e)
+{
+    if (e->taken == 0 || e->stream < 0)
+        return;
+    ngtcp2_conn_extend_max_stream_offset(e->conn, e->stream, e->taken);
+    ngtcp2_conn_extend_max_offset(e->conn, e->taken);
+    e->taken = 0;
+}
+
+static bool may_write_stream(const struct quic_engine *e)
+{
+    return e->is_open && e->stream >= 0 && !e->is_stream_closed;
+}
+
+bool quic_engine_has_output(const struct quic_engine *e)
+{
+    if (e->has_ended)
+        return e->owes_goodbye;
+    return e->taken > 0 ||
+           (may_write_stream(e) && (quic_output_unsent(&e->out) > 0 || e->owes_opening ||
+                                    (e->wants_fin && !e->has_sent_fin)));
+}
+
+/* What went into a packet: n bytes of the stream (-1: it is not in it), perhaps its end. */
+static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, bool has_fin)
+{
+    if (n < 0)
+        return;
+    e->owes_opening = false;
+    quic_output_sent(&e->out, (size_t)n);
+    if (has_fin && (size_t)n == offered) {
+        e->has_sent_fin = true;
+        e->is_fin_alone = n == 0;
+    }
+}
+
+size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
+                         uint8_t *to, size_t room, uint64_t now_ns)
+{
+    struct iovec v[PIECES_MAX];
+    bool with_stream = may_write_stream(e);
+
+    if (e->has_ended)
+        return 0;
+    grant(e);
+    for (;;) {
+        size_t offered = 0, count = 0;
+        int64_t stream = -1;
+        ngtcp2_ssize n, taken = -1;
+        bool has_fin = false;
+
+        if (with_stream) {
+            count = quic_output_peek(&e->out, v, PIECES_MAX, &offered);
+            has_fin = e->wants_fin && !e->has_sent_fin && offered == quic_output_unsent(&e->out);
+            if (count > 0 || has_fin || e->owes_opening)
+                stream = e->stream;
+        }
+        n = ngtcp2_conn_writev_stream(e->conn, &path->path, pi, to, room, &taken,
+                                      has_fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream,
+                                      (const ngtcp2_vec *)(const void *)v, count, now_ns);
+        if (n >= 0) {
+            note_written(e, taken, offered, has_fin);
+            return (size_t)n;
+        }
+        if (stream < 0 || (n != NGTCP2_ERR_STREAM_DATA_BLOCKED && n != NGTCP2_ERR_STREAM_SHUT_WR &&
+                           n != NGTCP2_ERR_STREAM_NOT_FOUND)) {
+            end_by_error(e, (int)n);
+            return 0;
+        }
+        with_stream = false; /* acknowledgements go out all the same */
+    }
+}
+
+_Static_assert(sizeof(struct iovec) == sizeof(ngtcp2_vec) &&
+                   offsetof(struct iovec, iov_base) == offsetof(ngtcp2_vec, base) &&
+                   offsetof(struct iovec, iov_len) == offsetof(ngtcp2_vec, len),
+               "the library's vectors are the system's");
+
+void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
+{
+    ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
+}
+
+size_t quic_engine_quantum(const struct quic_engine *e)
+{
+    return ngtcp2_conn_get_send_quantum(e->conn);
+}
+
+uint64_t quic_engine_expiry(const struct quic_engine *e)
+{
+    return e->has_ended || !e->conn ? UINT64_MAX : ngtcp2_conn_get_expiry(e->conn);
+}
+
+void quic_engine_expire(struct quic_engine *e, uint64_t now_ns)
+{
+    int rv;
+
+    if (e->has_ended)
+        return;
+    rv = ngtcp2_conn_handle_expiry(e->conn, now_ns);
+    if (rv != 0)
+        end_by_error(e, rv);
+}
+
+size_t quic_engine_goodbye(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
+                           size_t room, uint64_t now_ns)
+{
+    ngtcp2_pkt_info pi;
+    ngtcp2_ssize n;
+
+    if (!e->owes_goodbye)
+        return 0;
+    e->owes_goodbye = false;
+    n = ngtcp2_conn_write_connection_close(e->conn, &path->path, &pi, to, room, &e->error, now_ns);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* -- any time -- */
+
+bool quic_engine_send(struct quic_engine *e, struct relay_vec *v)
+{
+    if (e->wants_fin || e->has_ended) {
+        relay_vec_drop(v);
+        return true;
+    }
+    return quic_output_push(&e->out, e->env->buf_new, v);
+}
+
+void quic_engine_finish(struct quic_engine *e)
+{
+    e->wants_fin = true;
+}
+
+void quic_engine_consumed(struct quic_engine *e, size_t n)
+{
+    e->taken += n;
+}
+
+void quic_engine_keep_alive(struct quic_engine *e, uint64_t interval_ns)
+{
+    ngtcp2_conn_set_keep_alive_timeout(e->conn, interval_ns);
+}
+
+const ngtcp2_path *quic_engine_path(const struct quic_engine *e)
+{
+    return ngtcp2_conn_get_path(e->conn);
+}
+
+bool quic_engine_is_delivered(const struct quic_engine *e)
+{
+    return e->is_stream_closed || (e->has_sent_fin && quic_engine_left(e) == 0);
+}
+
+bool quic_engine_is_finished(const struct quic_engine *e)
+{
+    return e->is_stream_closed ||
+           (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
+}

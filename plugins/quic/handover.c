@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Datagrams that came to another worker than their connection's, which happens where the kernel does
+ * not steer them, and while listeners come and go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+/* On the worker it is for; state: its struct quic_worker, NULL: gone. */
+static void on_posted(void *state, void *arg)
+{
+    struct quic_worker *qw = state;
+    struct quic_packet *p = arg;
+    struct rt_list *n;
+
+    if (qw) {
+        atomic_fetch_sub_explicit(&qw->shared->posted[qw->env.worker], 1, memory_order_relaxed);
+        quic_worker_clock(qw);
+        for (n = qw->sockets.next; n != &qw->sockets; n = n->next) {
+            struct quic_socket *s = RT_CONTAINER_OF(n, struct quic_socket, node);
+
+            /* its own socket on the same address */
+            if (memcmp(&s->udp.local, &p->local, sizeof(p->local)) == 0 ||
+                (s->udp.is_wildcard && s->udp.local.any.sa_family == p->local.any.sa_family &&
+                 s->udp.local.v4.sin_port == p->local.v4.sin_port)) {
+                quic_endpoint_datagram(s, &p->local, &p->remote, p->ecn, p->bytes, p->len);
+                break;
+            }
+        }
+    }
+    free(p);
+}
+
+_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+               "a port is in the same place");
+
+void quic_handover(struct quic_socket *s, uint16_t to, const union quic_addr *local,
+                   const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
+{
+    struct quic_worker *qw = s->worker;
+    _Atomic uint32_t *posted = &qw->shared->posted[to];
+    struct quic_packet *packet;
+
+    if (atomic_fetch_add_explicit(posted, 1, memory_order_relaxed) >= QUIC_POSTED_MAX)
+        goto refuse;
+    packet = malloc(sizeof(*packet) + n);
+    if (!packet)
+        abort();
+    *packet = (struct quic_packet){
+        .local = *local, .remote = *remote, .ecn = ecn, .len = (uint32_t)n};
+    memcpy(packet->bytes, p, n);
+    quic_count(qw, QUIC_COUNTER_POSTED, 1);
+    if (qw->host->post(to, qw->table->name, on_posted, packet))
+        return;
+    free(packet);
+refuse:
+    atomic_fetch_sub_explicit(posted, 1, memory_order_relaxed);
+}

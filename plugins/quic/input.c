@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What an engine tells, as events. All but quic_input_run_ready runs below quic_engine_read. */
+#include <string.h>
+
+#include "conn.h"
+
+static struct relay_conn *conn_of(struct quic_engine *e)
+{
+    return RT_CONTAINER_OF(e, struct relay_conn, engine);
+}
+
+static void on_opened(struct quic_engine *e)
+{
+    struct relay_conn *c = conn_of(e);
+
+    quic_count(c->worker, QUIC_COUNTER_HANDSHAKES, 1);
+    c->state = QUIC_OPEN;
+    if (!c->is_closing)
+        c->worker->host->events->opened(c->user);
+}
+
+/* Hands over from p as long as the host wants it; how much it took. */
+static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
+{
+    const struct relay_events *ev = c->worker->host->events;
+    size_t done = 0;
+
+    while (done < n && quic_conn_is_reading(c)) {
+        size_t cap;
+        uint8_t *to;
+
+        ev->alloc(c->user, &to, &cap);
+        if (!quic_conn_is_reading(c))
+            break;
+        if (cap > n - done)
+            cap = n - done;
+        memcpy(to, p + done, cap);
+        done += cap;
+        quic_engine_consumed(&c->engine, cap);
+        (void)ev->data(c->user, cap); /* acknowledgements here do not wait for anybody's algorithm */
+    }
+    return done;
+}
+
+static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
+{
+    struct relay_conn *c = conn_of(e);
+    size_t done = 0;
+
+    if (c->held.bytes == 0)
+        done = deliver(c, p, n);
+    if (done == n)
+        return;
+    if (c->is_closing || c->is_broken)
+        quic_engine_consumed(e, n - done); /* thrown away */
+    else if (!quic_held_push(&c->held, c->worker->host->buf_new, p + done, n - done))
+        c->is_broken = true;
+}
+
+static void raise_eof(struct relay_conn *c)
+{
+    c->owes_eof = false;
+    if (c->has_eof || c->is_closing || c->is_broken || c->state != QUIC_OPEN)
+        return;
+    c->has_eof = true;
+    c->worker->host->events->eof(c->user);
+}
+
+/* A pause holds data back, never the news that it was all; without one it comes after the data. */
+static void on_fin(struct quic_engine *e)
+{
+    struct relay_conn *c = conn_of(e);
+
+    if (c->held.bytes > 0 && !c->is_paused)
+        c->owes_eof = true;
+    else
+        raise_eof(c);
+}
+
+static bool on_cid_add(struct quic_engine *e, const ngtcp2_cid *cid)
+{
+    struct relay_conn *c = conn_of(e);
+    struct quic_cid_map *m = &c->worker->cids;
+
+    return quic_cid_map_add(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
+}
+
+static void on_cid_remove(struct quic_engine *e, const ngtcp2_cid *cid)
+{
+    struct relay_conn *c = conn_of(e);
+    struct quic_cid_map *m = &c->worker->cids;
+
+    quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
+}
+
+const struct quic_engine_ops quic_conn_engine_ops = {
+    .opened = on_opened,
+    .data = on_data,
+    .fin = on_fin,
+    .cid_add = on_cid_add,
+    .cid_remove = on_cid_remove,
+};
+
+/* -- what was held -- */
+
+static void deliver_held(struct relay_conn *c)
+{
+    const struct relay_events *ev = c->worker->host->events;
+
+    while (c->held.bytes > 0 && quic_conn_is_reading(c)) {
+        uint8_t *to;
+        size_t cap, got;
+
+        ev->alloc(c->user, &to, &cap);
+        if (!quic_conn_is_reading(c))
+            break;
+        got = quic_held_take(&c->held, to, cap);
+        quic_engine_consumed(&c->engine, got);
+        (void)ev->data(c->user, got);
+    }
+    if (c->owes_eof && c->held.bytes == 0)
+        raise_eof(c);
+    quic_output_mark(c);
+}
+
+void quic_input_run_ready(struct quic_worker *qw)
+{
+    struct rt_list now, *n;
+
+    rt_list_init(&now);
+    while ((n = rt_list_pop_front(&qw->ready)))
+        rt_list_push_back(&now, n);
+    while ((n = rt_list_pop_front(&now)))
+        deliver_held(RT_CONTAINER_OF(n, struct relay_conn, ready));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <string.h>
+
+#include "conn.h"
+#include "endpoint.h"
+
+/* Packets of one path and one size, for one system call. */
+struct run {
+    ngtcp2_path_storage path;
+    size_t at, len, segment; /* in worker->out */
+    uint8_t ecn;
+};
+
+void quic_output_mark(struct relay_conn *c)
+{
+    if (rt_list_empty(&c->dirty))
+        rt_list_push_back(&c->worker->dirty, &c->dirty);
+    quic_worker_kick(c->worker);
+}
+
+void quic_conn_arm(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+    uint64_t at = quic_engine_expiry(&c->engine);
+
+    if (c->linger_ns && c->linger_ns < at)
+        at = c->linger_ns;
+    if (at <= qw->now_ns)
+        at = qw->now_ns + 1; /* others have their turn first */
+    quic_expiries_set(&qw->expiries, &c->expiry, at);
+    quic_worker_arm(qw);
+}
+
+static void write_run(struct relay_conn *c, struct run *r)
+{
+    struct quic_worker *qw = c->worker;
+    struct quic_udp_out o = {
+        .local = r->path.path.local.addr,
+        .remote = r->path.path.remote.addr,
+        .remote_len = r->path.path.remote.addrlen,
+        .bytes = qw->out + r->at,
+        .len = r->len,
+        .segment = r->segment,
+        .ecn = r->ecn,
+    };
+
+    if (r->len > 0)
+        quic_socket_write(c->socket, &o);
+    r->at += r->len;
+    r->len = 0;
+}
+
+static bool fits(const struct run *r, const ngtcp2_path_storage *path, uint8_t ecn, size_t n)
+{
+    return r->len > 0 && r->len % r->segment == 0 && n <= r->segment &&
+           r->len / r->segment < QUIC_SEGMENTS_MAX && ecn == r->ecn &&
+           ngtcp2_path_eq(&r->path.path, &path->path);
+}
+
+/* Writes packets as long as there are some and the pace allows, 64 KiB at most. True: there may be
+ * more. */
+static bool write_packets(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+    size_t quantum = quic_engine_quantum(&c->engine), total = 0;
+    struct run r = {.at = 0};
+    bool is_more = true;
+
+    if (quantum > QUIC_UDP_MAX - QUIC_PACKET_MAX)
+        quantum = QUIC_UDP_MAX - QUIC_PACKET_MAX;
+    while (total < quantum && !c->socket->is_blocked) {
+        ngtcp2_path_storage path;
+        ngtcp2_pkt_info pi = {0};
+        size_t n;
+
+        ngtcp2_path_storage_zero(&path);
+        n = quic_engine_write(&c->engine, &path, &pi, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
+        if (n == 0) {
+            is_more = false;
+            break;
+        }
+        if (!fits(&r, &path, pi.ecn, n)) {
+            write_run(c, &r);
+            ngtcp2_path_storage_zero(&r.path);
+            ngtcp2_path_copy(&r.path.path, &path.path);
+            r.segment = n;
+            r.ecn = pi.ecn;
+        }
+        r.len += n;
+        total += n;
+    }
+    if (!c->socket->is_blocked)
+        write_run(c, &r);
+    if (total > 0 && !c->engine.has_ended)
+        quic_engine_wrote(&c->engine, qw->now_ns);
+    return is_more;
+}
+
+static void raise_sent(struct relay_conn *c)
+{
+    uint64_t left = quic_engine_left(&c->engine);
+
+    if (c->state != QUIC_OPEN || c->is_closing || c->is_broken ||
+        (!c->owes_sent && left >= c->told_left))
+        return;
+    c->owes_sent = false;
+    c->told_left = left;
+    c->worker->host->events->sent(c->user, left);
+}
+
+/* Closing gracefully: once all has arrived the peer has a second to end as well. */
+static void advance_close(struct relay_conn *c)
+{
+    struct quic_worker *qw = c->worker;
+
+    if (c->is_aborted)
+        quic_engine_end(&c->engine, QUIC_APP_ABORTED);
+    else if (quic_engine_is_finished(&c->engine))
+        quic_engine_end(&c->engine, QUIC_APP_CLOSED);
+    else if (!c->linger_ns && quic_engine_is_delivered(&c->engine))
+        c->linger_ns = qw->now_ns + QUIC_LINGER_NS;
+}
+
+void quic_conn_flush(struct relay_conn *c)
+{
+    bool is_more = true;
+
+    if (c->is_broken) {
+        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
+        quic_engine_end(&c->engine, QUIC_APP_ABORTED);
+        c->engine.end = (struct quic_end){RELAY_END_SYSTEM, "no memory for its buffers"};
+    }
+    if (c->is_closing)
+        advance_close(c);
+    if (quic_conn_reap(c))
+        return;
+    for (int i = 0; is_more && i < QUIC_RUNS_PER_FLUSH && !c->socket->is_blocked; i++) {
+        is_more = write_packets(c) && quic_engine_expiry(&c->engine) <= c->worker->now_ns;
+    }
+    if (quic_conn_reap(c))
+        return;
+    if (c->socket->is_blocked && rt_list_empty(&c->dirty))
+        rt_list_push_back(&c->socket->waiting, &c->dirty);
+    else if (is_more)
+        quic_output_mark(c);
+    quic_conn_arm(c);
+    raise_sent(c);
+}
+
+/* Nothing but acknowledgements to write: they wait for the host's turn. */
+static bool can_wait(const struct relay_conn *c)
+{
+    return c->touched == c->worker->turn - 1 && c->state == QUIC_OPEN && !c->is_closing &&
+           !c->is_broken && !c->owes_sent;
+}
+
+void quic_output_run_dirty(struct quic_worker *qw)
+{
+    struct rt_list now, *n;
+
+    rt_list_init(&now);
+    while ((n = rt_list_pop_front(&qw->dirty)))
+        rt_list_push_back(&now, n);
+    while ((n = rt_list_pop_front(&now))) {
+        struct relay_conn *c = RT_CONTAINER_OF(n, struct relay_conn, dirty);
+
+        if (can_wait(c))
+            quic_output_mark(c);
+        else
+            quic_conn_flush(c);
+    }
+}

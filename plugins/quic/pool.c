@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct quic_pool {
+    ngtcp2_mem mem;
+    struct relay_buf *(*buf_new)(size_t capacity);
+    size_t bytes;
+};
+
+struct head {
+    size_t size;
+};
+
+static void *pool_malloc(size_t n, void *ctx)
+{
+    struct quic_pool *p = ctx;
+    struct head *h = malloc(sizeof(*h) + n);
+
+    if (!h)
+        return NULL;
+    h->size = n;
+    p->bytes += n;
+    return h + 1;
+}
+
+static void pool_free(void *ptr, void *ctx)
+{
+    struct quic_pool *p = ctx;
+    struct head *h = ptr;
+
+    if (!ptr)
+        return;
+    h--;
+    p->bytes -= h->size;
+    free(h);
+}
+
+static void *pool_calloc(size_t count, size_t size, void *ctx)
+{
+    void *ptr = pool_malloc(count * size, ctx);
+
+    if (ptr)
+        memset(ptr, 0, count * size);
+    return ptr;
+}
+
+static void *pool_realloc(void *ptr, size_t n, void *ctx)
+{
+    void *to = pool_malloc(n, ctx);
+
+    if (ptr && to) {
+        struct head *h = (struct head *)ptr - 1;
+
+        memcpy(to, ptr, h->size < n ? h->size : n);
+        pool_free(ptr, ctx);
+    }
+    return to;
+}
+
+struct quic_pool *quic_pool_new(struct relay_buf *(*buf_new)(size_t capacity))
+{
+    struct quic_pool *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        abort();
+    p->buf_new = buf_new;
+    p->mem = (ngtcp2_mem){p, pool_malloc, pool_free, pool_calloc, pool_realloc};
+    return p;
+}
+
+void quic_pool_free(struct quic_pool **pp)
+{
+    free(*pp);
+    *pp = NULL;
+}
+
+const ngtcp2_mem *quic_pool_mem(const struct quic_pool *p)
+{
+    return &p->mem;
+}
+
+size_t quic_pool_bytes(const struct quic_pool *p)
+{
+    return p->bytes;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+#define IDS_MAX 16u
+#define LIFE_PTOS 3u
+
+static uint64_t hash_of(const struct quic_worker *qw, const ngtcp2_cid *id)
+{
+    return quic_cid_hash(&qw->cids, id->data, id->datalen);
+}
+
+/* The ids of c that a peer may still use. */
+static size_t list_ids(const struct relay_conn *c, uint64_t out[IDS_MAX])
+{
+    ngtcp2_conn *conn = c->engine.conn;
+    size_t n = ngtcp2_conn_get_scid(conn, NULL), count = 0;
+    ngtcp2_cid ids[IDS_MAX];
+
+    if (c->engine.is_server)
+        out[count++] = hash_of(c->worker, ngtcp2_conn_get_client_initial_dcid(conn));
+    if (n >= IDS_MAX)
+        return count;
+    n = ngtcp2_conn_get_scid(conn, ids);
+    for (size_t i = 0; i < n; i++)
+        out[count++] = hash_of(c->worker, &ids[i]);
+    return count;
+}
+
+void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
+{
+    struct quic_worker *qw = c->worker;
+    const ngtcp2_path *path = quic_engine_path(&c->engine);
+    uint64_t hashes[IDS_MAX];
+    size_t n = list_ids(c, hashes);
+    struct quic_tomb *t = malloc(sizeof(*t) + n * sizeof(hashes[0]) + len);
+
+    if (!t)
+        abort();
+    *t = (struct quic_tomb){.owner.kind = QUIC_OWNER_TOMB,
+                            .len = (uint16_t)len,
+                            .answer_at = 1,
+                            .socket = c->socket,
+                            .until_ns = qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
+    memcpy(&t->local, path->local.addr, path->local.addrlen);
+    memcpy(&t->remote, path->remote.addr, path->remote.addrlen);
+    for (size_t i = 0; i < n; i++) {
+        if (quic_cid_map_move(&qw->cids, hashes[i], &c->owner, &t->owner))
+            t->hashes[t->count++] = hashes[i];
+    }
+    if (len > 0)
+        memcpy(t->hashes + t->count, goodbye, len);
+    rt_list_init(&t->node);
+    rt_list_push_back(&qw->tombs, &t->node);
+    quic_worker_arm(qw);
+}
+
+/* Ever more rarely: a peer that does not listen is not to be talked at. */
+void quic_tomb_answer(struct quic_tomb *t)
+{
+    struct quic_udp_out o = {
+        .local = &t->local.any,
+        .remote = &t->remote.any,
+        .remote_len = quic_addr_len(&t->remote.any),
+        .bytes = (const uint8_t *)(t->hashes + t->count),
+        .len = t->len,
+        .segment = t->len,
+    };
+
+    if (++t->received < t->answer_at || t->len == 0 || t->socket->is_blocked)
+        return;
+    t->answer_at = 2 * t->received;
+    quic_socket_write(t->socket, &o);
+}
+
+static void tomb_free(struct quic_worker *qw, struct quic_tomb *t)
+{
+    rt_list_unlink(&t->node);
+    for (uint8_t i = 0; i < t->count; i++)
+        quic_cid_map_remove(&qw->cids, t->hashes[i], &t->owner);
+    free(t);
+}
+
+/* They stand in the order in which they were raised, which is near enough that of their ends. */
+uint64_t quic_tombs_expire(struct quic_worker *qw, uint64_t now_ns)
+{
+    while (!rt_list_empty(&qw->tombs)) {
+        struct quic_tomb *t = RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node);
+
+        if (t->until_ns > now_ns)
+            return t->until_ns;
+        tomb_free(qw, t);
+    }
+    return QUIC_NEVER;
+}
+
+void quic_tombs_drop(struct quic_worker *qw, const struct quic_socket *of)
+{
+    struct rt_list *n = qw->tombs.next;
+
+    while (n != &qw->tombs) {
+        struct quic_tomb *t = RT_CONTAINER_OF(n, struct quic_tomb, node);
+
+        n = n->next;
+        if (!of || t->socket == of)
+            tomb_free(qw, t);
+    }
+}

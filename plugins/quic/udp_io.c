@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "udp_io.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define ECN_MASK 3
+
+/* The local address of a datagram, where the socket does not know it itself. */
+static void take_control(const struct cmsghdr *c, struct quic_udp_in *out)
+{
+    int value;
+
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+        struct in_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof(info));
+        out->local.v4.sin_addr = info.ipi_addr;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+        struct in6_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof(info));
+        out->local.v6.sin6_addr = info.ipi6_addr;
+    } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+        memcpy(&value, CMSG_DATA(c), sizeof(value));
+        out->segment = (size_t)value;
+    } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+        out->ecn = *CMSG_DATA(c) & ECN_MASK;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+        memcpy(&value, CMSG_DATA(c), sizeof(value));
+        out->ecn = (uint8_t)(value & ECN_MASK);
+    }
+}
+
+int quic_udp_read(const struct quic_udp *u, uint8_t *buffer, struct quic_udp_in *out)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec v = {buffer, QUIC_UDP_MAX};
+    struct msghdr m = {
+        .msg_name = &out->remote,
+        .msg_namelen = sizeof(out->remote),
+        .msg_iov = &v,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+    ssize_t n;
+
+    do {
+        n = recvmsg(u->fd, &m, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno;
+    out->local = u->local;
+    out->bytes = buffer;
+    out->len = (size_t)n;
+    out->segment = 0;
+    out->ecn = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+        take_control(c, out);
+    if (out->segment == 0 || out->segment > out->len)
+        out->segment = out->len;
+    return 0;
+}
+
+static size_t put_control(struct cmsghdr *c, int level, int type, const void *data, size_t n)
+{
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(n);
+    memcpy(CMSG_DATA(c), data, n);
+    return CMSG_SPACE(n);
+}
+
+static size_t put_local(uint8_t *to, const struct sockaddr *local)
+{
+    if (local->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)local;
+        struct in_pktinfo info = {.ipi_spec_dst = v4->sin_addr};
+
+        return put_control((struct cmsghdr *)(void *)to, IPPROTO_IP, IP_PKTINFO, &info,
+                           sizeof(info));
+    }
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)local;
+    struct in6_pktinfo info = {.ipi6_addr = v6->sin6_addr};
+
+    return put_control((struct cmsghdr *)(void *)to, IPPROTO_IPV6, IPV6_PKTINFO, &info,
+                       sizeof(info));
+}
+
+static size_t put_ecn(uint8_t *to, const struct sockaddr *remote, uint8_t ecn)
+{
+    int value = ecn;
+    bool is_v4 = remote->sa_family == AF_INET ||
+                 IN6_IS_ADDR_V4MAPPED(
+                     &((const struct sockaddr_in6 *)(const void *)remote)->sin6_addr);
+
+    return put_control((struct cmsghdr *)(void *)to, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                       is_v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));
+}
+
+/* One system call for `len` bytes; 0 or errno. */
+static int write_some(const struct quic_udp *u, const struct quic_udp_out *o, const uint8_t *p,
+                      size_t len)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
+                      CMSG_SPACE(sizeof(uint16_t))];
+    } control;
+    struct iovec v = {(void *)(uintptr_t)p, len};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+    size_t used = 0;
+    ssize_t n;
+
+    memset(&control, 0, sizeof(control));
+    if (!u->is_connected) {
+        m.msg_name = (void *)(uintptr_t)o->remote;
+        m.msg_namelen = o->remote_len;
+    }
+    if (u->is_wildcard)
+        used += put_local(control.bytes + used, o->local);
+    if (o->ecn)
+        used += put_ecn(control.bytes + used, o->remote, o->ecn);
+    if (len > o->segment) {
+        uint16_t segment = (uint16_t)o->segment;
+
+        used += put_control((struct cmsghdr *)(void *)(control.bytes + used), IPPROTO_UDP,
+                            UDP_SEGMENT, &segment, sizeof(segment));
+    }
+    if (used > 0) {
+        m.msg_control = &control;
+        m.msg_controllen = used;
+    }
+    do {
+        n = sendmsg(u->fd, &m, 0);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? errno : 0;
+}
+
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == ENOBUFS;
+}
+
+int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out_done)
+{
+    size_t done = 0;
+    int error = 0;
+
+    if (u->can_split || o->len <= o->segment) {
+        error = write_some(u, o, o->bytes, o->len);
+        if (error != EIO && error != EINVAL && error != EOPNOTSUPP) {
+            *out_done = is_passing(error) ? 0 : o->len;
+            return error;
+        }
+        u->can_split = false; /* a device that cannot: from now on one by one */
+    }
+    while (done < o->len) {
+        size_t n = o->len - done < o->segment ? o->len - done : o->segment;
+
+        error = write_some(u, o, o->bytes + done, n);
+        if (is_passing(error))
+            break;
+        done += n;
+    }
+    *out_done = done;
+    return error;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A UDP socket: datagrams in and out with their local addresses, many at a system call where the kernel
+ * splits and joins them (UDP_SEGMENT, UDP_GRO). No loop, no connections.
+ */
+#ifndef QUIC_UDP_IO_H
+#define QUIC_UDP_IO_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "abi/relay_transport.h"
+
+#define QUIC_UDP_MAX 65535u       /* bytes of one read or write */
+#define QUIC_SEGMENTS_MAX 60u     /* of one write; older kernels take 64 */
+#define QUIC_SOCKET_BUFFER (4 << 20) /* bytes asked for, each way */
+
+union quic_addr {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct quic_udp {
+    int fd;
+    union quic_addr local; /* as bound */
+    bool is_wildcard : 1;  /* the local address of each datagram is told, and has to be */
+    bool is_connected : 1;
+    bool can_join : 1;     /* UDP_GRO is on */
+    bool can_split : 1;    /* UDP_SEGMENT works, as far as is known */
+};
+
+/* What one read has brought: datagrams of `segment` bytes each, the last one maybe shorter. */
+struct quic_udp_in {
+    union quic_addr local, remote;
+    const uint8_t *bytes;
+    size_t len, segment;
+    uint8_t ecn;
+};
+
+struct quic_udp_out {
+    const struct sockaddr *local, *remote;
+    socklen_t remote_len;
+    const uint8_t *bytes;
+    size_t len, segment;
+    uint8_t ecn;
+};
+
+/*
+ * A non-blocking socket bound to addr. is_shared: others of this process bind there, too (SO_REUSEPORT);
+ * is_first of them: somebody else's is refused. 0, or errno.
+ */
+int quic_udp_bind(struct quic_udp *u, const struct sockaddr *addr, socklen_t len, bool is_shared,
+                  bool is_first);
+/* One that was bound by somebody else; fd is taken over, also on failure. 0 or errno. */
+int quic_udp_inherit(struct quic_udp *u, int fd);
+/* One that talks to a single peer, and hears when nobody is there. 0 or errno. */
+int quic_udp_connect(struct quic_udp *u, const struct sockaddr *addr, socklen_t len);
+/* Makes the kernel hand each datagram to the socket, of `workers` bound in order, whose index its
+ * connection id names (see token.h). False: it cannot. */
+bool quic_udp_steer(const struct quic_udp *u, uint16_t workers);
+/* Bytes the receive buffer really has. */
+int quic_udp_buffer(const struct quic_udp *u);
+void quic_udp_close(struct quic_udp *u);
+
+/* Reads into a buffer of QUIC_UDP_MAX bytes. 0, or errno (EAGAIN: nothing is there). */
+int quic_udp_read(const struct quic_udp *u, uint8_t *buffer, struct quic_udp_in *out);
+/* 0 or errno. *out_done: bytes that need not be written again (also those that never can be). */
+int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out_done);
+
+static inline socklen_t quic_addr_len(const struct sockaddr *a)
+{
+    return a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+/* *err becomes "quic: WHAT ADDRESS: why", why from errno value `error`. Returns -1. */
+int quic_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
+                   socklen_t len, int error);
+
+#endif

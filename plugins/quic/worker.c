@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+
+void quic_insist_failed(const char *expr, const char *file, int line)
+{
+    fprintf(stderr, "quic: INSIST(%s) failed at %s:%d\n", expr, file, line);
+    abort();
+}
+
+static void publish_counters(struct quic_worker *qw)
+{
+    for (int i = 0; i < QUIC_COUNTER_COUNT; i++) {
+        if (qw->counted[i] == 0)
+            continue;
+        atomic_fetch_add_explicit(qw->counters[i], qw->counted[i], memory_order_relaxed);
+        qw->counted[i] = 0;
+    }
+}
+
+static bool has_work(const struct quic_worker *qw)
+{
+    return !rt_list_empty(&qw->dirty) || !rt_list_empty(&qw->ready) ||
+           !rt_list_empty(&qw->deferred);
+}
+
+static void on_prepare(uv_prepare_t *h)
+{
+    struct quic_worker *qw = h->data;
+
+    qw->turn++;
+    if (qw->is_idling) {
+        quic_worker_clock(qw);
+        quic_input_run_ready(qw);
+        quic_output_run_dirty(qw);
+        quic_endpoint_run_deferred(qw);
+        quic_output_run_dirty(qw);
+        if (!has_work(qw)) {
+            uv_idle_stop(&qw->idle);
+            qw->is_idling = false;
+        }
+    }
+    publish_counters(qw);
+}
+
+static void on_idle(uv_idle_t *h)
+{
+    (void)h; /* being active is all it is for: the loop polls without sleeping */
+}
+
+void quic_worker_kick(struct quic_worker *qw)
+{
+    if (qw->is_idling)
+        return;
+    qw->is_idling = true;
+    uv_idle_start(&qw->idle, on_idle);
+}
+
+uint64_t quic_worker_clock(struct quic_worker *qw)
+{
+    qw->now_ns = uv_hrtime();
+    return qw->now_ns;
+}
+
+/* -- time -- */
+
+void quic_worker_arm(struct quic_worker *qw)
+{
+    uint64_t next = quic_expiries_next(&qw->expiries);
+
+    if (!rt_list_empty(&qw->tombs)) {
+        uint64_t tomb = RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node)->until_ns;
+
+        next = tomb < next ? tomb : next;
+    }
+    if (next == QUIC_NEVER)
+        qw->host->timer_disarm(qw->w, &qw->timer);
+    else if (!qw->timer.link || qw->timer.at_ns > next)
+        qw->host->timer_arm(qw->w, &qw->timer, next);
+}
+
+static void on_timer(struct relay_timer *t)
+{
+    struct quic_worker *qw = RT_CONTAINER_OF(t, struct quic_worker, timer);
+    uint64_t now = quic_worker_clock(qw);
+    struct quic_expiry *m;
+
+    quic_tombs_expire(qw, now);
+    while ((m = quic_expiries_pop(&qw->expiries, now)))
+        quic_conn_expire(RT_CONTAINER_OF(m, struct relay_conn, expiry));
+    quic_worker_arm(qw);
+}
+
+/* -- life -- */
+
+static void env_random(void *ctx, void *out, size_t len)
+{
+    struct quic_worker *qw = ctx;
+
+    qw->host->random(qw->w, out, len);
+}
+
+static void env_init(struct quic_worker *qw, const uint8_t secret[2 * QUIC_SECRET_BYTES])
+{
+    qw->env = (struct quic_env){
+        .ops = &quic_conn_engine_ops,
+        .mem = quic_pool_mem(qw->pool),
+        .creds = qw->shared->creds,
+        .priority = qw->shared->priority,
+        .buf_new = qw->host->buf_new,
+        .random = env_random,
+        .random_ctx = qw,
+        .worker = qw->host->worker_index(qw->w),
+        .workers = qw->host->worker_count,
+    };
+    memcpy(qw->env.reset_secret, secret, QUIC_SECRET_BYTES);
+    memcpy(qw->retry_secret, secret + QUIC_SECRET_BYTES, QUIC_SECRET_BYTES);
+}
+
+static void loop_init(struct quic_worker *qw)
+{
+    uv_prepare_init(qw->loop, &qw->prepare);
+    uv_idle_init(qw->loop, &qw->idle);
+    qw->prepare.data = qw->idle.data = qw;
+    qw->open_handles = 2;
+    uv_prepare_start(&qw->prepare, on_prepare);
+    uv_unref((uv_handle_t *)&qw->prepare);
+}
+
+static uint8_t *packet_buffer(void)
+{
+    uint8_t *p = malloc(QUIC_UDP_MAX);
+
+    if (!p)
+        abort();
+    return p;
+}
+
+static void lists_init(struct quic_worker *qw)
+{
+    rt_list_init(&qw->tombs);
+    rt_list_init(&qw->dirty);
+    rt_list_init(&qw->ready);
+    rt_list_init(&qw->deferred);
+    rt_list_init(&qw->sockets);
+}
+
+int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
+                     struct relay_worker *w, struct quic_shared *shared, struct quic_worker **out,
+                     struct relay_error *err)
+{
+    static const char *const names[QUIC_COUNTER_COUNT] = {
+#define X(id, name) [QUIC_COUNTER_##id] = name,
+        QUIC_COUNTER_LIST(X)
+#undef X
+    };
+    uint8_t secret[2 * QUIC_SECRET_BYTES], key[QUIC_CID_KEY_BYTES];
+    const char *retry = host->option("retry");
+    struct quic_worker *qw;
+
+    if (!host->loop(w)) {
+        snprintf(err->text, sizeof(err->text), "quic: this worker has no event loop");
+        return -1;
+    }
+    if (host->secret("packets", secret, sizeof(secret)) != 0) {
+        snprintf(err->text, sizeof(err->text), "quic: the state database gives no secret");
+        return -1;
+    }
+    qw = calloc(1, sizeof(*qw));
+    if (!qw)
+        abort();
+    qw->host = host;
+    qw->table = table;
+    qw->w = w;
+    qw->loop = host->loop(w);
+    qw->shared = shared;
+    qw->pool = quic_pool_new(host->buf_new);
+    qw->always_retry = retry && strcmp(retry, "always") == 0;
+    qw->in = packet_buffer();
+    qw->out = packet_buffer();
+    qw->timer.fire = on_timer;
+    lists_init(qw);
+    host->random(w, key, sizeof(key));
+    quic_cid_map_init(&qw->cids, key);
+    for (int i = 0; i < QUIC_COUNTER_COUNT; i++)
+        qw->counters[i] = host->counter(names[i]);
+    quic_worker_clock(qw);
+    env_init(qw, secret);
+    explicit_bzero(secret, sizeof(secret));
+    loop_init(qw);
+    *out = qw;
+    return 0;
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    struct quic_worker *qw = h->data;
+
+    if (--qw->open_handles == 0)
+        free(qw);
+}
+
+void quic_worker_fini(struct quic_worker *qw)
+{
+    quic_endpoint_drop_deferred(qw);
+    QUIC_INSIST(qw->conns == 0 && qw->listeners == 0 && qw->socket_count == 0);
+    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->tombs) && qw->cids.count == 0);
+    publish_counters(qw);
+    qw->host->timer_disarm(qw->w, &qw->timer);
+    quic_cid_map_fini(&qw->cids);
+    quic_expiries_fini(&qw->expiries);
+    quic_pool_free(&qw->pool);
+    free(qw->in);
+    free(qw->out);
+    explicit_bzero(qw->retry_secret, sizeof(qw->retry_secret));
+    explicit_bzero(qw->env.reset_secret, sizeof(qw->env.reset_secret));
+    uv_close((uv_handle_t *)&qw->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&qw->idle, on_handle_closed);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What the connections of one worker share: buffers for packets in and out, who has which connection
+ * id, one timer, the lists of what is to be done, and the counters.
+ *
+ * A turn of the loop: sockets are read, packets go to their connections, events are raised; verbs
+ * called meanwhile only record. Before the loop sleeps again (a uv_prepare handle):
+ *   1. connections that were resumed get what was held back,
+ *   2. packets are written, in runs of one connection, and `sent` is raised,
+ *   3. handshakes go on, in the order their packets came, for at most QUIC_HANDSHAKE_TURN_NS,
+ *   4. what these wrote is written.
+ * A connection that only has packets to acknowledge is written to one turn later, after the host had
+ * its turn, so that the answer carries the acknowledgement. While any of it is left over, a uv_idle
+ * handle keeps the loop from sleeping.
+ *
+ * Thread: the worker's only.
+ */
+#ifndef QUIC_WORKER_H
+#define QUIC_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "abi/relay_transport.h"
+#include "base/list.h"
+#include "cid_map.h"
+#include "engine.h"
+#include "expiry.h"
+#include "pool.h"
+#include "udp_io.h"
+
+#define QUIC_READS_PER_EVENT 8                 /* of one socket, 64 KiB each at most */
+#define QUIC_RUNS_PER_FLUSH 8                  /* of one connection, before others have their turn */
+#define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
+#define QUIC_LINGER_NS UINT64_C(1000000000)    /* after our FIN: wait for the peer's so long */
+#define QUIC_DEFERRED_MAX 1024u                /* handshake packets waiting for their turn */
+#define QUIC_UNVALIDATED_MAX 128u              /* all workers: from here on Retry */
+#define QUIC_STATELESS_PER_S 2000u             /* answers that no connection stands behind ... */
+#define QUIC_STATELESS_BURST 2000u
+#define QUIC_POSTED_MAX 1024u                  /* datagrams on their way to one other worker */
+
+/* X(id, name) */
+#define QUIC_COUNTER_LIST(X)                                                                       \
+    X(ACCEPTED, "accepted_total")                                                                  \
+    X(REFUSED, "refused_total")                                                                    \
+    X(DIALLED, "dialled_total")                                                                    \
+    X(HANDSHAKES, "handshakes_total")                                                              \
+    X(FAILED, "handshakes_failed_total")                                                           \
+    X(LEFT, "handshakes_abandoned_total")                                                          \
+    X(DEFERRED_LOST, "handshake_packets_dropped_total")                                            \
+    X(RETRIES, "retries_sent_total")                                                               \
+    X(VALIDATED, "retries_answered_total")                                                         \
+    X(VERSIONS, "version_negotiations_sent_total")                                                 \
+    X(RESETS, "stateless_resets_sent_total")                                                       \
+    X(STATELESS_LIMITED, "stateless_answers_withheld_total")                                       \
+    X(POSTED, "packets_handed_over_total")                                                         \
+    X(UNKNOWN, "packets_of_nobody_total")                                                          \
+    X(READS, "reads_total")                                                                        \
+    X(PACKETS_IN, "packets_in_total")                                                              \
+    X(BYTES_IN, "bytes_in_total")                                                                  \
+    X(WRITES, "writes_total")                                                                      \
+    X(PACKETS_OUT, "packets_out_total")                                                            \
+    X(BYTES_OUT, "bytes_out_total")                                                                \
+    X(BLOCKED, "writes_blocked_total")                                                             \
+    X(NO_MEMORY, "closed_no_memory_total")
+
+enum quic_counter {
+#define X(id, name) QUIC_COUNTER_##id,
+    QUIC_COUNTER_LIST(X)
+#undef X
+        QUIC_COUNTER_COUNT
+};
+
+struct relay_conn;
+
+/*
+ * A UDP socket and its place in the loop. Counted: the listener and each connection hold one; with the
+ * last it closes.
+ */
+struct quic_socket {
+    uv_poll_t poll;
+    struct quic_udp udp;
+    struct quic_worker *worker;
+    uint32_t refs;
+    bool accepts;    /* a listener stands behind it */
+    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
+    bool is_blocked; /* the kernel takes no more for now */
+    struct rt_list waiting; /* connections that have something to write meanwhile */
+    struct quic_udp_out kept; /* what the kernel did not take; its bytes are owned */
+    union quic_addr kept_local, kept_remote;
+    struct rt_list node; /* in the worker's sockets */
+};
+
+/* What all workers share: one per process, counted by them. */
+struct quic_shared {
+    struct tls_creds *creds;
+    gnutls_priority_t priority;
+    _Atomic bool has_warned;
+    _Atomic uint32_t posted[64]; /* datagrams on their way to each worker */
+};
+
+struct quic_worker {
+    const struct relay_host *host;
+    const struct relay_transport *table; /* ours, for admit */
+    struct relay_worker *w;
+    uv_loop_t *loop;
+    struct quic_shared *shared; /* borrowed */
+    struct quic_env env;
+    struct quic_pool *pool;
+    uint8_t retry_secret[QUIC_SECRET_BYTES];
+    bool always_retry;
+    bool is_steered; /* the kernel hands datagrams to the right worker */
+
+    uint8_t *in, *out;   /* QUIC_UDP_MAX each */
+    uint64_t now_ns;     /* as of the last look at the clock */
+    uint32_t turn;
+
+    struct quic_cid_map cids;
+    struct quic_expiries expiries;
+    struct relay_timer timer;    /* for the next of `expiries` and of `tombs` */
+    struct rt_list tombs;        /* oldest first */
+    struct rt_list dirty;        /* something to write, or a sent event due */
+    struct rt_list ready;        /* input held may be delivered again */
+    struct rt_list deferred;     /* handshake packets */
+    struct rt_list sockets;
+    uint32_t deferred_count;
+    uint32_t unvalidated;        /* handshakes of addresses that have not answered yet */
+    uint64_t stateless_tokens, stateless_at_ns;
+    uv_prepare_t prepare;
+    uv_idle_t idle;
+    bool is_idling;
+    uint8_t open_handles; /* of the two above, until their close callbacks */
+
+    uint32_t conns, listeners, socket_count;
+    uint64_t counted[QUIC_COUNTER_COUNT]; /* this turn's, added to the shared ones at its end */
+    _Atomic uint64_t *counters[QUIC_COUNTER_COUNT];
+};
+
+/* See relay_transport. shared is borrowed and must outlive the worker. */
+int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
+                     struct relay_worker *w, struct quic_shared *shared, struct quic_worker **out,
+                     struct relay_error *err);
+/* All connections and listeners are gone. The loop's handles need one more turn of it to close, and
+ * the struct goes with them. */
+void quic_worker_fini(struct quic_worker *qw);
+
+/* There is work for the end of the turn: the loop must not sleep before it. */
+void quic_worker_kick(struct quic_worker *qw);
+/* Looks at the clock. */
+uint64_t quic_worker_clock(struct quic_worker *qw);
+/* The expiries or tombs have changed. */
+void quic_worker_arm(struct quic_worker *qw);
+
+static inline void quic_count(struct quic_worker *qw, enum quic_counter c, uint64_t n)
+{
+    qw->counted[c] += n;
+}
+
+/* Our own mistakes end the process; no input reaches one. */
+_Noreturn void quic_insist_failed(const char *expr, const char *file, int line);
+#define QUIC_INSIST(expr) ((expr) ? (void)0 : quic_insist_failed(#expr, __FILE__, __LINE__))
+
+#endif
