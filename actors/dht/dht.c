@@ -1,31 +1,53 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* The dht actor: its life, its messages, and what every worker knows of it. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
-#include "dht/dht_msg.h"
-#include "dht/values.h"
-#include "wire_value.h"
+#include "base/metric.h"
+#include "dht/dht_private.h"
+#include "host/resolver.h"
 
-#define EXPIRE_EVERY_NS (3600 * RT_S)
+#define TICK_NS (10 * RT_S)
+#define OFFERS_WIDTH 256u
+#define PROVE_AT_ONCE 4u /* signatures of loaded manifests in one heavy job */
+#define INBOUND_CELLS 256u
 
-struct dht {
-    struct rt_actor actor;
-    struct dht_values *values;
-    struct relay_timer expire_timer;
-    uint8_t scratch[DHT_SCRATCH_BYTES];
+/* Addresses reported of late, so that a crowd from few of them is reported once. */
+struct inbound_cells {
+    struct {
+        uint64_t hash, until_ns;
+    } at[INBOUND_CELLS];
 };
 
-/* What every worker knows of the actor: its address; its own worker also the actor. */
+/* What every worker has. */
 struct dht_local {
     struct rt_addr addr;
-    struct dht *dht;
+    struct dht *dht; /* worker 0 */
+    struct inbound_cells *cells;
+    uint64_t window_s;
+    uint32_t in_window;
 };
+
+uint64_t dht_random(void *ctx)
+{
+    struct dht *d = ctx;
+    uint64_t n;
+
+    rt_random(d->worker, &n, sizeof(n));
+    return n;
+}
+
+/* -- questions -- */
 
 static void ask_fini(struct rt_msg *m)
 {
-    relay_slice_drop(&((struct dht_ask *)m)->value);
+    struct dht_ask *a = (struct dht_ask *)m;
+
+    relay_slice_drop(&a->payload);
+    relay_slice_drop(&a->answer);
 }
 
 struct dht_ask *dht_ask_new(enum dht_op op)
@@ -37,75 +59,336 @@ struct dht_ask *dht_ask_new(enum dht_op op)
     return a;
 }
 
-static uint64_t now_s(const struct dht *d)
+static void publish_fini(struct rt_msg *m)
 {
-    return rt_now_ns(d->actor.worker) / RT_S;
+    relay_slice_drop(&((struct dht_publish_ask *)m)->value);
 }
 
-static void store(struct dht *d, struct dht_ask *a)
+struct dht_publish_ask *dht_publish_ask_new(void)
 {
-    struct dht_rank rank;
+    struct dht_publish_ask *a = rt_msg_new(DHT_PUBLISH, sizeof(*a));
 
-    a->refusal = dht_value_check(a->key, a->value.ptr, a->value.len, d->scratch, &rank);
-    if (a->refusal == RT_REFUSAL_NONE)
-        a->refusal = dht_values_store(d->values, a->key, &rank, a->value.ptr, a->value.len,
-                                      a->ttl_secs, now_s(d));
-    relay_slice_drop(&a->value);
+    a->msg.fini = publish_fini;
+    return a;
 }
 
-static void find_manifest(struct dht *d, struct dht_ask *a)
+static void lookup_fini(struct rt_msg *m)
 {
-    uint8_t key[32];
+    struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
 
-    wire_manifest_key(a->key, key);
-    if (!dht_values_find(d->values, key, now_s(d), &a->value, &a->ttl_secs))
-        a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
+    for (uint32_t i = 0; i < a->count; i++)
+        relay_slice_drop(&a->values[i]);
+}
+
+struct dht_lookup_ask *dht_lookup_ask_new(void)
+{
+    struct dht_lookup_ask *a = rt_msg_new(DHT_LOOKUP, sizeof(*a));
+
+    a->msg.fini = lookup_fini;
+    return a;
+}
+
+static void call_fini(struct rt_msg *m)
+{
+    struct dht_call_ask *a = (struct dht_call_ask *)m;
+
+    relay_slice_drop(&a->payload);
+    relay_slice_drop(&a->answer);
+}
+
+struct dht_call_ask *dht_call_ask_new(void)
+{
+    struct dht_call_ask *a = rt_msg_new(DHT_CALL, sizeof(*a));
+
+    a->msg.fini = call_fini;
+    return a;
+}
+
+struct dht_peers_ask *dht_peers_ask_new(void)
+{
+    return rt_msg_new(DHT_PEERS, sizeof(struct dht_peers_ask));
+}
+
+bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
+                struct wire_peer_hop *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (!dht_hop_from(addr, out))
+        return false;
+    out->has_pubkey_hint = true;
+    memcpy(out->pubkey_hint, key, 32);
+    return true;
+}
+
+uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
+                      struct wire_peer *out)
+{
+    uint32_t taken = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (memcmp(hops[i].pubkey_hint, skip_key, 32) != 0)
+            out[taken++] = (struct wire_peer){.hop = hops[i]};
+    return taken;
+}
+
+/* -- errands -- */
+
+struct dht_errand *dht_errand(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
+                              struct relay_slice payload, uint64_t timeout_ns,
+                              void (*done)(struct dht_call *c, const struct dht_call_end *end))
+{
+    struct dht_errand *e = calloc(1, sizeof(*e));
+
+    RT_INSIST(e != NULL);
+    e->dht = d;
+    e->call.to = *to;
+    e->call.type = type;
+    e->call.payload = payload;
+    e->call.timeout_ns = timeout_ns;
+    e->call.done = done;
+    rt_list_init(&e->node);
+    rt_list_push_back(&d->errands, &e->node);
+    dht_calls_start(d->calls, &e->call);
+    return e;
+}
+
+void dht_errand_end(struct dht_errand *e)
+{
+    rt_list_unlink(&e->node);
+    rt_msg_free(&e->owed);
+    free(e);
+}
+
+static void on_called(struct dht_call *c, const struct dht_call_end *end)
+{
+    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
+    struct dht_call_ask *a = (struct dht_call_ask *)e->owed;
+
+    e->owed = NULL;
+    a->outcome = end->outcome;
+    if (end->key)
+        memcpy(a->peer_key, end->key, sizeof(a->peer_key));
+    if (end->answer) {
+        a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
+        a->answer_type = end->answer->type;
+        a->answer = rt_slice_copy(end->answer->payload.ptr, end->answer->payload.len);
+        if (!a->answer.owner)
+            a->outcome = DHT_CALL_BUSY;
+    }
+    rt_msg_answer(e->dht->worker, &a->msg, DHT_CALLED);
+    dht_errand_end(e);
+}
+
+static void call(struct dht *d, struct dht_call_ask *a)
+{
+    dht_hop_normalise(&a->to);
+    if (!dht_network_may(d, &a->to)) {
+        a->outcome = DHT_CALL_NO_TRANSPORT;
+        rt_msg_answer(d->worker, &a->msg, DHT_CALLED);
+        return;
+    }
+    dht_errand(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called)->owed =
+        &a->msg;
+}
+
+static void tell_peers(struct dht *d, struct dht_peers_ask *a)
+{
+    if (a->max > DHT_PEERS_MAX)
+        a->max = DHT_PEERS_MAX;
+    a->count = dht_table_sample(d->table, a->max, a->has_exclude ? a->exclude : NULL, dht_random, d,
+                                a->peers);
+    rt_msg_answer(d->worker, &a->msg, DHT_PEERS_TOLD);
+}
+
+static void stop(struct dht *d)
+{
+    d->is_stopped = true;
+    rt_timer_disarm(d->worker, &d->probe_timer);
+    rt_timer_disarm(d->worker, &d->boot_timer);
+    rt_timer_disarm(d->worker, &d->push_timer);
+    dht_calls_stop(d->calls);
+}
+
+static void on_question(struct dht *d, struct rt_msg *m)
+{
+    switch (m->kind) {
+    case DHT_ASK:
+        dht_answer(d, (struct dht_ask *)m);
+        return;
+    case DHT_PUBLISH:
+        dht_push_publish(d, (struct dht_publish_ask *)m);
+        return;
+    case DHT_LOOKUP:
+        dht_search_lookup(d, (struct dht_lookup_ask *)m);
+        return;
+    case DHT_CALL:
+        call(d, (struct dht_call_ask *)m);
+        return;
+    case DHT_PEERS:
+        tell_peers(d, (struct dht_peers_ask *)m);
+        return;
+    case DHT_STOP:
+        stop(d);
+        rt_msg_answer(d->worker, m, DHT_STOPPED);
+        return;
+    case DHT_INBOUND:
+        dht_network_inbound(d, (struct dht_inbound *)m);
+        break;
+    default:
+        break;
+    }
+    rt_msg_free(&m);
 }
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct dht *d = RT_CONTAINER_OF(self, struct dht, actor);
-    struct dht_ask *a = (struct dht_ask *)m;
 
-    if (m->kind != DHT_ASK || m->is_bounced) {
+    if (m->is_bounced)
         rt_msg_free(&m);
-        return;
-    }
-    switch (a->op) {
-    case DHT_FIND_VALUE:
-        (void)dht_values_find(d->values, a->key, now_s(d), &a->value, &a->ttl_secs);
-        break;
-    case DHT_STORE:
-        store(d, a);
-        break;
-    case DHT_MANIFEST:
-        find_manifest(d, a);
-        break;
-    }
-    rt_msg_answer(self->worker, m, DHT_TOLD);
+    else if (m->kind == RT_RESOLVED)
+        dht_join_resolved(d, m);
+    else
+        on_question(d, m);
 }
 
-static void on_expire(struct relay_timer *t)
-{
-    struct dht *d = RT_CONTAINER_OF(t, struct dht, expire_timer);
+/* -- timers -- */
 
-    dht_values_expire(d->values, now_s(d));
-    rt_timer_arm(d->actor.worker, t, rt_now_ns(d->actor.worker) + EXPIRE_EVERY_NS);
+static void on_tick(struct relay_timer *t)
+{
+    struct dht *d = RT_CONTAINER_OF(t, struct dht, tick_timer);
+
+    dht_network_upkeep(d);
+    rt_timer_arm(d->worker, t, dht_now_ns(d) + TICK_NS - dht_random(d) % (TICK_NS / 4));
 }
 
-rt_err dht_init(struct rt_system *sys)
+static void on_probe(struct relay_timer *t)
 {
-    static const struct dht_values_limits limits = {LIM_VALUES_MAX, LIM_VALUE_BYTES_MAX};
-    struct rt_worker *home = rt_system_worker(sys, 0);
+    dht_network_probe(RT_CONTAINER_OF(t, struct dht, probe_timer));
+}
+
+static void on_boot(struct relay_timer *t)
+{
+    dht_join(RT_CONTAINER_OF(t, struct dht, boot_timer));
+}
+
+static void on_push(struct relay_timer *t)
+{
+    dht_push_due(RT_CONTAINER_OF(t, struct dht, push_timer));
+}
+
+/* What the disk gave proves its shares' keys bit by bit, behind the established sessions. */
+static void on_prove(struct rt_job *job)
+{
+    struct dht *d = RT_CONTAINER_OF(job, struct dht, prove_job);
+
+    if (dht_values_prove(d->values, PROVE_AT_ONCE, dht_now_s(d)))
+        rt_job_queue(d->worker, job);
+}
+
+/* -- life -- */
+
+static struct dht *dht_of(struct rt_system *sys)
+{
+    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_DHT))->dht;
+}
+
+static void make_parts(struct dht *d, const struct dht_config *c)
+{
+    struct dht_values_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
+                                       LIM_VALUE_BYTES_PER_PEER};
+    struct dht_values_sink values = {c->disk.put_value, c->disk.drop_value, c->disk.ctx};
+    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
+    struct dht_calls_hooks hooks;
+
+    d->table = dht_table_new(d->self_id);
+    d->values = dht_values_new(&limits, c->hash_key, dht_random, d);
+    dht_values_set_sink(d->values, &values);
+    d->peers = dht_peers_new(c->hash_key, dht_random, d);
+    dht_peers_set_sink(d->peers, &peers);
+    d->probe = dht_probe_new(c->hash_key);
+    d->republish = dht_republish_new(d->self_id);
+    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, dht_random, d);
+    dht_network_hooks(d, &hooks);
+    d->calls = dht_calls_new(d->worker, d->identity, &hooks);
+}
+
+static struct dht *make(struct rt_worker *home, const struct dht_config *c)
+{
     struct dht *d = calloc(1, sizeof(*d));
-    uint8_t hash_key[16];
 
     RT_INSIST(d != NULL);
-    rt_random(home, hash_key, sizeof(hash_key));
-    d->values = dht_values_new(&limits, hash_key);
+    d->worker = home;
+    d->identity = c->identity;
+    rt_node_id(c->identity->public_key, d->self_id);
+    memcpy(d->hash_key, c->hash_key, sizeof(d->hash_key));
+    d->disk = c->disk;
+    d->resolver = c->resolver;
+    d->get_self = c->self;
+    d->self_ctx = c->self_ctx;
+    d->seen_self = c->seen_self;
+    d->seen_self_ctx = c->seen_self_ctx;
+    rt_list_init(&d->errands);
+    rt_list_init(&d->searches);
+    rt_list_init(&d->searching);
+    rt_list_init(&d->pushes);
+    d->prove_job.run = on_prove;
+    rt_list_init(&d->prove_job.node);
+    dht_answer_init(d);
+    d->tick_timer.fire = on_tick;
+    d->probe_timer.fire = on_probe;
+    d->boot_timer.fire = on_boot;
+    d->push_timer.fire = on_push;
+    make_parts(d, c);
+    return d;
+}
+
+static void free_parts(struct dht *d)
+{
+    dht_answer_fini(d);
+    dht_search_fini(d);
+    dht_push_fini(d);
+    dht_calls_free(&d->calls);
+    for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
+        dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
+    dht_boot_free(&d->boot);
+    dht_republish_free(&d->republish);
+    dht_probe_free(&d->probe);
+    dht_peers_free(&d->peers);
+    dht_values_free(&d->values);
+    dht_table_free(&d->table);
+    rt_rate_sketch_fini(&d->offers);
+}
+
+static void free_dht(struct dht *d)
+{
+    static const enum rt_metric gauges[] = {RT_METRIC_DHT_NODES, RT_METRIC_DHT_VALUES,
+                                            RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+
+    rt_timer_disarm(d->worker, &d->tick_timer);
+    rt_timer_disarm(d->worker, &d->probe_timer);
+    rt_timer_disarm(d->worker, &d->boot_timer);
+    rt_timer_disarm(d->worker, &d->push_timer);
+    rt_job_cancel(d->worker, &d->prove_job);
+    rt_actor_stop(&d->actor);
+    free_parts(d);
+    for (int i = 0; i < 4; i++)
+        rt_metric_sub(gauges[i], d->gauges[i]);
+    free(d);
+}
+
+rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
+{
+    struct rt_worker *home = rt_system_worker(sys, 0);
+    struct dht *d = make(home, config);
+    rt_err err = rt_rate_sketch_init(&d->offers, OFFERS_WIDTH, 60 * RT_S / LIM_PEX_OFFERS_NS, 2,
+                                     config->hash_key);
+
     rt_actor_start(&d->actor, home, on_msg);
-    d->expire_timer.fire = on_expire;
-    rt_timer_arm(home, &d->expire_timer, rt_now_ns(home) + EXPIRE_EVERY_NS);
+    if (err != RT_ERR_OK) {
+        free_dht(d);
+        return err;
+    }
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct dht_local *l = calloc(1, sizeof(*l));
 
@@ -117,11 +400,43 @@ rt_err dht_init(struct rt_system *sys)
     return RT_ERR_OK;
 }
 
-struct rt_addr dht_addr(const struct rt_worker *w)
+void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
+                       const struct relay_transport *t, void *state)
 {
-    const struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    dht_calls_set_transport(dht_of(sys)->calls, kind, t, state);
+}
 
-    return l->addr;
+void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
+                    uint32_t len, uint64_t expires_s, uint64_t origin)
+{
+    struct dht *d = dht_of(sys);
+    struct dht_origin by = {.peer = origin};
+
+    (void)dht_values_load(d->values, key, value, len, expires_s, &by, dht_now_s(d));
+}
+
+void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row)
+{
+    struct dht *d = dht_of(sys);
+
+    (void)dht_peers_load(d->peers, row, dht_now_s(d));
+}
+
+void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
+{
+    dht_boot_load_pins(dht_of(sys)->boot, payload, len);
+}
+
+void dht_start(struct rt_system *sys)
+{
+    struct dht *d = dht_of(sys);
+
+    d->is_started = true;
+    dht_network_self(d);
+    rt_job_queue(d->worker, &d->prove_job);
+    rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));
+    rt_timer_arm(d->worker, &d->boot_timer, dht_now_ns(d));
+    rt_timer_arm(d->worker, &d->push_timer, dht_now_ns(d));
 }
 
 void dht_fini(struct rt_system *sys)
@@ -130,13 +445,63 @@ void dht_fini(struct rt_system *sys)
         struct rt_worker *w = rt_system_worker(sys, i);
         struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
 
-        if (l && l->dht) {
-            rt_timer_disarm(w, &l->dht->expire_timer);
-            rt_actor_stop(&l->dht->actor);
-            dht_values_free(&l->dht->values);
-            free(l->dht);
-        }
+        if (!l)
+            continue;
+        if (l->dht)
+            free_dht(l->dht);
+        free(l->cells);
         free(l);
         rt_worker_set_local(w, RT_LOCAL_DHT, NULL);
     }
+}
+
+/* -- on any worker -- */
+
+struct rt_addr dht_addr(const struct rt_worker *w)
+{
+    const struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+
+    return l->addr;
+}
+
+/* Whether this address is news, and this second has room for a report. */
+static bool is_news(struct rt_worker *w, struct dht_local *l, const struct wire_peer_hop *from,
+                    bool has_skew)
+{
+    uint64_t now_ns = rt_now_ns(w), hash = dht_hop_net(from, 32, 56) + has_skew;
+    uint64_t cell = (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
+
+    if (!l->cells) {
+        l->cells = calloc(1, sizeof(*l->cells));
+        RT_INSIST(l->cells != NULL);
+    }
+    if (l->cells->at[cell].hash == hash && l->cells->at[cell].until_ns > now_ns)
+        return false;
+    if (l->window_s != now_ns / RT_S) {
+        l->window_s = now_ns / RT_S;
+        l->in_window = 0;
+    }
+    if (l->in_window == LIM_INBOUND_PER_S) {
+        rt_metric_inc(RT_METRIC_DHT_INBOUND_DROPPED);
+        return false;
+    }
+    l->in_window++;
+    l->cells->at[cell].hash = hash;
+    l->cells->at[cell].until_ns = now_ns + LIM_REFUSED_NS;
+    return true;
+}
+
+void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
+                      const struct sockaddr_storage *from, int64_t skew_s)
+{
+    struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    struct wire_peer_hop hop;
+    struct dht_inbound *m;
+
+    if (!l || !dht_hop_of(from, key, &hop) || !is_news(w, l, &hop, skew_s != 0))
+        return;
+    m = rt_msg_new(DHT_INBOUND, sizeof(*m));
+    m->from = hop;
+    m->skew_s = skew_s;
+    rt_send(w, l->addr, &m->msg);
 }

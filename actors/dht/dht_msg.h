@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What other actors may know of the DHT (protocol: DHT). One dht actor per relay, on worker 0.
+ * What other actors may ask of the DHT (protocol: DHT). One dht actor per relay, on worker 0. Every
+ * question owes an answer: the same block comes back to reply_to, or bounces where the actor has
+ * gone. Slices in a block are its own, in both directions; what an answerer has used is empty.
  */
 #ifndef DHT_MSG_H
 #define DHT_MSG_H
@@ -8,39 +10,136 @@
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
 #include "base/refusal.h"
+#include "wire_peer.h"
 
 #define DHT_KIND(n) (RT_KIND_BASE(4) | (n))
 
 enum dht_kind {
-    DHT_ASK = DHT_KIND(1) | RT_KIND_OWES, /* struct dht_ask, to the dht actor */
+    DHT_ASK = DHT_KIND(1) | RT_KIND_OWES, /* struct dht_ask: a peer's request, from its session */
     DHT_TOLD = DHT_KIND(2),               /* the same block, back */
+    DHT_PUBLISH = DHT_KIND(3) | RT_KIND_OWES, /* struct dht_publish_ask */
+    DHT_PUBLISHED = DHT_KIND(4),
+    DHT_LOOKUP = DHT_KIND(5) | RT_KIND_OWES, /* struct dht_lookup_ask */
+    DHT_LOOKED_UP = DHT_KIND(6),
+    DHT_CALL = DHT_KIND(7) | RT_KIND_OWES, /* struct dht_call_ask */
+    DHT_CALLED = DHT_KIND(8),
+    DHT_PEERS = DHT_KIND(9) | RT_KIND_OWES, /* struct dht_peers_ask */
+    DHT_PEERS_TOLD = DHT_KIND(10),
+    DHT_INBOUND = DHT_KIND(11),             /* struct dht_inbound; owes nothing */
+    DHT_STOP = DHT_KIND(12) | RT_KIND_OWES, /* struct rt_msg: no dialling from here on */
+    DHT_STOPPED = DHT_KIND(13),
 };
 
+/* -- requests of peers, for their sessions -- */
+
 enum dht_op {
-    DHT_FIND_VALUE, /* key in, value and ttl_secs (what is left of it) back; value.ptr NULL: none */
-    DHT_STORE,      /* key, value, ttl_secs in; refusal back */
-    DHT_MANIFEST, /* key = manifest id in; value = encoded ManifestV1 back, or MANIFEST_NOT_FOUND */
+    DHT_FIND_NODE,   /* key: the target in its first 20 bytes */
+    DHT_FIND_VALUE,  /* key */
+    DHT_STORE,       /* key, payload = the value, ttl_secs */
+    DHT_MANIFEST,    /* key = the manifest's id */
+    DHT_PEX_REQUEST, /* max_peers */
+    DHT_PEX_OFFER,   /* payload = that of message 100, checked to be well-formed */
 };
 
 struct dht_ask {
     struct rt_msg msg;
     enum dht_op op;
     uint8_t key[32];
-    uint64_t origin; /* keyed hash of the asking identity */
     uint64_t ttl_secs;
-    struct relay_slice value; /* owned */
-    enum rt_refusal refusal;
+    uint8_t max_peers;
+    struct wire_peer_hop origin; /* who asks: its key, and the address it came from */
+    struct relay_slice payload;
+    enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
+    struct relay_slice answer; /* back: the answer's encoded payload; empty for STORE and offers */
 };
 
-/* A zeroed ask, kind and fini set. */
+/* -- questions of our own actors -- */
+
+/* Stores a value here and at the K closest nodes that a look-up finds. */
+struct dht_publish_ask {
+    struct rt_msg msg;
+    uint8_t key[32];
+    struct relay_slice value;
+    uint64_t ttl_secs;
+    uint32_t stored;         /* back: other nodes that took it */
+    enum rt_refusal refusal; /* back: not NONE, and our own store did not take it */
+};
+
+/* Looks a key up, our own store first, and collects distinct, checked values on the way. */
+#define DHT_LOOKUP_VALUES_MAX 20u
+struct dht_lookup_ask {
+    struct rt_msg msg;
+    uint8_t key[32];
+    uint32_t values_max; /* it ends when so many were found; at most DHT_LOOKUP_VALUES_MAX */
+    uint32_t count;      /* back */
+    struct relay_slice values[DHT_LOOKUP_VALUES_MAX]; /* back: count of them */
+};
+
+/* One request to one peer, over a session dialled and authenticated for it or standing already. */
+enum dht_outcome {
+    DHT_CALL_ANSWERED,
+    DHT_CALL_UNREACHABLE, /* no connection, or the secure handshake failed */
+    DHT_CALL_WRONG_KEY,   /* another key than pubkey_hint answered there */
+    DHT_CALL_REFUSED,     /* its hello or its frames were not acceptable, or it closed */
+    DHT_CALL_TIMEOUT,
+    DHT_CALL_BUSY,         /* too many calls under way, or no memory */
+    DHT_CALL_NO_TRANSPORT, /* nothing here speaks the hop's transport, or the address is not one
+                            * we may dial: our own, or of narrower scope than ours */
+};
+
+struct dht_call_ask {
+    struct rt_msg msg;
+    struct wire_peer_hop to; /* with pubkey_hint: only that key will do */
+    uint16_t type;           /* of the request; 0: authenticate only */
+    struct relay_slice payload;
+    uint64_t timeout_ns; /* for all of it, dialling included */
+    enum dht_outcome outcome;
+    uint8_t peer_key[32];      /* back, where a session stood */
+    bool is_error;             /* back: an error answer; its text is the payload */
+    uint16_t answer_type;      /* back */
+    struct relay_slice answer; /* back: the answer's payload */
+};
+
+/* A random sample of the routing table: peers dialled and authenticated at these addresses. */
+#define DHT_PEERS_MAX 64u
+struct dht_peers_ask {
+    struct rt_msg msg;
+    uint32_t max; /* at most DHT_PEERS_MAX */
+    bool has_exclude;
+    uint8_t exclude[32];                       /* a key that is not wanted */
+    uint32_t count;                            /* back */
+    struct wire_peer_hop peers[DHT_PEERS_MAX]; /* back: count of them, with pubkey_hint */
+};
+
+/* Somebody has authenticated to us from this address, or (skew_s not 0) was refused for a clock
+ * that differs from ours by so much. */
+struct dht_inbound {
+    struct rt_msg msg;
+    struct wire_peer_hop from; /* port 0 */
+    int64_t skew_s;            /* theirs minus ours, seconds */
+};
+
+/* Zeroed, kind and fini set. */
 struct dht_ask *dht_ask_new(enum dht_op op);
+struct dht_publish_ask *dht_publish_ask_new(void);
+struct dht_lookup_ask *dht_lookup_ask_new(void);
+struct dht_call_ask *dht_call_ask_new(void);
+struct dht_peers_ask *dht_peers_ask_new(void);
+
+/* The address and key of a peer; false (and *out zeroed) where the address is neither IPv4 nor
+ * IPv6. */
+bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
+                struct wire_peer_hop *out);
 
 /* The dht actor's address, from any worker of the relay. */
 struct rt_addr dht_addr(const struct rt_worker *w);
 
-/* Starts the actor on worker 0 and makes its address known to every worker; before threads start.
+/*
+ * A session's word on who came in, on the session's worker. Sends DHT_INBOUND, but at most once an
+ * hour per address and LIM_INBOUND_PER_S times a second; the rest is dropped, so that a crowd costs
+ * worker 0 nothing.
  */
-RT_MUST_CHECK rt_err dht_init(struct rt_system *sys);
-void dht_fini(struct rt_system *sys);
+void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
+                      const struct sockaddr_storage *from, int64_t skew_s);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Whether a value may stand under a key (protocol: DHT, the table of values): one of the five
- * kinds, decodable, under the key that its content names, with what can be verified of it alone.
- * Pure.
+ * kinds, decodable, under the key that its content names, with what can be verified of it alone:
+ * a manifest's id, an announcement's signature and time. A share head's signature can be verified
+ * only by who knows the share's key: see values.h. Pure.
  */
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H
@@ -10,20 +11,36 @@
 #include "base/refusal.h"
 #include "wire_value.h"
 
-/* What two values under one key are compared by; `first` counts before `second`. */
-struct dht_rank {
+/* What a value says of itself, as far as the store must know. */
+struct dht_checked {
     enum wire_value_kind kind;
+    /* Two values under one key (and sub) are compared by these; `first` counts before `second`. */
     uint64_t first, second;
+    /* Announcements: the relay's key, the network of its first public address (0: none), and when
+     * it ends, unix seconds. */
+    uint8_t sub[32];
+    uint64_t net;
+    uint64_t expires_at; /* other kinds: UINT64_MAX */
+    /* Share heads. */
+    struct wire_share_head head;
+    /* Manifests: is_proven says that share_id is the hash of share_pubkey, and that the latter
+     * signed the manifest. */
+    bool is_proven;
+    uint8_t share_id[32], share_pubkey[32];
 };
 
-#define DHT_SCRATCH_BYTES                                                                          \
-    (5u * 64u * 1024u) /* what a check needs: a copy, and a manifest's encodings */
-
 /*
- * Checks len <= LIM_VALUE_MAX bytes of value against key. scratch: DHT_SCRATCH_BYTES, overwritten;
- * the value itself is not changed. NONE and *out, or STORE_VALUE.
+ * Checks a value (changed by nobody; a copy is decoded) as of now_s, unix seconds. NONE and *out;
+ * or STORE_VALUE, or MEMORY.
  */
 enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
-                                uint8_t *scratch, struct dht_rank *out);
+                                uint64_t now_s, struct dht_checked *out);
+
+/* The same for a value that was checked when it was stored: decodes it, verifies nothing, and
+ * leaves is_proven false. */
+enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, struct dht_checked *out);
+
+/* Whether the share's key signed the head. */
+bool dht_head_verify(const struct wire_share_head *head, const uint8_t share_pubkey[32]);
 
 #endif

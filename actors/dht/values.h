@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The values a relay holds for the DHT: a bounded table from key to value with an expiry. Pure:
- * time is an argument, values were checked before (value_check). O(1) per operation; expiry goes by
- * hourly lists, so that nothing scans all values.
+ * The values a relay holds for the DHT (protocol: DHT; Relay announcement). Pure: time is an
+ * argument (unix seconds), values were checked before (value_check.h).
  *
- * Threads: the dht actor's worker only. Values are owned slices; a found one is a counted
- * reference.
+ * Rules by kind, where a value under the key is held already:
+ *  - ShareHead: where a stored manifest proves the share's key, a head must be signed by it and the
+ *    higher (latest_seq, updated_at) stays. Where none does, the last write wins; when the manifest
+ *    comes, a held head that is false is dropped.
+ *  - ManifestV1: its id names its content; the first stays.
+ *  - Providers, CommunityMembers: merged, see peer_set.h.
+ *  - RelayAnnouncement: one per relay, the newest; many under one key, served in turn. Past
+ *    LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY the network that has most of them
+ *    gives its oldest.
+ *  What is not newer is accepted and changes nothing but, where it is the same, the TTL.
+ *
+ * Space. count_max values and bytes_max bytes; of one storing key no more than its share. When the
+ * store is full a newcomer's value takes the place of one from a network that has more in the store
+ * than its own, found by drawing some at random; where there is none it is refused. So one peer, or
+ * one network with many keys, cannot shut out others.
+ *
+ * Cost: O(1) per operation (a key's announcements are at most 32); expiry goes by hourly lists, in
+ * steps the caller bounds; nothing scans all values.
+ *
+ * Threads: the dht actor's worker. A found value is a counted reference.
  */
 #ifndef DHT_VALUES_H
 #define DHT_VALUES_H
@@ -19,28 +36,90 @@ struct dht_values;
 struct dht_values_limits {
     uint32_t count_max;
     uint64_t bytes_max;
+    uint32_t count_per_peer;
+    uint64_t bytes_per_peer;
 };
 
+/* Who stores: keyed hashes of the identity and of its network. peer 0: ourselves, without a share,
+ * and what is ours makes room for nobody. */
+struct dht_origin {
+    uint64_t peer, net;
+    bool is_push; /* from another node of the DHT, which has it from others: what is held already is
+                   * not given a longer life for it, or nodes would keep it for each other for ever
+                   */
+};
+
+/* A value as it stands in the table; `value` is the table's. */
+struct dht_value {
+    uint8_t key[32];
+    uint8_t sub[32]; /* announcements: the relay's key; others: zeros */
+    enum wire_value_kind kind;
+    struct relay_slice value;
+    uint64_t expires_s;
+    struct dht_origin origin;
+};
+
+/* Told what is to be on disk. put: new, changed, or its expiry has moved by more than an hour;
+ * drop: gone before its time (what expires is not told: the disk's expiry is the same). May be
+ * NULL. */
+struct dht_values_sink {
+    void (*put)(void *ctx, const struct dht_value *v);
+    void (*drop)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
+    void *ctx;
+};
+
+/* random: numbers for drawing. */
 struct dht_values *dht_values_new(const struct dht_values_limits *limits,
-                                  const uint8_t hash_key[16]);
+                                  const uint8_t hash_key[16], uint64_t (*random)(void *ctx),
+                                  void *random_ctx);
 void dht_values_free(struct dht_values **v);
+void dht_values_set_sink(struct dht_values *v, const struct dht_values_sink *sink);
 
 /*
- * Stores a copy of value for ttl_secs, raised and cut to the protocol's bounds. A value that ranks
- * below the one held is accepted and changes nothing; the same again only renews the TTL. A
- * ShareHead replaces whatever was there: without the share's key nobody can say which of two is
- * true. NONE, STORE_FULL or MEMORY.
+ * Stores a copy of value for ttl_secs, raised and cut to the protocol's bounds. NONE (also where it
+ * was not newer), STORE_VALUE (a share head that is false), STORE_FULL or MEMORY. sink may be told.
  */
 enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
-                                 const struct dht_rank *rank, const uint8_t *value, uint32_t len,
-                                 uint64_t ttl_secs, uint64_t now_s);
+                                 const struct dht_checked *checked, const uint8_t *value,
+                                 uint32_t len, uint64_t ttl_secs, const struct dht_origin *origin,
+                                 uint64_t now_s);
 
-/* The value under key with a reference of its own and the seconds it has left; false: none. */
+/* A value from disk: taken as it is, limits apply. Its manifest proves nothing until
+ * dht_values_prove has come to it. False: it does not decode or has no room. */
+bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t *value,
+                     uint32_t len, uint64_t expires_s, const struct dht_origin *origin,
+                     uint64_t now_s);
+
+/* Verifies at most `max` loaded manifests' signatures; false: there are none left. */
+bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
+
+/* The value under key with a reference of its own and the seconds it has left; of several the one
+ * that was served least recently. False: none. */
 bool dht_values_find(struct dht_values *v, const uint8_t key[32], uint64_t now_s,
                      struct relay_slice *out_value, uint64_t *out_ttl_secs);
 
-/* Drops what has expired by now_s. */
-void dht_values_expire(struct dht_values *v, uint64_t now_s);
+/* All values under key, at most max, each with a reference of its own. */
+uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32], uint32_t max,
+                             uint64_t now_s, struct relay_slice *out);
+
+/* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
+bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
+
+/* -- republishing: a value falls due LIM_REPUBLISH_S after it was last stored or taken.
+ * Announcements never do: their relay renews them, under keys that change by the hour. -- */
+
+/* When the next value falls due, unix seconds; UINT64_MAX: there is none. */
+uint64_t dht_values_next_due(const struct dht_values *v);
+/* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. */
+bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
+
+/* -- going through a part of the key space, one value a call; one walk at a time -- */
+
+/* Of the values whose key's first byte is first to last, both included. */
+void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last);
+/* The next one, expired or not, valid until the table is changed; values stored meanwhile may be
+ * among them. False: the walk is over. */
+bool dht_values_walk_next(struct dht_values *v, struct dht_value *out);
 
 uint32_t dht_values_count(const struct dht_values *v);
 uint64_t dht_values_bytes(const struct dht_values *v);

@@ -45,6 +45,8 @@ static void refuse(struct dial *d, enum rt_refusal r)
 {
     struct dial_end why = {.how = RT_CONN_END_TRANSPORT, .refusal = r};
 
+    if (r == RT_REFUSAL_HELLO_CLOCK)
+        why.skew_s = (int64_t)(d->server.timestamp_unix_secs - rt_wall_ns(d->worker) / RT_S);
     rt_refusal_count(r);
     rt_conn_close(d->conn, RELAY_CLOSE_GRACEFUL);
     end(d, &why);
@@ -195,6 +197,11 @@ void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, ui
     len = wire_envelope_head(head, type, ++d->req_id, 0, payload->len);
     rt_conn_set_idle(d->conn, timeout_ns);
     rt_conn_send2(d->conn, head, (uint32_t)len, payload);
+}
+
+const struct wire_hello *dial_server(const struct dial *d)
+{
+    return &d->server;
 }
 
 void dial_close(struct dial *d)

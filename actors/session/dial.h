@@ -10,8 +10,10 @@
 #define SESSION_DIAL_H
 
 #include "base/refusal.h"
-#include "session/session.h"
+#include "crypto/crypto.h"
+#include "transport/conn.h"
 #include "wire_envelope.h"
+#include "wire_hello.h"
 
 struct dial;
 
@@ -20,6 +22,7 @@ struct dial_end {
     enum rt_conn_end how;     /* the connection's end ... */
     enum relay_end transport; /* ... and the transport's word for it */
     enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
+    int64_t skew_s;           /* refused for its clock: the server's minus ours, seconds; else 0 */
 };
 
 struct dial_ops {
@@ -43,6 +46,9 @@ RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *id
 /* After ready, with no request under way. The answer must come within timeout_ns. payload is moved.
  */
 void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, uint64_t timeout_ns);
+
+/* What the server said of itself; from ready on. */
+const struct wire_hello *dial_server(const struct dial *d);
 
 /* Ends it; nothing more is called. */
 void dial_close(struct dial *d);

@@ -3,7 +3,6 @@
  * What each message type means to a relay: one table from type to decoder and answer (protocol:
  * Envelope).
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -29,34 +28,7 @@ static void answer_written(struct session *s, uint16_t type, const struct wire_w
     session_answer(s, type, relay_slice_view(w->start, (uint32_t)len));
 }
 
-/* -- peers and relays: empty until there is a DHT room to ask -- */
-
-static void on_pex_offer(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
-{
-    rt_err err = wire_pex_offer_decode(payload, len, NULL, NULL);
-
-    (void)f;
-    if (err != RT_ERR_OK)
-        refuse_payload(s, err);
-    else
-        session_answer_empty(s);
-}
-
-static void on_pex_request(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
-{
-    uint8_t out[ANSWER_MAX], max_peers;
-    struct wire_writer w;
-    rt_err err = wire_pex_request_decode(payload, len, &max_peers);
-
-    (void)f;
-    if (err != RT_ERR_OK) {
-        refuse_payload(s, err);
-        return;
-    }
-    wire_writer_init(&w, out, sizeof(out));
-    wire_write_pex_offer(&w, NULL, 0);
-    answer_written(s, WIRE_PEX_OFFER, &w);
-}
+/* -- relays -- */
 
 static void on_relay_list(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
@@ -89,35 +61,36 @@ static void on_have_content(struct session *s, struct rt_frame *f, uint8_t *payl
         session_answer_empty(s);
 }
 
-/* -- DHT -- */
+/* -- DHT and peer exchange: the dht actor answers with an encoded payload -- */
 
 static void ask_dht(struct session *s, struct dht_ask *a)
 {
-    a->origin = s->peer_hash;
+    struct sockaddr_storage from;
+
+    rt_conn_peer(s->conn, &from);
+    dht_hop_of(&from, s->peer_key, &a->origin);
     a->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, dht_addr(s->sw->worker), &a->msg);
 }
 
-static void on_find_node(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+static void on_pex_offer(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
-    uint8_t out[ANSWER_MAX], target[20];
-    struct wire_writer w;
-    rt_err err = wire_find_node_decode(payload, len, target);
+    rt_err err = wire_pex_offer_decode(payload, len, NULL, NULL);
+    struct dht_ask *a;
 
-    (void)f;
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    wire_writer_init(&w, out, sizeof(out));
-    wire_write_find_node_answer(&w, NULL, 0);
-    answer_written(s, WIRE_FIND_NODE, &w);
+    a = dht_ask_new(DHT_PEX_OFFER);
+    a->payload = rt_frame_take(f, payload, len);
+    ask_dht(s, a);
 }
 
-static void on_find_value(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+static void on_pex_request(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
-    uint8_t key[32];
-    rt_err err = wire_find_value_decode(payload, len, key);
+    uint8_t max_peers;
+    rt_err err = wire_pex_request_decode(payload, len, &max_peers);
     struct dht_ask *a;
 
     (void)f;
@@ -125,9 +98,51 @@ static void on_find_value(struct session *s, struct rt_frame *f, uint8_t *payloa
         refuse_payload(s, err);
         return;
     }
-    a = dht_ask_new(DHT_FIND_VALUE);
-    memcpy(a->key, key, sizeof(key));
+    a = dht_ask_new(DHT_PEX_REQUEST);
+    a->max_peers = max_peers;
     ask_dht(s, a);
+}
+
+/* For the requests whose payload is one key of len bytes. */
+static void ask_for_key(struct session *s, rt_err err, enum dht_op op, const uint8_t *key,
+                        size_t len)
+{
+    struct dht_ask *a;
+
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    a = dht_ask_new(op);
+    memcpy(a->key, key, len);
+    ask_dht(s, a);
+}
+
+static void on_find_node(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t target[20];
+    rt_err err = wire_find_node_decode(payload, len, target);
+
+    (void)f;
+    ask_for_key(s, err, DHT_FIND_NODE, target, sizeof(target));
+}
+
+static void on_find_value(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t key[32];
+    rt_err err = wire_find_value_decode(payload, len, key);
+
+    (void)f;
+    ask_for_key(s, err, DHT_FIND_VALUE, key, sizeof(key));
+}
+
+static void on_get_manifest(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    uint8_t id[32];
+    rt_err err = wire_get_manifest_decode(payload, len, id);
+
+    (void)f;
+    ask_for_key(s, err, DHT_MANIFEST, id, sizeof(id));
 }
 
 static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
@@ -149,55 +164,20 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
     a = dht_ask_new(DHT_STORE);
     memcpy(a->key, store.key, sizeof(store.key));
     a->ttl_secs = store.ttl_secs;
-    a->value = value;
+    a->payload = value;
     ask_dht(s, a);
 }
 
-static void on_get_manifest(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+static uint16_t answer_type(uint16_t asked)
 {
-    uint8_t id[32];
-    rt_err err = wire_get_manifest_decode(payload, len, id);
-    struct dht_ask *a;
-
-    (void)f;
-    if (err != RT_ERR_OK) {
-        refuse_payload(s, err);
-        return;
+    switch (asked) {
+    case WIRE_GET_MANIFEST:
+        return WIRE_MANIFEST_DATA;
+    case WIRE_PEX_REQUEST:
+        return WIRE_PEX_OFFER;
+    default:
+        return asked;
     }
-    a = dht_ask_new(DHT_MANIFEST);
-    memcpy(a->key, id, sizeof(id));
-    ask_dht(s, a);
-}
-
-static void answer_value(struct session *s, struct dht_ask *a,
-                         void (*write)(struct wire_writer *, struct dht_ask *))
-{
-    uint16_t type = s->type == WIRE_GET_MANIFEST ? WIRE_MANIFEST_DATA : s->type;
-    size_t cap = a->value.len + ANSWER_MAX;
-    uint8_t *out = malloc(cap);
-    struct wire_writer w;
-
-    if (!out) {
-        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
-        return;
-    }
-    wire_writer_init(&w, out, cap);
-    write(&w, a);
-    answer_written(s, type, &w);
-    free(out);
-}
-
-static void write_find_value(struct wire_writer *w, struct dht_ask *a)
-{
-    struct wire_store store = {.value = {a->value.ptr, a->value.len}, .ttl_secs = a->ttl_secs};
-
-    memcpy(store.key, a->key, sizeof(store.key));
-    wire_write_find_value_answer(w, a->value.ptr ? &store : NULL, NULL, 0);
-}
-
-static void write_manifest(struct wire_writer *w, struct dht_ask *a)
-{
-    wire_write_manifest_data(w, a->key, (struct wire_bytes){a->value.ptr, a->value.len});
 }
 
 void session_on_dht_told(struct session *s, struct dht_ask *a)
@@ -208,10 +188,10 @@ void session_on_dht_told(struct session *s, struct dht_ask *a)
         session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
     else if (a->refusal != RT_REFUSAL_NONE)
         session_refuse(s, a->refusal, NULL);
-    else if (a->op == DHT_STORE)
+    else if (!a->answer.owner)
         session_answer_empty(s);
     else
-        answer_value(s, a, a->op == DHT_MANIFEST ? write_manifest : write_find_value);
+        session_answer(s, answer_type(s->type), relay_slice_take(&a->answer));
     rt_msg_free(&m);
 }
 

@@ -153,6 +153,15 @@ void session_abandon(struct session *s, bool drop_written)
 
 /* -- handshake -- */
 
+/* The DHT wants to know who comes, and whose clock differs. */
+static void note_inbound(struct session *s, const uint8_t key[32], int64_t skew_s)
+{
+    struct sockaddr_storage from;
+
+    rt_conn_peer(s->conn, &from);
+    dht_note_inbound(s->sw->worker, key, &from, skew_s);
+}
+
 static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
 {
     struct wire_hello *h = &s->handshake->hello;
@@ -170,6 +179,9 @@ static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
     if (r == RT_REFUSAL_NONE && wants_echo)
         r = handshake_check_ack(h, s->peer_key, s->handshake->client_nonce,
                                 s->handshake->fresh.nonce);
+    if (r == RT_REFUSAL_HELLO_CLOCK)
+        note_inbound(s, h->node_pubkey,
+                     (int64_t)(h->timestamp_unix_secs - rt_wall_ns(s->sw->worker) / RT_S));
     if (r != RT_REFUSAL_NONE) {
         session_drop(s, r, NULL);
         return false;
@@ -205,6 +217,7 @@ static void authenticated(struct session *s)
     s->state = SESSION_READY;
     rt_conn_set_frame_max(s->conn, LIM_FRAME_MAX, LIM_FRAME_MAX);
     rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
+    note_inbound(s, s->peer_key, 0);
     rt_metric_inc(RT_METRIC_SESSIONS);
 }
 

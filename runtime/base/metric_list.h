@@ -39,6 +39,20 @@
     X(QUEUE_TIMEOUT, "tunnel_queue_timeout_total", "requests that waited too long")                \
     X(QUEUE_FULL, "tunnel_queue_full_total", "requests refused: tunnel queue full")                \
     X(TEMP_SLOTS, "temporary_slots", "live temporary slots (gauge)")                               \
+    /* DHT */                                                                                      \
+    X(DHT_NODES, "dht_nodes", "nodes in the routing table (gauge)")                                \
+    X(DHT_VALUES, "dht_values", "values stored (gauge)")                                           \
+    X(DHT_VALUE_BYTES, "dht_value_bytes", "bytes of values stored (gauge)")                        \
+    X(DHT_PEERS, "dht_peers", "addresses in the peer database (gauge)")                            \
+    X(DHT_DIALS, "dht_dials_total", "outbound sessions dialled")                                   \
+    X(DHT_LOOKUPS, "dht_lookups_total", "iterative look-ups begun")                                \
+    X(DHT_QUERIES, "dht_queries_total", "queries of look-ups")                                     \
+    X(DHT_QUERIES_FAILED, "dht_queries_failed_total", "of these: without an answer")               \
+    X(DHT_STORED, "dht_stores_total", "values of peers accepted")                                  \
+    X(DHT_PUSHED, "dht_pushes_total", "values pushed to a node that took them")                    \
+    X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
+    X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
+    X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
     /* runtime */                                                                                  \
     X(MSG_STALE, "messages_stale_total", "messages to an actor that was gone")                     \
     X(MSG_BOUNCED, "messages_bounced_total", "of these: answered as closed")                       \

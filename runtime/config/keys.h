@@ -39,7 +39,7 @@
     X(BIND_QUIC, LISTEN, "bind_quic", "", 0, 0, "0.0.0.0:7000", "bind-quic", 0, "SCP2P_BIND_QUIC", \
       "IP:PORT", false, "Address of the QUIC listener; an empty string (\"\") turns it off.")      \
     X(BOOTSTRAP, PEERS, "bootstrap_peers", "", 0, 0, NULL, "bootstrap", 'b', "SCP2P_BOOTSTRAP",    \
-      "ADDR", false,                                                                               \
+      "ADDR", true,                                                                                \
       "Peer through which to join the network; repeatable, or separated by commas.\n"              \
       "HOST:PORT, tcp://HOST:PORT or quic://HOST:PORT, with @KEY (64 hex digits)\n"                \
       "behind it where the peer's public key is known.")                                           \

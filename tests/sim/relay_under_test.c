@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "dht/dht_msg.h"
+#include "dht/dht.h"
 #include "relay_under_test.h"
 #include "sim_transport.h"
 #include "tunnel/tunnel_msg.h"
@@ -281,6 +281,7 @@ static void start_rooms(struct sim_relay *r)
     struct rt_sign_key key;
     uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y', (uint8_t)r->config.number}, secret[48];
     struct tunnel_config tunnels = {.max_tunnels = r->config.max_tunnels};
+    struct dht_config dht = {.value_bytes_max = LIM_VALUE_BYTES_MAX};
 
     rt_sign_key_from_seed(seed, &key);
     memcpy(r->target.public_key, key.public_key, 32);
@@ -296,7 +297,9 @@ static void start_rooms(struct sim_relay *r)
         RT_INSIST(session_worker_init(w, &r->sessions) == RT_ERR_OK);
         RT_INSIST(rt_conn_worker_init(w, r->door, session_acceptor(w)) == RT_ERR_OK);
     }
-    RT_INSIST(dht_init(r->system) == RT_ERR_OK);
+    dht.identity = &r->sessions.identity;
+    memcpy(dht.hash_key, secret + 32, sizeof(dht.hash_key));
+    RT_INSIST(dht_init(r->system, &dht) == RT_ERR_OK);
     rt_actor_start(&r->shutdown, rt_system_worker(r->system, 0), on_shutdown_msg);
 }
 

@@ -10,10 +10,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
-#include "dht/dht_msg.h"
+#include "dht/dht.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
 #include "host/services.h"
+#include "network.h"
 #include "process.h"
 #include "report.h"
 #include "transport/loader.h"
@@ -108,7 +109,7 @@ static rt_err make_rooms(struct relay *r, struct relay_error *err)
     for (uint16_t i = 0; !e && i < r->workers; i++)
         e = make_node(r, &r->nodes[i]);
     if (!e)
-        e = dht_init(r->system);
+        e = network_init(r);
     r->has_dht = !e;
     if (e)
         snprintf(err->text, sizeof(err->text), "the relay cannot be set up: %s", rt_err_text(e));
@@ -165,6 +166,7 @@ static rt_err open_listeners(struct relay *r, struct relay_error *err)
         if (r->transport->listen(n->transport_state, &spec, &n->listener, &bound, err) != 0)
             return RT_ERR_SYSTEM;
     }
+    r->bound[CFG_TCP] = bound;
     report_listening(r->transport->name, &bound);
     return RT_ERR_OK;
 }
@@ -186,6 +188,8 @@ static rt_err make(struct relay *r, struct relay_error *err)
 {
     rt_err e = storage_open(r->cfg->data_dir, rt_os_seams(), &r->storage, err);
 
+    if (!e)
+        e = storage_secret(r->storage, "dht", r->dht_key, sizeof(r->dht_key), err);
     if (e)
         return e;
     report_state(r->cfg, storage_identity_is_new(r->storage));
@@ -201,6 +205,7 @@ static rt_err make(struct relay *r, struct relay_error *err)
         e = open_listeners(r, err);
     if (e)
         return e;
+    network_start(r);
     if (control_new(r, &r->control) != RT_ERR_OK || start_threads(r) != RT_ERR_OK)
         return fail(err, "threads cannot be started: the system is out of resources");
     return RT_ERR_OK;

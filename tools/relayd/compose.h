@@ -35,12 +35,14 @@ struct relay {
     uint32_t connections_max; /* what the limit of open files carries */
     struct storage *storage;
     struct rt_addr storage_addr;
+    uint8_t dht_key[16]; /* of the DHT's tables: the same after a restart */
     struct rt_system *system;
     struct rt_door *door;
     struct session_shared shared;
     bool has_shared, has_dht, has_services;
     const struct relay_transport *transport; /* NULL: no listener wanted */
     const struct relay_host *host;
+    struct sockaddr_storage bound[2]; /* by enum cfg_scheme; family 0: no listener */
     struct relay_node nodes[LIM_WORKERS_MAX];
     struct rt_blocking *storage_thread;
     struct control *control;

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "compose.h"
+#include "dht/dht_msg.h"
 #include "host/signals.h"
 #include "report.h"
 #include "tunnel/tunnel_msg.h"
@@ -82,6 +83,7 @@ static void next_phase(struct control *c)
         break;
     case CLOSING:
         rt_log(RELAY_LOG_INFO, "requests are done, closing connections", NULL);
+        ask(c, dht_addr(c->relay->nodes[0].worker), rt_msg_new(DHT_STOP, sizeof(struct rt_msg)));
         ask_sessions(c, SESSION_CLOSE_ALL);
         break;
     case FLUSHING:

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Requests of peers: from the table, the values and the peer database to encoded payloads. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/metric.h"
+#include "dht/dht_private.h"
+#include "dht/peer_set.h"
+#include "wire_dht.h"
+#include "wire_envelope.h"
+
+#define PEER_BYTES 192u /* an encoded PeerAddr without a route takes less */
+#define HEAD_BYTES 128u
+
+/* Room for an answer with peers and more_bytes of other things. False: no memory. */
+static bool begin(struct dht_ask *a, uint32_t peers, size_t more_bytes, struct wire_writer *out)
+{
+    size_t cap = HEAD_BYTES + peers * PEER_BYTES + more_bytes;
+    struct relay_buf *buf = rt_buf_new(cap);
+
+    if (!buf) {
+        a->refusal = RT_REFUSAL_MEMORY;
+        return false;
+    }
+    a->answer = relay_slice_own(buf, buf->bytes, 0);
+    wire_writer_init(out, buf->bytes, cap);
+    return true;
+}
+
+static void end(struct dht_ask *a, const struct wire_writer *w)
+{
+    bool fits;
+
+    a->answer.len = (uint32_t)wire_writer_len(w, &fits);
+    RT_INSIST(fits);
+}
+
+static uint32_t closest(const struct dht *d, const struct dht_ask *a, struct wire_peer *out)
+{
+    struct wire_peer_hop hops[DHT_K];
+    uint32_t count = dht_table_closest(d->table, a->key, DHT_K, hops);
+
+    return dht_peers_of(hops, count, a->origin.pubkey_hint, out);
+}
+
+static void find_node(struct dht *d, struct dht_ask *a)
+{
+    struct wire_peer peers[DHT_K];
+    uint32_t count = closest(d, a, peers);
+    struct wire_writer w;
+
+    if (!begin(a, count, 0, &w))
+        return;
+    wire_write_find_node_answer(&w, peers, count);
+    end(a, &w);
+}
+
+static void find_value(struct dht *d, struct dht_ask *a)
+{
+    struct wire_peer peers[DHT_K];
+    uint32_t count = closest(d, a, peers);
+    struct relay_slice value = {0};
+    struct wire_store store = {0};
+    struct wire_writer w;
+
+    memcpy(store.key, a->key, sizeof(store.key));
+    (void)dht_values_find(d->values, a->key, dht_now_s(d), &value, &store.ttl_secs);
+    store.value = (struct wire_bytes){value.ptr, value.len};
+    if (begin(a, count, value.len, &w)) {
+        wire_write_find_value_answer(&w, value.ptr ? &store : NULL, peers, count);
+        end(a, &w);
+    }
+    relay_slice_drop(&value);
+}
+
+static void find_manifest(struct dht *d, struct dht_ask *a)
+{
+    struct relay_slice value = {0};
+    struct wire_writer w;
+    uint64_t ttl_secs;
+    uint8_t key[32];
+
+    wire_manifest_key(a->key, key);
+    if (!dht_values_find(d->values, key, dht_now_s(d), &value, &ttl_secs)) {
+        a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
+        return;
+    }
+    if (begin(a, 0, value.len, &w)) {
+        wire_write_manifest_data(&w, a->key, (struct wire_bytes){value.ptr, value.len});
+        end(a, &w);
+    }
+    relay_slice_drop(&value);
+}
+
+/* -- peer exchange -- */
+
+static void pex_request(struct dht *d, struct dht_ask *a)
+{
+    struct wire_peer_hop hops[LIM_PEX_MAX];
+    struct wire_peer peers[LIM_PEX_MAX];
+    uint32_t max = a->max_peers < LIM_PEX_MAX ? a->max_peers : LIM_PEX_MAX;
+    uint32_t count = dht_peers_sample(d->peers, max, dht_now_s(d), hops);
+    struct wire_writer w;
+
+    count = dht_peers_of(hops, count, a->origin.pubkey_hint, peers);
+    if (!begin(a, count, 0, &w))
+        return;
+    wire_write_pex_offer(&w, peers, count);
+    end(a, &w);
+}
+
+struct offer {
+    struct dht *dht;
+    const struct wire_peer_hop *from;
+    uint32_t count;
+};
+
+static void take_offered(void *ctx, const struct wire_peer *p)
+{
+    struct offer *o = ctx;
+
+    if (o->count++ < LIM_PEX_MAX)
+        dht_network_offered(o->dht, o->from, p);
+}
+
+static void pex_offer(struct dht *d, struct dht_ask *a)
+{
+    struct offer o = {.dht = d, .from = &a->origin};
+
+    /* The payload is the ask's own, and reading peers changes nothing in it. */
+    if (a->payload.owner &&
+        rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
+        (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len,
+                                     take_offered, &o);
+    relay_slice_drop(&a->payload);
+}
+
+/* -- STORE: signatures are verified, so each waits for a heavy job of its own -- */
+
+static struct dht_origin origin_of(const struct dht *d, const struct wire_peer_hop *from)
+{
+    uint64_t net = dht_hop_net(from, DHT_NET_BUCKET);
+    struct dht_origin o = {.peer = rt_siphash(d->hash_key, from->pubkey_hint, 32),
+                           .net = rt_siphash(d->hash_key, &net, sizeof(net))};
+    uint8_t id[20];
+
+    if (o.peer <= DHT_ORIGIN_LOADED)
+        o.peer += DHT_ORIGIN_LOADED + 1;
+    rt_node_id(from->pubkey_hint, id);
+    o.is_push = dht_table_has(d->table, id);
+    return o;
+}
+
+static void store(struct dht *d, struct dht_ask *a)
+{
+    struct dht_origin origin = origin_of(d, &a->origin);
+    struct dht_checked checked;
+    uint64_t now_s = dht_now_s(d);
+
+    a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
+    if (a->refusal == RT_REFUSAL_NONE)
+        a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
+                                      a->ttl_secs, &origin, now_s);
+    if (a->refusal == RT_REFUSAL_NONE)
+        rt_metric_inc(RT_METRIC_DHT_STORED);
+    relay_slice_drop(&a->payload);
+}
+
+static void store_one(struct rt_job *job)
+{
+    struct dht *d = RT_CONTAINER_OF(job, struct dht, store_job);
+    struct rt_msg *m = d->stores;
+
+    d->stores = m->next;
+    if (!d->stores)
+        d->stores_tail = &d->stores;
+    m->next = NULL;
+    store(d, (struct dht_ask *)m);
+    rt_msg_answer(d->worker, m, DHT_TOLD);
+    if (d->stores)
+        rt_job_queue(d->worker, job);
+}
+
+static void queue_store(struct dht *d, struct rt_msg *m)
+{
+    m->next = NULL;
+    if (!d->stores)
+        rt_job_queue(d->worker, &d->store_job);
+    *d->stores_tail = m;
+    d->stores_tail = &m->next;
+}
+
+void dht_answer(struct dht *d, struct dht_ask *a)
+{
+    switch (a->op) {
+    case DHT_FIND_NODE:
+        find_node(d, a);
+        break;
+    case DHT_FIND_VALUE:
+        find_value(d, a);
+        break;
+    case DHT_STORE:
+        queue_store(d, &a->msg);
+        return;
+    case DHT_MANIFEST:
+        find_manifest(d, a);
+        break;
+    case DHT_PEX_REQUEST:
+        pex_request(d, a);
+        break;
+    case DHT_PEX_OFFER:
+        pex_offer(d, a);
+        break;
+    }
+    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+}
+
+void dht_answer_init(struct dht *d)
+{
+    d->stores_tail = &d->stores;
+    d->store_job.run = store_one;
+    rt_list_init(&d->store_job.node);
+}
+
+void dht_answer_fini(struct dht *d)
+{
+    rt_job_cancel(d->worker, &d->store_job);
+    for (struct rt_msg *m = d->stores, *next; m; m = next) {
+        next = m->next;
+        rt_msg_free(&m);
+    }
+    d->stores = NULL;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "dht/bootstrap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "dht/addr.h"
+
+#define TRIES_MAX 16u /* eight addresses by two transports */
+#define BACKOFF_FIRST_NS (1 * RT_S)
+#define BACKOFF_LAST_NS (300 * RT_S)
+#define AGAIN_NS (900 * RT_S)
+#define HURRY_NS (60 * RT_S)
+#define PINS_MAX 1024u
+
+enum state { WAITING, RESOLVING, TRYING, DIALLING };
+
+struct pin {
+    char *entry;
+    uint32_t entry_len;
+    uint8_t key[32];
+};
+
+struct entry {
+    struct dht_boot_peer peer;
+    enum state state;
+    bool is_joined; /* the last attempt succeeded */
+    uint64_t next_ns, joined_ns;
+    uint32_t failures;
+    uint32_t try_count, try_next;
+    struct wire_peer_hop tries[TRIES_MAX];
+};
+
+struct dht_boot {
+    uint32_t count;
+    struct entry *entries;
+    uint64_t (*random)(void *ctx);
+    void *random_ctx;
+    uint32_t pin_count;
+    struct pin *pins;
+};
+
+struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
+                              uint64_t (*random)(void *ctx), void *random_ctx)
+{
+    struct dht_boot *b = calloc(1, sizeof(*b));
+
+    RT_INSIST(b != NULL);
+    b->random = random;
+    b->random_ctx = random_ctx;
+    b->entries = calloc(count + 1, sizeof(*b->entries));
+    RT_INSIST(b->entries != NULL);
+    b->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        b->entries[i].peer = peers[i];
+    return b;
+}
+
+void dht_boot_free(struct dht_boot **b)
+{
+    if (!*b)
+        return;
+    for (uint32_t i = 0; i < (*b)->pin_count; i++)
+        free((*b)->pins[i].entry);
+    free((*b)->pins);
+    free((*b)->entries);
+    free(*b);
+    *b = NULL;
+}
+
+const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry)
+{
+    return &b->entries[entry].peer;
+}
+
+uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry)
+{
+    return b->entries[entry].failures;
+}
+
+/* -- pins -- */
+
+static const struct pin *find_pin(const struct dht_boot *b, const char *entry, size_t len)
+{
+    for (uint32_t i = 0; i < b->pin_count; i++)
+        if (b->pins[i].entry_len == len && memcmp(b->pins[i].entry, entry, len) == 0)
+            return &b->pins[i];
+    return NULL;
+}
+
+static void add_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key[32])
+{
+    struct dht_boot *b = ctx;
+    struct pin *p;
+
+    if (b->pin_count == PINS_MAX || find_pin(b, (const char *)entry.ptr, entry.len))
+        return;
+    b->pins = realloc(b->pins, (b->pin_count + 1) * sizeof(*b->pins));
+    RT_INSIST(b->pins != NULL);
+    p = &b->pins[b->pin_count++];
+    p->entry = malloc(entry.len + 1);
+    RT_INSIST(p->entry != NULL);
+    memcpy(p->entry, entry.ptr, entry.len);
+    p->entry_len = entry.len;
+    memcpy(p->key, public_key, 32);
+}
+
+void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len)
+{
+    (void)!wire_pins_decode(payload, len, add_pin, b);
+}
+
+size_t dht_boot_write_pins(const struct dht_boot *b, uint8_t *out, size_t cap)
+{
+    struct wire_writer w;
+    bool fits;
+
+    wire_writer_init(&w, out, cap);
+    wire_write_pins(&w, b->pin_count);
+    for (uint32_t i = 0; i < b->pin_count; i++) {
+        struct wire_bytes entry = {(const uint8_t *)b->pins[i].entry, b->pins[i].entry_len};
+
+        wire_write_pin(&w, entry, b->pins[i].key);
+    }
+    return wire_writer_len(&w, &fits);
+}
+
+const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry)
+{
+    const struct dht_boot_peer *p = &b->entries[entry].peer;
+    const struct pin *pin;
+
+    if (p->hop.has_pubkey_hint)
+        return p->hop.pubkey_hint;
+    pin = find_pin(b, p->text, strlen(p->text));
+    return pin ? pin->key : NULL;
+}
+
+/* -- attempts -- */
+
+/* Between half of `full` and all of it. */
+static uint64_t jitter(const struct dht_boot *b, uint64_t full)
+{
+    return full - b->random(b->random_ctx) % (full / 2 + 1);
+}
+
+static void fail(struct dht_boot *b, struct entry *e, uint64_t now_ns)
+{
+    uint64_t wait = BACKOFF_FIRST_NS;
+
+    for (uint32_t i = 0; i < e->failures && wait < BACKOFF_LAST_NS; i++)
+        wait *= 2;
+    if (wait > BACKOFF_LAST_NS)
+        wait = BACKOFF_LAST_NS;
+    e->failures++;
+    e->is_joined = false;
+    e->state = WAITING;
+    e->next_ns = now_ns + jitter(b, wait);
+}
+
+static void add_try(struct entry *e, struct wire_peer_hop hop)
+{
+    hop.has_pubkey_hint = false;
+    dht_hop_normalise(&hop);
+    for (uint32_t i = 0; i < e->try_count; i++)
+        if (dht_hop_same(&e->tries[i], &hop))
+            return;
+    if (e->try_count < TRIES_MAX)
+        e->tries[e->try_count++] = hop;
+}
+
+void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_peer_hop *addrs,
+                       uint32_t count, uint64_t now_ns)
+{
+    struct entry *e = &b->entries[entry];
+
+    RT_REQUIRE(e->state == RESOLVING);
+    e->try_count = e->try_next = 0;
+    if (count > TRIES_MAX / 2)
+        count = TRIES_MAX / 2;
+    for (uint32_t other = 0; other < 2; other++) {
+        for (uint32_t i = 0; i < count; i++) {
+            struct wire_peer_hop hop = addrs[i];
+
+            hop.port = e->peer.hop.port;
+            hop.transport = e->peer.hop.transport;
+            if (!other || dht_hop_other_transport(&hop, &hop))
+                add_try(e, hop);
+        }
+    }
+    e->state = TRYING;
+    if (e->try_count == 0)
+        fail(b, e, now_ns);
+}
+
+enum dht_boot_do dht_boot_next(struct dht_boot *b, uint64_t now_ns, uint32_t *out_entry,
+                               struct wire_peer_hop *out_hop)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct entry *e = &b->entries[i];
+
+        if (e->state == WAITING && e->next_ns <= now_ns) {
+            e->state = RESOLVING;
+            *out_entry = i;
+            if (e->peer.host[0] != '\0')
+                return DHT_BOOT_RESOLVE;
+            dht_boot_resolved(b, i, &e->peer.hop, 1, now_ns);
+        }
+        if (e->state == TRYING) {
+            e->state = DIALLING;
+            *out_entry = i;
+            *out_hop = e->tries[e->try_next];
+            return DHT_BOOT_DIAL;
+        }
+    }
+    return DHT_BOOT_NOTHING;
+}
+
+uint64_t dht_boot_next_ns(const struct dht_boot *b)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->entries[i];
+
+        if (e->state == TRYING)
+            return 0;
+        if (e->state == WAITING && e->next_ns < next)
+            next = e->next_ns;
+    }
+    return next;
+}
+
+static void next_try(struct dht_boot *b, struct entry *e, uint64_t now_ns)
+{
+    e->state = TRYING;
+    if (++e->try_next == e->try_count)
+        fail(b, e, now_ns);
+}
+
+enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
+                                       uint64_t now_ns)
+{
+    struct entry *e = &b->entries[entry];
+    const uint8_t *right = dht_boot_key(b, entry);
+    struct wire_bytes text = {(const uint8_t *)e->peer.text, (uint32_t)strlen(e->peer.text)};
+
+    RT_REQUIRE(e->state == DIALLING);
+    if (!key || (right && memcmp(right, key, 32) != 0)) {
+        next_try(b, e, now_ns);
+        return key ? DHT_BOOT_KEY_CHANGED : DHT_BOOT_IN_VAIN;
+    }
+    e->state = WAITING;
+    e->failures = 0;
+    e->is_joined = true;
+    e->joined_ns = now_ns;
+    e->next_ns = now_ns + jitter(b, AGAIN_NS);
+    if (right)
+        return DHT_BOOT_FINE;
+    add_pin(b, text, key);
+    return DHT_BOOT_PINNED;
+}
+
+void dht_boot_hurry(struct dht_boot *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct entry *e = &b->entries[i];
+
+        if (e->state == WAITING && e->is_joined && e->next_ns > e->joined_ns + HURRY_NS)
+            e->next_ns = e->joined_ns + HURRY_NS;
+    }
+}

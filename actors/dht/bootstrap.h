@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The peers an operator named to join the network through (protocol: State database, pins). Pure:
+ * says what to do next for which of them, and is told what came of it.
+ *
+ * An attempt: the name is resolved anew, then every address is tried over the transport as written,
+ * then every one over the other (tcp port = quic port + 1), until one answers with the right key.
+ * The right key is the one written behind @, else the pinned one; where there is neither, the first
+ * to be seen is pinned, under the entry as written. Another key is refused and reported, never
+ * pinned over: an operator who knows better removes the pin.
+ *
+ * An attempt that failed is repeated after 1 s, doubling to 5 minutes, less up to half of it at
+ * random; one that succeeded after a quarter of an hour, so that a network that has fallen apart
+ * finds together again.
+ */
+#ifndef DHT_BOOTSTRAP_H
+#define DHT_BOOTSTRAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dht/dht.h"
+
+struct dht_boot;
+
+struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
+                              uint64_t (*random)(void *ctx), void *random_ctx);
+void dht_boot_free(struct dht_boot **b);
+
+enum dht_boot_do {
+    DHT_BOOT_NOTHING,
+    DHT_BOOT_RESOLVE, /* *out_entry's name */
+    DHT_BOOT_DIAL,    /* *out_hop, for *out_entry */
+};
+
+/* What is to be done now; called until there is nothing. Each must be ended by its answer below. */
+enum dht_boot_do dht_boot_next(struct dht_boot *b, uint64_t now_ns, uint32_t *out_entry,
+                               struct wire_peer_hop *out_hop);
+uint64_t dht_boot_next_ns(const struct dht_boot *b);
+
+/* addrs: what the name stands for, of any port; count 0: it could not be resolved. */
+void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_peer_hop *addrs,
+                       uint32_t count, uint64_t now_ns);
+
+enum dht_boot_verdict {
+    DHT_BOOT_FINE,        /* this is the one */
+    DHT_BOOT_PINNED,      /* likewise, and its key is pinned from now on */
+    DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
+    DHT_BOOT_IN_VAIN,
+};
+
+/* key: who authenticated at the address last given; NULL: nobody. */
+enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
+                                       uint64_t now_ns);
+
+/* We know nobody any more: those that wait after a success are due a minute after it. */
+void dht_boot_hurry(struct dht_boot *b);
+
+const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry);
+/* The key the entry must show; NULL: none is known yet. */
+const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
+/* Failed attempts in a row. */
+uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
+
+/* -- pins: the CBOR map of the state database, pins of entries no longer configured included -- */
+void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len);
+/* Encodes them all; returns the bytes needed. */
+size_t dht_boot_write_pins(const struct dht_boot *b, uint8_t *out, size_t cap);
+
+#endif

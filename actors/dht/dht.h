@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The DHT of a relay, for who puts the relay together (tools/relayd, tests/sim); other actors use
+ * dht_msg.h. One actor on worker 0.
+ *
+ * Life: dht_init; what is on disk, by dht_load_*; transports, when there are any: without one it
+ * stores and answers, but dials nobody; dht_start; then the threads. DHT_STOP ends all dialling and
+ * is answered when nothing is under way, before connections are closed; dht_fini after the threads.
+ */
+#ifndef DHT_H
+#define DHT_H
+
+#include "abi/relay_transport.h"
+#include "actor/actor.h"
+#include "crypto/crypto.h"
+#include "dht/dht_msg.h"
+#include "wire_state.h"
+
+struct rt_resolver;
+struct dht_value;
+
+/* A peer to join the network through. */
+#define DHT_BOOT_TEXT_MAX 512u
+#define DHT_BOOT_HOST_MAX 256u
+struct dht_boot_peer {
+    char text[DHT_BOOT_TEXT_MAX]; /* as written */
+    char host[DHT_BOOT_HOST_MAX]; /* a name; empty: the address in hop */
+    struct wire_peer_hop hop;     /* port, transport, key if one was written; address */
+};
+
+/* Where a relay can be reached. */
+#define DHT_SELF_MAX 16u
+struct dht_self {
+    uint32_t announced_count, bound_count;
+    struct wire_peer_hop announced[DHT_SELF_MAX]; /* by the operator's word */
+    struct wire_peer_hop bound[DHT_SELF_MAX];     /* bound addresses, wildcards expanded */
+};
+
+/* What is to be on disk; called on worker 0. Any may be NULL. */
+struct dht_disk {
+    void (*put_value)(void *ctx, const struct dht_value *v);
+    void (*drop_value)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
+    void (*put_peer)(void *ctx, const struct wire_peer_row *row);
+    void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
+    void (*put_pins)(void *ctx, struct relay_slice pins); /* moved */
+    void *ctx;
+};
+
+struct dht_config {
+    const struct rt_sign_key *identity;    /* outlives the actor */
+    uint8_t hash_key[16];                  /* secret, and the same after a restart */
+    uint64_t value_bytes_max;              /* at most LIM_VALUE_BYTES_MAX */
+    const struct dht_boot_peer *bootstrap; /* copied */
+    uint32_t bootstrap_count;
+    const struct rt_resolver *resolver; /* NULL: names cannot be resolved */
+    /* Where we can be reached as of now, into a zeroed struct, addresses in one form
+     * (dht_hop_normalise); asked again every minute. NULL: nowhere. */
+    void (*self)(void *ctx, struct dht_self *out);
+    void *self_ctx;
+    struct dht_disk disk;
+    /* Another relay has named one of our own addresses with our key; on worker 0. May be NULL. */
+    void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
+    void *seen_self_ctx;
+};
+
+/* Starts the actor on worker 0 and makes its address known to every worker; before threads start.
+ */
+RT_MUST_CHECK rt_err dht_init(struct rt_system *sys, const struct dht_config *config);
+void dht_fini(struct rt_system *sys);
+
+/* state: the transport's on worker 0. */
+void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
+                       const struct relay_transport *t, void *state);
+
+/* -- from disk, before dht_start -- */
+void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
+                    uint32_t len, uint64_t expires_s, uint64_t origin);
+void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row);
+void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len);
+
+/* Begins to join the network. */
+void dht_start(struct rt_system *sys);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the files of the dht actor share. All of it on worker 0. */
+#ifndef DHT_PRIVATE_H
+#define DHT_PRIVATE_H
+
+#include "base/list.h"
+#include "base/sketch.h"
+#include "dht/addr.h"
+#include "dht/bootstrap.h"
+#include "dht/bucket.h"
+#include "dht/calls.h"
+#include "dht/dht.h"
+#include "dht/lookup.h"
+#include "dht/peer_db.h"
+#include "dht/probe.h"
+#include "dht/republish.h"
+#include "dht/skew.h"
+#include "dht/values.h"
+
+#define DHT_BOOT_HOPS_MAX 16u
+
+struct dht {
+    struct rt_actor actor;
+    struct rt_worker *worker;
+    const struct rt_sign_key *identity;
+    uint8_t self_id[20];
+    uint8_t hash_key[16];
+    struct dht_disk disk;
+    const struct rt_resolver *resolver;
+    bool is_started, is_stopped;
+
+    struct dht_table *table;
+    struct dht_values *values;
+    struct dht_peers *peers;
+    struct dht_probe *probe;
+    struct dht_republish *republish;
+    struct dht_boot *boot;
+    struct dht_calls *calls;
+    struct dht_skew skew;
+    struct rt_rate_sketch offers; /* PexOffers per identity */
+
+    /* where we are: network.c */
+    void (*get_self)(void *ctx, struct dht_self *out);
+    void *self_ctx;
+    void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
+    void *seen_self_ctx;
+    struct dht_self self;
+    enum dht_scope scope;
+    uint32_t met_count;
+    struct wire_peer_hop met[DHT_SELF_MAX]; /* addresses at which we found ourselves */
+
+    /* bootstrap peers reached, for look-ups while the table is thin: join.c */
+    uint32_t boot_hop_count;
+    struct wire_peer_hop boot_hops[DHT_BOOT_HOPS_MAX];
+
+    struct rt_list errands;             /* struct dht_errand, under way */
+    struct rt_list searches, searching; /* struct dht_search: waiting, under way */
+    uint32_t search_waiting, search_active;
+    struct rt_list pushes; /* struct dht_push, under way */
+    uint32_t push_count;
+
+    struct rt_msg *stores, **stores_tail; /* STOREs that wait for their check: answer.c */
+    struct rt_job store_job;
+    struct rt_job prove_job; /* loaded manifests */
+
+    struct relay_timer tick_timer, probe_timer, boot_timer, push_timer;
+    uint64_t ticks;
+    uint64_t self_search_ns;    /* when the last one began */
+    uint32_t self_search_nodes; /* the table's count then */
+    uint64_t gauges[4];         /* as last reported */
+};
+
+static inline uint64_t dht_now_ns(const struct dht *d)
+{
+    return rt_now_ns(d->worker);
+}
+
+static inline uint64_t dht_now_s(const struct dht *d)
+{
+    return rt_wall_ns(d->worker) / RT_S;
+}
+
+uint64_t dht_random(void *ctx); /* ctx: struct dht */
+
+/* -- dht.c -- */
+
+/* A call of our own that needs no more state than this. */
+struct dht_errand {
+    struct dht_call call;
+    struct rt_list node;
+    struct dht *dht;
+    uint32_t entry;      /* of the bootstrap list */
+    bool is_repeated;    /* of pings */
+    struct rt_msg *owed; /* a question it is for */
+};
+
+/* Starts it; done frees it by dht_errand_end. payload moves. */
+struct dht_errand *dht_errand(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
+                              struct relay_slice payload, uint64_t timeout_ns,
+                              void (*done)(struct dht_call *c, const struct dht_call_end *end));
+void dht_errand_end(struct dht_errand *e);
+
+/* Peers as they are written into messages. */
+uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
+                      struct wire_peer *out);
+
+/* -- answer.c: requests of peers -- */
+void dht_answer(struct dht *d, struct dht_ask *a);
+void dht_answer_init(struct dht *d);
+void dht_answer_fini(struct dht *d);
+
+/* -- network.c: who is there -- */
+void dht_network_hooks(struct dht *d, struct dht_calls_hooks *out);
+/* Asks where we are now; drops what is out of scope. */
+void dht_network_self(struct dht *d);
+/* Whether an address may be dialled, kept, and passed on. */
+bool dht_network_may(const struct dht *d, const struct wire_peer_hop *hop);
+/* A node of the table could not be reached, or is somebody else. */
+void dht_network_failed(struct dht *d, const struct wire_peer_hop *node);
+/* Another relay names this peer: brought into form; true: it may be dialled. */
+bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_peer_hop *out);
+void dht_network_inbound(struct dht *d, const struct dht_inbound *m);
+void dht_network_offered(struct dht *d, const struct wire_peer_hop *from,
+                         const struct wire_peer *p);
+void dht_network_ping(struct dht *d, const struct wire_peer_hop *node);
+void dht_network_probe(struct dht *d);
+void dht_network_upkeep(struct dht *d); /* every tick */
+
+/* -- join.c: bootstrap -- */
+void dht_join(struct dht *d);
+void dht_join_resolved(struct dht *d, struct rt_msg *m);
+
+/* -- search.c: look-ups -- */
+
+#define DHT_SEARCH_VALUES_MAX DHT_LOOKUP_VALUES_MAX
+
+struct dht_search {
+    struct rt_list node;
+    struct dht *dht;
+    struct dht_lookup *lookup;
+    uint8_t key[32];     /* of a value; its first 20 bytes are the target */
+    uint32_t values_max; /* 0: nodes only */
+    uint32_t value_count;
+    struct relay_slice values[DHT_SEARCH_VALUES_MAX];
+    void (*done)(struct dht_search *s); /* its owner takes what it wants; it is freed after */
+    struct rt_msg *owed;                /* what it is for; done takes it */
+    struct relay_timer timer;           /* the end of its time */
+    uint32_t adding;                    /* the candidate whose answer is being read */
+    struct dht_query {
+        struct dht_call call;
+        struct dht_search *search;
+        uint32_t candidate;
+        struct wire_peer_hop hop; /* with the key it is said to have */
+        bool is_under_way;
+    } queries[DHT_ALPHA];
+};
+
+/* Begins a look-up of target (its first 20 bytes for nodes, all 32 for values), or queues it.
+ * False: too many wait, and done is not called. */
+bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
+                void (*done)(struct dht_search *s), struct rt_msg *owed);
+/* A node look-up that is done when it is done. */
+void dht_search_around(struct dht *d, const uint8_t target[20]);
+void dht_search_fini(struct dht *d);
+void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a);
+
+/* -- push.c: values to others -- */
+void dht_push_publish(struct dht *d, struct dht_publish_ask *a);
+/* Republishing: begins what is due, and arms the timer for the rest. */
+void dht_push_due(struct dht *d);
+void dht_push_fini(struct dht *d);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Joining the network: does what dht_boot says, and reports. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "dht/dht_private.h"
+#include "host/resolver.h"
+
+#define DIAL_NS (10 * RT_S)
+
+struct name_question {
+    struct rt_resolve resolve;
+    uint32_t entry;
+};
+
+static bool is_power_of_two(uint32_t n)
+{
+    return (n & (n - 1)) == 0;
+}
+
+static void report_failure(const struct dht *d, uint32_t entry, uint32_t failures_before)
+{
+    uint32_t failures = dht_boot_failures(d->boot, entry);
+
+    if (failures > failures_before && is_power_of_two(failures))
+        rt_log(RELAY_LOG_WARN, "bootstrap peer cannot be reached, will be tried again",
+               "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text, failures);
+}
+
+static void report_changed_key(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
+                               const uint8_t *key)
+{
+    char addr[DHT_HOP_TEXT], found[65], expected[65];
+
+    dht_hop_text(hop, addr, sizeof(addr));
+    rt_hex(key, 32, found);
+    rt_hex(dht_boot_key(d->boot, entry), 32, expected);
+    rt_log(RELAY_LOG_ERROR,
+           "bootstrap peer shows another key than the one written or pinned for it, refused",
+           "peer=%s addr=%s key=%s expected=%s", dht_boot_peer(d->boot, entry)->text, addr, found,
+           expected);
+}
+
+static bool is_self(const struct dht *d, const uint8_t *key)
+{
+    return memcmp(key, d->identity->public_key, 32) == 0;
+}
+
+static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
+                           const uint8_t *key, bool is_pinned_now)
+{
+    char addr[DHT_HOP_TEXT], hex[65];
+
+    dht_hop_text(hop, addr, sizeof(addr));
+    rt_hex(key, 32, hex);
+    rt_log(RELAY_LOG_INFO,
+           is_pinned_now ? "bootstrap peer reached, its key is pinned" : "bootstrap peer reached",
+           "peer=%s addr=%s key=%s", dht_boot_peer(d->boot, entry)->text, addr, hex);
+}
+
+static void save_pins(struct dht *d)
+{
+    size_t len = dht_boot_write_pins(d->boot, NULL, 0);
+    struct relay_buf *buf = d->disk.put_pins ? rt_buf_new(len) : NULL;
+
+    if (!buf)
+        return;
+    (void)dht_boot_write_pins(d->boot, buf->bytes, len);
+    d->disk.put_pins(d->disk.ctx, relay_slice_own(buf, buf->bytes, (uint32_t)len));
+}
+
+/* A place to look things up from, as long as the table is thin. */
+static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8_t *key)
+{
+    struct wire_peer_hop *place = NULL;
+
+    for (uint32_t i = 0; i < d->boot_hop_count; i++)
+        if (dht_hop_same(&d->boot_hops[i], hop))
+            place = &d->boot_hops[i];
+    if (!place && d->boot_hop_count < DHT_BOOT_HOPS_MAX)
+        place = &d->boot_hops[d->boot_hop_count++];
+    if (!place)
+        place = &d->boot_hops[dht_random(d) % DHT_BOOT_HOPS_MAX];
+    *place = *hop;
+    place->has_pubkey_hint = true;
+    memcpy(place->pubkey_hint, key, 32);
+}
+
+static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
+{
+    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
+    struct dht *d = e->dht;
+    uint32_t entry = e->entry, failures = dht_boot_failures(d->boot, entry);
+    enum dht_boot_verdict v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
+
+    if (v == DHT_BOOT_PINNED)
+        save_pins(d);
+    if (v == DHT_BOOT_KEY_CHANGED)
+        report_changed_key(d, entry, &c->to, end->key);
+    if ((v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) && !is_self(d, end->key)) {
+        if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search_ns == 0)
+            report_reached(d, entry, &c->to, end->key, v == DHT_BOOT_PINNED);
+        keep_hop(d, &c->to, end->key);
+        d->self_search_ns = dht_now_ns(d);
+        d->self_search_nodes = dht_table_count(d->table);
+        dht_search_around(d, d->self_id);
+    }
+    report_failure(d, entry, failures);
+    dht_errand_end(e);
+    dht_join(d);
+}
+
+static void dial(struct dht *d, uint32_t entry, struct wire_peer_hop hop)
+{
+    const uint8_t *key = dht_boot_key(d->boot, entry);
+
+    hop.has_pubkey_hint = key != NULL;
+    if (key)
+        memcpy(hop.pubkey_hint, key, 32);
+    dht_errand(d, &hop, 0, (struct relay_slice){0}, DIAL_NS, on_dialled)->entry = entry;
+}
+
+static void resolve(struct dht *d, uint32_t entry)
+{
+    const struct dht_boot_peer *p = dht_boot_peer(d->boot, entry);
+    struct name_question *q;
+
+    if (!d->resolver) {
+        dht_boot_resolved(d->boot, entry, NULL, 0, dht_now_ns(d));
+        return;
+    }
+    q = rt_msg_new(RT_RESOLVED, sizeof(*q));
+    q->resolve.msg.reply_to = rt_actor_addr(&d->actor);
+    memcpy(q->resolve.host, p->host, sizeof(q->resolve.host));
+    q->resolve.port = p->hop.port;
+    q->entry = entry;
+    d->resolver->resolve(d->resolver->ctx, d->worker, &q->resolve);
+}
+
+void dht_join_resolved(struct dht *d, struct rt_msg *m)
+{
+    struct name_question *q = (struct name_question *)m;
+    struct wire_peer_hop addrs[RT_RESOLVE_ADDRS_MAX];
+    uint32_t count = 0, failures = dht_boot_failures(d->boot, q->entry);
+
+    for (uint32_t i = 0; q->resolve.err == RT_ERR_OK && i < q->resolve.count; i++)
+        if (dht_hop_from(&q->resolve.addrs[i], &addrs[count]))
+            count++;
+    dht_boot_resolved(d->boot, q->entry, addrs, count, dht_now_ns(d));
+    report_failure(d, q->entry, failures);
+    rt_msg_free(&m);
+    dht_join(d);
+}
+
+void dht_join(struct dht *d)
+{
+    struct wire_peer_hop hop;
+    enum dht_boot_do what;
+    uint32_t entry;
+    uint64_t next_ns;
+
+    if (!d->is_started || d->is_stopped)
+        return;
+    if (dht_table_count(d->table) == 0)
+        dht_boot_hurry(d->boot);
+    while ((what = dht_boot_next(d->boot, dht_now_ns(d), &entry, &hop)) != DHT_BOOT_NOTHING) {
+        if (what == DHT_BOOT_RESOLVE)
+            resolve(d, entry);
+        else
+            dial(d, entry, hop);
+    }
+    next_ns = dht_boot_next_ns(d->boot);
+    if (next_ns != UINT64_MAX)
+        rt_timer_arm(d->worker, &d->boot_timer, next_ns);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Who is there: what calls learn of peers goes into the table and the database; upkeep of both. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "dht/dht_private.h"
+#include "wire_envelope.h"
+
+#define PORT_TCP 7001u /* protocol: conventional ports */
+#define PORT_QUIC 7000u
+
+#define PING_NS (300 * RT_S)     /* a node not heard of for so long is pinged */
+#define REFRESH_NS (3600 * RT_S) /* a bucket nobody looked into for so long is refreshed */
+#define SELF_SEARCH_NS (900 * RT_S)
+#define SELF_SEARCH_SOON_NS (30 * RT_S) /* while the table is thin and grows */
+#define NEW_AGAIN_S 86400u              /* a node not seen for so long has none of its values */
+#define PING_PEERS 16u                  /* asked for with every ping */
+#define EXPIRE_VALUES 512u              /* in one tick */
+#define EXPIRE_PEERS 16u
+#define SELF_TICKS 6u /* our addresses are looked at again every so many ticks */
+
+/* -- where we are -- */
+
+static enum dht_scope widest(const struct wire_peer_hop *hops, uint32_t count)
+{
+    enum dht_scope best = DHT_SCOPE_NONE;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (dht_scope_of(&hops[i]) > best)
+            best = dht_scope_of(&hops[i]);
+    return best;
+}
+
+static bool is_self(const struct dht *d, const struct wire_peer_hop *hop)
+{
+    for (uint32_t i = 0; i < d->self.announced_count; i++)
+        if (dht_hop_same(&d->self.announced[i], hop))
+            return true;
+    for (uint32_t i = 0; i < d->self.bound_count; i++)
+        if (dht_hop_same(&d->self.bound[i], hop))
+            return true;
+    for (uint32_t i = 0; i < d->met_count; i++)
+        if (dht_hop_same(&d->met[i], hop))
+            return true;
+    return false;
+}
+
+/* Whether it may be in the table and leave us. */
+static bool may_keep(const struct dht *d, const struct wire_peer_hop *hop)
+{
+    enum dht_scope scope = dht_scope_of(hop);
+
+    return scope != DHT_SCOPE_NONE && scope >= d->scope && !is_self(d, hop);
+}
+
+bool dht_network_may(const struct dht *d, const struct wire_peer_hop *hop)
+{
+    return may_keep(d, hop) && dht_calls_has_transport(d->calls, hop->transport);
+}
+
+static bool keep(void *ctx, const struct wire_peer_hop *hop)
+{
+    return may_keep(ctx, hop);
+}
+
+void dht_network_self(struct dht *d)
+{
+    struct dht_self now;
+
+    if (!d->get_self)
+        return;
+    memset(&now, 0, sizeof(now));
+    d->get_self(d->self_ctx, &now);
+    if (memcmp(&now, &d->self, sizeof(now)) == 0)
+        return;
+    d->self = now;
+    d->scope = now.announced_count ? widest(now.announced, now.announced_count)
+                                   : widest(now.bound, now.bound_count);
+    dht_table_filter(d->table, keep, d);
+    dht_peers_filter(d->peers, keep, d);
+}
+
+/* -- our own addresses to others -- */
+
+static void errand_done(struct dht_call *c, const struct dht_call_end *end)
+{
+    (void)end;
+    dht_errand_end(RT_CONTAINER_OF(c, struct dht_errand, call));
+}
+
+static uint32_t own_peers(const struct dht *d, struct wire_peer *out)
+{
+    const struct wire_peer_hop *hops = d->self.announced_count ? d->self.announced : d->self.bound;
+    uint32_t of = d->self.announced_count ? d->self.announced_count : d->self.bound_count;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < of; i++) {
+        if (dht_scope_of(&hops[i]) != d->scope || d->scope == DHT_SCOPE_NONE)
+            continue;
+        out[count] = (struct wire_peer){.hop = hops[i]};
+        out[count].hop.has_pubkey_hint = true;
+        memcpy(out[count++].hop.pubkey_hint, d->identity->public_key, 32);
+    }
+    return count;
+}
+
+/* So that it can dial us: it knows an ephemeral port of ours only. */
+static void introduce(struct dht *d, const struct wire_peer_hop *to)
+{
+    struct wire_peer peers[DHT_SELF_MAX];
+    uint32_t count = own_peers(d, peers);
+    uint8_t bytes[DHT_SELF_MAX * 192u];
+    struct wire_writer w;
+    struct relay_slice payload;
+    bool fits;
+
+    if (count == 0)
+        return;
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_pex_offer(&w, peers, count);
+    payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
+    if (payload.owner)
+        (void)dht_errand(d, to, WIRE_PEX_OFFER, payload, LIM_QUERY_NS, errand_done);
+}
+
+/* -- what calls learn -- */
+
+static void joined(struct dht *d, const struct wire_peer_hop *node, bool is_new)
+{
+    char text[DHT_HOP_TEXT];
+
+    if (rt_log_enabled(RELAY_LOG_DEBUG)) {
+        dht_hop_text(node, text, sizeof(text));
+        rt_log(RELAY_LOG_DEBUG, "node joins the routing table", "addr=%s nodes=%u", text,
+               dht_table_count(d->table));
+    }
+    introduce(d, node);
+    if (!is_new)
+        return;
+    dht_republish_joined(d->republish, node);
+    dht_push_due(d);
+}
+
+static void met_self(struct dht *d, const struct wire_peer_hop *hop)
+{
+    if (d->met_count < DHT_SELF_MAX && !is_self(d, hop))
+        d->met[d->met_count++] = *hop;
+}
+
+static void on_reached(void *ctx, const struct wire_peer_hop *hop, const struct wire_hello *hello)
+{
+    struct dht *d = ctx;
+    struct wire_peer_hop ping;
+    uint64_t before;
+
+    if (memcmp(hop->pubkey_hint, d->identity->public_key, 32) == 0) {
+        met_self(d, hop);
+        return;
+    }
+    if (!may_keep(d, hop))
+        return;
+    before = dht_peers_seen(d->peers, hop, hello ? &hello->capabilities : NULL, dht_now_s(d));
+    dht_probe_forgive(d->probe, hop);
+    switch (dht_table_seen(d->table, hop, dht_now_ns(d), &ping)) {
+    case DHT_SEEN_ADDED:
+        joined(d, hop, before + NEW_AGAIN_S < dht_now_s(d));
+        break;
+    case DHT_SEEN_WAITS:
+        if (ping.port != 0)
+            dht_network_ping(d, &ping);
+        break;
+    case DHT_SEEN_KNOWN:
+    case DHT_SEEN_REFUSED:
+        break;
+    }
+}
+
+void dht_network_failed(struct dht *d, const struct wire_peer_hop *node)
+{
+    struct wire_peer_hop replaced;
+
+    if (node->has_pubkey_hint && dht_table_failed(d->table, node, &replaced) == DHT_FAILED_REPLACED)
+        joined(d, &replaced, true);
+}
+
+static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum dht_outcome why)
+{
+    struct dht *d = ctx;
+
+    (void)why;
+    dht_peers_failed(d->peers, hop, dht_now_s(d));
+    dht_network_failed(d, hop);
+}
+
+static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
+{
+    static struct rt_log_site site;
+    struct dht *d = ctx;
+    char text[DHT_HOP_TEXT];
+    int64_t off_s;
+
+    if (skew_s > (int64_t)LIM_HELLO_SKEW_S || skew_s < -(int64_t)LIM_HELLO_SKEW_S) {
+        dht_hop_text(hop, text, sizeof(text));
+        if (rt_log_allowed(&site, 1, dht_now_ns(d)))
+            rt_log(RELAY_LOG_INFO, "a peer's clock differs from ours by more than 300 s",
+                   "addr=%s seconds=%lld", text, (long long)skew_s);
+    }
+    if (dht_skew_note(&d->skew, dht_hop_net(hop, DHT_NET_BUCKET), skew_s, dht_now_ns(d), &off_s))
+        rt_log(RELAY_LOG_ERROR,
+               "this host's clock is wrong: every peer refuses us and is refused; set it, by NTP "
+               "for instance",
+               "peers_differ_by_at_least_seconds=%lld", (long long)off_s);
+}
+
+void dht_network_hooks(struct dht *d, struct dht_calls_hooks *out)
+{
+    *out = (struct dht_calls_hooks){on_reached, on_lost, on_skew, d};
+}
+
+/* -- what others say -- */
+
+bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_peer_hop *out)
+{
+    struct wire_peer_hop hop = p->hop;
+
+    if (p->has_relay_via)
+        return false;
+    dht_hop_normalise(&hop);
+    if (hop.has_pubkey_hint && memcmp(hop.pubkey_hint, d->identity->public_key, 32) == 0) {
+        if (d->seen_self && is_self(d, &hop))
+            d->seen_self(d->seen_self_ctx, d->worker, &hop);
+        return false;
+    }
+    if (!dht_network_may(d, &hop))
+        return false;
+    *out = hop;
+    return true;
+}
+
+void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, const struct wire_peer *p)
+{
+    struct wire_peer_hop hop;
+
+    if (!dht_network_heard(d, p, &hop))
+        return;
+    (void)dht_peers_heard(d->peers, &hop, dht_now_s(d));
+    if (!dht_hop_same_ip(&hop, from) || !hop.has_pubkey_hint ||
+        memcmp(hop.pubkey_hint, from->pubkey_hint, 32) != 0)
+        return;
+    /* Its own address, by its own word, from that very host. */
+    dht_probe_forgive(d->probe, &hop);
+    if (!dht_peers_is_alive(d->peers, &hop))
+        (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+    dht_network_probe(d);
+}
+
+void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
+{
+    struct wire_peer_hop hop = m->from;
+
+    on_skew(d, &m->from, m->skew_s);
+    if (m->skew_s != 0)
+        return;
+    hop.has_pubkey_hint = false; /* whoever listens there, it may be another one */
+    for (int i = 0; i < 2; i++) {
+        hop.transport = i == 0 ? WIRE_TCP : WIRE_QUIC;
+        hop.port = i == 0 ? PORT_TCP : PORT_QUIC;
+        if (dht_network_may(d, &hop) && !dht_peers_is_alive(d->peers, &hop))
+            (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+    }
+    dht_network_probe(d);
+}
+
+/* -- probes and pings -- */
+
+static void probe_done(struct dht_call *c, const struct dht_call_end *end)
+{
+    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
+    struct dht *d = e->dht;
+
+    dht_probe_ended(d->probe, &c->to,
+                    end->outcome == DHT_CALL_ANSWERED || end->outcome == DHT_CALL_BUSY,
+                    dht_now_ns(d));
+    dht_errand_end(e);
+    dht_network_probe(d);
+}
+
+void dht_network_probe(struct dht *d)
+{
+    struct wire_peer_hop hop;
+    uint64_t next_ns;
+
+    if (d->is_stopped || !d->is_started)
+        return;
+    while (dht_probe_next(d->probe, dht_now_ns(d), &hop)) {
+        hop.has_pubkey_hint = false;
+        rt_metric_inc(RT_METRIC_DHT_PROBED);
+        (void)dht_errand(d, &hop, 0, (struct relay_slice){0}, LIM_QUERY_NS, probe_done);
+    }
+    next_ns = dht_probe_next_ns(d->probe);
+    if (next_ns != UINT64_MAX)
+        rt_timer_arm(d->worker, &d->probe_timer, next_ns);
+}
+
+static void take_peer(void *ctx, const struct wire_peer *p)
+{
+    struct dht *d = ctx;
+    struct wire_peer_hop hop;
+
+    if (dht_network_heard(d, p, &hop))
+        (void)dht_peers_heard(d->peers, &hop, dht_now_s(d));
+}
+
+static void ping(struct dht *d, const struct wire_peer_hop *node, bool is_repeated);
+
+static void ping_done(struct dht_call *c, const struct dht_call_end *end)
+{
+    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
+    uint8_t id[20];
+
+    rt_node_id(c->to.pubkey_hint, id);
+    if (end->outcome == DHT_CALL_ANSWERED && !(end->answer->flags & WIRE_FLAG_ERROR))
+        (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)end->answer->payload.ptr,
+                                     end->answer->payload.len, take_peer, e->dht);
+    else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->table, id) &&
+             !e->is_repeated && !e->dht->is_stopped)
+        ping(e->dht, &c->to, true); /* once more, and nobody is sent there any longer */
+    dht_errand_end(e);
+}
+
+static void ping(struct dht *d, const struct wire_peer_hop *node, bool is_repeated)
+{
+    uint8_t bytes[32];
+    struct relay_slice payload;
+    struct wire_writer w;
+    bool fits;
+
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_pex_request(&w, PING_PEERS);
+    payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
+    if (payload.owner)
+        dht_errand(d, node, WIRE_PEX_REQUEST, payload, LIM_QUERY_NS, ping_done)->is_repeated =
+            is_repeated;
+}
+
+void dht_network_ping(struct dht *d, const struct wire_peer_hop *node)
+{
+    ping(d, node, false);
+}
+
+/* -- upkeep -- */
+
+static void ping_stale(struct dht *d)
+{
+    uint64_t now_ns = dht_now_ns(d);
+    struct wire_peer_hop node;
+
+    for (uint32_t i = 0; i <= dht_table_count(d->table) / 50; i++) {
+        if (now_ns < PING_NS || !dht_table_stalest(d->table, now_ns - PING_NS, &node))
+            return;
+        dht_table_touch(d->table, node.pubkey_hint);
+        dht_network_ping(d, &node);
+    }
+}
+
+static void search_around(struct dht *d)
+{
+    uint64_t now_ns = dht_now_ns(d), since_ns = now_ns - d->self_search_ns;
+    uint32_t nodes = dht_table_count(d->table);
+    uint8_t random[20], target[20];
+
+    if (nodes == 0 && d->boot_hop_count == 0)
+        return;
+    if (d->self_search_ns == 0 || since_ns >= SELF_SEARCH_NS ||
+        (since_ns >= SELF_SEARCH_SOON_NS && nodes < DHT_K && nodes != d->self_search_nodes)) {
+        d->self_search_ns = now_ns;
+        d->self_search_nodes = nodes;
+        dht_search_around(d, d->self_id);
+        return;
+    }
+    rt_random(d->worker, random, sizeof(random));
+    if (d->search_active == 0 &&
+        dht_table_refresh(d->table, now_ns > REFRESH_NS ? now_ns - REFRESH_NS : 0, random, target))
+        dht_search_around(d, target);
+}
+
+/* Many while we know few, and one a minute always: the table follows the network. */
+static void try_candidates(struct dht *d)
+{
+    uint32_t count = dht_table_count(d->table) < DHT_K ? 4 : d->ticks % SELF_TICKS == 0;
+    struct wire_peer_hop hop;
+
+    for (uint32_t i = 0; i < count && dht_peers_candidate(d->peers, dht_now_s(d), &hop); i++)
+        if (dht_network_may(d, &hop))
+            (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+    dht_network_probe(d);
+}
+
+static void report(struct dht *d)
+{
+    static const enum rt_metric gauges[] = {RT_METRIC_DHT_NODES, RT_METRIC_DHT_VALUES,
+                                            RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+    uint64_t now[] = {dht_table_count(d->table), dht_values_count(d->values),
+                      dht_values_bytes(d->values), dht_peers_count(d->peers)};
+
+    for (int i = 0; i < 4; i++) {
+        rt_metric_add(gauges[i], now[i]);
+        rt_metric_sub(gauges[i], d->gauges[i]);
+        d->gauges[i] = now[i];
+    }
+}
+
+void dht_network_upkeep(struct dht *d)
+{
+    (void)dht_values_expire(d->values, dht_now_s(d), EXPIRE_VALUES);
+    dht_peers_expire(d->peers, dht_now_s(d), EXPIRE_PEERS);
+    report(d);
+    if (++d->ticks % SELF_TICKS == 0)
+        dht_network_self(d);
+    if (d->is_stopped)
+        return;
+    ping_stale(d);
+    search_around(d);
+    try_candidates(d);
+    if (dht_table_count(d->table) == 0)
+        dht_join(d);
+}

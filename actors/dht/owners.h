@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Who has how much of the store: values and bytes counted per origin, by the hash of its key or of
+ * its network. An origin's record lives as long as it owns something. Pure.
+ */
+#ifndef DHT_OWNERS_H
+#define DHT_OWNERS_H
+
+#include <stddef.h>
+
+#include "dht/map.h"
+
+struct dht_owner {
+    struct dht_map_node node;
+    uint32_t values;
+    uint64_t bytes;
+};
+
+/* What this origin owns; NULL: nothing. */
+const struct dht_owner *dht_owner_find(const struct dht_map *owners, uint64_t hash);
+/* One value of so many bytes is its own; returns its record, to be handed back to give. */
+struct dht_owner *dht_owner_take(struct dht_map *owners, uint64_t hash, size_t bytes);
+void dht_owner_give(struct dht_map *owners, struct dht_owner *o, size_t bytes);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Which unproven addresses we dial, and when (protocol: DHT, only peers that we dialled ourselves).
+ * An address comes from who connected to us (its source address with the conventional ports), from
+ * an offer, an answer, or the disk. Nobody vouches for any of them, so that they are dialled at a
+ * rate that makes us nobody's port scanner: LIM_PROBES_PER_S dials a second in all, one at a time
+ * per IPv4 /24 or IPv6 /48, and what refused is left alone for LIM_REFUSED_NS. The queue is
+ * bounded; past the bound newcomers are dropped. Pure.
+ */
+#ifndef DHT_PROBE_H
+#define DHT_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire_peer.h"
+
+struct dht_probe;
+
+struct dht_probe *dht_probe_new(const uint8_t hash_key[16]);
+void dht_probe_free(struct dht_probe **p);
+
+/* Queues an address. False: it waits already, refused not long ago, or the queue is full. */
+bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t now_ns);
+
+/* The next to be dialled now; it must be ended. False: none, or not yet. */
+bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out);
+/* When to ask again, if nothing else happens; UINT64_MAX: nothing waits that could be dialled. */
+uint64_t dht_probe_next_ns(const struct dht_probe *p);
+/* The dial came to an end, in vain unless is_there. */
+void dht_probe_ended(struct dht_probe *p, const struct wire_peer_hop *hop, bool is_there,
+                     uint64_t now_ns);
+
+/* -- the memory of refusals, for other dials too -- */
+void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t until_ns,
+                       uint64_t now_ns);
+bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop *hop,
+                          uint64_t now_ns);
+
+/* It has shown that it is there: the refusal is forgotten. */
+void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop);
+
+uint32_t dht_probe_waiting(const struct dht_probe *p);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Values to others: published by our own actors, republished and handed over by ourselves. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/metric.h"
+#include "dht/dht_private.h"
+#include "wire_dht.h"
+
+#define AT_ONCE 4u             /* stores of one push in flight */
+#define PUSHES_MAX 4u          /* of ourselves under way */
+#define STORE_BYTES 128u       /* a STORE around its value takes less */
+#define LIMITED_NS (60 * RT_S) /* who says `rate limit` is left alone so long */
+
+struct dht_push {
+    struct rt_list node;
+    struct dht *dht;
+    struct relay_slice payload; /* the encoded STORE, one for all */
+    uint32_t count, next, in_flight;
+    uint32_t stored;
+    bool is_limited;
+    struct dht_publish_ask *owed; /* NULL: it is our own idea */
+    struct push_call {
+        struct dht_call call;
+        struct dht_push *push;
+    } calls[DHT_K];
+};
+
+static struct relay_slice encode(const uint8_t key[32], const struct relay_slice *value,
+                                 uint64_t ttl_secs)
+{
+    struct relay_buf *buf = rt_buf_new(STORE_BYTES + value->len);
+    struct wire_store s = {.value = {value->ptr, value->len}, .ttl_secs = ttl_secs};
+    struct wire_writer w;
+    bool fits;
+    size_t len;
+
+    if (!buf)
+        return (struct relay_slice){0};
+    memcpy(s.key, key, sizeof(s.key));
+    wire_writer_init(&w, buf->bytes, STORE_BYTES + value->len);
+    wire_write_store(&w, &s);
+    len = wire_writer_len(&w, &fits);
+    RT_INSIST(fits);
+    return relay_slice_own(buf, buf->bytes, (uint32_t)len);
+}
+
+static void push_free(struct dht_push *p)
+{
+    rt_list_unlink(&p->node);
+    relay_slice_drop(&p->payload);
+    free(p);
+}
+
+static void end(struct dht_push *p)
+{
+    struct dht *d = p->dht;
+
+    if (p->owed) {
+        p->owed->stored = p->stored;
+        rt_msg_answer(d->worker, &p->owed->msg, DHT_PUBLISHED);
+    } else {
+        d->push_count--;
+        dht_republish_ended(d->republish, p->is_limited);
+    }
+    push_free(p);
+}
+
+static bool says_limited(const struct wire_envelope *e)
+{
+    static const char words[] = "rate limit";
+
+    return memmem(e->payload.ptr, e->payload.len, words, sizeof(words) - 1) != NULL;
+}
+
+static void pump(struct dht_push *p);
+
+static void on_done(struct dht_call *c, const struct dht_call_end *e)
+{
+    struct dht_push *p = RT_CONTAINER_OF(c, struct push_call, call)->push;
+    struct dht *d = p->dht;
+
+    p->in_flight--;
+    if (e->outcome == DHT_CALL_ANSWERED && !(e->answer->flags & WIRE_FLAG_ERROR)) {
+        p->stored++;
+        rt_metric_inc(RT_METRIC_DHT_PUSHED);
+    } else if (e->outcome == DHT_CALL_ANSWERED && says_limited(e->answer)) {
+        p->is_limited = true;
+        rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
+        dht_table_hold(d->table, e->key, dht_now_ns(d) + LIMITED_NS);
+    }
+    pump(p);
+}
+
+static void pump(struct dht_push *p)
+{
+    while (p->in_flight < AT_ONCE && p->next < p->count) {
+        struct dht_call *c = &p->calls[p->next++].call;
+
+        p->in_flight++;
+        c->payload = relay_slice_ref(p->payload);
+        dht_calls_start(p->dht->calls, c);
+    }
+    if (p->in_flight == 0)
+        end(p);
+}
+
+/* Always ends by `end`, now or later. */
+static void push(struct dht *d, const uint8_t key[32], const struct relay_slice *value,
+                 uint64_t ttl_secs, const struct wire_peer_hop *to, uint32_t count,
+                 struct dht_publish_ask *owed)
+{
+    struct dht_push *p = calloc(1, sizeof(*p));
+
+    RT_INSIST(p != NULL);
+    p->dht = d;
+    p->owed = owed;
+    p->payload = encode(key, value, ttl_secs);
+    p->count = p->payload.owner ? count : 0;
+    rt_list_init(&p->node);
+    rt_list_push_back(&d->pushes, &p->node);
+    if (!owed)
+        d->push_count++;
+    for (uint32_t i = 0; i < p->count; i++) {
+        p->calls[i].push = p;
+        p->calls[i].call.to = to[i];
+        p->calls[i].call.type = WIRE_STORE;
+        p->calls[i].call.timeout_ns = LIM_REPUBLISH_TARGETS_NS;
+        p->calls[i].call.done = on_done;
+    }
+    pump(p);
+}
+
+/* -- publishing -- */
+
+static void found_closest(struct dht_search *s)
+{
+    struct dht_publish_ask *a = (struct dht_publish_ask *)s->owed;
+    struct wire_peer_hop to[DHT_K];
+    uint32_t count = dht_lookup_closest(s->lookup, DHT_K, true, to);
+    struct relay_slice value = relay_slice_take(&a->value);
+
+    s->owed = NULL;
+    push(s->dht, a->key, &value, a->ttl_secs, to, count, a);
+    relay_slice_drop(&value);
+}
+
+void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
+{
+    static const struct dht_origin ours = {0};
+    struct dht_checked checked;
+    uint64_t now_s = dht_now_s(d);
+
+    a->stored = 0;
+    a->refusal = dht_value_check(a->key, a->value.ptr, a->value.len, now_s, &checked);
+    if (a->refusal == RT_REFUSAL_NONE)
+        a->refusal = dht_values_store(d->values, a->key, &checked, a->value.ptr, a->value.len,
+                                      a->ttl_secs, &ours, now_s);
+    if (a->refusal == RT_REFUSAL_STORE_VALUE || !dht_search(d, a->key, 0, found_closest, &a->msg)) {
+        relay_slice_drop(&a->value);
+        rt_msg_answer(d->worker, &a->msg, DHT_PUBLISHED);
+    }
+}
+
+/* -- republishing and handing over -- */
+
+void dht_push_due(struct dht *d)
+{
+    uint64_t now_ns = dht_now_ns(d), now_s = dht_now_s(d);
+    struct dht_push_plan plan;
+
+    if (!d->is_started || d->is_stopped)
+        return;
+    if (d->push_count < PUSHES_MAX &&
+        dht_republish_next(d->republish, d->values, d->table, now_ns, now_s, &plan)) {
+        push(d, plan.key, &plan.value, plan.ttl_secs, plan.to, plan.count, NULL);
+        relay_slice_drop(&plan.value);
+    }
+    if (d->push_count < PUSHES_MAX)
+        rt_timer_arm(d->worker, &d->push_timer,
+                     dht_republish_next_ns(d->republish, d->values, now_ns, now_s));
+    else
+        rt_timer_arm(d->worker, &d->push_timer, now_ns + LIM_REPUBLISH_SPACE_NS);
+}
+
+void dht_push_fini(struct dht *d)
+{
+    for (struct rt_list *n; (n = rt_list_pop_front(&d->pushes));) {
+        struct dht_push *p = RT_CONTAINER_OF(n, struct dht_push, node);
+        struct rt_msg *m = p->owed ? &p->owed->msg : NULL;
+
+        rt_msg_free(&m);
+        push_free(p);
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * What is pushed to whom without anybody asking (protocol: DHT, republishing). Pure: given the
+ * values, the routing table and the time it names the next push.
+ *
+ *  - Republishing: a value nobody has stored here for LIM_REPUBLISH_S goes to the DHT_K closest
+ *    nodes, if we are among them. Of the closest holders usually one does it, since each STORE puts
+ *    off the others.
+ *  - Handover: a node that is new to us gets the values it is now among the DHT_K closest to, from
+ *    the two of us others that are closest to them.
+ *
+ * Neither happens to a value in the second half of the shortest life a STORE gives: receivers raise
+ * the TTL, so that relays which pushed to each other until the end would keep everything for ever.
+ *
+ * Pushes are LIM_REPUBLISH_SPACE_NS apart, which is below what any remote allows. A remote that
+ * says `rate limit` is left out for a while (dht_table_hold), and the pace is halved, down to a
+ * sixteenth; every push without such a word takes back an eighth of that.
+ */
+#ifndef DHT_REPUBLISH_H
+#define DHT_REPUBLISH_H
+
+#include "dht/bucket.h"
+#include "dht/values.h"
+
+struct dht_republish;
+
+struct dht_republish *dht_republish_new(const uint8_t self_id[20]);
+void dht_republish_free(struct dht_republish **r);
+
+/* A node has entered the routing table that was not known before. */
+void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node);
+
+struct dht_push_plan {
+    uint8_t key[32];
+    struct relay_slice value; /* a reference of the caller's */
+    uint64_t ttl_secs;
+    uint32_t count;
+    struct wire_peer_hop to[DHT_K]; /* with their keys */
+};
+
+/* The next push that is due; false: none now. Does a bounded amount of work in either case. */
+bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
+                        const struct dht_table *table, uint64_t now_ns, uint64_t now_s,
+                        struct dht_push_plan *out);
+/* When to ask again. */
+uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_values *values,
+                               uint64_t now_ns, uint64_t now_s);
+
+/* What came of the push: a remote said `rate limit`, or none did. */
+void dht_republish_ended(struct dht_republish *r, bool is_limited);
+
+#endif
