@@ -27,6 +27,7 @@
 #define CFG_HOST_MAX 256u
 
 enum cfg_action { CFG_RUN, CFG_PRINT_HELP, CFG_PRINT_VERSION };
+enum cfg_retry { CFG_RETRY_AUTO, CFG_RETRY_ALWAYS };
 enum cfg_bandwidth { CFG_BANDWIDTH_LOW, CFG_BANDWIDTH_MEDIUM, CFG_BANDWIDTH_HIGH };
 enum cfg_scheme { CFG_TCP, CFG_QUIC };
 
@@ -57,6 +58,7 @@ struct cfg {
     enum cfg_action action; /* not CFG_RUN: the rest is not filled in */
     char data_dir[PATH_MAX];
     struct cfg_listen bind_tcp, bind_quic;
+    enum cfg_retry quic_retry;
     struct cfg_peers bootstrap_peers, announce_addrs;
     uint16_t workers;
     uint32_t max_tunnels;

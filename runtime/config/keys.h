@@ -37,7 +37,11 @@
       "Address of the TLS over TCP listener, such as 0.0.0.0:7001 or [::]:7001.\n"                 \
       "Port 0 takes any free one; an empty string (\"\") turns the listener off.")                 \
     X(BIND_QUIC, LISTEN, "bind_quic", "", 0, 0, "0.0.0.0:7000", "bind-quic", 0, "SCP2P_BIND_QUIC", \
-      "IP:PORT", false, "Address of the QUIC listener; an empty string (\"\") turns it off.")      \
+      "IP:PORT", true, "Address of the QUIC listener; an empty string (\"\") turns it off.")       \
+    X(QUIC_RETRY, CHOICE, "quic_retry", "", 0, 0, "auto", "quic-retry", 0, "SCP2P_QUIC_RETRY",     \
+      "WHEN", true,                                                                                \
+      "When a QUIC client must prove its address before it costs memory: auto\n"                   \
+      "(while many handshakes are under way) or always (one round trip more).")                    \
     X(BOOTSTRAP, PEERS, "bootstrap_peers", "", 0, 0, NULL, "bootstrap", 'b', "SCP2P_BOOTSTRAP",    \
       "ADDR", true,                                                                                \
       "Peer through which to join the network; repeatable, or separated by commas.\n"              \

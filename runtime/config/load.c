@@ -53,6 +53,9 @@ static void store_choice(struct cfg *c, enum cfg_key key, int v)
     case CFG_KEY_LOG_FORMAT:
         c->log_format = (enum rt_log_format)v;
         break;
+    case CFG_KEY_QUIC_RETRY:
+        c->quic_retry = (enum cfg_retry)v;
+        break;
     default:
         RT_INSIST(key == CFG_KEY_BANDWIDTH_CLASS);
         c->bandwidth_class = (enum cfg_bandwidth)v;

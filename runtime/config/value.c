@@ -98,6 +98,8 @@ struct choice {
 };
 
 static const struct choice choices[] = {
+    {CFG_KEY_QUIC_RETRY, "auto", CFG_RETRY_AUTO},
+    {CFG_KEY_QUIC_RETRY, "always", CFG_RETRY_ALWAYS},
     {CFG_KEY_BANDWIDTH_CLASS, "low", CFG_BANDWIDTH_LOW},
     {CFG_KEY_BANDWIDTH_CLASS, "medium", CFG_BANDWIDTH_MEDIUM},
     {CFG_KEY_BANDWIDTH_CLASS, "med", CFG_BANDWIDTH_MEDIUM},

@@ -13,14 +13,10 @@
 #include "dht/dht.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
-#include "host/services.h"
 #include "network.h"
 #include "process.h"
 #include "report.h"
-#include "transport/loader.h"
 #include "tunnel/tunnel_msg.h"
-
-#define TRANSPORT "tcp_tls"
 
 static rt_err fail(struct relay_error *err, const char *text)
 {
@@ -29,21 +25,6 @@ static rt_err fail(struct relay_error *err, const char *text)
 }
 
 /* -- making -- */
-
-static int plugin_secret(void *ctx, const char *transport, const char *name, void *out, size_t len)
-{
-    struct relay *r = ctx;
-    struct relay_error err = {""};
-    char full[STORAGE_NAME_MAX + 1];
-    int n = snprintf(full, sizeof(full), "plugin:%s/%s", transport, name);
-
-    if (n < 0 || (size_t)n >= sizeof(full) || len == 0 || len > STORAGE_SECRET_MAX)
-        return -1;
-    if (storage_secret(r->storage, full, out, len, &err) == RT_ERR_OK)
-        return 0;
-    rt_log(RELAY_LOG_ERROR, err.text, "transport=%s", transport);
-    return -1;
-}
 
 static rt_err make_system(struct relay *r)
 {
@@ -57,7 +38,6 @@ static rt_err make_system(struct relay *r)
             return e;
         r->nodes[i].worker = rt_system_worker(r->system, i);
     }
-    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
     return rt_blocking_new(rt_system_worker(r->system, r->workers), &r->storage_thread);
 }
 
@@ -116,65 +96,12 @@ static rt_err make_rooms(struct relay *r, struct relay_error *err)
     return e;
 }
 
-static rt_err load_transport(struct relay *r, struct relay_error *err)
-{
-    struct rt_services_config services = {
-        .system = r->system,
-        .worker_count = r->workers,
-        .events = &rt_conn_events,
-        .secret = plugin_secret,
-        .ctx = r,
-    };
-    char path[PATH_MAX];
-    rt_err e = rt_loader_find(TRANSPORT, path, sizeof(path), err);
-
-    if (!e)
-        e = rt_loader_open(path, &r->transport, err);
-    if (e)
-        return e;
-    rt_services_init(&services);
-    r->has_services = true;
-    r->host = rt_services_add(r->transport->name);
-    RT_INSIST(r->host);
-    for (uint16_t i = 0; i < r->workers; i++) {
-        struct relay_node *n = &r->nodes[i];
-
-        n->transport = r->transport;
-        if (r->transport->worker_init(r->host, n->worker, &n->transport_state, err) != 0)
-            return RT_ERR_SYSTEM;
-        rt_services_set_state(r->transport->name, i, n->transport_state);
-    }
-    return RT_ERR_OK;
-}
-
-/* One listener per worker on one address; with port 0 the first one's port is everybody's. */
-static rt_err open_listeners(struct relay *r, struct relay_error *err)
-{
-    struct sockaddr_storage bound = r->cfg->bind_tcp.addr;
-
-    for (uint16_t i = 0; i < r->workers; i++) {
-        struct relay_node *n = &r->nodes[i];
-        struct sockaddr_storage wanted = bound;
-        struct relay_listen spec = {
-            .addr = (const struct sockaddr *)&wanted,
-            .addr_len = r->cfg->bind_tcp.addr_len,
-            .fd = -1,
-            .index = i,
-            .count = r->workers,
-        };
-
-        if (r->transport->listen(n->transport_state, &spec, &n->listener, &bound, err) != 0)
-            return RT_ERR_SYSTEM;
-    }
-    r->bound[CFG_TCP] = bound;
-    report_listening(r->transport->name, &bound);
-    return RT_ERR_OK;
-}
-
 static rt_err start_threads(struct relay *r)
 {
-    rt_err e = rt_blocking_start(r->storage_thread, "storage");
+    rt_err e;
 
+    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
+    e = rt_blocking_start(r->storage_thread, "storage");
     for (uint16_t i = 0; !e && i < r->workers; i++) {
         char name[16];
 
@@ -199,10 +126,8 @@ static rt_err make(struct relay *r, struct relay_error *err)
                     "the limit of open files is too low for the event loops: raise the hard limit "
                     "(ulimit -Hn, LimitNOFILE=) or give fewer --workers");
     e = make_rooms(r, err);
-    if (!e && r->cfg->bind_tcp.is_enabled)
-        e = load_transport(r, err);
-    if (!e && r->transport)
-        e = open_listeners(r, err);
+    if (!e)
+        e = transports_open(r, err);
     if (e)
         return e;
     network_start(r);
@@ -216,8 +141,7 @@ static rt_err make(struct relay *r, struct relay_error *err)
 static void stop_threads(struct relay *r)
 {
     for (uint16_t i = 0; i < r->workers; i++) {
-        if (r->has_services)
-            rt_services_close_worker(i);
+        transports_close_worker(r, i);
         if (r->nodes[i].loop)
             rt_loop_stop(r->nodes[i].loop);
     }
@@ -245,12 +169,11 @@ static bool is_quiet(const struct relay *r)
     return left == 0;
 }
 
-static void free_node(struct relay_node *n)
+static void free_node(struct relay *r, uint16_t i)
 {
-    if (n->listener)
-        n->transport->unlisten(n->listener);
-    if (n->transport_state)
-        n->transport->worker_fini(n->transport_state);
+    struct relay_node *n = &r->nodes[i];
+
+    transports_fini_worker(r, i);
     rt_loop_free(&n->loop);
     if (n->has_tunnel)
         tunnel_worker_fini(n->worker);
@@ -272,11 +195,10 @@ static void free_rooms(struct relay *r)
 {
     control_free(&r->control);
     for (uint16_t i = 0; i < r->workers; i++)
-        free_node(&r->nodes[i]);
+        free_node(r, i);
     if (r->has_dht)
         dht_fini(r->system);
-    if (r->has_services)
-        rt_services_fini();
+    transports_fini(r);
     rt_door_free(&r->door);
     if (r->has_shared)
         session_shared_fini(&r->shared);

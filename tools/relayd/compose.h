@@ -18,14 +18,12 @@
 #include "session/session.h"
 #include "storage/storage.h"
 #include "transport/conn.h"
+#include "transports.h"
 
-/* One network worker and what is open on it. */
+/* One network worker and what was made on it. */
 struct relay_node {
     struct rt_worker *worker;
     struct rt_loop *loop;
-    const struct relay_transport *transport; /* NULL: none */
-    void *transport_state;
-    struct relay_listener *listener;
     bool has_conn, has_session, has_tunnel;
 };
 
@@ -40,9 +38,7 @@ struct relay {
     struct rt_door *door;
     struct session_shared shared;
     bool has_shared, has_dht, has_services;
-    const struct relay_transport *transport; /* NULL: no listener wanted */
-    const struct relay_host *host;
-    struct sockaddr_storage bound[2]; /* by enum cfg_scheme; family 0: no listener */
+    struct transport transports[TRANSPORTS_COUNT];
     struct relay_node nodes[LIM_WORKERS_MAX];
     struct rt_blocking *storage_thread;
     struct control *control;

@@ -51,26 +51,12 @@ static void ask_sessions(struct control *c, enum session_kind kind)
         ask(c, session_control_addr(r->nodes[i].worker), rt_msg_new(kind, sizeof(struct rt_msg)));
 }
 
-/* On the listener's worker; arg is its node. state NULL: that worker has ended. */
-static void unlisten(void *state, void *arg)
-{
-    struct relay_node *n = arg;
-    struct relay_listener *l = n->listener;
-    const struct relay_transport *t = n->transport;
-
-    if (!state || !l)
-        return;
-    n->listener = NULL;
-    t->unlisten(l);
-}
-
 static void refuse_newcomers(struct control *c)
 {
     struct relay *r = c->relay;
     struct rt_msg *m = rt_msg_new(SLOTS_SHUTDOWN, sizeof(*m));
 
-    for (uint16_t i = 0; r->transport && i < r->workers; i++)
-        (void)r->host->post(i, r->transport->name, unlisten, &r->nodes[i]);
+    transports_unlisten(r);
     rt_send(c->actor.worker, tunnel_slots_addr(r->nodes[0].worker), m);
 }
 

@@ -64,10 +64,10 @@ static void where_we_are(void *ctx, struct dht_self *out)
         hop.transport = transport_of(announced->at[i].scheme);
         out->announced[out->announced_count++] = hop;
     }
-    for (int t = 0; t < 2; t++) {
-        if (!dht_hop_from(&r->bound[t], &hop))
+    for (unsigned t = 0; t < TRANSPORTS_COUNT; t++) {
+        if (!dht_hop_from(&r->transports[t].bound, &hop))
             continue;
-        hop.transport = t == CFG_QUIC ? WIRE_QUIC : WIRE_TCP;
+        hop.transport = transport_of(t);
         if (is_wildcard(&hop))
             expand(out, &hop);
         else
@@ -119,7 +119,8 @@ rt_err network_init(struct relay *r)
 
 void network_start(struct relay *r)
 {
-    if (r->transport)
-        dht_set_transport(r->system, WIRE_TCP, r->transport, r->nodes[0].transport_state);
+    for (unsigned t = 0; t < TRANSPORTS_COUNT; t++)
+        dht_set_transport(r->system, transport_of(t), r->transports[t].table,
+                          r->transports[t].ports[0].state);
     dht_start(r->system);
 }
