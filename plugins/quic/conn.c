@@ -131,7 +131,6 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         return;
     if (!was_open && c->state == QUIC_OPEN)
         validated(c);
-    c->touched = qw->turn;
     quic_output_mark(c);
 }
 

@@ -34,7 +34,6 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;        /* eof has been raised */
-    uint32_t touched;        /* the worker's turn in which a packet came last */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -75,7 +74,6 @@ void quic_input_run_ready(struct quic_worker *qw);
 void quic_output_mark(struct relay_conn *c);
 /* Writes what there is; c may be gone afterwards. */
 void quic_conn_flush(struct relay_conn *c);
-/* has_all: also those that only acknowledge. */
 void quic_output_run_dirty(struct quic_worker *qw);
 /* When it wants to be looked at next. */
 void quic_conn_arm(struct relay_conn *c);

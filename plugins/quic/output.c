@@ -147,13 +147,6 @@ void quic_conn_flush(struct relay_conn *c)
     raise_sent(c);
 }
 
-/* Nothing but acknowledgements to write: they wait for the host's turn. */
-static bool can_wait(const struct relay_conn *c)
-{
-    return c->touched == c->worker->turn - 1 && c->state == QUIC_OPEN && !c->is_closing &&
-           !c->is_broken && !c->owes_sent;
-}
-
 void quic_output_run_dirty(struct quic_worker *qw)
 {
     struct rt_list now, *n;
@@ -161,12 +154,6 @@ void quic_output_run_dirty(struct quic_worker *qw)
     rt_list_init(&now);
     while ((n = rt_list_pop_front(&qw->dirty)))
         rt_list_push_back(&now, n);
-    while ((n = rt_list_pop_front(&now))) {
-        struct relay_conn *c = RT_CONTAINER_OF(n, struct relay_conn, dirty);
-
-        if (can_wait(c))
-            quic_output_mark(c);
-        else
-            quic_conn_flush(c);
-    }
+    while ((n = rt_list_pop_front(&now)))
+        quic_conn_flush(RT_CONTAINER_OF(n, struct relay_conn, dirty));
 }

@@ -33,7 +33,6 @@ static void on_prepare(uv_prepare_t *h)
 {
     struct quic_worker *qw = h->data;
 
-    qw->turn++;
     if (qw->is_idling) {
         quic_worker_clock(qw);
         quic_input_run_ready(qw);

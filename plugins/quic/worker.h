@@ -9,9 +9,8 @@
  *   2. packets are written, in runs of one connection, and `sent` is raised,
  *   3. handshakes go on, in the order their packets came, for at most QUIC_HANDSHAKE_TURN_NS,
  *   4. what these wrote is written.
- * A connection that only has packets to acknowledge is written to one turn later, after the host had
- * its turn, so that the answer carries the acknowledgement. While any of it is left over, a uv_idle
- * handle keeps the loop from sleeping.
+ * The host has had its turn before that, so what it answers carries the acknowledgement. While any of it
+ * is left over, a uv_idle handle keeps the loop from sleeping.
  *
  * Thread: the worker's only.
  */
@@ -116,7 +115,6 @@ struct quic_worker {
 
     uint8_t *in, *out;   /* QUIC_UDP_MAX each */
     uint64_t now_ns;     /* as of the last look at the clock */
-    uint32_t turn;
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;

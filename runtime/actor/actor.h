@@ -133,6 +133,8 @@ void *rt_worker_loop(const struct rt_worker *w);
  * this worker (an event of a transport): sending to one's own worker wakes nobody.
  */
 bool rt_worker_turn(struct rt_worker *w);
+/* After a turn, and what has run since: whether there is something for another one at once. */
+bool rt_worker_has_more(const struct rt_worker *w);
 /* Absolute mono time of the next timer, or UINT64_MAX. */
 uint64_t rt_worker_next_timer(const struct rt_worker *w);
 /* Forgets the clock: the next rt_now_ns reads it anew. The driver calls it when it goes to sleep,

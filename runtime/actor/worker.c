@@ -178,7 +178,7 @@ static void run_jobs(struct rt_worker *w)
     }
 }
 
-static bool has_more(const struct rt_worker *w)
+bool rt_worker_has_more(const struct rt_worker *w)
 {
     return w->queue.head || !rt_list_empty(&w->jobs) || rt_wheel_is_due(&w->wheel);
 }
@@ -195,11 +195,11 @@ bool rt_worker_turn(struct rt_worker *w)
     fire_timers(w, &turn);
     handle_messages(w, &turn);
     run_jobs(w);
-    if (has_more(w))
+    if (rt_worker_has_more(w))
         return true;
     rt_inbox_lower(&w->inbox);
     take_inbox(w);
-    return has_more(w);
+    return rt_worker_has_more(w);
 }
 
 /* -- what belongs to it -- */

@@ -20,12 +20,13 @@ struct rt_loop {
     struct rt_wake_fd wake;
     uv_loop_t uv;
     uv_poll_t wake_poll;
-    uv_prepare_t prepare; /* where turns happen: right before each poll */
+    uv_prepare_t turn;    /* runs first before each poll ... */
+    uv_prepare_t settle;  /* ... and this last; between them transports write */
     uv_timer_t timer;     /* ends a poll when the worker's next timer is due */
     uv_idle_t idle;       /* active: polls do not wait */
     uint64_t armed_ns;    /* what timer stands for */
     pthread_t thread;
-    bool is_started;
+    bool is_started, has_more;
     _Atomic bool is_stopping;
 };
 
@@ -69,31 +70,40 @@ static void arm_timer(struct rt_loop *l)
 
 /* A turn before the poll and not after it: closing callbacks run after the polls' and leave
  * messages, too, and no poll may wait while there is one. */
-static void on_prepare(uv_prepare_t *handle)
+static void on_turn(uv_prepare_t *handle)
 {
     struct rt_loop *l = handle->data;
-    bool is_stopping = atomic_load_explicit(&l->is_stopping, memory_order_acquire);
 
-    if (rt_worker_turn(l->worker)) {
+    l->has_more = rt_worker_turn(l->worker);
+}
+
+static void on_settle(uv_prepare_t *handle)
+{
+    struct rt_loop *l = handle->data;
+
+    if (l->has_more || rt_worker_has_more(l->worker)) {
         uv_idle_start(&l->idle, on_idle);
     } else {
         uv_idle_stop(&l->idle);
-        if (is_stopping)
+        if (atomic_load_explicit(&l->is_stopping, memory_order_acquire))
             uv_stop(&l->uv);
         arm_timer(l);
     }
     rt_worker_refresh_clock(l->worker);
 }
 
+/* The library runs the prepare handle that was started last first: settle is started with the loop,
+ * those of transports after it, and turn when the thread begins. */
 static rt_err open_handles(struct rt_loop *l)
 {
     if (uv_poll_init(&l->uv, &l->wake_poll, l->wake.fd) != 0)
         return RT_ERR_SYSTEM;
     l->wake_poll.data = l;
     RT_INSIST(uv_poll_start(&l->wake_poll, UV_READABLE, on_wake) == 0);
-    RT_INSIST(uv_prepare_init(&l->uv, &l->prepare) == 0);
-    l->prepare.data = l;
-    RT_INSIST(uv_prepare_start(&l->prepare, on_prepare) == 0);
+    RT_INSIST(uv_prepare_init(&l->uv, &l->turn) == 0);
+    RT_INSIST(uv_prepare_init(&l->uv, &l->settle) == 0);
+    l->turn.data = l->settle.data = l;
+    RT_INSIST(uv_prepare_start(&l->settle, on_settle) == 0);
     RT_INSIST(uv_timer_init(&l->uv, &l->timer) == 0);
     RT_INSIST(uv_idle_init(&l->uv, &l->idle) == 0);
     return RT_ERR_OK;
@@ -140,6 +150,7 @@ rt_err rt_loop_start(struct rt_loop *l, const char *thread_name)
     rt_err err;
 
     RT_REQUIRE(!l->is_started);
+    RT_INSIST(uv_prepare_start(&l->turn, on_turn) == 0);
     err = rt_thread_start(thread_name, run, l, &l->thread);
     l->is_started = err == RT_ERR_OK;
     return err;
@@ -176,7 +187,8 @@ void rt_loop_free(struct rt_loop **l)
         return;
     RT_REQUIRE(!old->is_started);
     uv_close((uv_handle_t *)&old->wake_poll, NULL);
-    uv_close((uv_handle_t *)&old->prepare, NULL);
+    uv_close((uv_handle_t *)&old->turn, NULL);
+    uv_close((uv_handle_t *)&old->settle, NULL);
     uv_close((uv_handle_t *)&old->timer, NULL);
     uv_close((uv_handle_t *)&old->idle, NULL);
     for (unsigned i = 0; uv_run(&old->uv, UV_RUN_NOWAIT) != 0 && i < CLOSE_TRIES; i++)
