@@ -326,27 +326,32 @@ static void on_unreachable(struct quic_socket *s, int error)
         quic_conn_end(s->only, RELAY_END_REFUSED, strerrordesc_np(error));
 }
 
+/* True: the socket may hold more. */
+static bool read_some(struct quic_socket *s)
+{
+    struct quic_worker *qw = s->worker;
+    struct quic_udp_in in[QUIC_READ_BATCH];
+    unsigned count = 0;
+    int error = quic_udp_read(&s->udp, qw->in, in, &count);
+
+    quic_count(qw, QUIC_COUNTER_READS, 1);
+    for (unsigned i = 0; i < count; i++)
+        on_in(s, &in[i]);
+    if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH)
+        on_unreachable(s, error);
+    return error ? error != EAGAIN : count == QUIC_READ_BATCH;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct quic_socket *s = RT_CONTAINER_OF(poll, struct quic_socket, poll);
-    struct quic_worker *qw = s->worker;
-    struct quic_udp_in in;
 
     (void)status;
     s->refs++;
-    quic_worker_clock(qw);
+    quic_worker_clock(s->worker);
     if (events & UV_WRITABLE && s->is_blocked)
         on_writable(s);
-    for (int i = 0; i < QUIC_READS_PER_EVENT; i++) {
-        int error = quic_udp_read(&s->udp, qw->in, &in);
-
-        quic_count(qw, QUIC_COUNTER_READS, 1);
-        if (error == 0)
-            on_in(s, &in);
-        else if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH)
-            on_unreachable(s, error);
-        if (error == EAGAIN)
-            break;
+    for (int i = 0; i < QUIC_READS_PER_EVENT && read_some(s); i++) {
     }
     quic_socket_drop(&s);
 }

@@ -5,7 +5,7 @@
 
 #include "tls.h"
 
-#define WINDOW_START (128u * 1024u) /* bytes a peer may send unread, at first */
+#define WINDOW_START (64u * 1024u)  /* bytes a peer may send unread, at first */
 #define WINDOW_MAX (1024u * 1024u)  /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef UDP_SEGMENT
@@ -40,37 +41,67 @@ static void take_control(const struct cmsghdr *c, struct quic_udp_in *out)
     }
 }
 
-int quic_udp_read(const struct quic_udp *u, uint8_t *buffer, struct quic_udp_in *out)
-{
+struct quic_udp_buffers {
     union {
         struct cmsghdr align;
         uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec v = {buffer, QUIC_UDP_MAX};
-    struct msghdr m = {
-        .msg_name = &out->remote,
-        .msg_namelen = sizeof(out->remote),
-        .msg_iov = &v,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control),
-    };
-    ssize_t n;
+    } control[QUIC_READ_BATCH];
+    struct iovec v[QUIC_READ_BATCH];
+    struct mmsghdr m[QUIC_READ_BATCH];
+    uint8_t bytes[QUIC_READ_BATCH][QUIC_UDP_MAX];
+};
 
+struct quic_udp_buffers *quic_udp_buffers_new(void)
+{
+    struct quic_udp_buffers *b = malloc(sizeof(*b));
+
+    if (!b)
+        abort();
+    memset(b->m, 0, sizeof(b->m));
+    for (unsigned i = 0; i < QUIC_READ_BATCH; i++) {
+        b->v[i] = (struct iovec){b->bytes[i], QUIC_UDP_MAX};
+        b->m[i].msg_hdr.msg_iov = &b->v[i];
+        b->m[i].msg_hdr.msg_iovlen = 1;
+        b->m[i].msg_hdr.msg_control = &b->control[i];
+    }
+    return b;
+}
+
+void quic_udp_buffers_free(struct quic_udp_buffers **b)
+{
+    free(*b);
+    *b = NULL;
+}
+
+int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
+                  struct quic_udp_in out[QUIC_READ_BATCH], unsigned *out_count)
+{
+    int n;
+
+    for (unsigned i = 0; i < QUIC_READ_BATCH; i++) {
+        b->m[i].msg_hdr.msg_name = &out[i].remote;
+        b->m[i].msg_hdr.msg_namelen = sizeof(out[i].remote);
+        b->m[i].msg_hdr.msg_controllen = sizeof(b->control[i]);
+    }
     do {
-        n = recvmsg(u->fd, &m, 0);
+        n = recvmmsg(u->fd, b->m, QUIC_READ_BATCH, 0, NULL);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno;
-    out->local = u->local;
-    out->bytes = buffer;
-    out->len = (size_t)n;
-    out->segment = 0;
-    out->ecn = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-        take_control(c, out);
-    if (out->segment == 0 || out->segment > out->len)
-        out->segment = out->len;
+    for (int i = 0; i < n; i++) {
+        struct msghdr *m = &b->m[i].msg_hdr;
+
+        out[i].local = u->local;
+        out[i].bytes = b->bytes[i];
+        out[i].len = b->m[i].msg_len;
+        out[i].segment = 0;
+        out[i].ecn = 0;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+            take_control(c, &out[i]);
+        if (out[i].segment == 0 || out[i].segment > out[i].len)
+            out[i].segment = out[i].len;
+    }
+    *out_count = (unsigned)n;
     return 0;
 }
 

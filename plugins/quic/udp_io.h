@@ -14,7 +14,8 @@
 
 #include "abi/relay_transport.h"
 
-#define QUIC_UDP_MAX 65535u       /* bytes of one read or write */
+#define QUIC_UDP_MAX 65535u       /* bytes of one write, or of one datagram (or joined ones) read */
+#define QUIC_READ_BATCH 8u        /* ... of which so many come with one system call */
 #define QUIC_SEGMENTS_MAX 60u     /* of one write; older kernels take 64 */
 #define QUIC_SOCKET_BUFFER (4 << 20) /* bytes asked for, each way */
 
@@ -66,8 +67,17 @@ bool quic_udp_steer(const struct quic_udp *u, uint16_t workers);
 int quic_udp_buffer(const struct quic_udp *u);
 void quic_udp_close(struct quic_udp *u);
 
-/* Reads into a buffer of QUIC_UDP_MAX bytes. 0, or errno (EAGAIN: nothing is there). */
-int quic_udp_read(const struct quic_udp *u, uint8_t *buffer, struct quic_udp_in *out);
+/* Where reads go: QUIC_READ_BATCH times QUIC_UDP_MAX bytes, touched as far as they are needed. */
+struct quic_udp_buffers;
+struct quic_udp_buffers *quic_udp_buffers_new(void);
+void quic_udp_buffers_free(struct quic_udp_buffers **b);
+
+/*
+ * Reads what is there, QUIC_READ_BATCH at most; out: as many, good until the next read. 0 and
+ * *out_count > 0, or errno (EAGAIN: nothing is there).
+ */
+int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
+                  struct quic_udp_in out[QUIC_READ_BATCH], unsigned *out_count);
 /* 0 or errno. *out_done: bytes that need not be written again (also those that never can be). */
 int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out_done);
 

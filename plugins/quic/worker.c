@@ -97,11 +97,24 @@ static void on_timer(struct relay_timer *t)
 
 /* -- life -- */
 
+/* Ids and challenges are many and short: their bytes are fetched some hundred at a time. */
 static void env_random(void *ctx, void *out, size_t len)
 {
     struct quic_worker *qw = ctx;
+    uint8_t *from;
 
-    qw->host->random(qw->w, out, len);
+    if (len > QUIC_RANDOM_BYTES / 4) {
+        qw->host->random(qw->w, out, len);
+        return;
+    }
+    if (qw->random_left < len) {
+        qw->host->random(qw->w, qw->random, sizeof(qw->random));
+        qw->random_left = QUIC_RANDOM_BYTES;
+    }
+    from = qw->random + QUIC_RANDOM_BYTES - qw->random_left;
+    memcpy(out, from, len);
+    explicit_bzero(from, len);
+    qw->random_left -= (uint32_t)len;
 }
 
 static void env_init(struct quic_worker *qw, const uint8_t secret[2 * QUIC_SECRET_BYTES])
@@ -180,7 +193,7 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
     qw->shared = shared;
     qw->pool = quic_pool_new(host->buf_new);
     qw->always_retry = retry && strcmp(retry, "always") == 0;
-    qw->in = packet_buffer();
+    qw->in = quic_udp_buffers_new();
     qw->out = packet_buffer();
     qw->timer.fire = on_timer;
     lists_init(qw);
@@ -214,7 +227,8 @@ void quic_worker_fini(struct quic_worker *qw)
     quic_cid_map_fini(&qw->cids);
     quic_expiries_fini(&qw->expiries);
     quic_pool_free(&qw->pool);
-    free(qw->in);
+    quic_udp_buffers_free(&qw->in);
+    explicit_bzero(qw->random, sizeof(qw->random));
     free(qw->out);
     explicit_bzero(qw->retry_secret, sizeof(qw->retry_secret));
     explicit_bzero(qw->env.reset_secret, sizeof(qw->env.reset_secret));

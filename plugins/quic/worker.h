@@ -31,7 +31,8 @@
 #include "pool.h"
 #include "udp_io.h"
 
-#define QUIC_READS_PER_EVENT 8                 /* of one socket, 64 KiB each at most */
+#define QUIC_READS_PER_EVENT 2                 /* of one socket, QUIC_READ_BATCH datagrams each */
+#define QUIC_RANDOM_BYTES 512u                 /* fetched at once */
 #define QUIC_RUNS_PER_FLUSH 8                  /* of one connection, before others have their turn */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)    /* after our FIN: wait for the peer's so long */
@@ -113,7 +114,10 @@ struct quic_worker {
     bool always_retry;
     bool is_steered; /* the kernel hands datagrams to the right worker */
 
-    uint8_t *in, *out;   /* QUIC_UDP_MAX each */
+    struct quic_udp_buffers *in;
+    uint8_t *out; /* QUIC_UDP_MAX bytes */
+    uint8_t random[QUIC_RANDOM_BYTES]; /* the last random_left are unused */
+    uint32_t random_left;
     uint64_t now_ns;     /* as of the last look at the clock */
 
     struct quic_cid_map cids;
