@@ -192,11 +192,10 @@ int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out
 
     if (u->can_split || o->len <= o->segment) {
         error = write_some(u, o, o->bytes, o->len);
-        if (error != EIO && error != EINVAL && error != EOPNOTSUPP) {
+        if (o->len <= o->segment || (error != EIO && error != EINVAL && error != EOPNOTSUPP)) {
             *out_done = is_passing(error) ? 0 : o->len;
             return error;
         }
-        u->can_split = false; /* a device that cannot: from now on one by one */
     }
     while (done < o->len) {
         size_t n = o->len - done < o->segment ? o->len - done : o->segment;
@@ -204,6 +203,8 @@ int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out
         error = write_some(u, o, o->bytes + done, n);
         if (is_passing(error))
             break;
+        if (error == 0)
+            u->can_split = false; /* a device that cannot: from now on one by one */
         done += n;
     }
     *out_done = done;

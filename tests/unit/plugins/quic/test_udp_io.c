@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: one read and one write, with the system calls played by the test. Read: what the kernel
+ * says in control messages (local address, size of the pieces, ECN; both families, an IPv4 peer on
+ * an IPv6 socket), odd sizes, errors, interruptions. Write: what the kernel is told, and only where
+ * it has to be; a run of pieces in one call; a kernel or device that cannot split, from then on one
+ * by one; a full socket, at the start and in the middle; errors of one datagram, which are that
+ * datagram's loss and nothing else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/udp.h>
+
+#include <cmocka.h>
+
+#include "quic/udp_io.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define CALLS_MAX 64
+
+/* What one call of sendmsg was given. */
+struct call {
+    const uint8_t *bytes;
+    size_t len;
+    bool has_name, has_local, has_ecn;
+    uint16_t segment;
+    int ecn;
+    struct in_addr local4;
+    struct in6_addr local6;
+};
+
+static struct {
+    struct call calls[CALLS_MAX];
+    int count;
+    int errors[CALLS_MAX]; /* of each call to come */
+} kernel;
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags);
+
+static void read_control(struct call *k, const struct cmsghdr *c)
+{
+    int key = c->cmsg_level << 16 | c->cmsg_type;
+
+    if (key == (IPPROTO_UDP << 16 | UDP_SEGMENT)) {
+        memcpy(&k->segment, CMSG_DATA(c), sizeof(k->segment));
+    } else if (key == (IPPROTO_IP << 16 | IP_TOS) || key == (IPPROTO_IPV6 << 16 | IPV6_TCLASS)) {
+        memcpy(&k->ecn, CMSG_DATA(c), sizeof(k->ecn));
+        k->has_ecn = true;
+    } else if (key == (IPPROTO_IP << 16 | IP_PKTINFO)) {
+        struct in_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof(info));
+        k->local4 = info.ipi_spec_dst;
+        k->has_local = true;
+    } else if (key == (IPPROTO_IPV6 << 16 | IPV6_PKTINFO)) {
+        struct in6_pktinfo info;
+
+        memcpy(&info, CMSG_DATA(c), sizeof(info));
+        k->local6 = info.ipi6_addr;
+        k->has_local = true;
+    } else {
+        fail_msg("an odd control message: %d %d", c->cmsg_level, c->cmsg_type);
+    }
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    struct msghdr copy = *m;
+    struct call *k;
+
+    (void)fd, (void)flags;
+    assert_true(kernel.count < CALLS_MAX && m->msg_iovlen == 1);
+    k = &kernel.calls[kernel.count];
+    *k = (struct call){.bytes = m->msg_iov[0].iov_base,
+                       .len = m->msg_iov[0].iov_len,
+                       .has_name = m->msg_name != NULL};
+    if (m->msg_controllen > 0) {
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&copy); c; c = CMSG_NXTHDR(&copy, c))
+            read_control(k, c);
+    }
+    errno = kernel.errors[kernel.count++];
+    return errno ? -1 : (ssize_t)k->len;
+}
+
+/* -- reading -- */
+
+static struct {
+    union quic_addr from;
+    socklen_t from_len;
+    ssize_t len; /* < 0: an error, negated */
+    int interruptions;
+    uint8_t control[256];
+    size_t control_len;
+} arrival;
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
+{
+    (void)fd, (void)flags;
+    if (arrival.interruptions-- > 0) {
+        errno = EINTR;
+        return -1;
+    }
+    if (arrival.len < 0) {
+        errno = (int)-arrival.len;
+        return -1;
+    }
+    assert_true(m->msg_iov[0].iov_len == QUIC_UDP_MAX);
+    assert_true(m->msg_controllen >= arrival.control_len);
+    memcpy(m->msg_name, &arrival.from, arrival.from_len);
+    memcpy(m->msg_control, arrival.control, arrival.control_len);
+    m->msg_namelen = arrival.from_len;
+    m->msg_controllen = arrival.control_len;
+    return arrival.len;
+}
+
+static void arrive(ssize_t len, const char *from)
+{
+    memset(&arrival, 0, sizeof(arrival));
+    arrival.len = len;
+    if (strchr(from, ':')) {
+        arrival.from.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(9)};
+        assert_int_equal(inet_pton(AF_INET6, from, &arrival.from.v6.sin6_addr), 1);
+        arrival.from_len = sizeof(arrival.from.v6);
+    } else {
+        arrival.from.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9)};
+        assert_int_equal(inet_pton(AF_INET, from, &arrival.from.v4.sin_addr), 1);
+        arrival.from_len = sizeof(arrival.from.v4);
+    }
+}
+
+static void tell(int level, int type, const void *data, size_t n)
+{
+    struct cmsghdr c = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(n)};
+
+    memcpy(arrival.control + arrival.control_len, &c, sizeof(c));
+    memcpy(arrival.control + arrival.control_len + CMSG_LEN(0), data, n);
+    arrival.control_len += CMSG_SPACE(n);
+}
+
+static struct quic_udp any4(void)
+{
+    struct quic_udp u = {.fd = 1, .is_wildcard = true, .can_join = true, .can_split = true};
+
+    u.local.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(7000)};
+    return u;
+}
+
+static struct quic_udp any6(void)
+{
+    struct quic_udp u = any4();
+
+    u.local.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(7000)};
+    return u;
+}
+
+static uint8_t buffer[QUIC_UDP_MAX];
+
+static void test_read_v4(void **state)
+{
+    struct in_pktinfo info = {.ipi_addr = {htonl(0x7f000002)}};
+    uint8_t tos = 0xfe; /* all of DSCP, and ECT(0) */
+    struct quic_udp u = any4();
+    struct quic_udp_in in;
+    int segment = 1200;
+
+    (void)state;
+    arrive(3000, "127.0.0.9");
+    tell(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+    tell(IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+    tell(IPPROTO_UDP, UDP_GRO, &segment, sizeof(segment));
+    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(in.len, 3000);
+    assert_int_equal(in.segment, 1200);
+    assert_int_equal(in.ecn, 2);
+    assert_ptr_equal(in.bytes, buffer);
+    assert_int_equal(in.local.v4.sin_addr.s_addr, htonl(0x7f000002));
+    assert_int_equal(in.local.v4.sin_port, htons(7000));
+    assert_int_equal(in.remote.v4.sin_addr.s_addr, htonl(0x7f000009));
+}
+
+static void test_read_v6(void **state)
+{
+    struct quic_udp u = any6();
+    struct in6_pktinfo info = {0};
+    struct quic_udp_in in;
+    uint8_t tos = 3;
+    int class = 0xfd;
+
+    (void)state;
+    arrive(100, "::1");
+    info.ipi6_addr = in6addr_loopback;
+    tell(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+    tell(IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
+    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(in.segment, 100);
+    assert_int_equal(in.ecn, 1);
+    assert_memory_equal(&in.local.v6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
+    assert_int_equal(in.local.v6.sin6_port, htons(7000));
+
+    arrive(100, "::ffff:127.0.0.9"); /* an IPv4 peer: its ECN comes as one */
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &info.ipi6_addr), 1);
+    tell(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+    tell(IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(in.ecn, 3);
+    assert_true(IN6_IS_ADDR_V4MAPPED(&in.local.v6.sin6_addr));
+}
+
+static void test_read_odd(void **state)
+{
+    struct quic_udp u = any4();
+    int segments[] = {0, 1, 99, 100, 101, 70000};
+    struct quic_udp_in in;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+        arrive(100, "127.0.0.1");
+        tell(IPPROTO_UDP, UDP_GRO, &segments[i], sizeof(int));
+        assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+        assert_int_equal(in.segment, i == 1 || i == 2 ? segments[i] : 100);
+    }
+    arrive(0, "127.0.0.1"); /* an empty datagram: nothing to split */
+    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(in.len, 0);
+    arrive(100, "127.0.0.1");
+    arrival.interruptions = 3;
+    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    arrive(-EAGAIN, "127.0.0.1");
+    assert_int_equal(quic_udp_read(&u, buffer, &in), EAGAIN);
+    arrive(-ECONNREFUSED, "127.0.0.1");
+    assert_int_equal(quic_udp_read(&u, buffer, &in), ECONNREFUSED);
+}
+
+/* -- writing -- */
+
+static const struct sockaddr_in local4 = {.sin_family = AF_INET, .sin_addr = {0x0200007f}};
+static const struct sockaddr_in peer4 = {.sin_family = AF_INET, .sin_port = 9};
+static const struct sockaddr_in6 local6 = {.sin6_family = AF_INET6};
+static const struct sockaddr_in6 peer6 = {.sin6_family = AF_INET6, .sin6_port = 9};
+
+static int kernel_setup(void **state)
+{
+    (void)state;
+    memset(&kernel, 0, sizeof(kernel));
+    return 0;
+}
+
+static struct quic_udp_out run_of(size_t len, size_t segment)
+{
+    return (struct quic_udp_out){.local = (const struct sockaddr *)&local4,
+                                 .remote = (const struct sockaddr *)&peer4,
+                                 .remote_len = sizeof(peer4),
+                                 .bytes = buffer,
+                                 .len = len,
+                                 .segment = segment};
+}
+
+static void test_write_run(void **state)
+{
+    struct quic_udp_out o = run_of(5000, 1200);
+    struct quic_udp u = any4();
+    size_t done = 7;
+
+    (void)state;
+    o.ecn = 2;
+    assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+    assert_int_equal(done, 5000);
+    assert_int_equal(kernel.count, 1);
+    assert_int_equal(kernel.calls[0].segment, 1200);
+    assert_true(kernel.calls[0].has_name && kernel.calls[0].has_local && kernel.calls[0].has_ecn);
+    assert_int_equal(kernel.calls[0].ecn, 2);
+    assert_int_equal(kernel.calls[0].local4.s_addr, 0x0200007f);
+}
+
+/* Nothing is said that goes without saying. */
+static void test_write_plain(void **state)
+{
+    struct quic_udp_out o = run_of(1200, 1200);
+    struct quic_udp u = any4();
+    size_t done = 0;
+
+    (void)state;
+    u.is_wildcard = false;
+    u.is_connected = true;
+    assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+    assert_int_equal(done, 1200);
+    assert_int_equal(kernel.count, 1);
+    assert_false(kernel.calls[0].has_name || kernel.calls[0].has_local || kernel.calls[0].has_ecn);
+    assert_int_equal(kernel.calls[0].segment, 0);
+}
+
+static void test_write_v6(void **state)
+{
+    struct quic_udp_out o = run_of(1200, 1200);
+    struct sockaddr_in6 mapped = peer6;
+    struct quic_udp u = any6();
+    size_t done = 0;
+
+    (void)state;
+    o.local = (const struct sockaddr *)&local6;
+    o.remote = (const struct sockaddr *)&peer6;
+    o.remote_len = sizeof(peer6);
+    o.ecn = 1;
+    assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+    assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr), 1);
+    o.remote = (const struct sockaddr *)&mapped;
+    assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+    assert_int_equal(kernel.count, 2);
+    assert_true(kernel.calls[0].has_local && kernel.calls[0].has_ecn);
+    assert_int_equal(kernel.calls[1].ecn, 1);
+}
+
+/* The pieces of a run, one by one from call `from` on. */
+static void check_pieces(int from, size_t len, size_t segment)
+{
+    for (size_t at = 0; at < len; at += segment, from++) {
+        assert_true(from < kernel.count);
+        assert_ptr_equal(kernel.calls[from].bytes, buffer + at);
+        assert_int_equal(kernel.calls[from].len, len - at < segment ? len - at : segment);
+        assert_int_equal(kernel.calls[from].segment, 0);
+    }
+    assert_int_equal(from, kernel.count);
+}
+
+static void test_write_cannot_split(void **state)
+{
+    const int errors[] = {EIO, EINVAL, EOPNOTSUPP};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct quic_udp_out o = run_of(5000, 1200);
+        struct quic_udp u = any4();
+        size_t done = 0;
+
+        kernel_setup(state);
+        kernel.errors[0] = errors[i];
+        assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+        assert_int_equal(done, 5000);
+        check_pieces(1, 5000, 1200);
+        assert_false(u.can_split);
+        kernel.count = 0;
+        kernel.errors[0] = 0;
+        assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+        check_pieces(0, 5000, 1200);
+    }
+}
+
+static void test_write_full(void **state)
+{
+    struct quic_udp_out o = run_of(5000, 1200);
+    struct quic_udp u = any4();
+    size_t done = 7;
+
+    (void)state;
+    kernel.errors[0] = EAGAIN;
+    assert_int_equal(quic_udp_write(&u, &o, &done), EAGAIN);
+    assert_int_equal(done, 0);
+    assert_true(u.can_split);
+    u.can_split = false;
+    kernel_setup(state);
+    kernel.errors[2] = ENOBUFS;
+    assert_int_equal(quic_udp_write(&u, &o, &done), ENOBUFS);
+    assert_int_equal(done, 2400);
+}
+
+/* A peer that cannot be reached, or a probe that is too long: lost, like on the way. */
+static void test_write_loses_one(void **state)
+{
+    const int errors[] = {EMSGSIZE, ECONNREFUSED, EPERM, ENETUNREACH};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct quic_udp_out o = run_of(1400, 1400);
+        struct quic_udp u = any4();
+        size_t done = 0;
+
+        kernel_setup(state);
+        kernel.errors[0] = errors[i];
+        quic_udp_write(&u, &o, &done);
+        assert_int_equal(done, 1400);
+        assert_int_equal(kernel.count, 1);
+        assert_true(u.can_split);
+    }
+}
+
+/* Whoever claims to be at port 0 must not take splitting from all others: no answer gets there. */
+static void test_write_nowhere(void **state)
+{
+    struct quic_udp_out one = run_of(40, 40), many = run_of(5000, 1200);
+    struct quic_udp u = any4();
+    size_t done = 0;
+
+    for (int i = 0; i < CALLS_MAX; i++)
+        kernel.errors[i] = EINVAL;
+    quic_udp_write(&u, &one, &done);
+    assert_int_equal(done, 40);
+    assert_true(u.can_split);
+    quic_udp_write(&u, &many, &done);
+    assert_int_equal(done, 5000);
+    assert_true(u.can_split);
+    (void)state;
+}
+
+static void test_write_interrupted(void **state)
+{
+    struct quic_udp_out o = run_of(1200, 1200);
+    struct quic_udp u = any4();
+    size_t done = 0;
+
+    (void)state;
+    kernel.errors[0] = kernel.errors[1] = EINTR;
+    assert_int_equal(quic_udp_write(&u, &o, &done), 0);
+    assert_int_equal(kernel.count, 3);
+    assert_int_equal(done, 1200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read_v4),
+        cmocka_unit_test(test_read_v6),
+        cmocka_unit_test(test_read_odd),
+        cmocka_unit_test_setup(test_write_run, kernel_setup),
+        cmocka_unit_test_setup(test_write_plain, kernel_setup),
+        cmocka_unit_test_setup(test_write_v6, kernel_setup),
+        cmocka_unit_test_setup(test_write_cannot_split, kernel_setup),
+        cmocka_unit_test_setup(test_write_full, kernel_setup),
+        cmocka_unit_test_setup(test_write_loses_one, kernel_setup),
+        cmocka_unit_test_setup(test_write_nowhere, kernel_setup),
+        cmocka_unit_test_setup(test_write_interrupted, kernel_setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
