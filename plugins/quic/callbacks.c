@@ -87,14 +87,6 @@ static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t final_siz
     return 0;
 }
 
-static int on_stop_sending(ngtcp2_conn *conn, int64_t stream, uint64_t code, void *user,
-                           void *stream_user)
-{
-    (void)conn, (void)stream, (void)code, (void)stream_user;
-    quic_engine_lose(user, "the peer takes no more");
-    return 0;
-}
-
 static int on_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user)
 {
     struct quic_engine *e = user;
@@ -154,7 +146,6 @@ void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
     cb->acked_stream_data_offset = on_acked;
     cb->stream_close = on_stream_close;
     cb->stream_reset = on_stream_reset;
-    cb->stream_stop_sending = on_stop_sending;
     cb->rand = on_rand;
     cb->get_new_connection_id = on_new_cid;
     cb->remove_connection_id = on_remove_cid;

@@ -286,8 +286,12 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             note_written(e, taken, offered, has_fin);
             return (size_t)n;
         }
-        if (stream < 0 || (n != NGTCP2_ERR_STREAM_DATA_BLOCKED && n != NGTCP2_ERR_STREAM_SHUT_WR &&
-                           n != NGTCP2_ERR_STREAM_NOT_FOUND)) {
+        if (stream >= 0 && n == NGTCP2_ERR_STREAM_SHUT_WR) {
+            quic_engine_lose(e, "the peer takes no more");
+            return 0;
+        }
+        if (stream < 0 ||
+            (n != NGTCP2_ERR_STREAM_DATA_BLOCKED && n != NGTCP2_ERR_STREAM_NOT_FOUND)) {
             end_by_error(e, (int)n);
             return 0;
         }
