@@ -56,7 +56,8 @@ void quic_conn_discard(struct relay_conn *c)
 static void say_goodbye(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    bool is_known = c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER;
+    bool is_known = !c->engine.wants_retry &&
+                    (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
     ngtcp2_path_storage path;
     struct quic_udp_out o;
     size_t n;
@@ -115,6 +116,17 @@ bool quic_conn_reap(struct relay_conn *c)
     return true;
 }
 
+/* What an address not proven yet may make us keep is the beginning of a hello, not its end. */
+static void ask_again(struct relay_conn *c, const union quic_addr *local,
+                      const union quic_addr *remote, const uint8_t *p, size_t n)
+{
+    struct quic_stranger x = {c->socket, local, remote, p, n};
+    ngtcp2_pkt_hd hd;
+
+    if (ngtcp2_accept(&hd, p, n) == 0)
+        quic_stateless_retry(&x, &hd);
+}
+
 void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
                       const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
 {
@@ -127,6 +139,8 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
     bool was_open = c->state == QUIC_OPEN;
 
     quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
+    if (c->engine.wants_retry)
+        ask_again(c, local, remote, p, n);
     if (quic_conn_reap(c))
         return;
     if (!was_open && c->state == QUIC_OPEN)

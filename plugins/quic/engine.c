@@ -186,6 +186,10 @@ static void end_by_error(struct quic_engine *e, int rv)
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
         fail(e, RELAY_END_TIMEOUT, NULL);
         return;
+    case NGTCP2_ERR_RETRY:
+        e->wants_retry = !e->has_ended;
+        fail(e, RELAY_END_PEER, "its hello came out of order, and has to be said again");
+        return;
     case NGTCP2_ERR_DROP_CONN:
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
         fail(e, why, ngtcp2_strerror(rv));

@@ -79,6 +79,7 @@ struct quic_engine {
     bool is_open : 1;      /* the handshake is complete */
     bool has_ended : 1;
     bool owes_goodbye : 1; /* ended, and the peer does not know */
+    bool wants_retry : 1;  /* ended: it came in pieces, the second first; a Retry is due instead */
     bool owes_opening : 1; /* client: the peer does not know of the stream yet */
     bool wants_fin : 1;
     bool has_sent_fin : 1;
