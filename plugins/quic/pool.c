@@ -4,41 +4,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGE_BYTES 16384u
+#define STEP 64u /* sizes of small blocks are multiples of it */
+#define CLASSES (QUIC_POOL_LARGE / STEP)
+#define KEPT_MAX 32u /* freed blocks of one size */
+
+/* In front of every block. */
+struct head {
+    size_t size; /* of what follows */
+    union {
+        struct relay_buf *buf; /* a large block's; NULL: a small one */
+        struct head *next;     /* of the kept ones */
+    };
+};
+
+_Static_assert(sizeof(struct head) % _Alignof(max_align_t) == 0, "blocks are aligned");
 
 struct quic_pool {
     ngtcp2_mem mem;
     struct relay_buf *(*buf_new)(size_t capacity);
     size_t bytes;
+    struct {
+        struct head *first;
+        uint32_t count;
+    } kept[CLASSES];
 };
 
-/* In front of every block; as long as what the library may want its blocks aligned to. */
-struct head {
-    size_t size;
-    struct relay_buf *buf; /* it lies in; NULL: in none */
-};
+static struct head *large_new(struct quic_pool *p, size_t n)
+{
+    struct relay_buf *b = n <= SIZE_MAX / 2 ? p->buf_new(n + 2 * sizeof(struct head)) : NULL;
+    struct head *h;
 
-_Static_assert(sizeof(struct head) % _Alignof(max_align_t) == 0, "blocks are aligned");
-_Static_assert(offsetof(struct relay_buf, bytes) % _Alignof(struct head) == 0, "heads are");
+    if (!b)
+        return NULL;
+    h = (struct head *)(void *)(b->bytes + (-(uintptr_t)b->bytes & (_Alignof(max_align_t) - 1)));
+    *h = (struct head){.size = n, .buf = b};
+    return h;
+}
+
+static struct head *small_new(struct quic_pool *p, size_t n)
+{
+    size_t class = n ? (n - 1) / STEP : 0;
+    struct head *h = p->kept[class].first;
+
+    if (h) {
+        p->kept[class].first = h->next;
+        p->kept[class].count--;
+    } else {
+        h = malloc(sizeof(*h) + (class + 1) * STEP);
+    }
+    if (h)
+        *h = (struct head){.size = (class + 1) * STEP};
+    return h;
+}
 
 static void *pool_malloc(size_t n, void *ctx)
 {
     struct quic_pool *p = ctx;
-    struct relay_buf *b = NULL;
-    struct head *h;
+    struct head *h = n > QUIC_POOL_LARGE ? large_new(p, n) : small_new(p, n);
 
-    if (n > SIZE_MAX - sizeof(*h))
-        return NULL;
-    if (n > LARGE_BYTES) {
-        b = p->buf_new(sizeof(*h) + n);
-        h = b ? (struct head *)(void *)b->bytes : NULL;
-    } else {
-        h = malloc(sizeof(*h) + n);
-    }
     if (!h)
         return NULL;
-    *h = (struct head){n, b};
-    p->bytes += n;
+    p->bytes += h->size;
     return h + 1;
 }
 
@@ -46,37 +72,47 @@ static void pool_free(void *ptr, void *ctx)
 {
     struct quic_pool *p = ctx;
     struct head *h = ptr;
-    struct relay_buf *b;
+    size_t class;
 
     if (!ptr)
         return;
     h--;
     p->bytes -= h->size;
-    b = h->buf;
-    if (b)
+    if (h->buf) {
+        struct relay_buf *b = h->buf;
+
         relay_buf_drop(&b);
-    else
+        return;
+    }
+    class = h->size / STEP - 1;
+    if (p->kept[class].count == KEPT_MAX) {
         free(h);
+        return;
+    }
+    h->next = p->kept[class].first;
+    p->kept[class].first = h;
+    p->kept[class].count++;
 }
 
 static void *pool_calloc(size_t count, size_t size, void *ctx)
 {
-    size_t n;
-    void *ptr = __builtin_mul_overflow(count, size, &n) ? NULL : pool_malloc(n, ctx);
+    void *ptr = size == 0 || count <= SIZE_MAX / size ? pool_malloc(count * size, ctx) : NULL;
 
     if (ptr)
-        memset(ptr, 0, n);
+        memset(ptr, 0, count * size);
     return ptr;
 }
 
 static void *pool_realloc(void *ptr, size_t n, void *ctx)
 {
-    void *to = pool_malloc(n, ctx);
+    size_t had = ptr ? ((struct head *)ptr - 1)->size : 0;
+    void *to;
 
+    if (ptr && n <= had && n > had / 2)
+        return ptr;
+    to = pool_malloc(n, ctx);
     if (ptr && to) {
-        struct head *h = (struct head *)ptr - 1;
-
-        memcpy(to, ptr, h->size < n ? h->size : n);
+        memcpy(to, ptr, had < n ? had : n);
         pool_free(ptr, ctx);
     }
     return to;
@@ -95,6 +131,12 @@ struct quic_pool *quic_pool_new(struct relay_buf *(*buf_new)(size_t capacity))
 
 void quic_pool_free(struct quic_pool **pp)
 {
+    for (size_t i = 0; *pp && i < CLASSES; i++) {
+        for (struct head *h = (*pp)->kept[i].first, *next; h; h = next) {
+            next = h->next;
+            free(h);
+        }
+    }
     free(*pp);
     *pp = NULL;
 }

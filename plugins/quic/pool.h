@@ -2,10 +2,10 @@
 /*
  * Where the protocol library's memory of one worker comes from, behind the shape it asks for.
  *
- * Small blocks come from pages of blocks of one size, so that what lives long is packed and what a
- * handshake needed serves the next one. Large ones (received out of order, waiting for the gap to
- * close) are the peer's doing and come from the host's buffers, which are charged to its budget and may
- * be refused. Thread: the worker's.
+ * Connections come and go, and each wants blocks of the same few sizes: some freed ones of every
+ * size are kept for the next. Large blocks hold mostly what a peer has sent out of order; they are
+ * buffers of the host's, so that they are charged to its budget, and may be refused. Thread: the
+ * worker's.
  */
 #ifndef QUIC_POOL_H
 #define QUIC_POOL_H
@@ -16,6 +16,8 @@
 #include <ngtcp2/ngtcp2.h>
 
 #include "abi/relay_buf.h"
+
+#define QUIC_POOL_LARGE 4096u /* bytes from which a block is large */
 
 struct quic_pool;
 
