@@ -2,10 +2,10 @@
 /*
  * Plan: one read and one write, with the system calls played by the test. Read: what the kernel
  * says in control messages (local address, size of the pieces, ECN; both families, an IPv4 peer on
- * an IPv6 socket), odd sizes, errors, interruptions. Write: what the kernel is told, and only where
- * it has to be; a run of pieces in one call; a kernel or device that cannot split, from then on one
- * by one; a full socket, at the start and in the middle; errors of one datagram, which are that
- * datagram's loss and nothing else.
+ * an IPv6 socket), odd sizes, several at once, errors, interruptions. Write: what the kernel is
+ * told, and only where it has to be; a run of pieces in one call; a kernel or device that cannot
+ * split, from then on one by one; a full socket, at the start and in the middle; errors of one
+ * datagram, which are that datagram's loss and nothing else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static struct {
 } kernel;
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *t);
 
 static void read_control(struct call *k, const struct cmsghdr *c)
 {
@@ -101,15 +101,16 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 static struct {
     union quic_addr from;
     socklen_t from_len;
-    ssize_t len; /* < 0: an error, negated */
+    ssize_t len; /* of the first of them, the others a byte longer each; < 0: an error, negated */
+    unsigned count; /* datagrams */
     int interruptions;
     uint8_t control[256];
     size_t control_len;
 } arrival;
 
-ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *t)
 {
-    (void)fd, (void)flags;
+    (void)fd, (void)flags, (void)t;
     if (arrival.interruptions-- > 0) {
         errno = EINTR;
         return -1;
@@ -118,19 +119,28 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
         errno = (int)-arrival.len;
         return -1;
     }
-    assert_true(m->msg_iov[0].iov_len == QUIC_UDP_MAX);
-    assert_true(m->msg_controllen >= arrival.control_len);
-    memcpy(m->msg_name, &arrival.from, arrival.from_len);
-    memcpy(m->msg_control, arrival.control, arrival.control_len);
-    m->msg_namelen = arrival.from_len;
-    m->msg_controllen = arrival.control_len;
-    return arrival.len;
+    assert_true(arrival.count <= count);
+    for (unsigned i = 0; i < arrival.count; i++) {
+        struct msghdr *h = &m[i].msg_hdr;
+
+        assert_true(h->msg_iov[0].iov_len == QUIC_UDP_MAX);
+        assert_true(h->msg_controllen >= arrival.control_len);
+        assert_true(h->msg_namelen >= arrival.from_len);
+        memcpy(h->msg_name, &arrival.from, arrival.from_len);
+        memcpy(h->msg_control, arrival.control, arrival.control_len);
+        memset(h->msg_iov[0].iov_base, (int)i, 1);
+        h->msg_namelen = arrival.from_len;
+        h->msg_controllen = arrival.control_len;
+        m[i].msg_len = (unsigned)arrival.len + i;
+    }
+    return (int)arrival.count;
 }
 
 static void arrive(ssize_t len, const char *from)
 {
     memset(&arrival, 0, sizeof(arrival));
     arrival.len = len;
+    arrival.count = 1;
     if (strchr(from, ':')) {
         arrival.from.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(9)};
         assert_int_equal(inet_pton(AF_INET6, from, &arrival.from.v6.sin6_addr), 1);
@@ -167,7 +177,34 @@ static struct quic_udp any6(void)
     return u;
 }
 
-static uint8_t buffer[QUIC_UDP_MAX];
+static uint8_t buffer[QUIC_UDP_MAX]; /* to write from */
+static struct quic_udp_buffers *buffers;
+
+static int buffers_setup(void **state)
+{
+    (void)state;
+    buffers = quic_udp_buffers_new();
+    return 0;
+}
+
+static int buffers_teardown(void **state)
+{
+    (void)state;
+    quic_udp_buffers_free(&buffers);
+    return 0;
+}
+
+static int read_one(const struct quic_udp *u, struct quic_udp_in *out)
+{
+    struct quic_udp_in in[QUIC_READ_BATCH];
+    unsigned count = 0;
+    int error = quic_udp_read(u, buffers, in, &count);
+
+    assert_int_equal(count, error ? 0 : 1);
+    if (error == 0)
+        *out = in[0];
+    return error;
+}
 
 static void test_read_v4(void **state)
 {
@@ -182,11 +219,10 @@ static void test_read_v4(void **state)
     tell(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
     tell(IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
     tell(IPPROTO_UDP, UDP_GRO, &segment, sizeof(segment));
-    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.len, 3000);
     assert_int_equal(in.segment, 1200);
     assert_int_equal(in.ecn, 2);
-    assert_ptr_equal(in.bytes, buffer);
     assert_int_equal(in.local.v4.sin_addr.s_addr, htonl(0x7f000002));
     assert_int_equal(in.local.v4.sin_port, htons(7000));
     assert_int_equal(in.remote.v4.sin_addr.s_addr, htonl(0x7f000009));
@@ -205,7 +241,7 @@ static void test_read_v6(void **state)
     info.ipi6_addr = in6addr_loopback;
     tell(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     tell(IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
-    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.segment, 100);
     assert_int_equal(in.ecn, 1);
     assert_memory_equal(&in.local.v6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
@@ -215,7 +251,7 @@ static void test_read_v6(void **state)
     assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &info.ipi6_addr), 1);
     tell(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     tell(IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.ecn, 3);
     assert_true(IN6_IS_ADDR_V4MAPPED(&in.local.v6.sin6_addr));
 }
@@ -230,19 +266,43 @@ static void test_read_odd(void **state)
     for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
         arrive(100, "127.0.0.1");
         tell(IPPROTO_UDP, UDP_GRO, &segments[i], sizeof(int));
-        assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+        assert_int_equal(read_one(&u, &in), 0);
         assert_int_equal(in.segment, i == 1 || i == 2 ? segments[i] : 100);
     }
     arrive(0, "127.0.0.1"); /* an empty datagram: nothing to split */
-    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.len, 0);
     arrive(100, "127.0.0.1");
     arrival.interruptions = 3;
-    assert_int_equal(quic_udp_read(&u, buffer, &in), 0);
+    assert_int_equal(read_one(&u, &in), 0);
     arrive(-EAGAIN, "127.0.0.1");
-    assert_int_equal(quic_udp_read(&u, buffer, &in), EAGAIN);
+    assert_int_equal(read_one(&u, &in), EAGAIN);
     arrive(-ECONNREFUSED, "127.0.0.1");
-    assert_int_equal(quic_udp_read(&u, buffer, &in), ECONNREFUSED);
+    assert_int_equal(read_one(&u, &in), ECONNREFUSED);
+}
+
+static void test_read_many(void **state)
+{
+    struct in_pktinfo info = {.ipi_addr = {htonl(0x7f000002)}};
+    struct quic_udp_in in[QUIC_READ_BATCH];
+    struct quic_udp u = any4();
+    unsigned count = 0;
+
+    (void)state;
+    for (unsigned times = 0; times < 3; times++) { /* what the kernel wrote into heads is undone */
+        arrive(700, "127.0.0.9");
+        tell(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+        arrival.count = QUIC_READ_BATCH - times;
+        assert_int_equal(quic_udp_read(&u, buffers, in, &count), 0);
+        assert_int_equal(count, arrival.count);
+        for (unsigned i = 0; i < count; i++) {
+            assert_int_equal(in[i].len, 700 + i);
+            assert_int_equal(in[i].segment, 700 + i);
+            assert_int_equal(in[i].bytes[0], i);
+            assert_int_equal(in[i].local.v4.sin_addr.s_addr, htonl(0x7f000002));
+            assert_int_equal(in[i].remote.v4.sin_port, htons(9));
+        }
+    }
 }
 
 /* -- writing -- */
@@ -429,9 +489,10 @@ static void test_write_interrupted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_v4),
-        cmocka_unit_test(test_read_v6),
-        cmocka_unit_test(test_read_odd),
+        cmocka_unit_test_setup_teardown(test_read_v4, buffers_setup, buffers_teardown),
+        cmocka_unit_test_setup_teardown(test_read_v6, buffers_setup, buffers_teardown),
+        cmocka_unit_test_setup_teardown(test_read_odd, buffers_setup, buffers_teardown),
+        cmocka_unit_test_setup_teardown(test_read_many, buffers_setup, buffers_teardown),
         cmocka_unit_test_setup(test_write_run, kernel_setup),
         cmocka_unit_test_setup(test_write_plain, kernel_setup),
         cmocka_unit_test_setup(test_write_v6, kernel_setup),
