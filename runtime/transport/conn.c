@@ -389,19 +389,24 @@ static void on_rx_timer(struct relay_timer *t)
         conn_arm_rx(c, next);
 }
 
-/* What may stay for ever must not be lost to the transport's own idle timeout. */
-static void keep_alive(struct rt_conn *c, uint64_t interval_ns)
+/* What may stay for ever, and who waits for an answer of ours, must not be lost to the transport's
+ * own idle timeout. */
+static void keep_alive(struct rt_conn *c)
 {
     const struct relay_transport *t = c->transport;
+    bool is_wanted = c->is_held || (c->idle_ns == 0 && c->handshake_deadline_ns == 0);
 
-    if (t->abi_minor >= 1 && t->keep_alive && !c->is_closing)
-        t->keep_alive(c->tc, interval_ns);
+    if (c->is_closing || c->is_tc_gone || is_wanted == c->is_kept_alive || t->abi_minor < 1 ||
+        !t->keep_alive)
+        return;
+    c->is_kept_alive = is_wanted;
+    t->keep_alive(c->tc, is_wanted ? LIM_KEEP_ALIVE_NS : 0);
 }
 
 void rt_conn_set_idle(struct rt_conn *c, uint64_t idle_ns)
 {
-    keep_alive(c, idle_ns ? 0 : LIM_KEEP_ALIVE_NS);
     c->idle_ns = idle_ns;
+    keep_alive(c);
     c->idle_deadline_ns = idle_ns ? rt_now_ns(c->cw->worker) + idle_ns : 0;
     if (idle_ns)
         conn_arm_rx(c, c->idle_deadline_ns);
@@ -432,11 +437,13 @@ void rt_conn_set_frame_max(struct rt_conn *c, uint32_t frame_max, uint32_t keep_
 void rt_conn_hold(struct rt_conn *c)
 {
     c->is_held = true;
+    keep_alive(c);
 }
 
 void rt_conn_release(struct rt_conn *c)
 {
     c->is_held = false;
+    keep_alive(c);
     if (!c->is_dispatching && !c->is_closing && (c->stash.ptr || c->is_paused))
         conn_soon(c, &c->cw->ready);
 }
@@ -491,14 +498,18 @@ size_t rt_conn_unsent(const struct rt_conn *c)
 static void on_sent(void *user, size_t left)
 {
     struct rt_conn *c = user;
-    bool was_waiting = c->unsent > 0;
+    bool was_waiting = c->unsent > 0, has_progress = left < c->unsent;
 
     c->unsent = left;
-    rt_list_unlink(&c->stalled_node);
+    if (left == 0 || has_progress || c->is_closing)
+        rt_list_unlink(&c->stalled_node);
     if (c->is_closing)
         return;
     if (left > 0) {
-        rt_list_push_back(&c->cw->stalled, &c->stalled_node);
+        if (rt_list_empty(&c->stalled_node)) {
+            rt_list_push_back(&c->cw->stalled, &c->stalled_node);
+            c->progress_ns = rt_now_ns(c->cw->worker);
+        }
         if (!rt_timer_armed(&c->cw->pressure))
             rt_timer_arm(c->cw->worker, &c->cw->pressure,
                          rt_now_ns(c->cw->worker) + CONN_PRESSURE_NS);
@@ -524,11 +535,14 @@ static void on_tx_timer(struct relay_timer *t)
 
 void conn_relieve(struct conn_worker *cw)
 {
+    uint64_t now_ns = rt_now_ns(cw->worker);
     size_t freed = 0;
 
     while (freed < rt_budget_max() / 16 && !rt_list_empty(&cw->stalled)) {
         struct rt_conn *c = RT_CONTAINER_OF(cw->stalled.next, struct rt_conn, stalled_node);
 
+        if (now_ns - c->progress_ns < CONN_STALLED_NS)
+            return;
         freed += c->unsent;
         rt_metric_inc(RT_METRIC_EVICTED_MEMORY);
         conn_end(c, RT_CONN_END_MEMORY);

@@ -17,6 +17,8 @@
 /* A transport tells eof through a pause, with data behind it: told on when none comes for so long */
 #define CONN_EOF_GRACE_NS (20 * RT_MS)
 #define CONN_PRESSURE_NS (50 * RT_MS)
+/* Output that has not moved for so long may go for want of memory; a round trip takes less. */
+#define CONN_STALLED_NS (500 * RT_MS)
 #define CONN_HALF_OPEN_BUCKETS 1024u
 #define CONN_HALF_OPEN_PROBES 16u
 
@@ -64,6 +66,7 @@ struct rt_conn {
     bool has_eof : 1;
     bool has_told_eof : 1;
     bool is_tc_gone : 1; /* the plugin has said closed */
+    bool is_kept_alive : 1;
     enum rt_conn_end end;
     enum relay_end transport_end;
 
@@ -78,6 +81,7 @@ struct rt_conn {
     struct relay_timer tx_timer;
 
     struct rt_prefix prefix;
+    uint64_t progress_ns; /* in stalled: since when nothing has moved */
     struct rt_list all_node, stalled_node, half_open_node, prefix_node, soon_node;
 };
 
