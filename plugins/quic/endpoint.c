@@ -187,8 +187,8 @@ static struct relay_conn *serve(const struct quic_packet *p, const struct quic_i
 }
 
 /*
- * Whether a packet that belongs to no connection may begin one. False: it was answered, or is nothing.
- * The answer needs no memory, so it is given at once.
+ * Whether a packet that belongs to no connection may begin one. False: it was answered, or is
+ * nothing. The answer needs no memory, so it is given at once.
  */
 static bool is_welcome(struct quic_socket *s, const union quic_addr *local,
                        const union quic_addr *remote, const uint8_t *p, size_t n,
@@ -262,8 +262,7 @@ static void to_nobody(struct quic_socket *s, const union quic_addr *local,
     quic_count(qw, QUIC_COUNTER_UNKNOWN, 1);
     if (!s->accepts && !is_short)
         return;
-    if (to != qw->env.worker && !s->udp.is_connected &&
-        (is_short || qw->is_steered)) {
+    if (to != qw->env.worker && !s->udp.is_connected && (is_short || qw->is_steered)) {
         quic_handover(s, to, local, remote, ecn, p, n);
         return;
     }

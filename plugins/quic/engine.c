@@ -5,8 +5,8 @@
 
 #include "tls.h"
 
-#define WINDOW_START (64u * 1024u)  /* bytes a peer may send unread, at first */
-#define WINDOW_MAX (1024u * 1024u)  /* ... and while it shows to make use of it */
+#define WINDOW_START (64u * 1024u) /* bytes a peer may send unread, at first */
+#define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
 
@@ -385,6 +385,5 @@ bool quic_engine_is_delivered(const struct quic_engine *e)
 
 bool quic_engine_is_finished(const struct quic_engine *e)
 {
-    return e->is_stream_closed ||
-           (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
+    return e->is_stream_closed || (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
 }

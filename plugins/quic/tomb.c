@@ -43,7 +43,8 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
                             .len = (uint16_t)len,
                             .answer_at = 1,
                             .socket = c->socket,
-                            .until_ns = qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
+                            .until_ns =
+                                qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
     memcpy(&t->local, path->local.addr, path->local.addrlen);
     memcpy(&t->remote, path->remote.addr, path->remote.addrlen);
     for (size_t i = 0; i < n; i++) {

@@ -176,6 +176,7 @@ static inline uint64_t qsim_end_unread(const struct qsim_end *e)
     X(spoilt, "datagrams with flipped bits, and noise, are passed over")                           \
     X(mtu, "a path that takes 1280 bytes and no more")                                             \
     X(blackout, "a path that is dead for some seconds")                                            \
+    X(key_update, "new keys, in the middle, by either side")                                       \
     X(slow_reader, "a reader that takes its time holds the sender, within its window")             \
     X(rebind, "another port and another address, unannounced, in the middle")                      \
     X(migrate, "the client moves to another socket, in the middle")                                \
