@@ -24,7 +24,7 @@
 /* -- deadlines (ns) -- */
 #define LIM_HANDSHAKE_NS (10 * RT_S)     /* secure channel and SCP2P handshake together */
 #define LIM_SESSION_IDLE_NS (300 * RT_S) /* a session that asks nothing and is no tunnel */
-#define LIM_KEEP_ALIVE_NS (10 * RT_S)    /* QUIC, tunnels and who awaits an answer: clients go at 30 s */
+#define LIM_KEEP_ALIVE_NS (10 * RT_S)    /* QUIC: tunnels and who waits; clients go at 30 s */
 #define LIM_FRAME_NS (30 * RT_S)         /* first to last byte of a frame */
 #define LIM_SEND_NS_PER_MIB (30 * RT_S)  /* an answer leaves at 1 MiB per 30 s at the slowest */
 #define LIM_CLOSE_LINGER_NS (1 * RT_S)   /* after our goodbye: discard input at most so long */
