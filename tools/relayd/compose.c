@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "dht/dht.h"
+#include "durable.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
 #include "host/services.h"
@@ -57,7 +58,6 @@ static rt_err make_system(struct relay *r)
             return e;
         r->nodes[i].worker = rt_system_worker(r->system, i);
     }
-    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
     return rt_blocking_new(rt_system_worker(r->system, r->workers), &r->storage_thread);
 }
 
@@ -203,6 +203,10 @@ static rt_err make(struct relay *r, struct relay_error *err)
         e = load_transport(r, err);
     if (!e && r->transport)
         e = open_listeners(r, err);
+    if (e)
+        return e;
+    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
+    e = durable_load(r, err);
     if (e)
         return e;
     network_start(r);
