@@ -58,16 +58,18 @@ static rt_err failed(const struct db *d, int code, struct relay_error *err)
     }
 }
 
-static int configure(struct db *d)
+static int configure(struct db *d, bool is_alone)
 {
-    char sql[96];
+    char sql[128];
 
-    snprintf(sql, sizeof(sql), "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %u",
-             LIM_STORAGE_LOG_BYTES);
+    /* The first counts only before anything is read. */
+    snprintf(sql, sizeof(sql),
+             "PRAGMA locking_mode = %s; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %u",
+             is_alone ? "EXCLUSIVE" : "NORMAL", LIM_STORAGE_LOG_BYTES);
     return sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
 }
 
-rt_err db_open(const char *path, struct db **out, struct relay_error *err)
+rt_err db_open(const char *path, bool is_alone, struct db **out, struct relay_error *err)
 {
     struct db *d = calloc(1, sizeof(*d));
     rt_err e = RT_ERR_OK;
@@ -81,7 +83,7 @@ rt_err db_open(const char *path, struct db **out, struct relay_error *err)
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(d->handle, BUSY_MS);
     if (code == SQLITE_OK)
-        code = configure(d);
+        code = configure(d, is_alone);
     /* SQLite opens what it may not write to read-only, and says so no further. */
     if (code == SQLITE_OK && sqlite3_db_readonly(d->handle, "main") == 1) {
         snprintf(err->text, sizeof(err->text),

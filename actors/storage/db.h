@@ -24,8 +24,10 @@ struct db_stmt {
     struct sqlite3_stmt *handle;
 };
 
-/* Opens an existing file for reading and writing; every commit is durable. Nothing is read yet. */
-RT_MUST_CHECK rt_err db_open(const char *path, struct db **out, struct relay_error *err);
+/* Opens an existing file for reading and writing; every commit is durable. is_alone: no other
+ * program can look at it meanwhile, and less is written. */
+RT_MUST_CHECK rt_err db_open(const char *path, bool is_alone, struct db **out,
+                             struct relay_error *err);
 /* Clears the caller's pointer; NULL allowed. */
 void db_close(struct db **d);
 

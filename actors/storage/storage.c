@@ -108,7 +108,7 @@ static rt_err create(struct storage *s, struct relay_error *err)
     if (e)
         return e;
     storage_dir_path(&s->dir, NEW_NAME, path);
-    e = db_open(path, &s->db, err);
+    e = db_open(path, false, &s->db, err);
     if (!e)
         e = prepare(s, err);
     db_close(&s->db);
@@ -119,12 +119,26 @@ static rt_err create(struct storage *s, struct relay_error *err)
     return e;
 }
 
-static rt_err open_existing(struct storage *s, const char *path, struct relay_error *err)
+static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
+                           struct relay_error *err)
 {
-    rt_err e = db_open(path, &s->db, err);
+    rt_err e = db_open(path, is_alone, &s->db, err);
 
     if (!e)
         e = db_check(s->db, err);
+    if (e)
+        db_close(&s->db);
+    return e;
+}
+
+static rt_err open_existing(struct storage *s, const char *path, struct relay_error *err)
+{
+    struct relay_error again;
+    rt_err e = open_checked(s, path, false, err);
+
+    /* A full disk has no room for what programs share. */
+    if (e == RT_ERR_SYSTEM && open_checked(s, path, true, &again) == RT_ERR_OK)
+        e = RT_ERR_OK;
     if (!e)
         e = migrate_check(s->db, err);
     if (!e)

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 static sqlite3_vfs *below, shim;
 /* Per kind of file: the system's methods, and the same but for what may fail. */
@@ -17,6 +16,8 @@ static struct kind {
 } kinds[4];
 static atomic_int fail_code, once_code;
 static atomic_uint once_at, count, failed;
+
+static atomic_bool fails_shared;
 
 static int verdict(void)
 {
@@ -52,6 +53,12 @@ static int sync_file(sqlite3_file *f, int flags)
     return code ? code : real_of(f)->xSync(f, flags);
 }
 
+static int map_shared(sqlite3_file *f, int page, int page_size, int extends, void volatile **out)
+{
+    return fails_shared ? SQLITE_IOERR_SHMSIZE
+                        : real_of(f)->xShmMap(f, page, page_size, extends, out);
+}
+
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out_flags)
 {
     int code = below->xOpen(below, name, f, flags, out_flags), i = 0;
@@ -66,6 +73,7 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int fl
         kinds[i].faulty = *f->pMethods;
         kinds[i].faulty.xWrite = write_file;
         kinds[i].faulty.xSync = sync_file;
+        kinds[i].faulty.xShmMap = map_shared;
     }
     f->pMethods = &kinds[i].faulty;
     return code;
@@ -89,6 +97,11 @@ void fault_vfs_fail_at(uint32_t n, int code)
 {
     once_at = count + n;
     once_code = code;
+}
+
+void fault_vfs_fail_shared(bool fails)
+{
+    fails_shared = fails;
 }
 
 uint32_t fault_vfs_count(void)

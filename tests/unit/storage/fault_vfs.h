@@ -6,6 +6,7 @@
 #ifndef TEST_STORAGE_FAULT_VFS_H
 #define TEST_STORAGE_FAULT_VFS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Before the first database is opened. */
@@ -15,6 +16,9 @@ void fault_vfs_install(void);
 void fault_vfs_fail(int code);
 /* Only the n-th from now on fails, once, with this code. */
 void fault_vfs_fail_at(uint32_t n, int code);
+
+/* There is no room for the memory that connections share. */
+void fault_vfs_fail_shared(bool fails);
 
 /* Writes and syncs so far, and those that were made to fail. */
 uint32_t fault_vfs_count(void);

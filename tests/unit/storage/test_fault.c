@@ -6,6 +6,7 @@
  * disk within that time, in its last form, and that is said once. While it lasts the queue's limit
  * holds: what comes past it is dropped, counted and told of at the recovery. A flush and a stop
  * while it lasts fail in bounded time and say so; what was committed before is whole afterwards. A
+ * start on a full disk has all that was there, and writes once there is room. A
  * single fault at each write or sync of a batch in turn: the next try succeeds, the rows are whole,
  * and a fresh look finds no damage.
  */
@@ -35,6 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     fault_vfs_fail(0);
+    fault_vfs_fail_shared(false);
     return desk_teardown(state);
 }
 
@@ -141,6 +143,38 @@ static void flush_and_stop(void **state)
     assert_int_equal(desk_check_rows(), 20);
 }
 
+static void count_value(void *ctx, const struct storage_value *v)
+{
+    (void)v;
+    ++*(uint32_t *)ctx;
+}
+
+static void start_on_a_full_disk(void **state)
+{
+    struct relay_error err = {""};
+    uint32_t count = 0;
+
+    (void)state;
+    send_values(0, 100, 0);
+    desk_turns();
+    desk_stop();
+    fault_vfs_fail(SQLITE_FULL);
+    fault_vfs_fail_shared(true);
+    desk_start();
+    assert_int_equal(storage_each_value(desk_storage, count_value, &count, &err), RT_ERR_OK);
+    assert_int_equal(count, 100);
+    send_values(100, 50, 0);
+    desk_sleep(20 * RT_S);
+    assert_int_equal(desk_logged(BEGUN), 1);
+    fault_vfs_fail(0);
+    fault_vfs_fail_shared(false);
+    desk_sleep(6 * RT_S);
+    assert_int_equal(desk_logged(OVER), 1);
+    desk_stop();
+    assert_int_equal(desk_check_rows(), 150);
+    desk_start();
+}
+
 static void one_fault_anywhere(void **state)
 {
     static const int codes[] = {SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC};
@@ -176,8 +210,13 @@ static void one_fault_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(full),           TEST(read_only),          TEST(broken), TEST(the_limit_holds),
-        TEST(flush_and_stop), TEST(one_fault_anywhere),
+        TEST(full),
+        TEST(read_only),
+        TEST(broken),
+        TEST(the_limit_holds),
+        TEST(flush_and_stop),
+        TEST(start_on_a_full_disk),
+        TEST(one_fault_anywhere),
     };
 
     fault_vfs_install();
