@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 
@@ -18,6 +19,7 @@ static atomic_int fail_code, once_code;
 static atomic_uint once_at, count, failed;
 
 static atomic_bool fails_shared;
+static pthread_mutex_t syncing = PTHREAD_MUTEX_INITIALIZER;
 
 static int verdict(void)
 {
@@ -50,6 +52,8 @@ static int sync_file(sqlite3_file *f, int flags)
 {
     int code = verdict();
 
+    pthread_mutex_lock(&syncing);
+    pthread_mutex_unlock(&syncing);
     return code ? code : real_of(f)->xSync(f, flags);
 }
 
@@ -102,6 +106,16 @@ void fault_vfs_fail_at(uint32_t n, int code)
 void fault_vfs_fail_shared(bool fails)
 {
     fails_shared = fails;
+}
+
+void fault_vfs_hold(void)
+{
+    pthread_mutex_lock(&syncing);
+}
+
+void fault_vfs_release(void)
+{
+    pthread_mutex_unlock(&syncing);
 }
 
 uint32_t fault_vfs_count(void)

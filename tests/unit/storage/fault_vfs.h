@@ -20,6 +20,10 @@ void fault_vfs_fail_at(uint32_t n, int code);
 /* There is no room for the memory that connections share. */
 void fault_vfs_fail_shared(bool fails);
 
+/* Between the two no sync returns. */
+void fault_vfs_hold(void);
+void fault_vfs_release(void);
+
 /* Writes and syncs so far, and those that were made to fail. */
 uint32_t fault_vfs_count(void);
 uint32_t fault_vfs_failed(void);
