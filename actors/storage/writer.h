@@ -3,7 +3,8 @@
  * Writes what the queue holds, in transactions: LIM_STORAGE_BATCH_NS after the first write came, or
  * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait. A transaction that fails leaves the queue as
  * it is; one warning, and further tries every LIM_STORAGE_RETRY_NS, until one succeeds, which is
- * told once. Expired values are removed along the way.
+ * told once. What the gate has dropped is told once a minute. Expired values are removed along the
+ * way.
  *
  * Threads: the storage actor's.
  */
@@ -20,7 +21,8 @@ struct storage_writer {
     struct storage_gate *gate; /* the storage's: what it dropped is told here */
     struct relay_timer timer;  /* the next transaction */
     bool is_failing;
-    uint64_t failing_since_ns, dropped_told, sweep_ns;
+    uint64_t failing_since_ns, sweep_ns;
+    uint64_t dropped_told, tell_dropped_ns;
 };
 
 /* gate outlives it. */

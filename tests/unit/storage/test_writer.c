@@ -6,7 +6,7 @@
  * form; a value put and dropped is not there. Flush and stop write what waits. All five kinds come
  * to their tables, in the types the published relay reads, and come back through storage_each_* and
  * storage_pins; rows that are odd are passed over and left. Expired rows go, a bounded number at a
- * time, and are not loaded. Past the queue's limit writes are dropped, and told of once.
+ * time, and are not loaded. Past the queue's limit writes are dropped, and told of once a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -271,6 +271,18 @@ static void past_the_limit(void **state)
     desk_sleep(RT_S);
     assert_int_equal(desk_rows(), 1);
     assert_int_equal(desk_form(3), 0);
+    /* Again, soon after: one line a minute. */
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t n = 0; n < LIM_STORAGE_QUEUED; n++)
+            assert_true(desk_send(desk_drop(n)));
+        assert_false(desk_send(desk_value(1, 0)));
+        desk_sleep(10 * RT_S);
+        assert_int_equal(desk_logged("writes of state were dropped"), 0);
+    }
+    desk_sleep(60 * RT_S);
+    assert_true(desk_send(desk_value(3, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_logged("writes of state were dropped dropped=2"), 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)

@@ -79,8 +79,8 @@ async fn state_as_reference(dir: &Path) -> Result<PersistedState> {
     SqliteStore::open(dir.join("data").join("relay.db"))?.load_state().await
 }
 
-/// A bootstrap peer's key and address outlive kill -9, in the reference's shape; another identity at
-/// that address is refused afterwards.
+/// A bootstrap peer's key and address outlive kill -9, in the reference's shape; another identity
+/// at that address is refused afterwards.
 pub async fn pins_and_peers(c: &Context) -> Result<String> {
     let (dir, addr, first_at) = (c.directory()?, c.free_address(), c.free_address());
     let bootstrap = format!("tcp://{first_at}");
