@@ -83,6 +83,18 @@
     (250 * RT_MS) /* between two values: 240 stores a minute per remote */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
+/* -- state on disk -- */
+#define LIM_STORAGE_BATCH_NS (500 * RT_MS)   /* a write waits for company at most so long */
+#define LIM_STORAGE_BATCH_ROWS 4096u         /* rows of one transaction ... */
+#define LIM_STORAGE_BATCH_BYTES (8u << 20)   /* ... and bytes: the log's growth, and its time */
+#define LIM_STORAGE_QUEUED 65536u            /* writes under way; more are dropped ... */
+#define LIM_STORAGE_QUEUED_BYTES (64u << 20) /* ... and their bytes; an eighth of memory_max */
+#define LIM_STORAGE_RETRY_NS (5 * RT_S)      /* a disk that failed is tried again */
+#define LIM_STORAGE_FLUSH_NS (5 * RT_S)      /* at shutdown: what is not written by then is lost */
+#define LIM_STORAGE_SWEEP_NS (600 * RT_S)    /* expired rows are removed so often ... */
+#define LIM_STORAGE_SWEEP_ROWS 4096u         /* ... so many in one transaction */
+#define LIM_STORAGE_LOG_BYTES (16u << 20)    /* the write-ahead log is cut back to it */
+
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u
 #define LIM_RATE_FETCH_PER_MIN 240u

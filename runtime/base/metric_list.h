@@ -53,6 +53,14 @@
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
+    /* state on disk */                                                                            \
+    X(STORAGE_QUEUED, "storage_queued", "writes of state not yet on disk (gauge)")                 \
+    X(STORAGE_WRITTEN, "storage_rows_written_total", "rows written or removed")                    \
+    X(STORAGE_COALESCED, "storage_writes_coalesced_total", "writes overtaken by one to their row") \
+    X(STORAGE_BATCHES, "storage_batches_total", "transactions committed")                          \
+    X(STORAGE_FAILED, "storage_batches_failed_total", "transactions that failed, tried again")     \
+    X(STORAGE_DROPPED, "storage_writes_dropped_total", "writes dropped, queue full")               \
+    X(STORAGE_SWEPT, "storage_rows_expired_total", "expired rows removed")                         \
     /* runtime */                                                                                  \
     X(MSG_STALE, "messages_stale_total", "messages to an actor that was gone")                     \
     X(MSG_BOUNCED, "messages_bounced_total", "of these: answered as closed")                       \

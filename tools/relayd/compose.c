@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "dht/dht.h"
+#include "durable.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
 #include "network.h"
@@ -128,6 +129,10 @@ static rt_err make(struct relay *r, struct relay_error *err)
     e = make_rooms(r, err);
     if (!e)
         e = transports_open(r, err);
+    if (e)
+        return e;
+    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
+    e = durable_load(r, err);
     if (e)
         return e;
     network_start(r);

@@ -9,6 +9,7 @@
 #include "compose.h"
 #include "dht/addr.h"
 #include "dht/dht.h"
+#include "durable.h"
 #include "host/interfaces.h"
 #include "host/resolver.h"
 
@@ -103,6 +104,7 @@ rt_err network_init(struct relay *r)
         .resolver = &rt_resolver_uv,
         .self = where_we_are,
         .self_ctx = r,
+        .disk = durable_disk(r),
     };
     rt_err e;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod durable;
 mod hostile;
 mod life;
 mod load;
@@ -88,6 +89,8 @@ pub fn all() -> Vec<Scenario> {
         "stop-under-load" life::stop_under_load, Fixed("just exits"), false;
         "second-relay-on-directory" life::second_relay, Fixed("two may share a directory"), false;
         "reference-database" life::reference_database, Any, false;
+        "values-survive" durable::values, Fixed("keeps values in memory"), false;
+        "pins-and-peers-survive" durable::pins_and_peers, OTHER, false;
         "fresh-directory" life::fresh_directory, OTHER, false;
         "taken-port" life::taken_port, Fixed("goes on without a listener"), false;
         "bad-options" options::refused, OTHER, false;
