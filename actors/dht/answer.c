@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "dht/dht_private.h"
 #include "dht/peer_set.h"
+#include "wire_announce.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
 
@@ -115,6 +116,7 @@ static void pex_request(struct dht *d, struct dht_ask *a)
 struct offer {
     struct dht *dht;
     const struct wire_peer_hop *from;
+    const uint8_t *key; /* of an announcement: the relay's */
     uint32_t count;
 };
 
@@ -136,6 +138,32 @@ static void pex_offer(struct dht *d, struct dht_ask *a)
         (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len,
                                      take_offered, &o);
     relay_slice_drop(&a->payload);
+}
+
+static void take_announced(void *ctx, const struct wire_peer *p)
+{
+    struct wire_peer said = *p;
+    struct offer *o = ctx;
+
+    said.hop.has_pubkey_hint = true;
+    memcpy(said.hop.pubkey_hint, o->key, sizeof(said.hop.pubkey_hint));
+    take_offered(o, &said);
+}
+
+/* Where a relay says it is, signed by it: as good as an offer, and a relay that has no offers to
+ * make is found by it. */
+static void announced(struct dht *d, struct dht_ask *a)
+{
+    struct offer o = {.dht = d, .from = &a->origin};
+    struct wire_announcement said;
+
+    if (!a->payload.owner ||
+        !rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)) ||
+        wire_announcement_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &said) !=
+            RT_ERR_OK)
+        return;
+    o.key = said.relay_pubkey;
+    wire_peers_each(&said.addrs, take_announced, &o);
 }
 
 /* -- STORE: signatures are verified, so each waits for a heavy job of its own -- */
@@ -164,8 +192,11 @@ static void store(struct dht *d, struct dht_ask *a)
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
                                       a->ttl_secs, &origin, now_s);
-    if (a->refusal == RT_REFUSAL_NONE)
+    if (a->refusal == RT_REFUSAL_NONE) {
         rt_metric_inc(RT_METRIC_DHT_STORED);
+        if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)
+            announced(d, a);
+    }
     relay_slice_drop(&a->payload);
 }
 

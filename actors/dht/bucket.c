@@ -408,13 +408,13 @@ uint32_t dht_table_reach(const struct dht_table *t, uint32_t k)
 /* -- sampling and upkeep -- */
 
 uint32_t dht_table_sample(struct dht_table *t, uint32_t max, const uint8_t *skip,
-                          uint64_t (*random)(void *ctx), void *ctx, struct wire_peer_hop *out)
+                          uint64_t (*draw)(void *ctx), void *ctx, struct wire_peer_hop *out)
 {
     uint32_t count = 0;
 
     /* A shuffle of `all`, as far as it is needed. */
     for (uint32_t i = 0; i < t->count && count < max; i++) {
-        uint32_t pick = i + (uint32_t)(random(ctx) % (t->count - i));
+        uint32_t pick = i + (uint32_t)(draw(ctx) % (t->count - i));
         struct entry *e = t->all[pick];
         const struct wire_peer_hop *hop = best_hop(e);
 

@@ -77,9 +77,9 @@ bool dht_table_is_among(const struct dht_table *t, const uint8_t target[20], uin
  * we are; keys with fewer have k. */
 uint32_t dht_table_reach(const struct dht_table *t, uint32_t k);
 
-/* Up to max different nodes at random: `random` gives numbers. skip: a key left out, or NULL. */
+/* Up to max different nodes at random: `draw` gives numbers. skip: a key left out, or NULL. */
 uint32_t dht_table_sample(struct dht_table *t, uint32_t max, const uint8_t *skip,
-                          uint64_t (*random)(void *ctx), void *ctx, struct wire_peer_hop *out);
+                          uint64_t (*draw)(void *ctx), void *ctx, struct wire_peer_hop *out);
 
 /* The node seen least recently of all, if that was before `before_ns`. Asked again, the same one
  * until it was seen or failed: dht_table_touch puts it to the end without a claim. */

@@ -346,8 +346,12 @@ static void on_failed(struct dht_remote *r, const struct dial_end *why)
     struct wire_peer_hop hop = r->hop;
     struct dht_call *current = r->current;
     bool was_ready = hop.has_pubkey_hint;
+    uint8_t key[32];
     struct rt_list queue;
 
+    memcpy(key, hop.pubkey_hint, sizeof(key));
+    if (was_ready)
+        end.key = key;
     rt_list_init(&queue);
     move_all(&r->queue, &queue);
     if (!was_ready && !rt_list_empty(&queue))
@@ -406,17 +410,21 @@ static void on_known(struct dht_call *call)
 
 static void on_call_timer(struct relay_timer *t)
 {
-    static const struct dht_call_end end = {.outcome = DHT_CALL_TIMEOUT};
     struct dht_call *call = RT_CONTAINER_OF(t, struct dht_call, timer);
+    struct dht_call_end end = {.outcome = DHT_CALL_TIMEOUT};
     struct dht_remote *r = call->remote;
     struct dht_calls *c = call->pool;
     struct wire_peer_hop hop = call->to;
+    uint8_t key[32];
     struct rt_list queue;
 
     if (!r) {
         on_known(call);
         return;
     }
+    memcpy(key, r->hop.pubkey_hint, sizeof(key));
+    if (r->hop.has_pubkey_hint)
+        end.key = key;
     rt_list_unlink(&call->node);
     if (r->current != call && (r->state != DIALLING || !rt_list_empty(&r->queue))) {
         finish(call, &end); /* others may still be served */

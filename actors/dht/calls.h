@@ -25,7 +25,7 @@ struct dht_remote;
 
 struct dht_call_end {
     enum dht_outcome outcome;
-    const uint8_t *key;                 /* who authenticated; NULL: nobody */
+    const uint8_t *key; /* who authenticated, also where no answer came; NULL: nobody */
     const struct wire_envelope *answer; /* ANSWERED, but to a call of type 0; good for the call */
 };
 

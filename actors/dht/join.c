@@ -31,6 +31,19 @@ static void report_failure(const struct dht *d, uint32_t entry, uint32_t failure
                "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text, failures);
 }
 
+static void report_closing(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop)
+{
+    char addr[DHT_HOP_TEXT];
+
+    dht_hop_text(hop, addr, sizeof(addr));
+    if (is_power_of_two(dht_boot_failures(d->boot, entry) + 1))
+        rt_log(
+            RELAY_LOG_WARN,
+            "bootstrap peer closes during the handshake; a clock that is off by more than 300 s, "
+            "there or here, is one cause",
+            "peer=%s addr=%s", dht_boot_peer(d->boot, entry)->text, addr);
+}
+
 static void report_changed_key(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
                                const uint8_t *key)
 {
@@ -95,8 +108,11 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     struct dht *d = e->dht;
     uint32_t entry = e->entry, failures = dht_boot_failures(d->boot, entry);
-    enum dht_boot_verdict v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
+    enum dht_boot_verdict v;
 
+    if (end->outcome == DHT_CALL_REFUSED)
+        report_closing(d, entry, &c->to);
+    v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
     if (v == DHT_BOOT_PINNED)
         save_pins(d);
     if (v == DHT_BOOT_KEY_CHANGED)

@@ -201,16 +201,21 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
 {
     static struct rt_log_site site;
     struct dht *d = ctx;
+    uint64_t net = dht_hop_net(hop, DHT_NET_BUCKET);
     char text[DHT_HOP_TEXT];
     int64_t off_s;
 
     if (skew_s > (int64_t)LIM_HELLO_SKEW_S || skew_s < -(int64_t)LIM_HELLO_SKEW_S) {
         dht_hop_text(hop, text, sizeof(text));
         if (rt_log_allowed(&site, 1, dht_now_ns(d)))
-            rt_log(RELAY_LOG_INFO, "a peer's clock differs from ours by more than 300 s",
+            rt_log(hop->port != 0 ? RELAY_LOG_WARN : RELAY_LOG_INFO,
+                   "a peer's clock and ours differ by more than 300 s: neither accepts the other",
                    "addr=%s seconds=%lld", text, (long long)skew_s);
     }
-    if (dht_skew_note(&d->skew, dht_hop_net(hop, DHT_NET_BUCKET), skew_s, dht_now_ns(d), &off_s))
+    if (dht_scope_of(hop) ==
+        DHT_SCOPE_LOOPBACK) /* every peer of such a network is one of its own */
+        net += hop->port;
+    if (dht_skew_note(&d->skew, net, skew_s, dht_now_ns(d), &off_s))
         rt_log(RELAY_LOG_ERROR,
                "this host's clock is wrong: every peer refuses us and is refused; set it, by NTP "
                "for instance",

@@ -167,15 +167,15 @@ static bool take_answer(struct dht_search *s, const struct wire_envelope *e)
     return true;
 }
 
-static void on_failed(struct dht_query *q, enum dht_outcome why)
+static void on_failed(struct dht_query *q, const struct dht_call_end *e)
 {
     struct dht *d = q->search->dht;
     uint8_t id[20];
 
     rt_metric_inc(RT_METRIC_DHT_QUERIES_FAILED);
     dht_lookup_failed(q->search->lookup, q->candidate);
-    if (why == DHT_CALL_BUSY || why == DHT_CALL_NO_TRANSPORT)
-        return;
+    if (e->outcome == DHT_CALL_BUSY || e->outcome == DHT_CALL_NO_TRANSPORT || e->key)
+        return; /* says nothing of it, or was told by the pool: it knew the key */
     if (q->hop.has_pubkey_hint)
         rt_node_id(q->hop.pubkey_hint, id);
     if (q->hop.has_pubkey_hint && dht_table_has(d->table, id))
@@ -191,7 +191,7 @@ static void on_done(struct dht_call *c, const struct dht_call_end *e)
 
     q->is_under_way = false;
     if (e->outcome != DHT_CALL_ANSWERED) {
-        on_failed(q, e->outcome);
+        on_failed(q, e);
     } else {
         if (q->hop.has_pubkey_hint && memcmp(q->hop.pubkey_hint, e->key, 32) != 0)
             dht_network_failed(s->dht, &q->hop);

@@ -45,7 +45,7 @@ function allowed(file, key,    i) {
 function room_of(file,    i, best, parts, depth, deepest) {
     best = ""; deepest = 0
     for (i = 1; i <= rooms; i++) if (lies_under(file, room_path[i])) {
-        depth = split(room_path[i], parts, "/")
+        depth = 2 * split(room_path[i], parts, "/") + (room_path[i] !~ /\*/)
         if (depth > deepest) { deepest = depth; best = room_path[i] }
     }
     return best
