@@ -12,16 +12,23 @@
 
 #define CANDIDATES_MAX 128u
 
-enum state { NEW, ASKED, ANSWERED, FAILED, GONE /* the same node as another, or not believed */ };
+enum state {
+    NEW,
+    ASKED,
+    ANSWERED,
+    FAILED,
+    GONE,    /* the same node as another */
+    DOUBTED, /* nobody who is believed has named it */
+};
 
 struct candidate {
     struct wire_peer_hop hop; /* has_pubkey_hint: id is set */
     uint8_t id[20];
     enum state state;
-    bool was_asked; /* it may be a source: its place is not given away */
-    uint32_t source;
-    uint32_t hops;        /* from a seed */
-    uint32_t tried, lies; /* of those it named */
+    bool was_asked;          /* it may be a source: its place is not given away */
+    uint32_t source, second; /* who named it, and who else; both may be the same */
+    uint32_t hops;           /* from a seed */
+    uint32_t tried, lies;    /* of those it named */
 };
 
 struct dht_lookup {
@@ -114,9 +121,18 @@ static bool is_disbelieved(const struct dht_lookup *l, uint32_t source)
     return s && s->lies >= LIM_LOOKUP_LIES_MAX && 2 * s->lies > s->tried;
 }
 
-/* The same address once more: a key is news where there was none. */
-static bool merge(struct dht_lookup *l, struct candidate *known, const struct wire_peer_hop *hop)
+/* The same address once more: another one vouches for it, which counts where the first has lost its
+ * word, and a key is news where there was none. */
+static bool merge(struct dht_lookup *l, struct candidate *known, const struct wire_peer_hop *hop,
+                  uint32_t source)
 {
+    if (known->state == DOUBTED) {
+        known->state = NEW;
+        known->source = known->second = source;
+        return true;
+    }
+    if (known->source == known->second)
+        known->second = source;
     if (known->state != NEW || known->hop.has_pubkey_hint || !hop->has_pubkey_hint)
         return false;
     set_key(known, hop->pubkey_hint);
@@ -154,12 +170,13 @@ static struct candidate *displace(struct dht_lookup *l, const struct candidate *
 
 bool dht_lookup_add(struct dht_lookup *l, const struct wire_peer_hop *hop, uint32_t source)
 {
-    struct candidate c = {.hop = *hop, .source = source}, *known = find(l, hop), *place;
+    struct candidate c = {.hop = *hop, .source = source, .second = source}, *known = find(l, hop),
+                     *place;
 
     if (is_disbelieved(l, source))
         return false;
     if (known) {
-        bool is_new = merge(l, known, hop);
+        bool is_new = merge(l, known, hop, source);
 
         l->is_fruitful = l->is_fruitful || is_new;
         return is_new;
@@ -195,7 +212,7 @@ static bool census_take(struct census *s, const struct candidate *c)
     bool is_public = dht_scope_of(&c->hop) == DHT_SCOPE_GLOBAL;
     uint32_t same = 0;
 
-    if (c->state == FAILED || c->state == GONE || s->count == 2 * DHT_K)
+    if (c->state == FAILED || c->state == GONE || c->state == DOUBTED || s->count == 2 * DHT_K)
         return false;
     for (uint32_t i = 0; is_public && i < s->count; i++)
         same += s->nets[i] == net;
@@ -254,9 +271,16 @@ static void judge(struct dht_lookup *l, const struct candidate *c, bool is_lie)
     s->lies += is_lie;
     if (!is_disbelieved(l, c->source))
         return;
-    for (uint32_t i = 0; i < l->count; i++)
-        if (l->at[i].source == c->source && l->at[i].state == NEW)
-            l->at[i].state = GONE;
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct candidate *o = &l->at[i];
+
+        if (o->source != c->source || o->state != NEW)
+            continue;
+        if (is_disbelieved(l, o->second))
+            o->state = DOUBTED;
+        else
+            o->source = o->second;
+    }
 }
 
 void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t key[32])

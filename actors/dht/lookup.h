@@ -15,7 +15,7 @@
  * What a node says is a claim. A candidate counts as what its key hint says only until it is
  * asked: then the key that answers there decides. Whoever has named LIM_LOOKUP_LIES_MAX addresses
  * at which nobody, or somebody else, answers, more than half of its named ones so far, is not
- * believed any more: the rest of what it named is dropped.
+ * believed any more: the rest of what it named is left out, unless another one names it too.
  * No more than DHT_LOOKUP_NET_MAX nodes of one public IPv4 /24 or IPv6 /40 count, so that a look-up
  * cannot be surrounded from one network.
  */

@@ -109,7 +109,7 @@ void sim_bridge(struct sim_link *dialled)
     b->accepted = (struct side){.bridge = b, .other = &b->dialled};
     dialled->ops = &ops;
     dialled->user = &b->dialled;
-    if (dialled->to.ss_family == AF_INET6)
+    if (dialled->to.ss_family == AF_INET6 && dialled->from.ss_family != AF_INET6)
         sim_addr6(&dialled->from, UINT64_C(0x20010db800000000), 1, 40001);
     sim_path_good(&path);
     path.split_max = 16384;

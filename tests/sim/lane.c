@@ -41,6 +41,7 @@ void sim_mail_run_all(struct sim_mail *m)
 static void wake_locked(struct sim_lane *l)
 {
     l->is_woken = true;
+    sim_ready_wake(l);
     if (l->is_busy)
         return;
     l->is_busy = true;
@@ -80,6 +81,7 @@ static struct sim_mail *lane_begin(struct sim_lane *l)
 
     pthread_mutex_lock(&l->lock);
     l->is_woken = false;
+    sim_ready_sleep(l);
     m = sim_mailbox_take(&l->mail);
     pthread_mutex_unlock(&l->lock);
     return m;
@@ -93,6 +95,10 @@ static void lane_end_locked(struct sim_lane *l, bool has_more)
     l->next_ns = l->ops->next_ns(l->ctx);
     if (has_more || l->next_ns <= sim_now(w))
         l->is_woken = true;
+    if (l->is_woken)
+        sim_ready_wake(l);
+    else
+        sim_ready_timer(l);
     if (l->is_woken)
         return;
     l->is_busy = false;
@@ -117,11 +123,6 @@ void sim_lane_step(struct sim_lane *l)
     pthread_mutex_lock(&l->lock);
     lane_end_locked(l, has_more);
     pthread_mutex_unlock(&l->lock);
-}
-
-bool sim_lane_runnable(const struct sim_lane *l, uint64_t now_ns)
-{
-    return l->is_woken || l->next_ns <= now_ns;
 }
 
 static void *lane_thread(void *arg)
@@ -229,12 +230,18 @@ void sim_lane_free(struct sim_lane **lane)
     sim_mail_run_all(sim_mailbox_take(&l->mail));
     if (l->is_busy)
         atomic_fetch_sub(&l->world->busy, 1);
+    sim_ready_forget(l);
     for (at = &l->world->lanes; *at != l; at = &(*at)->next)
         continue;
     *at = l->next;
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->wakened);
     free(l);
+}
+
+void sim_lane_live_at(struct sim_lane *l, const struct sockaddr_storage *home)
+{
+    l->home = *home;
 }
 
 struct sim_world *sim_lane_world(const struct sim_lane *l)

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "net_private.h"
+#include "world_private.h"
 
 /* -- addresses -- */
 
@@ -50,6 +51,17 @@ static const struct sockaddr *generic(const struct sockaddr_storage *a)
 
 /* -- listening addresses, any thread -- */
 
+static struct sim_listening **bucket(struct sim_net *n, const struct sockaddr_storage *a)
+{
+    const struct sockaddr_in *v4 = (const void *)a;
+    const struct sockaddr_in6 *v6 = (const void *)a;
+    uint64_t host = v4->sin_addr.s_addr;
+
+    if (a->ss_family == AF_INET6)
+        memcpy(&host, &v6->sin6_addr.s6_addr[8], sizeof(host));
+    return &n->listenings[sim_mix(host << 16 | v4->sin_port) % SIM_LISTEN_BUCKETS];
+}
+
 bool sim_net_listen(struct sim_net *n, struct sockaddr_storage *addr, uint16_t index,
                     struct sim_lane *lane, struct relay_listener *l)
 {
@@ -60,15 +72,16 @@ bool sim_net_listen(struct sim_net *n, struct sockaddr_storage *addr, uint16_t i
     pthread_mutex_lock(&n->lock);
     if (v4->sin_port == 0) /* the port lies at the same place in both families */
         v4->sin_port = htons(n->next_port++);
-    for (struct sim_listening *o = n->listenings; o; o = o->next)
+    for (struct sim_listening *o = *bucket(n, addr); o; o = o->next)
         is_taken |=
             sim_addr_equal(generic(&o->addr), generic(addr)) && (index == 0 || o->index == index);
     if (!is_taken) {
-        struct sim_listening **at = &n->listenings;
+        struct sim_listening **at = bucket(n, addr);
 
         while (*at)
             at = &(*at)->next;
         *at = e;
+        n->listening_count++;
         *e = (struct sim_listening){NULL, *addr, index, lane, l};
     }
     pthread_mutex_unlock(&n->lock);
@@ -79,14 +92,19 @@ bool sim_net_listen(struct sim_net *n, struct sockaddr_storage *addr, uint16_t i
 
 void sim_net_unlisten(struct sim_net *n, const struct relay_listener *l)
 {
-    struct sim_listening **at, *e;
+    struct sim_listening *e = NULL;
 
     pthread_mutex_lock(&n->lock);
-    for (at = &n->listenings; *at && (*at)->listener != l; at = &(*at)->next)
-        continue;
-    e = *at;
-    if (e)
-        *at = e->next;
+    for (uint32_t i = 0; !e && i < SIM_LISTEN_BUCKETS; i++) {
+        struct sim_listening **at = &n->listenings[i];
+
+        while (*at && (*at)->listener != l)
+            at = &(*at)->next;
+        e = *at;
+        if (e)
+            *at = e->next;
+    }
+    n->listening_count -= e != NULL;
     pthread_mutex_unlock(&n->lock);
     free(e);
 }
@@ -101,7 +119,7 @@ static bool knock(struct sim_link *l)
     uint32_t count = 0;
 
     pthread_mutex_lock(&n->lock);
-    for (struct sim_listening *e = n->listenings; e; e = e->next)
+    for (struct sim_listening *e = *bucket(n, &l->to); e; e = e->next)
         if (sim_addr_equal(generic(&e->addr), generic(&l->to)) &&
             sim_prng_below(sim_prng(n->world), ++count) == 0)
             found = e;
@@ -301,19 +319,39 @@ static bool is_listened(struct sim_link *l)
     bool found = false;
 
     pthread_mutex_lock(&n->lock);
-    for (struct sim_listening *e = n->listenings; e; e = e->next)
+    for (struct sim_listening *e = *bucket(n, &l->to); e; e = e->next)
         found |= sim_addr_equal(generic(&e->addr), generic(&l->to));
     pthread_mutex_unlock(&n->lock);
     return found;
 }
 
+static void set_from(struct sim_link *l)
+{
+    uint16_t port = (uint16_t)(1024 + l->id % 60000);
+
+    if (l->lane->home.ss_family == AF_UNSPEC) {
+        sim_addr4(&l->from, 0x0a000001, port);
+        return;
+    }
+    l->from = l->lane->home;
+    ((struct sockaddr_in *)(void *)&l->from)->sin_port = htons(port); /* of both families */
+}
+
 static void dialled(struct sim_link *l)
 {
     struct sim_server *s = l->net->servers;
+    enum sim_pass pass = SIM_PASS;
 
     sim_path_good(&l->path);
     link_enter(l);
-    sim_addr4(&l->from, 0x0a000001, (uint16_t)(1024 + l->id % 60000));
+    set_from(l);
+    if (l->net->filter)
+        pass = l->net->filter(l->net->filter_ctx, generic(&l->from), generic(&l->to));
+    if (pass != SIM_PASS) {
+        if (pass == SIM_REFUSE)
+            sim_link_tell(l, SIM_TELL_CLOSED, NULL, 0, RELAY_END_REFUSED);
+        return;
+    }
     while (s && !sim_addr_equal(generic(&s->addr), generic(&l->to)))
         s = s->next;
     if (s) {
@@ -507,6 +545,12 @@ void sim_serve(struct sim_net *n, const struct sockaddr *addr, sim_server_fn *fn
     n->servers = s;
 }
 
+void sim_net_set_filter(struct sim_net *n, sim_filter_fn *fn, void *ctx)
+{
+    n->filter = fn;
+    n->filter_ctx = ctx;
+}
+
 uint32_t sim_net_links(const struct sim_net *n)
 {
     return n->count;
@@ -558,7 +602,7 @@ void sim_net_free(struct sim_net **net)
     *net = NULL;
     if (!n)
         return;
-    RT_REQUIRE(n->count == 0 && n->listenings == NULL);
+    RT_REQUIRE(n->count == 0 && n->listening_count == 0);
     for (struct sim_server *s = n->servers, *next; s; s = next) {
         next = s->next;
         free(s);

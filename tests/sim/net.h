@@ -87,6 +87,12 @@ typedef void *sim_server_fn(void *ctx, struct sim_link *l, const struct sim_link
                             struct sim_path *out_path);
 void sim_serve(struct sim_net *n, const struct sockaddr *addr, sim_server_fn *fn, void *ctx);
 
+/* What becomes of a relay's dial, asked when it is made: NULL or SIM_PASS lets it through. */
+enum sim_pass { SIM_PASS, SIM_REFUSE, SIM_SILENCE /* nobody ever answers */ };
+typedef enum sim_pass sim_filter_fn(void *ctx, const struct sockaddr *from,
+                                    const struct sockaddr *to);
+void sim_net_set_filter(struct sim_net *n, sim_filter_fn *fn, void *ctx);
+
 /* Links that exist. */
 uint32_t sim_net_links(const struct sim_net *n);
 

@@ -62,14 +62,19 @@ struct sim_server {
     void *ctx;
 };
 
+#define SIM_LISTEN_BUCKETS 4096u
+
 struct sim_net {
     struct sim_world *world;
+    sim_filter_fn *filter;
+    void *filter_ctx;
     struct sim_link *links;
     uint64_t next_id;
     uint32_t count;
     struct sim_server *servers;
     pthread_mutex_t lock; /* guards listenings and next_port */
-    struct sim_listening *listenings;
+    struct sim_listening *listenings[SIM_LISTEN_BUCKETS]; /* by address */
+    uint32_t listening_count;
     uint16_t next_port;
 };
 

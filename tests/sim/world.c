@@ -70,6 +70,7 @@ struct sim_world *sim_world_new(uint64_t seed, bool threads)
 
     w->seed = seed;
     w->label = "";
+    w->steps_max = STEPS_MAX;
     w->is_threaded = threads;
     atomic_init(&w->now_ns, 1000 * RT_S);
     w->prng.state = sim_mix(seed + 1);
@@ -106,6 +107,8 @@ void sim_world_free(struct sim_world **world)
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->quiet);
     free(w->events);
+    free((void *)w->ready);
+    free((void *)w->timers);
     free(w);
 }
 
@@ -206,6 +209,11 @@ uint64_t sim_steps(const struct sim_world *w)
     return w->steps;
 }
 
+void sim_set_steps_max(struct sim_world *w, uint64_t steps)
+{
+    w->steps_max = steps;
+}
+
 void sim_set_label(struct sim_world *w, const char *label)
 {
     w->label = label;
@@ -248,26 +256,20 @@ static bool step_one(struct sim_world *w, uint64_t until_ns)
     uint64_t now = sim_now(w), next = event_next(w);
     uint32_t choices = next <= now, pick;
 
-    for (struct sim_lane *l = w->lanes; l; l = l->next)
-        choices += sim_lane_runnable(l, now);
+    sim_ready_due(w, now);
+    choices += w->ready_count;
     if (choices == 0) {
-        for (struct sim_lane *l = w->lanes; l; l = l->next)
-            next = l->next_ns < next ? l->next_ns : next;
+        next = sim_ready_next(w) < next ? sim_ready_next(w) : next;
         if (next > until_ns || next == SIM_NEVER)
             return false;
         advance(w, next);
         return true;
     }
     pick = (uint32_t)sim_prng_below(&w->prng, choices);
-    if (next <= now && pick-- == 0) {
+    if (pick == w->ready_count)
         event_fire(w);
-        return true;
-    }
-    for (struct sim_lane *l = w->lanes; l; l = l->next)
-        if (sim_lane_runnable(l, now) && pick-- == 0) {
-            sim_lane_step(l);
-            break;
-        }
+    else
+        sim_lane_step(w->ready[pick]);
     return true;
 }
 
@@ -319,8 +321,8 @@ bool sim_run(struct sim_world *w, uint64_t until_ns, sim_done_fn *done, void *ct
             w->check(w->check_ctx);
         if (done && done(ctx))
             return true;
-        if (++w->steps > STEPS_MAX)
-            sim_fail(w, "no end after %llu steps", (unsigned long long)STEPS_MAX);
+        if (++w->steps > w->steps_max)
+            sim_fail(w, "no end after %llu steps", (unsigned long long)w->steps_max);
         if (!(w->is_threaded ? step_threads(w, until_ns) : step_one(w, until_ns)))
             break;
     }

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/seams.h"
@@ -69,6 +70,9 @@ void sim_trace(struct sim_world *w, uint32_t what, uint64_t a, uint64_t b);
 uint64_t sim_trace_hash(const struct sim_world *w);
 uint64_t sim_steps(const struct sim_world *w);
 
+/* After so many steps it is taken for a world that turns on the spot; the default is 20 million. */
+void sim_set_steps_max(struct sim_world *w, uint64_t steps);
+
 /* A broken invariant: prints one line, "label: what", and ends the process, which runs one world
  * only (main.c). The label names seed and scenario; it must outlive the world. */
 void sim_set_label(struct sim_world *w, const char *label);
@@ -89,6 +93,8 @@ struct sim_lane *sim_lane_new(struct sim_world *w, const struct sim_lane_ops *op
 /* Ends its thread, runs what mail is left, frees it. World's thread, outside sim_run. */
 void sim_lane_free(struct sim_lane **l);
 struct sim_world *sim_lane_world(const struct sim_lane *l);
+/* The address what it dials comes from (with a port of its own each). Before it dials. */
+void sim_lane_live_at(struct sim_lane *l, const struct sockaddr_storage *home);
 /* "Mark runnable": any thread. */
 void sim_lane_wake(struct sim_lane *l);
 /* Any thread. Mail from one thread arrives in the order posted. */

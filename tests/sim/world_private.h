@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "world.h"
 
@@ -33,6 +34,9 @@ struct sim_lane {
     struct sim_mailbox mail;
     bool is_woken, is_busy, is_stopping, has_thread;
     uint64_t next_ns; /* as of the end of its last turn */
+
+    uint32_t ready_at, timer_at; /* stepped: its places in the world's lists, from 1; 0: none */
+    struct sockaddr_storage home; /* where it dials from; family 0: anywhere */
 };
 
 struct sim_world {
@@ -52,6 +56,9 @@ struct sim_world {
     void *check_ctx;
     struct sim_lane *lanes;
     uint32_t lane_count;
+    struct sim_lane **ready, **timers; /* stepped: lanes with something to do; a heap by next_ns */
+    uint32_t ready_count, ready_room, timer_count, timer_room;
+    uint64_t steps_max;
 
     _Atomic uint32_t busy; /* lanes that run or have been woken */
     pthread_mutex_t lock;  /* guards mail; the world's thread sleeps on quiet */
@@ -68,7 +75,16 @@ void sim_mail_run_all(struct sim_mail *m);
 void sim_lanes_start(struct sim_world *w);
 /* A stepped lane: its mail, then one turn. */
 void sim_lane_step(struct sim_lane *l);
-bool sim_lane_runnable(const struct sim_lane *l, uint64_t now_ns);
+
+/* ready.c, stepped: the lane has something to do; its turn begins; its next_ns has changed; lanes
+ * whose time has come have something to do; the next timer of all; the lane goes. */
+void sim_ready_wake(struct sim_lane *l);
+void sim_ready_sleep(struct sim_lane *l);
+void sim_ready_timer(struct sim_lane *l);
+void sim_ready_due(struct sim_world *w, uint64_t now_ns);
+uint64_t sim_ready_next(const struct sim_world *w);
+void sim_ready_forget(struct sim_lane *l);
+
 /* Threads: the earliest timer of all idle lanes; wakes those whose time has come. */
 uint64_t sim_lanes_next(struct sim_world *w);
 void sim_lanes_wake_due(struct sim_world *w);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: an address is dialled as written, then over the other transport; a name is resolved on
+ * every attempt, all its addresses tried, first as written, then by the other transport; nobody
+ * there, or no name: again after 1 s, doubling to 5 minutes, less up to half at random (seeded);
+ * the first key seen is pinned under the entry as written, and survives being written and loaded;
+ * another key is refused and never pinned over, the next address may still be the right one; a key
+ * behind @ counts before any pin; after a success again in a quarter of an hour, or a minute when
+ * we know nobody; several peers at once.
+ */
+#include "support.h"
+
+#include "dht/bootstrap.h"
+
+static uint64_t rng = 20261204;
+
+static struct dht_boot_peer literal(const char *text, uint32_t ip, uint16_t port)
+{
+    struct dht_boot_peer p = {.hop = test_hop(ip, port)};
+
+    snprintf(p.text, sizeof(p.text), "%s", text);
+    return p;
+}
+
+static struct dht_boot_peer named(const char *text, const char *host, uint16_t port)
+{
+    struct dht_boot_peer p = literal(text, 0, port);
+
+    snprintf(p.host, sizeof(p.host), "%s", host);
+    return p;
+}
+
+static struct dht_boot *boot_of(const struct dht_boot_peer *p)
+{
+    return dht_boot_new(p, 1, test_random, &rng);
+}
+
+static void expect_dial(struct dht_boot *b, uint64_t now, uint32_t ip, uint16_t port,
+                        enum wire_transport tr)
+{
+    struct wire_peer_hop hop, want = test_hop(ip, port);
+    uint32_t entry;
+
+    want.transport = tr;
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_DIAL);
+    assert_int_equal(entry, 0);
+    assert_true(dht_hop_same(&hop, &want));
+}
+
+static void expect_nothing(struct dht_boot *b, uint64_t now)
+{
+    struct wire_peer_hop hop;
+    uint32_t entry;
+
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_NOTHING);
+}
+
+static void test_both_transports_then_back_off(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p);
+    uint64_t now = RT_S, wait = RT_S;
+
+    (void)state;
+    for (uint32_t i = 0; i < 14; i++) {
+        uint64_t next;
+
+        assert_int_equal(dht_boot_failures(b, 0), i);
+        expect_dial(b, now, 0x0b000001, 7001, WIRE_TCP);
+        expect_nothing(b, now);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        expect_dial(b, now, 0x0b000001, 7000, WIRE_QUIC);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        next = dht_boot_next_ns(b);
+        assert_true(next >= now + wait / 2 && next <= now + wait);
+        expect_nothing(b, next - 1);
+        now = next;
+        wait = 2 * wait < 300 * RT_S ? 2 * wait : 300 * RT_S;
+    }
+    assert_int_equal(wait, 300 * RT_S);
+    dht_boot_free(&b);
+}
+
+static void test_jitter_spreads(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    uint32_t early = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 200; i++) {
+        struct dht_boot *b = boot_of(&p);
+
+        for (int n = 0; n < 2; n++) {
+            struct wire_peer_hop hop;
+            uint32_t entry;
+
+            assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_DIAL);
+            dht_boot_dialled(b, 0, NULL, RT_S);
+        }
+        early += dht_boot_next_ns(b) < RT_S + 750 * RT_MS;
+        dht_boot_free(&b);
+    }
+    assert_true(early > 60 && early < 140);
+}
+
+static void test_names_are_resolved_every_time(void **state)
+{
+    struct dht_boot_peer p = named("relay.example:7001", "relay.example", 7001);
+    struct wire_peer_hop addrs[2] = {test_hop(0x0b000001, 0), test_hop(0x0b000002, 0)}, hop;
+    struct dht_boot *b = boot_of(&p);
+    uint32_t entry;
+    uint64_t now = RT_S;
+
+    (void)state;
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_RESOLVE);
+    expect_nothing(b, now);
+    dht_boot_resolved(b, 0, NULL, 0, now); /* no such name, for now */
+    assert_int_equal(dht_boot_failures(b, 0), 1);
+    now = dht_boot_next_ns(b);
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_RESOLVE);
+    dht_boot_resolved(b, 0, addrs, 2, now);
+    expect_dial(b, now, 0x0b000001, 7001, WIRE_TCP);
+    dht_boot_dialled(b, 0, NULL, now);
+    expect_dial(b, now, 0x0b000002, 7001, WIRE_TCP);
+    dht_boot_dialled(b, 0, NULL, now);
+    expect_dial(b, now, 0x0b000001, 7000, WIRE_QUIC);
+    dht_boot_dialled(b, 0, NULL, now);
+    expect_dial(b, now, 0x0b000002, 7000, WIRE_QUIC);
+    dht_boot_dialled(b, 0, NULL, now);
+    now = dht_boot_next_ns(b);
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_RESOLVE);
+    dht_boot_free(&b);
+}
+
+static void test_trust_on_first_use(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p), *again;
+    uint8_t right[32], wrong[32], saved[512];
+    uint64_t now = RT_S;
+    size_t len;
+
+    (void)state;
+    test_key(1, right);
+    test_key(2, wrong);
+    assert_null(dht_boot_key(b, 0));
+    expect_dial(b, now, 0x0b000001, 7001, WIRE_TCP);
+    assert_int_equal(dht_boot_dialled(b, 0, right, now), DHT_BOOT_PINNED);
+    assert_memory_equal(dht_boot_key(b, 0), right, 32);
+    len = dht_boot_write_pins(b, saved, sizeof(saved));
+    assert_true(len > 0 && len <= sizeof(saved));
+    dht_boot_free(&b);
+
+    again = boot_of(&p);
+    dht_boot_load_pins(again, saved, len);
+    assert_memory_equal(dht_boot_key(again, 0), right, 32);
+    expect_dial(again, now, 0x0b000001, 7001, WIRE_TCP);
+    assert_int_equal(dht_boot_dialled(again, 0, wrong, now), DHT_BOOT_KEY_CHANGED);
+    assert_memory_equal(dht_boot_key(again, 0), right, 32); /* not pinned over */
+    expect_dial(again, now, 0x0b000001, 7000, WIRE_QUIC);   /* the other may be the right one */
+    assert_int_equal(dht_boot_dialled(again, 0, right, now), DHT_BOOT_FINE);
+    assert_int_equal(dht_boot_failures(again, 0), 0);
+    dht_boot_free(&again);
+}
+
+static void test_pins_are_by_entry_as_written(void **state)
+{
+    struct dht_boot_peer a = literal("11.0.0.1:7001", 0x0b000001, 7001),
+                         b = literal("tcp://11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *one = boot_of(&a), *two = boot_of(&b);
+    uint8_t key[32], saved[512];
+
+    (void)state;
+    test_key(1, key);
+    expect_dial(one, RT_S, 0x0b000001, 7001, WIRE_TCP);
+    dht_boot_dialled(one, 0, key, RT_S);
+    dht_boot_load_pins(two, saved, dht_boot_write_pins(one, saved, sizeof(saved)));
+    assert_null(dht_boot_key(two, 0));
+    /* and it is kept for when the entry comes back */
+    assert_int_equal(dht_boot_write_pins(two, NULL, 0), dht_boot_write_pins(one, NULL, 0));
+    dht_boot_load_pins(two, saved, 3); /* garbage: ignored */
+    dht_boot_free(&one);
+    dht_boot_free(&two);
+}
+
+static void test_written_key_counts(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001@..", 0x0b000001, 7001);
+    struct dht_boot *b;
+    uint8_t other[32];
+
+    (void)state;
+    p.hop.has_pubkey_hint = true;
+    test_key(1, p.hop.pubkey_hint);
+    test_key(2, other);
+    b = boot_of(&p);
+    expect_dial(b, RT_S, 0x0b000001, 7001, WIRE_TCP);
+    assert_int_equal(dht_boot_dialled(b, 0, other, RT_S), DHT_BOOT_KEY_CHANGED);
+    expect_dial(b, RT_S, 0x0b000001, 7000, WIRE_QUIC);
+    assert_int_equal(dht_boot_dialled(b, 0, p.hop.pubkey_hint, RT_S), DHT_BOOT_FINE);
+    assert_int_equal(dht_boot_write_pins(b, NULL, 0), 1); /* an empty map: nothing to pin */
+    dht_boot_free(&b);
+}
+
+static void test_again_after_a_success(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p);
+    uint8_t key[32];
+    uint64_t next;
+
+    (void)state;
+    test_key(1, key);
+    dht_boot_hurry(b); /* nothing yet */
+    expect_dial(b, RT_S, 0x0b000001, 7001, WIRE_TCP);
+    dht_boot_dialled(b, 0, key, RT_S);
+    next = dht_boot_next_ns(b);
+    assert_true(next >= RT_S + 450 * RT_S && next <= RT_S + 900 * RT_S);
+    dht_boot_hurry(b);
+    assert_int_equal(dht_boot_next_ns(b), RT_S + 60 * RT_S);
+    dht_boot_free(&b);
+}
+
+static void test_several_at_once(void **state)
+{
+    struct dht_boot_peer p[3] = {literal("a", 0x0b000001, 7001), named("b", "b.example", 7001),
+                                 literal("c", 0x0b000003, 1)};
+    struct dht_boot *b = dht_boot_new(p, 3, test_random, &rng);
+    struct wire_peer_hop hop;
+    uint32_t entry;
+
+    (void)state;
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_DIAL);
+    assert_int_equal(entry, 0);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_RESOLVE);
+    assert_int_equal(entry, 1);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_DIAL);
+    assert_int_equal(entry, 2);
+    expect_nothing(b, RT_S);
+    dht_boot_dialled(b, 2, NULL, RT_S); /* port 1 has no QUIC port below it */
+    assert_int_equal(dht_boot_failures(b, 2), 1);
+    expect_nothing(b, RT_S);
+    dht_boot_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_transports_then_back_off),
+        cmocka_unit_test(test_jitter_spreads),
+        cmocka_unit_test(test_names_are_resolved_every_time),
+        cmocka_unit_test(test_trust_on_first_use),
+        cmocka_unit_test(test_pins_are_by_entry_as_written),
+        cmocka_unit_test(test_written_key_counts),
+        cmocka_unit_test(test_again_after_a_success),
+        cmocka_unit_test(test_several_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}

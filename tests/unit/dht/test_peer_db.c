@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: only what was reached is passed on, while it is fresh, and with its key; a failure takes it
+ * back; reputation goes up by one and down by two between its bounds, not while nobody can be
+ * reached, and the worst are forgotten; candidates come one by one, ten minutes apart, twice as
+ * long after each failure; somebody else at an address starts anew; what was never reached is never
+ * saved, what was is saved once an hour; rows from disk are candidates; records are bounded, and
+ * candidates make room first; what is old goes, in bounded steps; the sample reaches all; a filter
+ * drops what it refuses.
+ */
+#include "support.h"
+
+#include "dht/peer_db.h"
+
+static const uint8_t hash_key[16] = "dht-peers-test";
+static uint64_t rng = 20261203;
+
+struct disk {
+    uint32_t puts, drops;
+    struct wire_peer_row last;
+};
+
+static void on_put(void *ctx, const struct wire_peer_row *row)
+{
+    struct disk *d = ctx;
+
+    d->puts++;
+    d->last = *row;
+}
+
+static void on_drop(void *ctx, const struct wire_peer_hop *hop)
+{
+    (void)hop;
+    ((struct disk *)ctx)->drops++;
+}
+
+static struct dht_peers *peers_new(struct disk *d)
+{
+    struct dht_peers *p = dht_peers_new(hash_key, test_random, &rng);
+    struct dht_peers_sink sink = {on_put, on_drop, d};
+
+    if (d)
+        dht_peers_set_sink(p, &sink);
+    return p;
+}
+
+static uint32_t sampled(struct dht_peers *p, uint64_t now_s)
+{
+    struct wire_peer_hop out[LIM_PEX_MAX];
+
+    return dht_peers_sample(p, LIM_PEX_MAX, now_s, out);
+}
+
+static void test_only_what_was_reached_is_passed_on(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000002, 2), out[4];
+
+    (void)state;
+    assert_true(dht_peers_heard(p, &a, NOW_S));
+    assert_false(dht_peers_heard(p, &a, NOW_S));
+    assert_int_equal(sampled(p, NOW_S), 0);
+    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S), 0);
+    assert_int_equal(dht_peers_sample(p, 4, NOW_S, out), 1);
+    assert_true(dht_hop_same(&out[0], &b) && out[0].has_pubkey_hint);
+    assert_int_equal(sampled(p, NOW_S + LIM_PEER_FRESH_S), 1);
+    assert_int_equal(sampled(p, NOW_S + LIM_PEER_FRESH_S + 1), 0);
+    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S + 90000), NOW_S);
+    assert_int_equal(sampled(p, NOW_S + 90000), 1);
+    dht_peers_failed(p, &b, NOW_S + 90001);
+    assert_int_equal(sampled(p, NOW_S + 90001), 0);
+    assert_false(dht_peers_is_alive(p, &b));
+    dht_peers_free(&p);
+}
+
+static void test_reputation(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop a = test_node(0x0b000001, 1);
+
+    (void)state;
+    for (uint32_t i = 0; i < 20; i++)
+        dht_peers_seen(p, &a, NULL, NOW_S);
+    assert_int_equal(dht_peers_reputation(p, &a), 10);
+    dht_peers_failed(p, &a,
+                     NOW_S + 601); /* nobody was reached for ten minutes: the fault is ours */
+    assert_int_equal(dht_peers_reputation(p, &a), 10);
+    dht_peers_failed(p, &a, NOW_S + 600);
+    assert_int_equal(dht_peers_reputation(p, &a), 8);
+    for (uint32_t i = 0; i < 8; i++)
+        dht_peers_failed(p, &a, NOW_S);
+    assert_int_equal(dht_peers_reputation(p, &a), -8);
+    assert_int_equal(dht_peers_count(p), 1);
+    dht_peers_failed(p, &a, NOW_S);
+    assert_int_equal(dht_peers_count(p), 0);
+    dht_peers_failed(p, &a, NOW_S); /* unknown: nothing */
+    dht_peers_free(&p);
+}
+
+static void test_candidates_back_off(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop a = test_node(0x0b000001, 1), out;
+    uint64_t now = NOW_S, wait = 600;
+
+    (void)state;
+    assert_false(dht_peers_candidate(p, now, &out));
+    dht_peers_heard(p, &a, now);
+    assert_true(dht_peers_candidate(p, now, &out));
+    assert_true(dht_hop_same(&out, &a));
+    assert_false(dht_peers_candidate(p, now + 599, &out));
+    for (uint32_t i = 0; i < 9; i++) {
+        dht_peers_failed(p, &a, now);
+        assert_false(dht_peers_candidate(p, now + wait - 1, &out));
+        assert_true(dht_peers_candidate(p, now + wait, &out));
+        now += wait;
+        if (i < 7)
+            wait *= 2;
+    }
+    dht_peers_seen(p, &a, NULL, now); /* alive: no candidate any more */
+    assert_false(dht_peers_candidate(p, now + 1000000, &out));
+    dht_peers_free(&p);
+}
+
+static void test_somebody_else_starts_anew(void **state)
+{
+    struct disk d = {0};
+    struct dht_peers *p = peers_new(&d);
+    struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000001, 2);
+
+    (void)state;
+    dht_peers_seen(p, &a, NULL, NOW_S);
+    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S + 5), 0);
+    assert_int_equal(d.puts, 2);
+    assert_memory_equal(d.last.addr.hop.pubkey_hint, b.pubkey_hint, 32);
+    assert_int_equal(dht_peers_count(p), 1);
+    dht_peers_free(&p);
+}
+
+static void test_what_is_saved(void **state)
+{
+    struct wire_capabilities caps = {.dht = true};
+    struct disk d = {0};
+    struct dht_peers *p = peers_new(&d);
+    struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000002, 2);
+
+    (void)state;
+    dht_peers_heard(p, &a, NOW_S);
+    dht_peers_failed(p, &a, NOW_S);
+    assert_int_equal(d.puts + d.drops, 0); /* hearsay */
+    dht_peers_seen(p, &b, NULL, NOW_S);
+    dht_peers_seen(p, &b, NULL, NOW_S + 3599);
+    assert_int_equal(d.puts, 1);
+    dht_peers_seen(p, &b, NULL, NOW_S + 3600);
+    assert_int_equal(d.puts, 2);
+    assert_int_equal(d.last.last_seen_unix, NOW_S + 3600);
+    dht_peers_seen(p, &b, &caps, NOW_S + 3601);
+    assert_int_equal(d.puts, 3);
+    assert_true(d.last.has_capabilities && d.last.capabilities.dht);
+    dht_peers_seen(p, &b, &caps, NOW_S + 3602);
+    assert_int_equal(d.puts, 3);
+    dht_peers_expire(p, NOW_S + 3602 + LIM_PEER_FORGET_S + 1, 10);
+    assert_int_equal(d.drops, 1);
+    assert_int_equal(dht_peers_count(p), 0);
+    dht_peers_free(&p);
+}
+
+static void test_rows_from_disk_are_candidates(void **state)
+{
+    struct disk d = {0};
+    struct dht_peers *p = peers_new(&d);
+    struct wire_peer_row row = {.last_seen_unix = NOW_S - 100, .reputation_score = 4};
+    struct wire_peer_hop out;
+
+    (void)state;
+    row.addr.hop = test_node(0x0b000001, 1);
+    assert_true(dht_peers_load(p, &row, NOW_S));
+    assert_false(dht_peers_load(p, &row, NOW_S));
+    assert_int_equal(sampled(p, NOW_S), 0);
+    assert_int_equal(dht_peers_reputation(p, &row.addr.hop), 4);
+    assert_true(dht_peers_candidate(p, NOW_S, &out));
+    assert_int_equal(d.puts, 0);
+    assert_int_equal(dht_peers_seen(p, &row.addr.hop, NULL, NOW_S), NOW_S - 100);
+    row.addr.hop = test_node(0x0b000002, 1);
+    row.last_seen_unix = NOW_S - LIM_PEER_FORGET_S - 1;
+    assert_false(dht_peers_load(p, &row, NOW_S));
+    row.last_seen_unix = UINT64_MAX / 2; /* the future: now */
+    assert_true(dht_peers_load(p, &row, NOW_S));
+    row.addr.has_relay_via = true;
+    row.addr.hop = test_node(0x0b000003, 1);
+    assert_false(dht_peers_load(p, &row, NOW_S));
+    dht_peers_free(&p);
+}
+
+static void test_bounded_and_candidates_make_room(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop h;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) {
+        h = test_node(0x0c000001 + i, i);
+        dht_peers_seen(p, &h, NULL, NOW_S);
+    }
+    for (uint32_t i = 0; i < 2 * LIM_PEERS_MAX; i++) {
+        h = test_hop(0x0d000001 + i, 7001);
+        dht_peers_heard(p, &h, NOW_S);
+        assert_true(dht_peers_count(p) <= LIM_PEERS_MAX);
+    }
+    assert_int_equal(dht_peers_alive(p), 100);
+    assert_int_equal(sampled(p, NOW_S), LIM_PEX_MAX);
+    for (uint32_t i = 100; i < LIM_PEERS_MAX + 200; i++) {
+        h = test_node(0x0c000001 + i, i);
+        dht_peers_seen(p, &h, NULL, NOW_S + i);
+    }
+    assert_int_equal(dht_peers_count(p), LIM_PEERS_MAX);
+    assert_int_equal(dht_peers_alive(p), LIM_PEERS_MAX);
+    h = test_node(0x0c000001, 0);
+    assert_false(dht_peers_is_alive(p, &h)); /* seen least recently */
+    dht_peers_free(&p);
+}
+
+static void test_old_ones_go_in_bounded_steps(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop h;
+
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++) {
+        h = test_node(0x0c000001 + i, i);
+        if (i % 2)
+            dht_peers_seen(p, &h, NULL, NOW_S);
+        else
+            dht_peers_heard(p, &h, NOW_S);
+    }
+    dht_peers_expire(p, NOW_S + LIM_PEER_FORGET_S, 100);
+    assert_int_equal(dht_peers_count(p), 30);
+    dht_peers_expire(p, NOW_S + LIM_PEER_FORGET_S + 1, 10);
+    assert_int_equal(dht_peers_count(p), 20);
+    dht_peers_expire(p, NOW_S + LIM_PEER_FORGET_S + 1, 100);
+    assert_int_equal(dht_peers_count(p), 0);
+    dht_peers_free(&p);
+}
+
+static bool is_even(void *ctx, const struct wire_peer_hop *h)
+{
+    (void)ctx;
+    return h->ip[3] % 2 == 0;
+}
+
+static void test_sample_and_filter(void **state)
+{
+    struct dht_peers *p = peers_new(NULL);
+    struct wire_peer_hop h, out[8];
+    uint32_t hit[32] = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 32; i++) {
+        h = test_node(0x0c000000 + i, i);
+        dht_peers_seen(p, &h, NULL, NOW_S);
+    }
+    for (uint32_t n = 0; n < 400; n++) {
+        assert_int_equal(dht_peers_sample(p, 8, NOW_S, out), 8);
+        for (uint32_t i = 0; i < 8; i++)
+            hit[out[i].ip[3]]++;
+    }
+    for (uint32_t i = 0; i < 32; i++)
+        assert_true(hit[i] > 50);
+    dht_peers_filter(p, is_even, NULL);
+    assert_int_equal(dht_peers_count(p), 16);
+    dht_peers_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_what_was_reached_is_passed_on),
+        cmocka_unit_test(test_reputation),
+        cmocka_unit_test(test_candidates_back_off),
+        cmocka_unit_test(test_somebody_else_starts_anew),
+        cmocka_unit_test(test_what_is_saved),
+        cmocka_unit_test(test_rows_from_disk_are_candidates),
+        cmocka_unit_test(test_bounded_and_candidates_make_room),
+        cmocka_unit_test(test_old_ones_go_in_bounded_steps),
+        cmocka_unit_test(test_sample_and_filter),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}
