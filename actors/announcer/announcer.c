@@ -47,6 +47,7 @@ static void shut_down(struct announcer *a, struct rt_msg *m)
     a->is_stopped = true;
     own_stop(a);
     discover_stop(a);
+    spread_stop(a);
     own_goodbye(a, m);
 }
 
@@ -106,6 +107,7 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     a->config = *config;
     own_init(a);
     discover_init(a);
+    spread_init(a);
     intake_init(a);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
@@ -124,12 +126,14 @@ void announcer_start(struct rt_system *sys)
 
     own_start(l->announcer);
     discover_start(l->announcer);
+    spread_start(l->announcer);
 }
 
 static void free_announcer(struct announcer *a)
 {
     own_stop(a);
     discover_stop(a);
+    spread_stop(a);
     rt_actor_stop(&a->actor);
     intake_fini(a);
     discover_fini(a);

@@ -27,6 +27,7 @@ struct announcer {
     bool has_stored;        /* somebody has an announcement of ours */
     uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
     struct rt_msg *goodbye; /* an owed answer */
+    uint32_t farewells;     /* to listed relays, under way */
     struct relay_timer own_timer, goodbye_timer;
 
     /* others: discover.c, intake.c */
@@ -35,8 +36,10 @@ struct announcer {
     uint64_t round_step_ns;
     bool is_alone;               /* the DHT knows nobody */
     uint32_t next_slot, lookups; /* of a round: the next key to look up, and those under way */
-    struct relay_timer round_timer, dial_timer;
-    struct rt_list news; /* struct news: not looked at yet */
+    struct relay_timer round_timer, dial_timer, spread_timer;
+    uint64_t spread_bucket; /* all listed relays go under its keys ... */
+    uint32_t spread_next;   /* ... from this one of the list on */
+    struct rt_list news;    /* struct news: not looked at yet */
     struct rt_job news_job;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
@@ -63,6 +66,8 @@ void own_fini(struct announcer *a);
 void own_published(struct announcer *a, struct dht_publish_ask *p);
 /* m: the owed answer. */
 void own_goodbye(struct announcer *a, struct rt_msg *m);
+/* A farewell has ended. */
+void own_farewell_ended(struct announcer *a);
 void own_seen(struct announcer *a, const struct wire_peer_hop *hop);
 
 /* -- discover.c -- */
@@ -77,6 +82,16 @@ void discover_called(struct announcer *a, struct dht_call_ask *c);
 void discover_pump(struct announcer *a);
 /* The payload of an answer to RelayListRequest. */
 void discover_tell(struct announcer *a, struct relay_list_ask *q);
+
+/* -- spread.c: listed relays into our own store -- */
+void spread_init(struct announcer *a);
+void spread_start(struct announcer *a);
+void spread_stop(struct announcer *a);
+/* This one is listed now. */
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
+                const struct relay_slice *bytes);
+/* Our last word, to all that are listed: they may hold an earlier one of ours. */
+void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
 
 /* -- intake.c: what others say, bit by bit in heavy jobs, as signatures are verified -- */
 void intake_init(struct announcer *a);

@@ -175,14 +175,18 @@ static void dialled(struct announcer *a, const struct dht_call_ask *c)
         return;
     /* While it was dialled a newer one may have come into the list. */
     if (announcement_read(&bytes, room, &ann) &&
-        relay_list_judge(a->list, &ann, announcer_now_s(a)) != RELAY_IGNORE)
+        relay_list_judge(a->list, &ann, announcer_now_s(a)) != RELAY_IGNORE) {
+        spread_one(a, ann.relay_pubkey, ann.issued_at, &bytes);
         relay_list_put(a->list, &ann, bytes, &c->to, now_ns, announcer_now_s(a));
-    else
+    } else {
         relay_slice_drop(&bytes);
+    }
 }
 
 void discover_called(struct announcer *a, struct dht_call_ask *c)
 {
+    if (c->type == WIRE_STORE)
+        own_farewell_ended(a);
     if (a->is_stopped)
         return;
     if (c->type == 0) {

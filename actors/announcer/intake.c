@@ -137,12 +137,14 @@ static void verify(struct announcer *a, struct relay_slice *bytes)
         rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
         return;
     }
-    if (relay_list_judge(a->list, &ann, announcer_now_s(a)) == RELAY_RENEW)
+    if (relay_list_judge(a->list, &ann, announcer_now_s(a)) == RELAY_RENEW) {
+        spread_one(a, ann.relay_pubkey, ann.issued_at, bytes);
         relay_list_renew(a->list, &ann, relay_slice_take(bytes));
-    else if (candidates_count(a->candidates) == LIM_RELAY_CANDIDATES)
+    } else if (candidates_count(a->candidates) == LIM_RELAY_CANDIDATES) {
         rt_metric_inc(RT_METRIC_RELAYS_WAITING);
-    else
+    } else {
         (void)candidates_offer(a->candidates, &ann, relay_slice_take(bytes), announcer_now_ns(a));
+    }
 }
 
 static void on_job(struct rt_job *job)

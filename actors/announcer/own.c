@@ -141,7 +141,8 @@ void own_published(struct announcer *a, struct dht_publish_ask *p)
     if (--a->publishing > 0)
         return;
     if (a->is_stopped) {
-        said_goodbye(a);
+        if (a->farewells == 0)
+            said_goodbye(a);
         return;
     }
     rt_log(a->stored_fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "nodes=%u",
@@ -171,9 +172,17 @@ void own_goodbye(struct announcer *a, struct rt_msg *m)
     rt_timer_arm(a->worker, &a->goodbye_timer, announcer_now_ns(a) + LIM_GOODBYE_NS);
     make(a, LIM_GOODBYE_S);
     rendezvous_everywhere(&a->timing, a->config.identity->public_key, announcer_now_s(a), &keys);
-    if (a->own.owner)
-        publish(a, &keys);
-    else
+    if (!a->own.owner) {
+        said_goodbye(a);
+        return;
+    }
+    publish(a, &keys);
+    spread_goodbye(a, &keys);
+}
+
+void own_farewell_ended(struct announcer *a)
+{
+    if (--a->farewells == 0 && a->publishing == 0)
         said_goodbye(a);
 }
 

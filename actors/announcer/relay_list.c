@@ -280,6 +280,18 @@ uint32_t relay_list_sample(struct relay_list *l, uint32_t max, size_t bytes_max,
     return taken;
 }
 
+void relay_list_at(const struct relay_list *l, uint32_t place, struct relay_list_view *out)
+{
+    const struct relay *r;
+
+    RT_REQUIRE(place < l->count);
+    r = l->at[place];
+    *out = (struct relay_list_view){.issued_at = r->issued_at,
+                                    .reached = r->reached,
+                                    .bytes = relay_slice_view(r->bytes.ptr, r->bytes.len)};
+    memcpy(out->key, r->key, sizeof(out->key));
+}
+
 uint32_t relay_list_count(const struct relay_list *l)
 {
     return l->count;

@@ -55,6 +55,14 @@ void relay_list_asked(struct relay_list *l, const uint8_t key[32], bool is_there
 uint32_t relay_list_sample(struct relay_list *l, uint32_t max, size_t bytes_max, uint64_t now_s,
                            struct relay_slice *out, bool *out_is_cut);
 
+/* The relay at a place below the count; in no order, and a change may move them. */
+struct relay_list_view {
+    uint8_t key[32];
+    uint64_t issued_at;
+    struct wire_peer_hop reached; /* with its key */
+    struct relay_slice bytes;     /* a view */
+};
+void relay_list_at(const struct relay_list *l, uint32_t place, struct relay_list_view *out);
 uint32_t relay_list_count(const struct relay_list *l);
 /* Since it was made: that gave way, that did not answer any more. */
 uint64_t relay_list_evicted(const struct relay_list *l);

@@ -20,7 +20,7 @@ void rendezvous_init(struct rendezvous *r, uint32_t interval_s, uint64_t random)
     };
 }
 
-static void add_keys(struct rendezvous_keys *k, const uint8_t relay_pubkey[32], uint64_t bucket)
+void rendezvous_add(struct rendezvous_keys *k, const uint8_t relay_pubkey[32], uint64_t bucket)
 {
     for (uint8_t which = 0; which < WIRE_RENDEZVOUS_SLOTS_PER_RELAY; which++) {
         uint8_t *key = k->at[k->count];
@@ -51,11 +51,11 @@ bool rendezvous_due(struct rendezvous *r, const uint8_t relay_pubkey[32], uint64
     r->is_ahead_due = is_near_the_hour(r, wall_s) && (r->ahead != bucket + 1 || is_current_due);
     if (is_current_due) {
         r->bucket = bucket;
-        add_keys(out, relay_pubkey, bucket);
+        rendezvous_add(out, relay_pubkey, bucket);
     }
     if (r->is_ahead_due) {
         r->ahead = bucket + 1;
-        add_keys(out, relay_pubkey, bucket + 1);
+        rendezvous_add(out, relay_pubkey, bucket + 1);
     }
     return out->count > 0;
 }
@@ -77,9 +77,7 @@ void rendezvous_done(struct rendezvous *r, uint32_t stored, uint64_t now_ns, uin
     if (r->hold_ns > 0)
         r->step_ns = 0; /* there is a network now: it may grow again */
     r->hold_ns = 0;
-    r->step_ns = stored >= RENDEZVOUS_ENOUGH && r->step_ns >= STEP_FIRST_NS
-                     ? r->interval_ns
-                     : doubled(r->step_ns, STEP_FIRST_NS, r->interval_ns);
+    r->step_ns = doubled(r->step_ns, STEP_FIRST_NS, r->interval_ns);
     r->next_ns = now_ns + r->step_ns - random % (r->step_ns / 10);
 }
 
@@ -96,7 +94,7 @@ void rendezvous_everywhere(const struct rendezvous *r, const uint8_t relay_pubke
     uint64_t bucket = wire_rendezvous_bucket(wall_s);
 
     out->count = 0;
-    add_keys(out, relay_pubkey, bucket);
+    rendezvous_add(out, relay_pubkey, bucket);
     if (r->ahead == bucket + 1)
-        add_keys(out, relay_pubkey, bucket + 1);
+        rendezvous_add(out, relay_pubkey, bucket + 1);
 }

@@ -4,9 +4,8 @@
  * discovery). Pure: time is an argument, monotonic in ns and wall clock in unix seconds.
  *
  *  - At start, then every interval, less up to a tenth of it at random: under both keys of the
- *    current hour. After a start the second one follows soon, and the others at doubling distances
- *    until the interval is reached: as long as fewer than K nodes take it, the network or our view
- *    of it still grows.
+ *    current hour. After a start the first ones follow at doubling distances until the interval is
+ *    reached: the network, or our view of it, still grows.
  *  - Six to ten minutes before the hour: under both keys of the next one. Clients look there from
  *    the hour on, those whose clock is fast (up to 300 s) before.
  *  - When the hour has changed and its keys were not announced under ahead: at once.
@@ -22,7 +21,6 @@
 
 #define RENDEZVOUS_POLL_NS (30 * RT_S) /* the wall clock may have jumped: look at it so often */
 #define RENDEZVOUS_KEYS_MAX 4u
-#define RENDEZVOUS_ENOUGH 20u /* nodes: K of the DHT */
 
 struct rendezvous {
     uint64_t interval_ns;
@@ -50,6 +48,8 @@ void rendezvous_done(struct rendezvous *r, uint32_t stored, uint64_t now_ns, uin
 /* When to ask again. */
 uint64_t rendezvous_next_ns(const struct rendezvous *r, uint64_t now_ns);
 
+/* Adds the keys of one hour. */
+void rendezvous_add(struct rendezvous_keys *k, const uint8_t relay_pubkey[32], uint64_t bucket);
 /* Everywhere somebody may look for us now or soon: where a last word belongs. */
 void rendezvous_everywhere(const struct rendezvous *r, const uint8_t relay_pubkey[32],
                            uint64_t wall_s, struct rendezvous_keys *out);

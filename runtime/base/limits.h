@@ -93,6 +93,7 @@
 #define LIM_RELAY_DIALS_PER_S 2u         /* dials to them: strangers' words do not make us scan */
 #define LIM_RELAY_DIALS_MAX 8u           /* ... and so many at once, one per /24 or /48 */
 #define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
+#define LIM_RELAYS_STORED 200u           /* ... while so few are listed, they are in our store, too */
 #define LIM_GOODBYE_S 60u                /* at shutdown: the last announcement ends then */
 #define LIM_GOODBYE_NS (3 * RT_S)        /* ... and the shutdown waits so long for its stores */
 

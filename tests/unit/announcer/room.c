@@ -70,6 +70,20 @@ struct dht_publish_ask *dht_publish_ask_new(void)
     return a;
 }
 
+static void drop_ask(struct rt_msg *m)
+{
+    relay_slice_drop(&((struct dht_ask *)m)->payload);
+}
+
+struct dht_ask *dht_ask_new(enum dht_op op)
+{
+    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
+
+    a->msg.fini = drop_ask;
+    a->op = op;
+    return a;
+}
+
 static void drop_lookup(struct rt_msg *m)
 {
     struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
@@ -172,6 +186,38 @@ static struct relay_slice list_of(uint32_t first, uint32_t count)
     return relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
 }
 
+static void on_keep(struct dht_ask *a)
+{
+    uint8_t bytes[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+
+    assert_int_equal(a->op, DHT_STORE);
+    assert_true(announcement_read(&a->payload, bytes, &ann));
+    assert_true(wire_announcement_has_key(&ann, a->key));
+    assert_true(announcement_is_signed(&ann));
+    room.kept++;
+    rt_msg_answer(room.worker, &a->msg, DHT_TOLD);
+}
+
+static void on_farewell(struct dht_call_ask *a)
+{
+    uint8_t bytes[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+    struct wire_store s;
+    struct relay_slice value;
+
+    assert_int_equal(wire_store_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &s),
+                     RT_ERR_OK);
+    value = relay_slice_view(s.value.ptr, s.value.len);
+    assert_true(announcement_read(&value, bytes, &ann));
+    assert_true(wire_announcement_has_key(&ann, s.key));
+    assert_true(announcement_is_signed(&ann));
+    assert_memory_equal(ann.relay_pubkey, room.identity.public_key, 32);
+    assert_int_equal(ann.expires_at - ann.issued_at, LIM_GOODBYE_S);
+    room.farewells++;
+    room.farewell_to = a->to;
+}
+
 static void on_call(struct dht_call_ask *a)
 {
     assert_true(a->to.has_pubkey_hint);
@@ -179,6 +225,8 @@ static void on_call(struct dht_call_ask *a)
     memcpy(a->peer_key, a->to.pubkey_hint, 32);
     if (a->type == 0) {
         room.dial_count++;
+    } else if (a->type == WIRE_STORE) {
+        on_farewell(a);
     } else {
         uint16_t max;
 
@@ -219,6 +267,9 @@ static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
         break;
     case DHT_LOOKUP:
         on_lookup((struct dht_lookup_ask *)m);
+        break;
+    case DHT_ASK:
+        on_keep((struct dht_ask *)m);
         break;
     case DHT_CALL:
         on_call((struct dht_call_ask *)m);

@@ -39,12 +39,15 @@ struct room {
     uint32_t relay_count;
     /* Of them, in answers to RelayListRequest; each answer begins step further on. */
     uint32_t listed_first, listed_count, listed_step;
-    bool lists_us;                       /* what we stored last is in them, too */
+    bool lists_us; /* what we stored last is in them, too */
 
     /* what it was asked */
     struct room_store stores[ROOM_STORES];
     uint32_t store_count;
     uint32_t lookups, dial_count, exchanges;
+    uint32_t kept;      /* announcements of others for our own store */
+    uint32_t farewells; /* stores at one relay */
+    struct wire_peer_hop farewell_to;
     struct relay_slice last; /* as stored */
     struct rt_msg *mute;     /* one that waits for ever */
 

@@ -6,10 +6,12 @@
  * and not when there is nothing to announce, until an address appears. The last word: at the same
  * keys, newer than all before, over in a minute, also when announcements are under way; without an
  * answer the shutdown waits three seconds, without anything announced not at all; nothing is
- * published or dialled after it. Relays that look-ups or nodes name are dialled and then listed, a
- * false signature is not even dialled, who cannot be reached is not listed, who falls silent is
- * dropped. An answer may bring 64 announcements and 32 unknown relays, and our own address in it is
- * verified by it. Answers keep to max_count and to 1 MiB. Every limit moves its counter.
+ * published or dialled after it; listed relays are told directly. Relays that look-ups or nodes
+ * name are dialled and then listed, a false signature is not even dialled, who cannot be reached is
+ * not listed, who falls silent is dropped. An answer may bring 64 announcements and 32 unknown
+ * relays, and our own address in it is verified by it. Listed relays are kept in our own store,
+ * before the hour under the next one's keys too, while they are few. Answers keep to max_count and
+ * to 1 MiB. Every limit moves its counter.
  */
 #include "room.h"
 
@@ -49,9 +51,9 @@ static void test_announces(void **state)
     assert_int_equal(room.stores[0].issued_at, room_now_s());
     assert_int_equal(room.stores[0].expires_at, room_now_s() + LIM_ANNOUNCEMENT_S);
     room_run(60 * RT_S);
-    assert_int_equal(room.store_count, 2 * at_start);
+    assert_int_equal(room.store_count, 3 * at_start);
     room_run(1800 * RT_S);
-    assert_in_range(room.store_count, 3 * at_start, 4 * at_start);
+    assert_in_range(room.store_count, 7 * at_start, 9 * at_start);
     assert_false(has_hour(0, room_now_s() + 3600));
     room_run((3600 - 1800 - 60 - 360) * RT_S);
     assert_true(has_hour(0, room_now_s() + 3600));
@@ -293,6 +295,56 @@ static void test_answers_are_capped(void **state)
     room_end();
 }
 
+static void test_kept_and_told(void **state)
+{
+    struct test_relay *other;
+    uint32_t kept, keys;
+
+    (void)state;
+    room_init();
+    other = room_relay(1, 0x09090909);
+    room_start();
+    room_run(30 * RT_S);
+    assert_int_equal(room_ask_list(64), 2);
+    kept = room.kept;
+    assert_in_range(kept, 1, 2);
+    other->of.issued_at += 600;
+    other->of.expires_at += 600;
+    test_relay_make(other);
+    room_run(2900 * RT_S);
+    assert_int_equal(room.kept, 2 * kept); /* renewed */
+    room_run(300 * RT_S);
+    assert_in_range(room.kept, 2 * kept + 1, 2 * kept + 2); /* the next hour's */
+    kept = room.kept;
+    room_run(7200 * RT_S);
+    assert_int_equal(room.kept, kept); /* too old by then for the hours that came */
+    keys = room.store_count;
+    room_shut_down();
+    keys = room.store_count - keys;
+    assert_int_equal(room.shut_downs, 1);
+    assert_int_equal(room.farewells, keys);
+    assert_memory_equal(room.farewell_to.pubkey_hint, other->ann.relay_pubkey, 32);
+    room_end();
+}
+
+static void test_too_many_to_keep(void **state)
+{
+    (void)state;
+    room_init();
+    for (uint32_t i = 0; i < LIM_RELAYS_STORED + 100; i++)
+        room_relay(10 + i, 0x09000001 + i * 0x10000);
+    room.peers = 4;
+    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room_start();
+    room_run(3600 * RT_S);
+    assert_true(room_ask_list(1024) > (int)LIM_RELAYS_STORED + 1);
+    assert_in_range(room.kept, LIM_RELAYS_STORED, 2 * LIM_RELAYS_STORED);
+    room_shut_down();
+    assert_int_equal(room.farewells, 0);
+    assert_int_equal(room.shut_downs, 1);
+    room_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_one_answer),
         cmocka_unit_test(test_too_many_wait),
         cmocka_unit_test(test_answers_are_capped),
+        cmocka_unit_test(test_kept_and_told),
+        cmocka_unit_test(test_too_many_to_keep),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);
