@@ -72,7 +72,7 @@ struct sim_net {
     uint64_t next_id;
     uint32_t count;
     struct sim_server *servers;
-    pthread_mutex_t lock; /* guards listenings and next_port */
+    pthread_mutex_t lock;                                 /* guards listenings and next_port */
     struct sim_listening *listenings[SIM_LISTEN_BUCKETS]; /* by address */
     uint32_t listening_count;
     uint16_t next_port;
