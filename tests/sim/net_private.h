@@ -78,6 +78,11 @@ struct sim_net {
     uint16_t next_port;
 };
 
+/* One of the listeners on the address the link wants, by chance; false: there is none. Posts the
+ * knock under the lock, so that it reaches the lane before anything that follows an unlisten. */
+bool sim_net_knock(struct sim_link *l);
+bool sim_net_is_listened(struct sim_link *l);
+
 /* An event that names the link; sim_link_done ends it and frees the link when nobody has it. */
 void sim_link_in(struct sim_link *l, uint64_t at_ns, sim_event_fn *fn, uint64_t arg);
 void sim_link_done(struct sim_link *l);

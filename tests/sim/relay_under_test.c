@@ -338,8 +338,9 @@ static void start_rooms(struct sim_relay *r)
     struct rt_sign_key key;
     uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y'}, secret[48];
     struct tunnel_config tunnels = {.max_tunnels = r->config.max_tunnels};
-    struct dht_config dht = {.value_bytes_max = r->config.value_bytes_max ? r->config.value_bytes_max
-                                                                         : LIM_VALUE_BYTES_MAX,
+    struct dht_config dht = {.value_bytes_max = r->config.value_bytes_max
+                                                    ? r->config.value_bytes_max
+                                                    : LIM_VALUE_BYTES_MAX,
                              .bootstrap = r->config.bootstrap,
                              .bootstrap_count = r->config.bootstrap_count,
                              .self = r->config.ip ? where_it_is : NULL,
