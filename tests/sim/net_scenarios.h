@@ -17,6 +17,8 @@ extern const uint32_t net_scenario_count;
 void net_scenario_hops(struct network *n, uint32_t size);
 void net_scenario_churn(struct network *n, uint32_t size);
 void net_scenario_partition(struct network *n, uint32_t size);
+/* net_announce.c */
+void net_scenario_announce(struct network *n, uint32_t size);
 /* net_hostile.c */
 void net_scenario_liars(struct network *n, uint32_t size);
 void net_scenario_eclipse(struct network *n, uint32_t size);

@@ -99,6 +99,7 @@ uint32_t net_add(struct network *n, uint32_t ip, uint32_t number)
     c.ip = ip ? ip : FIRST_IP + 256 * place;
     c.bootstrap = peers;
     c.value_bytes_max = n->value_bytes_max;
+    c.announces = n->announces;
     for (uint32_t i = 0; i < BOOTSTRAPS && n->living > 0; i++)
         bootstrap_at(n->members[net_draw(n)].ip, &peers[c.bootstrap_count++]);
     m = &n->members[n->count++];

@@ -42,6 +42,7 @@ struct network {
     uint32_t value_count;
     bool is_parted;
     uint64_t value_bytes_max; /* of each relay's store */
+    bool announces;           /* whoever is added from now on */
 };
 
 void net_init(struct network *n, uint64_t seed, const char *label);

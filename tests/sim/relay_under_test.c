@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actor/worker.h"
+#include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
@@ -215,9 +216,13 @@ static void call_shutdown(void *ctx)
 {
     struct sim_relay *r = ctx;
     struct rt_worker *w = r->lanes[0].worker;
+    struct rt_msg *goodbye = rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(*goodbye));
 
     rt_send(w, tunnel_slots_addr(w), rt_msg_new(SLOTS_SHUTDOWN, sizeof(struct rt_msg)));
     ask_every_worker(r, SESSION_DRAIN);
+    r->owed++;
+    goodbye->reply_to = rt_actor_addr(&r->shutdown);
+    rt_send(w, announcer_addr(w), goodbye);
 }
 
 void sim_relay_shut_down(struct sim_relay *r)
@@ -305,11 +310,19 @@ static void where_it_is(void *ctx, struct dht_self *out)
     out->bound[0] = ((struct sim_relay *)ctx)->self;
 }
 
+static void where_to_find_it(void *ctx, struct announcer_where *out)
+{
+    out->bound_count = 1;
+    out->bound[0] = ((struct sim_relay *)ctx)->self;
+}
+
 static void join_network(struct sim_relay *r)
 {
     sim_lane_live_at(r->lanes[0].lane, &r->target.addr);
     dht_set_transport(r->system, WIRE_TCP, sim_transport(), r->lanes[0].transport);
     dht_start(r->system);
+    if (r->config.announces)
+        announcer_start(r->system);
 }
 
 /* -- life -- */
@@ -347,6 +360,11 @@ static void start_rooms(struct sim_relay *r)
                              .self_ctx = r,
                              .seen_self = r->config.seen_self,
                              .seen_self_ctx = r->config.seen_self_ctx};
+    struct announcer_config announcer = {.interval_s = 1800,
+                                         .max_tunnels = (uint16_t)r->config.max_tunnels,
+                                         .bandwidth = WIRE_BANDWIDTH_MEDIUM,
+                                         .where = where_to_find_it,
+                                         .where_ctx = r};
 
     memcpy(seed + 8, &r->config.number, sizeof(r->config.number));
     rt_sign_key_from_seed(seed, &key);
@@ -368,6 +386,9 @@ static void start_rooms(struct sim_relay *r)
     dht.identity = &r->sessions.identity;
     memcpy(dht.hash_key, secret + 32, sizeof(dht.hash_key));
     RT_INSIST(dht_init(r->system, &dht) == RT_ERR_OK);
+    announcer.identity = &r->sessions.identity;
+    memcpy(announcer.hash_key, secret + 32, sizeof(announcer.hash_key));
+    announcer_init(r->system, &announcer);
     rt_actor_start(&r->shutdown, rt_system_worker(r->system, 0), on_shutdown_msg);
 }
 
@@ -425,6 +446,7 @@ void sim_relay_free(struct sim_relay **relay)
     rt_actor_stop(&r->shutdown);
     for (uint16_t i = 0; i < r->config.workers; i++)
         sim_transport()->worker_fini(r->lanes[i].transport);
+    announcer_fini(r->system);
     dht_fini(r->system);
     for (uint16_t i = 0; i < r->config.workers; i++) {
         struct rt_worker *w = rt_system_worker(r->system, i);

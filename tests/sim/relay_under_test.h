@@ -30,6 +30,7 @@ struct sim_relay_config {
     /* Told of other relays that name our address. May be NULL. */
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
+    bool announces; /* itself, and looks for others; a member only */
 };
 
 /* Generous limits: a scenario lowers what it is about. */
