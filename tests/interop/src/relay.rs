@@ -24,6 +24,8 @@ pub struct Context {
     pub kills: usize,
     pub slow_readers: usize,
     pub dial_probe: Option<PathBuf>,
+    /// The reference, to be put beside the relay under test.
+    pub other: Option<PathBuf>,
     directories: AtomicU32,
     ports: AtomicU32,
 }
@@ -38,6 +40,7 @@ impl Context {
             kills: 5,
             slow_readers: 100,
             dial_probe: None,
+            other: None,
             directories: AtomicU32::new(0),
             ports: AtomicU32::new(20_000),
         }
@@ -65,7 +68,11 @@ impl Context {
     }
 
     pub fn command(&self, dir: &Path, addr: SocketAddr, args: &[&str]) -> Command {
-        let mut c = Command::new(&self.binary);
+        Self::command_of(&self.binary, dir, addr, args)
+    }
+
+    fn command_of(binary: &Path, dir: &Path, addr: SocketAddr, args: &[&str]) -> Command {
+        let mut c = Command::new(binary);
         c.arg("--data-dir").arg(dir.join("data")).arg("--bind-tcp").arg(addr.to_string());
         c.args(["--bind-quic", ""]).args(args);
         for (name, _) in std::env::vars().filter(|(k, _)| k.starts_with("SCP2P_")) {
@@ -101,16 +108,26 @@ pub struct Relay {
 
 impl Relay {
     pub async fn start(c: &Context, dir: &Path, addr: SocketAddr, args: &[&str]) -> Result<Self> {
+        Self::start_as(&c.binary, c.is_reference, dir, addr, args).await
+    }
+
+    /// Another program than the one under test.
+    pub async fn start_as(
+        binary: &Path,
+        is_reference: bool,
+        dir: &Path,
+        addr: SocketAddr,
+        args: &[&str],
+    ) -> Result<Self> {
         let log = dir.join("relay.log");
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let before = out.metadata()?.len() as usize;
         let begun = Instant::now();
-        let mut child = c
-            .command(dir, addr, args)
+        let mut child = Context::command_of(binary, dir, addr, args)
             .stdout(out.try_clone()?)
             .stderr(out)
             .spawn()
-            .with_context(|| c.binary.display().to_string())?;
+            .with_context(|| binary.display().to_string())?;
         let pubkey = loop {
             let text = std::fs::read(&log)?;
             let text = String::from_utf8_lossy(&text[before..]).into_owned();
@@ -124,7 +141,7 @@ impl Relay {
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         let ready_in = begun.elapsed();
-        if c.is_reference {
+        if is_reference {
             wait_for_listener(addr).await?;
         }
         let pid = child.id().context("no pid")?;

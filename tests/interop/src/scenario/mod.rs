@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod discover;
 mod durable;
 mod hostile;
 mod life;
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Scenario> {
     const NEW_SLOT: Needs = Fixed("a new slot at each registration");
     const ONE_AT_A_TIME: Needs = Fixed("accepts one connection at a time, without a deadline");
     const OTHER: Needs = Fixed("refuses otherwise, or not at all");
+    const ALONE_IN_ITS_LIST: Needs = Fixed("a relay list holds only itself");
     scenarios! {
         "handshake" basics::handshake, Any, false;
         "pin-right" basics::pin_right, Any, false;
@@ -97,6 +99,8 @@ pub fn all() -> Vec<Scenario> {
         "version-and-help" options::told, OTHER, false;
         "slow-readers" load::slow_readers, ONE_AT_A_TIME, false;
         "big-answers-little-memory" load::big_answers, ONE_AT_A_TIME, false;
+        "discover-relays" discover::discover, ALONE_IN_ITS_LIST, true;
+        "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, true;
         "silent-connections" slow::silent, ONE_AT_A_TIME, true;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), true;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), true;
