@@ -60,6 +60,7 @@ bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct
     ngtcp2_cid id;
 
     begin(e, env, true);
+    e->first_id = in->hd.dcid;
     quic_callbacks_init(&cb, true);
     fill_settings(env, &settings, now_ns);
     fill_params(&params, true);
@@ -107,12 +108,11 @@ bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_
 
 static void remove_ids(struct quic_engine *e)
 {
-    const ngtcp2_cid *first = ngtcp2_conn_get_client_initial_dcid(e->conn);
     size_t n = ngtcp2_conn_get_scid(e->conn, NULL);
     ngtcp2_cid ids[16];
 
     if (e->is_server)
-        e->env->ops->cid_remove(e, first);
+        e->env->ops->cid_remove(e, &e->first_id);
     if (n > sizeof(ids) / sizeof(ids[0]))
         return;
     n = ngtcp2_conn_get_scid(e->conn, ids);

@@ -20,7 +20,7 @@ static size_t list_ids(const struct relay_conn *c, uint64_t out[IDS_MAX])
     ngtcp2_cid ids[IDS_MAX];
 
     if (c->engine.is_server)
-        out[count++] = hash_of(c->worker, ngtcp2_conn_get_client_initial_dcid(conn));
+        out[count++] = hash_of(c->worker, &c->engine.first_id);
     if (n >= IDS_MAX)
         return count;
     n = ngtcp2_conn_get_scid(conn, ids);
