@@ -39,7 +39,7 @@ struct quic_host_ways {
     void *states[2]; /* of the workers, for post */
 };
 extern struct quic_host_ways quic_ways;
-extern const struct cf_driver *quic_driver(void);
+const struct cf_driver *quic_driver(void);
 
 /* An address as text and a port. */
 socklen_t quic_address(struct sockaddr_storage *out, const char *text, uint16_t port);
