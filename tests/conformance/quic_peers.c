@@ -336,18 +336,25 @@ void over_quic_goodbye(void **state)
 void over_quic_idle_holds_nothing(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
+    const struct cf_driver *d = b->subject->driver;
     struct cf_end *a[CROWD], *z[CROWD];
+    size_t before;
 
-    for (int i = 0; i < CROWD; i++) {
+    for (int i = 0; i < CROWD; i++)
         cf_connect(b, &a[i], &z[i]);
+    cf_for(b, 2 * SETTLE_NS);
+    before = d->bytes_live(b->driver); /* what a connection is, which may be charged */
+    for (int i = 0; i < CROWD; i++) {
         cf_send(a[i], 300000);
         cf_send(z[i], 3000);
     }
     for (int i = 0; i < CROWD; i++) {
         cf_until_received(z[i], 300000);
         cf_until_received(a[i], 3000);
+        cf_until_drained(a[i]);
+        cf_until_drained(z[i]);
     }
-    cf_for(b, 2 * SETTLE_NS); /* the last acknowledgements */
-    CF_CHECK(b->subject->driver->bytes_live(b->driver) == 0);
+    cf_for(b, 2 * SETTLE_NS);
+    CF_CHECK(d->bytes_live(b->driver) <= before);
     cf_bench_close(b);
 }
