@@ -345,10 +345,10 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
 
 static void free_parts(struct dht *d)
 {
+    dht_calls_free(&d->calls); /* first: calls lie in what the others own */
     dht_answer_fini(d);
     dht_search_fini(d);
     dht_push_fini(d);
-    dht_calls_free(&d->calls);
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
