@@ -410,7 +410,7 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
                     uint32_t len, uint64_t expires_s, uint64_t origin)
 {
     struct dht *d = dht_of(sys);
-    struct dht_origin by = {.peer = origin};
+    struct dht_origin by = {.peer = origin, .net = origin}; /* its network is not on disk */
 
     (void)dht_values_load(d->values, key, value, len, expires_s, &by, dht_now_s(d));
 }
