@@ -81,10 +81,6 @@ RT_MUST_CHECK rt_err cfg_load(int argc, char *const argv[], char *const envp[], 
 /* Options, variables and defaults, for a person. */
 void cfg_print_help(FILE *to, const char *version);
 
-/* Calls fn for every option nothing acts on yet, if it was given, or asks for a listener. */
-void cfg_each_not_in_effect(const struct cfg *c,
-                            void (*fn)(void *ctx, const char *name, bool was_given), void *ctx);
-
 /* "192.0.2.1:7001" or "[2001:db8::1]:7001"; cap >= 64. */
 void cfg_addr_text(const struct sockaddr_storage *addr, char *out, size_t cap);
 

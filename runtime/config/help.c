@@ -27,8 +27,6 @@ static void print_row(FILE *to, const struct cfg_row *row)
         fprintf(to, " <%s>%s", row->placeholder, more);
     fputc('\n', to);
     print_doc(to, row->doc);
-    if (!row->in_effect && row->type != CFG_TYPE_REFUSED)
-        fputs("          Checked, but not in effect yet.\n", to);
     if (row->fallback)
         fprintf(to, "          Default: %s\n", row->fallback);
     if (row->variable)

@@ -336,15 +336,3 @@ rt_err cfg_load(int argc, char *const argv[], char *const envp[], struct cfg *ou
     free(l.c);
     return e;
 }
-
-void cfg_each_not_in_effect(const struct cfg *c,
-                            void (*fn)(void *ctx, const char *name, bool was_given), void *ctx)
-{
-    for (int k = 0; k < CFG_KEY_COUNT; k++) {
-        bool was_given = c->given & 1u << k;
-        bool matters = k == CFG_KEY_BIND_QUIC ? c->bind_quic.is_enabled : was_given;
-
-        if (!cfg_rows[k].in_effect && matters)
-            fn(ctx, cfg_rows[k].name, was_given);
-    }
-}

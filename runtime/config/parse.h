@@ -27,7 +27,6 @@ struct cfg_row {
     const char *fallback, *flag;
     char letter;
     const char *variable, *placeholder;
-    bool in_effect;
     const char *doc;
 };
 

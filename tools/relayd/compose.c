@@ -103,10 +103,8 @@ static rt_err make_rooms(struct relay *r, struct relay_error *err)
 
 static rt_err start_threads(struct relay *r)
 {
-    rt_err e;
+    rt_err e = rt_blocking_start(r->storage_thread, "storage");
 
-    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
-    e = rt_blocking_start(r->storage_thread, "storage");
     for (uint16_t i = 0; !e && i < r->workers; i++) {
         char name[16];
 

@@ -6,12 +6,6 @@
 #include "base/refusal.h"
 #include "crypto/crypto.h"
 
-static void report_idle_option(void *ctx, const char *name, bool was_given)
-{
-    (void)ctx;
-    rt_log(was_given ? RELAY_LOG_WARN : RELAY_LOG_INFO, "not in effect yet", "option=%s", name);
-}
-
 void report_state(const struct cfg *cfg, bool identity_is_new)
 {
     rt_log(RELAY_LOG_INFO, identity_is_new ? "new identity created" : "state opened",
@@ -19,7 +13,6 @@ void report_state(const struct cfg *cfg, bool identity_is_new)
     rt_log(RELAY_LOG_INFO, "starting", "version=%s workers=%u max_tunnels=%u memory_max=%lluMiB",
            RELAY_VERSION, cfg->workers, cfg->max_tunnels,
            (unsigned long long)(cfg->memory_max >> 20));
-    cfg_each_not_in_effect(cfg, report_idle_option, NULL);
 }
 
 void report_listening(const char *transport, const struct sockaddr_storage *bound)

@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 
-/* After the state was opened: version, sizes, options that have no effect yet. */
+/* After the state was opened: version, sizes. */
 void report_state(const struct cfg *cfg, bool identity_is_new);
 void report_listening(const char *transport, const struct sockaddr_storage *bound);
 /* "relay node ready", the line operators and scripts wait for. */

@@ -2,8 +2,8 @@
 /*
  * The three sources of an option and their order; every way an option can be written; that each bad
  * value is refused in a sentence with the option's (or variable's) name, the value and what would
- * be right, and then nothing is written; that --help and --version win over what follows them; what
- * is not in effect yet; that help names every option and variable of the table.
+ * be right, and then nothing is written; that --help and --version win over what follows them; that
+ * help names every option and variable of the table.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,38 +270,6 @@ static void actions(void **state)
     assert_int_equal(cfg.action, CFG_PRINT_HELP);
 }
 
-struct seen {
-    size_t used;
-    char text[256];
-};
-
-static void see(void *ctx, const char *name, bool was_given)
-{
-    struct seen *s = ctx;
-
-    s->used += (size_t)snprintf(s->text + s->used, sizeof(s->text) - s->used, "%s%s ", name,
-                                was_given ? "!" : "");
-}
-
-static void not_in_effect(void **state)
-{
-    struct seen s = {0};
-
-    (void)state;
-    assert_int_equal(load(ARGS(), ARGS(HOME_ENV)), RT_ERR_OK);
-    cfg_each_not_in_effect(&cfg, see, &s);
-    assert_string_equal(s.text, "bind_quic ");
-    s = (struct seen){0};
-    assert_int_equal(load(ARGS("--bind-quic=", "-b", "a.x:1", "--max-tunnels=9"), ARGS(HOME_ENV)),
-                     RT_ERR_OK);
-    cfg_each_not_in_effect(&cfg, see, &s);
-    assert_string_equal(s.text, "");
-    s = (struct seen){0};
-    assert_int_equal(load(ARGS("--bind-quic=[::]:1", "-a"), ARGS(HOME_ENV)), RT_ERR_OK);
-    cfg_each_not_in_effect(&cfg, see, &s);
-    assert_string_equal(s.text, "bind_quic! announce_addrs! ");
-}
-
 static void help_names_everything(void **state)
 {
     char *text = NULL;
@@ -340,7 +308,6 @@ int main(void)
         cmocka_unit_test(refused_variables),
         cmocka_unit_test(long_values_are_cut_in_the_sentence),
         cmocka_unit_test(actions),
-        cmocka_unit_test(not_in_effect),
         cmocka_unit_test(help_names_everything),
     };
 
