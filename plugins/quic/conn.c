@@ -29,12 +29,21 @@ static void validated(struct relay_conn *c)
     c->is_unvalidated = false;
 }
 
+/* One that went without proving its address leaves its place taken for a while, or a crowd of those
+ * who only ever say one thing would never be asked for a proof. */
+static void vanished(struct relay_conn *c)
+{
+    if (c->is_unvalidated)
+        c->worker->vanished++;
+    validated(c);
+}
+
 static void conn_free(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
     c->state = QUIC_ENDED;
-    validated(c);
+    vanished(c);
     rt_list_unlink(&c->dirty);
     rt_list_unlink(&c->ready);
     quic_expiries_set(&qw->expiries, &c->expiry, QUIC_NEVER);
@@ -91,17 +100,14 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
-    const struct relay_events *events = c->worker->host->events;
-    void *user = c->user;
-    bool is_due = c->has_user;
-
     if (c->is_closing)
         why = RELAY_END_LOCAL;
     count_end(c, why);
     say_goodbye(c);
+    c->state = QUIC_ENDED;
+    if (c->has_user)
+        c->worker->host->events->closed(c->user, why, detail);
     conn_free(c);
-    if (is_due)
-        events->closed(user, why, detail);
 }
 
 bool quic_conn_reap(struct relay_conn *c)

@@ -186,6 +186,18 @@ static struct relay_conn *serve(const struct quic_packet *p, const struct quic_i
     return c;
 }
 
+/* Whether strangers have to prove their addresses now. */
+static bool is_crowded(struct quic_worker *qw)
+{
+    uint32_t share = QUIC_UNVALIDATED_MAX / qw->env.workers, max = share ? share : 1;
+    uint64_t each_ns = QUIC_VANISHED_NS / max;
+    uint64_t forgotten = (qw->now_ns - qw->vanished_at_ns) / each_ns;
+
+    qw->vanished_at_ns += forgotten * each_ns;
+    qw->vanished -= forgotten < qw->vanished ? (uint32_t)forgotten : qw->vanished;
+    return qw->always_retry || qw->unvalidated + qw->vanished >= max;
+}
+
 /*
  * Whether a packet that belongs to no connection may begin one. False: it was answered, or is
  * nothing. The answer needs no memory, so it is given at once.
@@ -196,7 +208,6 @@ static bool is_welcome(struct quic_socket *s, const union quic_addr *local,
 {
     struct quic_worker *qw = s->worker;
     struct quic_stranger x = {s, local, remote, p, n};
-    uint32_t max = QUIC_UNVALIDATED_MAX / qw->env.workers;
 
     if (ngtcp2_accept(&in->hd, p, n) != 0)
         return false;
@@ -206,7 +217,7 @@ static bool is_welcome(struct quic_socket *s, const union quic_addr *local,
         in->has_token = quic_retry_token_check(qw->retry_secret, in->hd.token, in->hd.tokenlen,
                                                &remote->any, &in->hd.dcid, qw->now_ns, &in->odcid);
     }
-    if (!in->has_token && (qw->always_retry || qw->unvalidated >= (max ? max : 1))) {
+    if (!in->has_token && is_crowded(qw)) {
         quic_stateless_retry(&x, &in->hd);
         return false;
     }

@@ -71,8 +71,8 @@ struct quic_engine {
     ngtcp2_crypto_conn_ref ref;
     struct quic_output out;
     ngtcp2_cid first_id; /* server: what the client called us at first, which is in the map, too */
-    int64_t stream; /* -1: not there yet */
-    uint64_t taken; /* bytes the peer may send anew, not yet granted */
+    int64_t stream;      /* -1: not there yet */
+    uint64_t taken;      /* bytes the peer may send anew, not yet granted */
     uint64_t keep_alive_ns;
     ngtcp2_ccerr error;
     struct quic_end end;

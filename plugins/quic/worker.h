@@ -35,10 +35,11 @@
 #define QUIC_RANDOM_BYTES 512u /* fetched at once */
 #define QUIC_RUNS_PER_FLUSH 8  /* of one connection, before others have their turn */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
-#define QUIC_LINGER_NS UINT64_C(1000000000) /* after our FIN: wait for the peer's so long */
-#define QUIC_DEFERRED_MAX 1024u             /* handshake packets waiting for their turn */
-#define QUIC_UNVALIDATED_MAX 128u           /* all workers: from here on Retry */
-#define QUIC_STATELESS_PER_S 2000u          /* answers that no connection stands behind ... */
+#define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
+#define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn */
+#define QUIC_UNVALIDATED_MAX 128u             /* all workers: from here on Retry */
+#define QUIC_VANISHED_NS UINT64_C(1000000000) /* ... and so many are forgotten in this time */
+#define QUIC_STATELESS_PER_S 2000u            /* answers that no connection stands behind ... */
 #define QUIC_STATELESS_BURST 2000u
 #define QUIC_POSTED_MAX 1024u /* datagrams on their way to one other worker */
 
@@ -129,7 +130,9 @@ struct quic_worker {
     struct rt_list deferred;  /* handshake packets */
     struct rt_list sockets;
     uint32_t deferred_count;
-    uint32_t unvalidated; /* handshakes of addresses that have not answered yet */
+    uint32_t unvalidated; /* handshakes of addresses that have not answered yet ... */
+    uint32_t vanished;    /* ... and of those that never did, of late: fewer with every moment */
+    uint64_t vanished_at_ns;
     uint64_t stateless_tokens, stateless_at_ns;
     uv_prepare_t prepare;
     uv_idle_t idle;

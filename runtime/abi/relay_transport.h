@@ -150,7 +150,8 @@ struct relay_events {
      */
     void (*sent)(void *user, size_t left);
 
-    /* The end. detail: a static or call-long sentence fragment for the log, may be NULL. */
+    /* The end; during the call the host may still ask for `peer`. detail: a static or call-long
+     * sentence fragment for the log, may be NULL. */
     void (*closed)(void *user, enum relay_end end, const char *detail);
 };
 

@@ -180,9 +180,12 @@ static void on_sent(void *user, size_t left)
 static void on_closed(void *user, enum relay_end end, const char *detail)
 {
     struct cf_end *e = user;
+    struct sockaddr_storage peer;
 
     forget_offer(e);
     check_event(e);
+    if (e->conn)
+        bench->transport->peer(e->conn, &peer); /* still allowed */
     e->closed = 1;
     e->end = end;
     snprintf(e->detail, sizeof(e->detail), "%s", detail ? detail : "");
