@@ -123,6 +123,7 @@ pub fn all() -> Vec<Scenario> {
         "requester-changes-port" udp::requester_moves, Any, Busy, UDP;
         "node-changes-port" udp::node_moves, Any, Busy, UDP;
         "nat-forgets" udp::nat_forgets, Any, Busy, UDP;
+        "reordered-hello" udp::reordered_hello, Any, Busy, UDP;
         "hostile-datagrams" udp::hostile, OTHER, Busy, UDP;
         "initial-flood" udp::flood, OTHER, Busy, UDP;
         "reset-after-kill" udp::reset_after_kill, Fixed("no secret of its own for it"), Busy, UDP;

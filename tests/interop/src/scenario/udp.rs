@@ -102,7 +102,7 @@ const LOSSY: Quality = Quality {
     seed: 20_260_101,
     delay: Duration::from_millis(20),
     loss: 0.01,
-    reorder: 0.05,
+    reorder: 0.02,
     duplicate: 0.01,
     bytes_per_second: None,
 };
@@ -136,6 +136,30 @@ pub async fn lossy_upload(c: &Context) -> Result<String> {
         downloaded(&mut s, node.slot, || Ok(())).await?;
         ensure!(node.is_connected(), "the tunnel went");
         Ok(told(&line, begun))
+    })
+    .await
+}
+
+/// Datagrams pass each other, those of a hello too: nobody waits for a timer.
+pub async fn reordered_hello(c: &Context) -> Result<String> {
+    const SWAPPED: Quality = Quality {
+        delay: Duration::from_millis(1),
+        loss: 0.0,
+        duplicate: 0.0,
+        reorder: 1.0,
+        ..LOSSY
+    };
+    with(c, &[], async |relay| {
+        let node = echo_owner(relay.at).await?;
+        let line = Line::new(relay.at, SWAPPED).await?;
+        let mut worst = Duration::ZERO;
+        for n in 0..40 {
+            let begun = Instant::now();
+            visit(line.at, node.slot, 10).await.with_context(|| format!("visit {n}"))?;
+            worst = worst.max(begun.elapsed());
+        }
+        ensure!(worst < Duration::from_millis(700), "a visit took {worst:?}");
+        Ok(format!("40 visits, worst {worst:.1?}"))
     })
     .await
 }
