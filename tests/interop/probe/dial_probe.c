@@ -67,6 +67,18 @@ static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_
     return NULL;
 }
 
+/* The relay keeps a transport's secrets; nothing of ours outlives the process. */
+static int fresh_secret(void *ctx, const char *transport, const char *name, void *out, size_t len)
+{
+    const struct rt_seams *s = rt_os_seams();
+
+    (void)ctx;
+    (void)transport;
+    (void)name;
+    s->random(s->ctx, out, len);
+    return 0;
+}
+
 static bool parse_key(const char *hex, uint8_t out[32])
 {
     for (int i = 0; i < 32; i++) {
@@ -110,8 +122,8 @@ int main(int argc, char **argv)
         goto failed;
     sys = rt_system_new(1, rt_os_seams());
     w = rt_system_worker(sys, 0);
-    rt_services_init(
-        &(struct rt_services_config){.system = sys, .worker_count = 1, .events = &rt_conn_events});
+    rt_services_init(&(struct rt_services_config){
+        .system = sys, .worker_count = 1, .events = &rt_conn_events, .secret = fresh_secret});
     rt_random(w, seed, sizeof(seed));
     rt_sign_key_from_seed(seed, &identity);
     if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||

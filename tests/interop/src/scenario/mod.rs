@@ -110,7 +110,7 @@ pub fn all() -> Vec<Scenario> {
         "envelope-refusals" hostile::envelopes, OTHER, Busy, Both;
         "kill-under-load" life::kill_under_load, NEW_SLOT, Busy, Both;
         "stop-under-load" life::stop_under_load, Fixed("just exits"), Busy, Both;
-        "second-relay-on-directory" life::second_relay, Fixed("two may share a directory"), Busy, ONCE;
+        "second-relay-on-directory" life::second_relay, Fixed("two may share it"), Busy, ONCE;
         "reference-database" life::reference_database, Any, Busy, ONCE;
         "fresh-directory" life::fresh_directory, OTHER, Busy, ONCE;
         "taken-port" life::taken_port, Fixed("goes on without a listener"), Busy, Both;

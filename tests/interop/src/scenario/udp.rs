@@ -333,8 +333,8 @@ pub async fn flood(c: &Context) -> Result<String> {
         }
         ensure!(worst < Duration::from_secs(1), "an honest client needed {worst:?}");
         ensure!(node.is_connected(), "the tunnel went");
-        let (grown, late) = (grown >> 10, late >> 10);
-        Ok(format!("{sent} flights, {grown} KiB more, {late} of them late, {visits} visits, worst {worst:.1?}"))
+        let memory = format!("{} KiB more, {} of them late", grown >> 10, late >> 10);
+        Ok(format!("{sent} flights, {memory}, {visits} visits, worst {worst:.1?}"))
     })
     .await
 }
