@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use scp2p_core::{PeerAddr, QuicClientSession, TransportProtocol};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -124,6 +124,8 @@ async fn open_tls(a: SocketAddr, receive: Option<u32>) -> Result<Tls> {
     Ok(tokio::time::timeout(PATIENCE, shaken).await.context("TLS handshake hung")??)
 }
 
+const ANY_V4: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+
 /// A quinn connection with quinn's defaults, as the crate has it, and its first stream.
 pub struct Quic {
     pub endpoint: quinn::Endpoint,
@@ -133,16 +135,16 @@ pub struct Quic {
 }
 
 impl Quic {
-    /// `receive` bytes of stream window, where given.
-    pub async fn open(a: SocketAddr, receive: Option<u32>) -> Result<Self> {
+    pub async fn open(a: SocketAddr) -> Result<Self> {
+        Self::open_with(a, quinn::TransportConfig::default()).await
+    }
+
+    pub async fn open_with(a: SocketAddr, transport: quinn::TransportConfig) -> Result<Self> {
         let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls_config())?;
         let mut config = quinn::ClientConfig::new(Arc::new(tls));
-        if let Some(n) = receive {
-            let mut transport = quinn::TransportConfig::default();
-            transport.stream_receive_window(VarInt::from_u32(n));
-            config.transport_config(Arc::new(transport));
-        }
-        let mut endpoint = quinn::Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        config.transport_config(Arc::new(transport));
+        let any = if a.is_ipv6() { SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)) } else { ANY_V4 };
+        let mut endpoint = quinn::Endpoint::client(any)?;
         endpoint.set_default_client_config(config);
         let connecting = endpoint.connect(a, "localhost")?;
         let shaken = tokio::time::timeout(PATIENCE, connecting);
@@ -154,7 +156,7 @@ impl Quic {
     /// Goes on from another port.
     pub fn change_port(endpoint: &quinn::Endpoint) -> Result<()> {
         let before = endpoint.local_addr()?;
-        endpoint.rebind(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?)?;
+        endpoint.rebind(UdpSocket::bind(ANY_V4)?)?;
         ensure!(endpoint.local_addr()? != before, "the same port again");
         Ok(())
     }
@@ -226,7 +228,13 @@ impl Raw {
     pub async fn open(a: At, receive: Option<u32>) -> Result<Self> {
         Ok(match a.transport {
             Transport::Tls => Self::Tls(Box::new(open_tls(a.addr, receive).await?)),
-            Transport::Quic => Self::Quic(Box::new(Quic::open(a.addr, receive).await?)),
+            Transport::Quic => {
+                let mut transport = quinn::TransportConfig::default();
+                if let Some(n) = receive {
+                    transport.stream_receive_window(VarInt::from_u32(n));
+                }
+                Self::Quic(Box::new(Quic::open_with(a.addr, transport).await?))
+            }
         })
     }
 

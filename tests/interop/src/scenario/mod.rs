@@ -119,12 +119,13 @@ pub fn all() -> Vec<Scenario> {
         "slow-readers" load::slow_readers, ONE_AT_A_TIME, Busy, Both;
         "big-answers-little-memory" load::big_answers, ONE_AT_A_TIME, Busy, Both;
         "node-here-downloader-there" mixed::node_here, Any, Busy, Both;
-        "one-tunnel-of-two-cut" mixed::cut, NEW_SLOT, Busy, Both;
+        "one-tunnel-of-two-cut" mixed::cut, NEW_SLOT, Waits, Both;
         "requester-changes-port" udp::requester_moves, Any, Busy, UDP;
         "node-changes-port" udp::node_moves, Any, Busy, UDP;
         "nat-forgets" udp::nat_forgets, Any, Busy, UDP;
+        "wildcard-bind" udp::wildcard, Any, Busy, UDP;
         "reordered-hello" udp::reordered_hello, Any, Busy, UDP;
-        "hostile-datagrams" udp::hostile, OTHER, Busy, UDP;
+        "hostile-datagrams" udp::hostile, OTHER, Waits, UDP;
         "initial-flood" udp::flood, OTHER, Busy, UDP;
         "reset-after-kill" udp::reset_after_kill, Fixed("no secret of its own for it"), Busy, UDP;
         "close-on-shutdown" udp::close_on_shutdown, Fixed("just exits"), Busy, UDP;

@@ -232,8 +232,8 @@ pub async fn unasked_frame(c: &Context) -> Result<String> {
     .await
 }
 
-/// Requesters vanish (FIN, or RST and CONNECTION_CLOSE) with requests queued and written; the others
-/// get their own answers.
+/// Requesters vanish (FIN, or RST and CONNECTION_CLOSE) with requests queued and written; the
+/// others get their own answers.
 pub async fn requester_leaves(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
         let open = Arc::new(AtomicBool::new(false));
