@@ -155,7 +155,7 @@ impl<To: Clone> Way<To> {
 async fn up(near: Arc<UdpSocket>, relay: SocketAddr, quality: Quality, state: Arc<State>) {
     let mut way = Way::new(quality, &state);
     let mut clients: HashMap<SocketAddr, (u32, Arc<UdpSocket>, AbortHandle)> = HashMap::new();
-    let mut some = vec![0; 65_536];
+    let (mut mappings, mut some) = (0, vec![0; 65_536]);
     while !state.is_cut.load(Ordering::Relaxed) {
         tokio::select! {
             Ok((n, client)) = near.recv_from(&mut some) => {
@@ -166,7 +166,13 @@ async fn up(near: Arc<UdpSocket>, relay: SocketAddr, quality: Quality, state: Ar
                         continue;
                     }
                     let far = Arc::new(far);
-                    let back = down(far.clone(), near.clone(), client, quality, state.clone());
+                    mappings += 1;
+                    let theirs = Quality {
+                        seed: quality.seed.wrapping_add(mappings),
+                        bytes_per_second: None,
+                        ..quality
+                    };
+                    let back = down(far.clone(), near.clone(), client, theirs, state.clone());
                     let back = tokio::spawn(back).abort_handle();
                     if let Some(old) = clients.insert(client, (moves, far, back)) {
                         old.2.abort();
@@ -189,8 +195,7 @@ async fn down(
     quality: Quality,
     state: Arc<State>,
 ) {
-    let seed = quality.seed.wrapping_add(1);
-    let mut way = Way::new(Quality { seed, bytes_per_second: None, ..quality }, &state);
+    let mut way = Way::new(quality, &state);
     let mut some = vec![0; 65_536];
     while !state.is_cut.load(Ordering::Relaxed) {
         tokio::select! {

@@ -123,6 +123,7 @@ pub fn all() -> Vec<Scenario> {
         "requester-changes-port" udp::requester_moves, Any, Busy, UDP;
         "node-changes-port" udp::node_moves, Any, Busy, UDP;
         "nat-forgets" udp::nat_forgets, Any, Busy, UDP;
+        "always-retry" udp::always_retry, OTHER, Busy, UDP;
         "wildcard-bind" udp::wildcard, Any, Busy, UDP;
         "reordered-hello" udp::reordered_hello, Any, Busy, UDP;
         "hostile-datagrams" udp::hostile, OTHER, Waits, UDP;
@@ -130,6 +131,7 @@ pub fn all() -> Vec<Scenario> {
         "reset-after-kill" udp::reset_after_kill, Fixed("no secret of its own for it"), Busy, UDP;
         "close-on-shutdown" udp::close_on_shutdown, Fixed("just exits"), Busy, UDP;
         "silent-tunnel" slow::silent_tunnel, Any, Silent, Both;
+        "lossy-handshakes" udp::lossy_handshakes, ONE_AT_A_TIME, Waits, UDP;
         "lossy-line-download" udp::lossy_download, Any, Waits, UDP;
         "lossy-line-upload" udp::lossy_upload, Any, Waits, UDP;
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;

@@ -171,6 +171,42 @@ pub async fn reordered_hello(c: &Context) -> Result<String> {
     .await
 }
 
+/// Told to, the relay asks every client for proof of its address; nobody minds.
+pub async fn always_retry(c: &Context) -> Result<String> {
+    with(c, &["--quic-retry", "always"], async |relay| {
+        let node = echo_owner(relay.at).await?;
+        for _ in 0..10 {
+            visit(relay.at, node.slot, 1000).await?;
+        }
+        let answered = relay.counters().await?["quic_retries_answered_total"];
+        ensure!(answered == 11, "{answered} of 11 proved their address");
+        Ok(String::new())
+    })
+    .await
+}
+
+/// Sixty clients at once connect over a line that loses 3 %: the crate gives up after 5 s.
+pub async fn lossy_handshakes(c: &Context) -> Result<String> {
+    with(c, &[], async |relay| {
+        let node = echo_owner(relay.at).await?;
+        let line = Line::new(relay.at, Quality { loss: 0.03, ..LOSSY }).await?;
+        let (at, slot, begun) = (line.at, node.slot, Instant::now());
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..60 {
+            all.spawn(async move { visit(at, slot, 3000).await.map(|_| begun.elapsed()) });
+        }
+        let mut took = vec![];
+        while let Some(done) = all.join_next().await {
+            took.push(done?.with_context(|| format!("after {}", took.len()))?);
+        }
+        took.sort();
+        let (passed, lost) = line.counts();
+        let (median, worst) = (took[took.len() / 2], took[took.len() - 1]);
+        Ok(format!("median {median:.1?}, worst {worst:.1?}, {lost} of {} lost", passed + lost))
+    })
+    .await
+}
+
 /// Bound to every address, it answers from the one it was asked at; over IPv6 too, where there is.
 pub async fn wildcard(c: &Context) -> Result<String> {
     let has_v6 = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
@@ -280,6 +316,7 @@ pub async fn hostile(c: &Context) -> Result<String> {
             visit(relay.at, node.slot, 10).await.with_context(|| format!("after {name}"))?;
         }
         ensure!(node.is_connected(), "the tunnel went");
+        relay.has_counted(&["quic_version_negotiations_sent_total"]).await?;
         Ok(format!("{count} kinds"))
     })
     .await
@@ -365,6 +402,7 @@ pub async fn flood(c: &Context) -> Result<String> {
         }
         ensure!(worst < Duration::from_secs(1), "an honest client needed {worst:?}");
         ensure!(node.is_connected(), "the tunnel went");
+        relay.has_counted(&["quic_retries_sent_total", "quic_retries_answered_total"]).await?;
         let memory = format!("{} KiB more, {} of them late", grown >> 10, late >> 10);
         Ok(format!("{sent} flights, {memory}, {visits} visits, worst {worst:.1?}"))
     })
@@ -395,6 +433,7 @@ pub async fn reset_after_kill(c: &Context) -> Result<String> {
     }
     let node = echo_owner(second.at).await?;
     visit(second.at, node.slot, 10).await?;
+    second.has_counted(&["quic_stateless_resets_sent_total"]).await?;
     second.stop().await?;
     Ok(format!("within {worst:.1?}"))
 }
