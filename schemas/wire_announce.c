@@ -182,11 +182,16 @@ rt_err wire_relay_list_decode(uint8_t *buf, size_t len, wire_announcement_fn *fn
     return r.err;
 }
 
-void wire_write_relay_list(struct wire_writer *w, const struct wire_announcement *a, size_t count)
+void wire_write_relay_list_head(struct wire_writer *w, size_t count)
 {
     wire_write_map(w, 1);
     wire_write_key(w, list_names[0]);
     wire_write_array(w, count);
+}
+
+void wire_write_relay_list(struct wire_writer *w, const struct wire_announcement *a, size_t count)
+{
+    wire_write_relay_list_head(w, count);
     for (size_t i = 0; i < count; i++)
         wire_write_announcement(w, &a[i]);
 }

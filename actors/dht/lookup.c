@@ -33,6 +33,7 @@ struct candidate {
 
 struct dht_lookup {
     uint8_t target[20];
+    bool is_thorough;
     uint32_t count, capacity;
     struct candidate *at;
     uint8_t order[CANDIDATES_MAX]; /* indices, closest first */
@@ -41,12 +42,13 @@ struct dht_lookup {
     bool is_fruitful; /* the answer being taken in has */
 };
 
-struct dht_lookup *dht_lookup_new(const uint8_t target[20])
+struct dht_lookup *dht_lookup_new(const uint8_t target[20], bool is_thorough)
 {
     struct dht_lookup *l = calloc(1, sizeof(*l));
 
     RT_INSIST(l != NULL);
     memcpy(l->target, target, sizeof(l->target));
+    l->is_thorough = is_thorough;
     return l;
 }
 
@@ -240,7 +242,7 @@ static struct candidate *next(const struct dht_lookup *l)
 {
     if (l->answers >= DHT_K || l->asked >= LIM_LOOKUP_ASKED_MAX)
         return NULL;
-    return closest_new(l, l->barren >= DHT_ALPHA ? DHT_ALPHA : DHT_K);
+    return closest_new(l, l->barren >= DHT_ALPHA && !l->is_thorough ? DHT_ALPHA : DHT_K);
 }
 
 bool dht_lookup_next(struct dht_lookup *l, uint32_t *out_candidate, struct wire_peer_hop *out_hop)

@@ -9,8 +9,8 @@
  *
  * It stops when DHT_K nodes have answered; when all of the DHT_K closest that are known have been
  * asked; when the last DHT_ALPHA answers brought nothing new while the DHT_ALPHA closest have all
- * been asked; or after LIM_LOOKUP_ASKED_MAX dials. A failed node ends nothing, or three dead ones
- * would.
+ * been asked (unless it is a thorough one); or after LIM_LOOKUP_ASKED_MAX dials. A failed node ends
+ * nothing, or three dead ones would.
  *
  * What a node says is a claim. A candidate counts as what its key hint says only until it is
  * asked: then the key that answers there decides. Whoever has named LIM_LOOKUP_LIES_MAX addresses
@@ -33,7 +33,9 @@
 
 struct dht_lookup;
 
-struct dht_lookup *dht_lookup_new(const uint8_t target[20]);
+/* is_thorough: answers that bring nothing new do not end it. For values: who surrounds a key names
+ * only friends, so that nothing new comes, and the honest nodes beside them would not be asked. */
+struct dht_lookup *dht_lookup_new(const uint8_t target[20], bool is_thorough);
 void dht_lookup_free(struct dht_lookup **l);
 const uint8_t *dht_lookup_target(const struct dht_lookup *l); /* 20 bytes */
 

@@ -91,7 +91,7 @@ bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     s->dht = d;
-    s->lookup = dht_lookup_new(target);
+    s->lookup = dht_lookup_new(target, values_max > 0);
     memcpy(s->key, target, values_max ? 32 : 20);
     s->values_max = values_max;
     s->done = done;

@@ -32,21 +32,31 @@ static void answer_written(struct session *s, uint16_t type, const struct wire_w
 
 static void on_relay_list(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
-    uint8_t out[ANSWER_MAX];
     uint16_t max;
-    struct wire_writer w;
     rt_err err = wire_relay_list_request_decode(payload, len, &max);
+    struct relay_list_ask *q;
 
     (void)f;
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    wire_writer_init(&w, out, sizeof(out));
-    wire_write_map(&w, 1);
-    wire_write_key(&w, "announcements");
-    wire_write_array(&w, 0);
-    answer_written(s, WIRE_RELAY_LIST_RESPONSE, &w);
+    q = relay_list_ask_new(max);
+    q->msg.reply_to = rt_actor_addr(&s->actor);
+    rt_send(s->sw->worker, announcer_addr(s->sw->worker), &q->msg);
+}
+
+void session_on_relay_list_told(struct session *s, struct relay_list_ask *q)
+{
+    struct rt_msg *m = &q->msg;
+
+    if (m->is_bounced)
+        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+    else if (q->refusal != RT_REFUSAL_NONE)
+        session_refuse(s, q->refusal, NULL);
+    else
+        session_answer(s, WIRE_RELAY_LIST_RESPONSE, relay_slice_take(&q->answer));
+    rt_msg_free(&m);
 }
 
 static void on_have_content(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)

@@ -339,6 +339,10 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case DHT_TOLD:
         session_on_dht_told(s, (struct dht_ask *)m);
         return;
+    case RELAY_LIST_ASK:
+    case RELAY_LIST_TOLD:
+        session_on_relay_list_told(s, (struct relay_list_ask *)m);
+        return;
     default:
         rt_msg_free(&m);
     }

@@ -3,12 +3,13 @@
 
 #include <limits.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 /* Another program (a backup, a look with sqlite3) may hold the file for a moment. */
 #define BUSY_MS 2000
@@ -57,7 +58,18 @@ static rt_err failed(const struct db *d, int code, struct relay_error *err)
     }
 }
 
-rt_err db_open(const char *path, struct db **out, struct relay_error *err)
+static int configure(struct db *d, bool is_alone)
+{
+    char sql[128];
+
+    /* The first counts only before anything is read. */
+    snprintf(sql, sizeof(sql),
+             "PRAGMA locking_mode = %s; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = %u",
+             is_alone ? "EXCLUSIVE" : "NORMAL", LIM_STORAGE_LOG_BYTES);
+    return sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
+}
+
+rt_err db_open(const char *path, bool is_alone, struct db **out, struct relay_error *err)
 {
     struct db *d = calloc(1, sizeof(*d));
     rt_err e = RT_ERR_OK;
@@ -71,7 +83,7 @@ rt_err db_open(const char *path, struct db **out, struct relay_error *err)
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(d->handle, BUSY_MS);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(d->handle, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+        code = configure(d, is_alone);
     /* SQLite opens what it may not write to read-only, and says so no further. */
     if (code == SQLITE_OK && sqlite3_db_readonly(d->handle, "main") == 1) {
         snprintf(err->text, sizeof(err->text),
@@ -129,99 +141,191 @@ rt_err db_checkpoint(struct db *d, struct relay_error *err)
     return code == SQLITE_OK ? RT_ERR_OK : failed(d, code, err);
 }
 
-/* Steps once; the caller finalizes. *has_row: whether there was one. */
-static rt_err step(struct db *d, sqlite3_stmt *st, bool *has_row, struct relay_error *err)
-{
-    int code = sqlite3_step(st);
+/* -- statements -- */
 
-    *has_row = code == SQLITE_ROW;
-    return code == SQLITE_ROW || code == SQLITE_DONE ? RT_ERR_OK : failed(d, code, err);
-}
-
-static rt_err prepare(struct db *d, const char *sql, sqlite3_stmt **out, struct relay_error *err)
+rt_err db_prepare(struct db *d, const char *sql, struct db_stmt *out, struct relay_error *err)
 {
-    int code = sqlite3_prepare_v2(d->handle, sql, -1, out, NULL);
+    sqlite3_stmt *st = NULL;
+    int code = sqlite3_prepare_v2(d->handle, sql, -1, &st, NULL);
 
     /* The statements are right, so one that cannot be prepared meets a table of another shape. */
     if (code == SQLITE_ERROR)
         return db_damaged(d, sqlite3_errmsg(d->handle), err);
-    return code == SQLITE_OK ? RT_ERR_OK : failed(d, code, err);
+    if (code != SQLITE_OK)
+        return failed(d, code, err);
+    *out = (struct db_stmt){d, st};
+    return RT_ERR_OK;
 }
 
-rt_err db_check(struct db *d, struct relay_error *err)
+void db_stmt_fini(struct db_stmt *st)
 {
-    sqlite3_stmt *st = NULL;
+    sqlite3_finalize(st->handle);
+    *st = (struct db_stmt){0};
+}
+
+void db_bind_text(struct db_stmt *st, int n, const char *text)
+{
+    RT_INSIST(sqlite3_bind_text(st->handle, n, text, -1, SQLITE_STATIC) == SQLITE_OK);
+}
+
+void db_bind_blob(struct db_stmt *st, int n, const void *blob, size_t len)
+{
+    RT_INSIST(sqlite3_bind_blob64(st->handle, n, len ? blob : "", len, SQLITE_STATIC) == SQLITE_OK);
+}
+
+void db_bind_integer(struct db_stmt *st, int n, int64_t v)
+{
+    RT_INSIST(sqlite3_bind_int64(st->handle, n, v) == SQLITE_OK);
+}
+
+rt_err db_next(struct db_stmt *st, bool *out_has_row, struct relay_error *err)
+{
+    int code = sqlite3_step(st->handle);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return failed(st->db, code, err);
+    *out_has_row = code == SQLITE_ROW;
+    return RT_ERR_OK;
+}
+
+rt_err db_run(struct db_stmt *st, struct relay_error *err)
+{
     bool has_row = false;
-    rt_err e = prepare(d, "PRAGMA quick_check(1)", &st, err);
+    rt_err e = db_next(st, &has_row, err);
 
-    if (!e)
-        e = step(d, st, &has_row, err);
-    if (!e && has_row) {
-        const char *text = (const char *)sqlite3_column_text(st, 0);
-
-        if (!text || strcmp(text, "ok") != 0)
-            e = db_damaged(d, text ? text : "no verdict", err);
-    }
-    sqlite3_finalize(st);
+    (void)sqlite3_reset(st->handle); /* repeats what db_next has told */
+    (void)sqlite3_clear_bindings(st->handle);
     return e;
 }
 
+int64_t db_column_integer(struct db_stmt *st, int n)
+{
+    return sqlite3_column_int64(st->handle, n);
+}
+
+const char *db_column_text(struct db_stmt *st, int n)
+{
+    if (sqlite3_column_type(st->handle, n) != SQLITE_TEXT)
+        return NULL;
+    return (const char *)sqlite3_column_text(st->handle, n);
+}
+
+const void *db_column_blob(struct db_stmt *st, int n, size_t *out_len)
+{
+    const void *blob;
+
+    if (sqlite3_column_type(st->handle, n) != SQLITE_BLOB)
+        return NULL;
+    blob = sqlite3_column_blob(st->handle, n);
+    *out_len = (size_t)sqlite3_column_bytes(st->handle, n);
+    return blob ? blob : "";
+}
+
+int db_changes(const struct db *d)
+{
+    return sqlite3_changes(d->handle);
+}
+
+/* -- in one call -- */
+
 rt_err db_get_integer(struct db *d, const char *sql, int64_t *out, struct relay_error *err)
 {
-    sqlite3_stmt *st = NULL;
+    struct db_stmt st = {0};
     bool has_row = false;
-    rt_err e = prepare(d, sql, &st, err);
+    rt_err e = db_prepare(d, sql, &st, err);
 
     if (!e)
-        e = step(d, st, &has_row, err);
+        e = db_next(&st, &has_row, err);
     if (!e && !has_row)
         e = db_damaged(d, "a value is missing", err);
     if (!e)
-        *out = sqlite3_column_int64(st, 0);
-    sqlite3_finalize(st);
+        *out = db_column_integer(&st, 0);
+    db_stmt_fini(&st);
     return e;
 }
 
 rt_err db_get_blob(struct db *d, const char *sql, const char *key, void *out, size_t cap,
                    size_t *out_len, struct relay_error *err)
 {
-    sqlite3_stmt *st = NULL;
+    struct db_stmt st = {0};
     bool has_row = false;
-    rt_err e = prepare(d, sql, &st, err);
+    rt_err e = db_prepare(d, sql, &st, err);
 
-    if (!e && sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC) != SQLITE_OK)
-        e = failed(d, SQLITE_ERROR, err);
-    if (!e)
-        e = step(d, st, &has_row, err);
+    if (e)
+        return e;
+    db_bind_text(&st, 1, key);
+    e = db_next(&st, &has_row, err);
     if (!e && !has_row) {
         e = RT_ERR_NOT_FOUND;
     } else if (!e) {
-        size_t len = (size_t)sqlite3_column_bytes(st, 0);
+        size_t len = 0;
+        const void *blob = db_column_blob(&st, 0, &len);
 
-        if (sqlite3_column_type(st, 0) != SQLITE_BLOB || len > cap) {
+        if (!blob || len > cap) {
             e = db_damaged(d, key, err);
         } else {
-            if (len)
-                memcpy(out, sqlite3_column_blob(st, 0), len);
+            memcpy(out, blob, len);
             *out_len = len;
         }
     }
-    sqlite3_finalize(st);
+    db_stmt_fini(&st);
     return e;
 }
 
 rt_err db_put_blob(struct db *d, const char *sql, const char *key, const void *blob, size_t len,
                    struct relay_error *err)
 {
-    sqlite3_stmt *st = NULL;
-    bool has_row;
-    rt_err e = prepare(d, sql, &st, err);
+    struct db_stmt st = {0};
+    rt_err e = db_prepare(d, sql, &st, err);
 
-    if (!e && (sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC) != SQLITE_OK ||
-               sqlite3_bind_blob(st, 2, blob, (int)len, SQLITE_STATIC) != SQLITE_OK))
-        e = failed(d, SQLITE_ERROR, err);
-    if (!e)
-        e = step(d, st, &has_row, err);
-    sqlite3_finalize(st);
+    if (e)
+        return e;
+    db_bind_text(&st, 1, key);
+    db_bind_blob(&st, 2, blob, len);
+    e = db_run(&st, err);
+    db_stmt_fini(&st);
     return e;
+}
+
+/* -- checking -- */
+
+static off_t size_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* A last page cut short reads as one with zeros, and may pass for a whole one; what the log holds
+ * will be written over it. */
+static rt_err check_end(struct db *d, struct relay_error *err)
+{
+    char log_path[PATH_MAX + 8];
+    int64_t page_size = 0;
+    rt_err e = db_get_integer(d, "PRAGMA page_size", &page_size, err);
+
+    if (e)
+        return e;
+    snprintf(log_path, sizeof(log_path), "%s-wal", d->path);
+    if (size_of(log_path) == 0 && size_of(d->path) % page_size != 0)
+        return db_damaged(d, "it ends within a page", err);
+    return RT_ERR_OK;
+}
+
+rt_err db_check(struct db *d, struct relay_error *err)
+{
+    struct db_stmt st = {0};
+    bool has_row = false;
+    rt_err e = db_prepare(d, "PRAGMA quick_check(1)", &st, err);
+
+    if (!e)
+        e = db_next(&st, &has_row, err);
+    if (!e && has_row) {
+        const char *text = db_column_text(&st, 0);
+
+        if (!text || strcmp(text, "ok") != 0)
+            e = db_damaged(d, text ? text : "no verdict", err);
+    }
+    db_stmt_fini(&st);
+    return e ? e : check_end(d, err);
 }

@@ -71,10 +71,10 @@ static rt_err take_lock(struct storage_dir *d, struct relay_error *err)
         return system_error("cannot lock the data directory", d->path,
                             "put it on a file system with locks", err);
     }
+    /* For the sentence above only: a full disk does without. */
     n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-    if (ftruncate(d->lock_fd, 0) != 0 || pwrite(d->lock_fd, pid, (size_t)n, 0) != n)
-        return system_error("cannot write to the data directory", d->path,
-                            "check the space on its disk", err);
+    if (pwrite(d->lock_fd, pid, (size_t)n, 0) == n)
+        (void)!ftruncate(d->lock_fd, n);
     return RT_ERR_OK;
 }
 

@@ -13,7 +13,10 @@
 #include "storage/dir.h"
 #include "storage/migrate.h"
 #include "storage/table_metadata.h"
+#include "storage/table_peers.h"
 #include "storage/table_secrets.h"
+#include "storage/table_values.h"
+#include "storage/writer.h"
 
 #define DB_NAME "relay.db"
 #define NEW_NAME DB_NAME ".new"
@@ -27,6 +30,8 @@ struct storage {
     struct db *db;
     struct rt_sign_key identity;
     uint8_t slot_secret[32];
+    struct storage_gate *gate;
+    struct storage_writer writer; /* while started */
 };
 
 /* -- opening -- */
@@ -103,7 +108,7 @@ static rt_err create(struct storage *s, struct relay_error *err)
     if (e)
         return e;
     storage_dir_path(&s->dir, NEW_NAME, path);
-    e = db_open(path, &s->db, err);
+    e = db_open(path, false, &s->db, err);
     if (!e)
         e = prepare(s, err);
     db_close(&s->db);
@@ -114,12 +119,26 @@ static rt_err create(struct storage *s, struct relay_error *err)
     return e;
 }
 
-static rt_err open_existing(struct storage *s, const char *path, struct relay_error *err)
+static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
+                           struct relay_error *err)
 {
-    rt_err e = db_open(path, &s->db, err);
+    rt_err e = db_open(path, is_alone, &s->db, err);
 
     if (!e)
         e = db_check(s->db, err);
+    if (e)
+        db_close(&s->db);
+    return e;
+}
+
+static rt_err open_existing(struct storage *s, const char *path, struct relay_error *err)
+{
+    struct relay_error again;
+    rt_err e = open_checked(s, path, false, err);
+
+    /* A full disk has no room for what programs share. */
+    if (e == RT_ERR_SYSTEM && open_checked(s, path, true, &again) == RT_ERR_OK)
+        e = RT_ERR_OK;
     if (!e)
         e = migrate_check(s->db, err);
     if (!e)
@@ -181,6 +200,7 @@ rt_err storage_open(const char *dir, const struct rt_seams *seams, struct storag
     RT_INSIST(s);
     s->seams = *seams;
     s->dir.fd = s->dir.lock_fd = -1;
+    s->gate = storage_gate_new();
     e = storage_dir_open(dir, &s->dir, err);
     if (!e)
         e = open_database(s, err);
@@ -201,6 +221,7 @@ void storage_close(struct storage **s)
     RT_REQUIRE(!old->is_started);
     db_close(&old->db);
     storage_dir_close(&old->dir);
+    storage_gate_drop(&old->gate);
     rt_wipe(old, sizeof(*old));
     free(old);
 }
@@ -245,6 +266,50 @@ rt_err storage_secret(struct storage *s, const char *name, void *out, size_t len
     return get_secret(s, name, out, len, err);
 }
 
+/* -- rows, before threads run -- */
+
+/* The actor's state may be touched: it is not started, or its thread does not run yet. */
+static bool is_ours(const struct storage *s)
+{
+    return !s->is_started || rt_worker_is_current(s->actor.worker);
+}
+
+static void report_odd(const char *table, uint32_t odd)
+{
+    if (odd)
+        rt_log(RELAY_LOG_WARN, "rows of state cannot be read, they are left as they are",
+               "table=%s rows=%u", table, odd);
+}
+
+rt_err storage_each_value(struct storage *s, storage_value_fn *fn, void *ctx,
+                          struct relay_error *err)
+{
+    uint32_t odd = 0;
+    rt_err e;
+
+    RT_REQUIRE(is_ours(s));
+    e = table_values_each(s->db, s->seams.wall_ns(s->seams.ctx) / RT_S, fn, ctx, &odd, err);
+    report_odd("relay_values", odd);
+    return e;
+}
+
+rt_err storage_each_peer(struct storage *s, storage_peer_fn *fn, void *ctx, struct relay_error *err)
+{
+    uint32_t odd = 0;
+    rt_err e;
+
+    RT_REQUIRE(is_ours(s));
+    e = table_peers_each(s->db, fn, ctx, &odd, err);
+    report_odd("peers", odd);
+    return e;
+}
+
+rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx, struct relay_error *err)
+{
+    RT_REQUIRE(is_ours(s));
+    return table_metadata_pins(s->db, fn, ctx, err);
+}
+
 /* -- the actor -- */
 
 struct storage_flush *storage_flush_new(void)
@@ -281,7 +346,9 @@ static void on_flush(struct storage *s, struct storage_flush *m)
 {
     struct relay_error err = {""};
 
-    m->result = db_checkpoint(s->db, &err);
+    m->result = storage_writer_flush(&s->writer, &err);
+    if (!m->result)
+        m->result = db_checkpoint(s->db, &err);
     log_failure("state could not be flushed", m->result, &err);
     rt_msg_answer(s->actor.worker, &m->msg, STORAGE_FLUSHED);
 }
@@ -306,22 +373,49 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case STORAGE_SECRET:
         on_secret(s, (struct storage_secret_ask *)m);
         break;
+    case STORAGE_PUT_VALUE:
+    case STORAGE_DROP_VALUE:
+    case STORAGE_PUT_PEER:
+    case STORAGE_DROP_PEER:
+    case STORAGE_PUT_PINS:
+        storage_writer_put(&s->writer, (struct storage_write *)m);
+        break;
     default:
         RT_INSIST(!"a message of another room");
     }
+}
+
+bool storage_send(struct storage *s, struct rt_worker *from, struct storage_write *w)
+{
+    struct rt_msg *m = &w->msg;
+
+    RT_REQUIRE(s->is_started);
+    if (storage_gate_enter(s->gate, w)) {
+        rt_send(from, rt_actor_addr(&s->actor), m);
+        return true;
+    }
+    rt_msg_free(&m);
+    return false;
 }
 
 struct rt_addr storage_start(struct storage *s, struct rt_worker *w)
 {
     RT_REQUIRE(!s->is_started);
     s->is_started = true;
+    storage_writer_start(&s->writer, w, s->db, s->gate);
     rt_actor_start(&s->actor, w, on_msg);
     return rt_actor_addr(&s->actor);
 }
 
 void storage_stop(struct storage *s)
 {
+    struct relay_error err = {""};
+
     RT_REQUIRE(s->is_started);
+    if (storage_writer_flush(&s->writer, &err) != RT_ERR_OK)
+        rt_log(RELAY_LOG_ERROR, "state could not be written and is lost", "rows=%u error=\"%s\"",
+               s->writer.queue.count, err.text);
+    storage_writer_stop(&s->writer);
     rt_actor_stop(&s->actor);
     s->is_started = false;
 }

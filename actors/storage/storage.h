@@ -3,14 +3,21 @@
  * The relay's state on disk: DIR/relay.db (SQLite, schemas/state.sql), locked by DIR/relay.lock.
  *
  * Two lives. Between storage_open and storage_start it is a plain object of the thread that opened
- * it: main takes the identity and secrets from it, and plugins theirs. From storage_start on it is
- * an actor (storage_msg.h) of a worker whose thread may block, and its functions here are closed
- * but for storage_stop and storage_close.
+ * it: main takes the identity, secrets and rows from it, and plugins theirs. From storage_start on
+ * it is an actor (storage_msg.h) of a worker whose thread may block, and its functions here are
+ * closed but for storage_send, storage_stop, storage_close and, until threads run, storage_each_*.
  *
  * A new database is made under another name, whole, with identity and slot secret in it, and
  * renamed: relay.db is never half-made, so an empty or damaged one is always a reason to refuse,
  * and nothing is ever overwritten. Writes are durable when the call or the answer says so
  * (synchronous FULL).
+ *
+ * Values, peers and pins are written behind: what storage_send takes is on disk within a second
+ * (LIM_STORAGE_BATCH_NS, and what the disk takes), many rows in one transaction, whole or not at
+ * all. While the disk takes nothing (full, read-only, broken) they wait in memory and are tried
+ * again every LIM_STORAGE_RETRY_NS; one warning says so when it begins, one line when it is over.
+ * Past the queue's bounds writes are dropped, counted and told of when the queue moves again; such
+ * a row comes to disk when it is next put.
  */
 #ifndef STORAGE_H
 #define STORAGE_H
@@ -25,6 +32,15 @@
 #include "storage/storage_msg.h"
 
 struct storage;
+
+/* A row of relay_values. */
+struct storage_value {
+    const uint8_t *key, *sub; /* 32 bytes each */
+    const uint8_t *value;
+    uint32_t len;
+    uint64_t expires_s; /* unix seconds */
+    uint64_t origin_peer, origin_net;
+};
 
 /*
  * Opens or creates the state in dir, which is made (0700, with its parents) when it is not there.
@@ -50,9 +66,30 @@ bool storage_identity_is_new(const struct storage *s);
 RT_MUST_CHECK rt_err storage_secret(struct storage *s, const char *name, void *out, size_t len,
                                     struct relay_error *err);
 
-/* Becomes an actor of w. stop: on w's thread or after it has ended. */
+/*
+ * Before threads run, started or not: what is kept, row by row, in no order; what fn is given is
+ * good for the call only. Rows that cannot be read are passed over, left as they are, and logged by
+ * their number.
+ */
+typedef void storage_value_fn(void *ctx, const struct storage_value *v);
+typedef void storage_peer_fn(void *ctx, const char *addr_key, uint8_t *payload, size_t len);
+typedef void storage_pins_fn(void *ctx, uint8_t *payload, size_t len);
+/* Those that have not expired. */
+RT_MUST_CHECK rt_err storage_each_value(struct storage *s, storage_value_fn *fn, void *ctx,
+                                        struct relay_error *err);
+RT_MUST_CHECK rt_err storage_each_peer(struct storage *s, storage_peer_fn *fn, void *ctx,
+                                       struct relay_error *err);
+/* The map of pinned keys; fn is not called where there is none. */
+RT_MUST_CHECK rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx,
+                                  struct relay_error *err);
+
+/* Becomes an actor of w. stop: on w's thread or after it has ended; writes what still waits. */
 struct rt_addr storage_start(struct storage *s, struct rt_worker *w);
 void storage_stop(struct storage *s);
+
+/* A write (moved), from `from`, a worker of the same system, on its thread; not after storage_stop.
+ * False: the queue is full, and it was dropped and counted. */
+bool storage_send(struct storage *s, struct rt_worker *from, struct storage_write *w);
 
 /* Closes database and lock; not while started. Clears the caller's pointer; NULL allowed. */
 void storage_close(struct storage **s);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What other actors may ask of the storage actor. Every request owes an answer. */
+/*
+ * What others may ask of the storage actor. Questions owe an answer; writes owe none, and go out
+ * through storage_send (storage.h), which bounds what is under way.
+ */
 #ifndef STORAGE_MSG_H
 #define STORAGE_MSG_H
 
+#include "abi/relay_buf.h"
 #include "actor/actor.h"
 
 #define STORAGE_KIND(n) (RT_KIND_BASE(5) | (n))
@@ -12,12 +16,18 @@ enum storage_kind {
     STORAGE_FLUSHED = STORAGE_KIND(2),               /* the same block, back */
     STORAGE_SECRET = STORAGE_KIND(3) | RT_KIND_OWES, /* struct storage_secret_ask */
     STORAGE_SECRET_TOLD = STORAGE_KIND(4),           /* the same block, back */
+    STORAGE_PUT_VALUE = STORAGE_KIND(5),             /* struct storage_write, as the next four */
+    STORAGE_DROP_VALUE = STORAGE_KIND(6),
+    STORAGE_PUT_PEER = STORAGE_KIND(7),
+    STORAGE_DROP_PEER = STORAGE_KIND(8),
+    STORAGE_PUT_PINS = STORAGE_KIND(9),
 };
 
 #define STORAGE_NAME_MAX 64u
 #define STORAGE_SECRET_MAX 64u
 
-/* Moves the write-ahead log into the database, so that the file alone holds everything. */
+/* Writes all that waits, and moves the write-ahead log into the database, so that the file alone
+ * holds everything. */
 struct storage_flush {
     struct rt_msg msg;
     rt_err result; /* back */
@@ -31,6 +41,39 @@ struct storage_secret_ask {
     rt_err result;                      /* back */
     uint8_t secret[STORAGE_SECRET_MAX]; /* back: len bytes */
 };
+
+/* -- writes: one row each -- */
+
+#define STORAGE_ADDR_KEY_MAX 63u     /* bytes of ip:port:Tcp */
+#define STORAGE_ROW_KEY_MAX 64u      /* key and sub of a value, or addr_key and its end */
+#define STORAGE_PEER_BYTES_MAX 4096u /* bytes of a peer's payload */
+
+struct storage_gate;
+
+/* Queued by row: of several writes to one row the last counts. */
+struct storage_write {
+    struct rt_msg msg;
+    uint8_t row_key[STORAGE_ROW_KEY_MAX]; /* zeros behind it */
+    struct relay_slice payload;           /* what is put; its own */
+    uint64_t expires_s;                   /* of a value: unix seconds */
+    uint64_t origin_peer, origin_net;     /* of a value: hashes of who stored it */
+    /* the queue's */
+    struct storage_gate *gate;
+    struct rt_list order;
+    struct storage_write *same_bucket;
+    uint64_t hash;
+};
+
+/* value, payload, pins: moved. sub: zeros where the key has one value only. */
+struct storage_write *storage_put_value_new(const uint8_t key[32], const uint8_t sub[32],
+                                            struct relay_slice value, uint64_t expires_s,
+                                            uint64_t origin_peer, uint64_t origin_net);
+struct storage_write *storage_drop_value_new(const uint8_t key[32], const uint8_t sub[32]);
+/* addr_key: ip:port:Tcp or ip:port:Quic; payload: as protocol section State database has it. */
+struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload);
+struct storage_write *storage_drop_peer_new(const char *addr_key);
+/* The whole map. */
+struct storage_write *storage_put_pins_new(struct relay_slice pins);
 
 struct storage_flush *storage_flush_new(void);
 struct storage_secret_ask *storage_secret_ask_new(const char *name, uint8_t len);

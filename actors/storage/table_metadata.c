@@ -2,6 +2,7 @@
 #include "storage/table_metadata.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,6 +11,8 @@
 
 #define GET "SELECT payload FROM metadata WHERE key = ?1"
 #define INSERT "INSERT INTO metadata(key, payload) VALUES(?1, ?2)"
+#define PUT INSERT " ON CONFLICT(key) DO UPDATE SET payload = excluded.payload"
+#define PINS "pinned_bootstrap_keys"
 #define NODE_KEY_MAX 128u /* CBOR array of 32 integers: at most 66 bytes */
 
 static rt_err refuse_encrypted(struct db *d, struct relay_error *err)
@@ -64,4 +67,38 @@ rt_err table_metadata_set_node_key(struct db *d, const uint8_t seed[32], struct 
     e = db_put_blob(d, INSERT, "node_key", payload, len, err);
     rt_wipe(payload, sizeof(payload));
     return e;
+}
+
+rt_err table_metadata_pins(struct db *d, storage_pins_fn *fn, void *ctx, struct relay_error *err)
+{
+    struct db_stmt st = {0};
+    bool has_row = false;
+    rt_err e = db_prepare(d, GET, &st, err);
+
+    if (e)
+        return e;
+    db_bind_text(&st, 1, PINS);
+    e = db_next(&st, &has_row, err);
+    if (!e && has_row) {
+        size_t len = 0;
+        const void *payload = db_column_blob(&st, 0, &len);
+        uint8_t *copy = malloc(len + 1);
+
+        RT_INSIST(copy);
+        if (payload) {
+            memcpy(copy, payload, len);
+            fn(ctx, copy, len);
+        } else {
+            e = db_damaged(d, "its " PINS " cannot be read", err);
+        }
+        free(copy);
+    }
+    db_stmt_fini(&st);
+    return e;
+}
+
+rt_err table_metadata_set_pins(struct db *d, const void *payload, size_t len,
+                               struct relay_error *err)
+{
+    return db_put_blob(d, PUT, PINS, payload, len, err);
 }

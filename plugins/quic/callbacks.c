@@ -2,6 +2,7 @@
 /* What the library asks of, and tells, an engine. */
 #include <string.h>
 
+#include "aead.h"
 #include "engine.h"
 
 static int on_recv_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset,
@@ -130,6 +131,7 @@ static int on_path_challenge(ngtcp2_conn *conn, uint8_t *to, void *user)
 void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
 {
     memset(cb, 0, sizeof(*cb));
+    quic_aead_callbacks(cb);
     if (is_server) {
         cb->recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
         cb->stream_open = on_stream_open;
@@ -139,8 +141,6 @@ void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
     }
     cb->recv_crypto_data = on_recv_crypto_data;
     cb->handshake_completed = on_handshake_completed;
-    cb->encrypt = ngtcp2_crypto_encrypt_cb;
-    cb->decrypt = ngtcp2_crypto_decrypt_cb;
     cb->hp_mask = ngtcp2_crypto_hp_mask_cb;
     cb->recv_stream_data = on_recv_stream_data;
     cb->acked_stream_data_offset = on_acked;
@@ -149,8 +149,6 @@ void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
     cb->rand = on_rand;
     cb->get_new_connection_id = on_new_cid;
     cb->remove_connection_id = on_remove_cid;
-    cb->update_key = ngtcp2_crypto_update_key_cb;
-    cb->delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
     cb->delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
     cb->get_path_challenge_data = on_path_challenge;
     cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who a connection id belongs to, on one worker: ids of any length, each standing for a keyed 64-bit
- * hash of it, so that nobody without the key can make two that collide. Open addressing; the table
- * grows with the count and shrinks with it.
+ * Who a connection id belongs to, on one worker: ids of any length, each standing for a keyed
+ * 64-bit hash of it, so that nobody without the key can make two that collide. Open addressing; the
+ * table grows with the count and shrinks with it.
  *
  * The owners are tagged by their first member, a struct quic_owner.
  */

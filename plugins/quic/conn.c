@@ -56,8 +56,8 @@ void quic_conn_discard(struct relay_conn *c)
 static void say_goodbye(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    bool is_known = !c->engine.wants_retry &&
-                    (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
+    bool is_known =
+        !c->engine.wants_retry && (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
     ngtcp2_path_storage path;
     struct quic_udp_out o;
     size_t n;

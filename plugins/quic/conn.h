@@ -4,9 +4,9 @@
  *
  *     HANDSHAKE -> OPEN -> (closing: FIN sent, waiting for the peer's) -> ENDED
  *
- * Verbs record; whatever they ask for is done by quic_conn_flush at the end of the turn. `closed` is
- * raised, and the struct freed, by quic_conn_end, which is called from the loop's own callbacks only,
- * never below an engine's.
+ * Verbs record; whatever they ask for is done by quic_conn_flush at the end of the turn. `closed`
+ * is raised, and the struct freed, by quic_conn_end, which is called from the loop's own callbacks
+ * only, never below an engine's.
  *
  * conn.c: life and verbs.  input.c: data and events.  output.c: writing.
  */
@@ -33,7 +33,7 @@ struct relay_conn {
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
-    bool has_eof : 1;        /* eof has been raised */
+    bool has_eof : 1; /* eof has been raised */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */

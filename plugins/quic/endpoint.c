@@ -187,8 +187,8 @@ static struct relay_conn *serve(const struct quic_packet *p, const struct quic_i
 }
 
 /*
- * Whether a packet that belongs to no connection may begin one. False: it was answered, or is nothing.
- * The answer needs no memory, so it is given at once.
+ * Whether a packet that belongs to no connection may begin one. False: it was answered, or is
+ * nothing. The answer needs no memory, so it is given at once.
  */
 static bool is_welcome(struct quic_socket *s, const union quic_addr *local,
                        const union quic_addr *remote, const uint8_t *p, size_t n,
@@ -262,8 +262,7 @@ static void to_nobody(struct quic_socket *s, const union quic_addr *local,
     quic_count(qw, QUIC_COUNTER_UNKNOWN, 1);
     if (!s->accepts && !is_short)
         return;
-    if (to != qw->env.worker && !s->udp.is_connected &&
-        (is_short || qw->is_steered)) {
+    if (to != qw->env.worker && (is_short || qw->is_steered)) {
         quic_handover(s, to, local, remote, ecn, p, n);
         return;
     }
@@ -292,6 +291,12 @@ void quic_endpoint_datagram(struct quic_socket *s, const union quic_addr *local,
     if (rv != 0)
         return;
     owner = quic_cid_map_find(&qw->cids, quic_cid_hash(&qw->cids, vc.dcid, vc.dcidlen));
+    if (!owner && s->udp.is_connected) {
+        /* none of its ids: perhaps its peer has forgotten it, and says so */
+        if (s->only && s->only->state == QUIC_OPEN)
+            quic_conn_packet(s->only, local, remote, ecn, p, n);
+        return;
+    }
     if (!owner) {
         to_nobody(s, local, remote, ecn, p, n, &vc);
         return;
@@ -346,12 +351,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct quic_socket *s = RT_CONTAINER_OF(poll, struct quic_socket, poll);
 
-    (void)status;
     s->refs++;
     quic_worker_clock(s->worker);
     if (events & UV_WRITABLE && s->is_blocked)
         on_writable(s);
     for (int i = 0; i < QUIC_READS_PER_EVENT && read_some(s); i++) {
     }
+    if (status < 0 && s->refs > 1)
+        watch(s); /* an error that the read has taken; the loop stops watching at one */
     quic_socket_drop(&s);
 }

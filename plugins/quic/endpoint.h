@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Between sockets and connections: whom a datagram is for, what those get that are for nobody, and what
- * remains of connections that have ended.
+ * Between sockets and connections: whom a datagram is for, what those get that are for nobody, and
+ * what remains of connections that have ended.
  *
- * Nothing is kept for a peer whose address is not proven, beyond QUIC_UNVALIDATED_MAX handshakes: what
- * it is answered is computed from what it sent, is not longer, and is limited in number.
+ * Nothing is kept for a peer whose address is not proven, beyond QUIC_UNVALIDATED_MAX handshakes:
+ * what it is answered is computed from what it sent, is not longer, and is limited in number.
  */
 #ifndef QUIC_ENDPOINT_H
 #define QUIC_ENDPOINT_H
@@ -25,8 +25,8 @@ struct quic_packet {
  * Goes with its socket. */
 struct quic_tomb {
     struct quic_owner owner;
-    uint8_t count;   /* ids */
-    uint16_t len;    /* of the goodbye; 0: the peer said its own */
+    uint8_t count; /* ids */
+    uint16_t len;  /* of the goodbye; 0: the peer said its own */
     uint32_t received, answer_at;
     struct rt_list node;
     struct quic_socket *socket; /* borrowed */

@@ -5,8 +5,8 @@
 
 #include "tls.h"
 
-#define WINDOW_START (64u * 1024u)  /* bytes a peer may send unread, at first */
-#define WINDOW_MAX (1024u * 1024u)  /* ... and while it shows to make use of it */
+#define WINDOW_START (64u * 1024u) /* bytes a peer may send unread, at first */
+#define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
 
@@ -60,6 +60,7 @@ bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct
     ngtcp2_cid id;
 
     begin(e, env, true);
+    e->first_id = in->hd.dcid;
     quic_callbacks_init(&cb, true);
     fill_settings(env, &settings, now_ns);
     fill_params(&params, true);
@@ -107,12 +108,11 @@ bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_
 
 static void remove_ids(struct quic_engine *e)
 {
-    const ngtcp2_cid *first = ngtcp2_conn_get_client_initial_dcid(e->conn);
     size_t n = ngtcp2_conn_get_scid(e->conn, NULL);
     ngtcp2_cid ids[16];
 
     if (e->is_server)
-        e->env->ops->cid_remove(e, first);
+        e->env->ops->cid_remove(e, &e->first_id);
     if (n > sizeof(ids) / sizeof(ids[0]))
         return;
     n = ngtcp2_conn_get_scid(e->conn, ids);
@@ -385,6 +385,5 @@ bool quic_engine_is_delivered(const struct quic_engine *e)
 
 bool quic_engine_is_finished(const struct quic_engine *e)
 {
-    return e->is_stream_closed ||
-           (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
+    return e->is_stream_closed || (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
 }

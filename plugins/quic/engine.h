@@ -3,13 +3,13 @@
  * One QUIC connection without a socket, a loop or a clock: packets, times (ns, monotonic) and
  * randomness are handed in, packets come out into the caller's buffer.
  *
- * The connection carries one stream, the first bidirectional one that the client opens. What its owner
- * is to know comes through struct quic_engine_ops, most of it from inside quic_engine_read; from there
- * the owner may call only the functions marked "any time", which note what is wanted. The others are
- * never called from inside one another.
+ * The connection carries one stream, the first bidirectional one that the client opens. What its
+ * owner is to know comes through struct quic_engine_ops, most of it from inside quic_engine_read;
+ * from there the owner may call only the functions marked "any time", which note what is wanted.
+ * The others are never called from inside one another.
  *
- * An engine that has ended (quic_engine_has_ended) takes no packets any more; it may still write one
- * goodbye. Thread: the worker's.
+ * An engine that has ended (quic_engine_has_ended) takes no packets any more; it may still write
+ * one goodbye. Thread: the worker's.
  */
 #ifndef QUIC_ENGINE_H
 #define QUIC_ENGINE_H
@@ -27,9 +27,9 @@
 #include "stream.h"
 #include "token.h"
 
-#define QUIC_PACKET_MAX 1500u             /* no packet of ours is longer */
+#define QUIC_PACKET_MAX 1500u /* no packet of ours is longer */
 #define QUIC_IDLE_NS UINT64_C(30000000000)
-#define QUIC_APP_CLOSED 0u                /* application error codes of our goodbyes */
+#define QUIC_APP_CLOSED 0u /* application error codes of our goodbyes */
 #define QUIC_APP_ABORTED 1u
 
 struct quic_engine;
@@ -66,17 +66,18 @@ struct quic_end {
 
 struct quic_engine {
     struct quic_env *env;
-    ngtcp2_conn *conn; /* NULL: not begun */
+    ngtcp2_conn *conn;    /* NULL: not begun */
     gnutls_session_t tls; /* NULL once the handshake is done */
     ngtcp2_crypto_conn_ref ref;
     struct quic_output out;
+    ngtcp2_cid first_id; /* server: what the client called us at first, which is in the map, too */
     int64_t stream; /* -1: not there yet */
     uint64_t taken; /* bytes the peer may send anew, not yet granted */
     uint64_t keep_alive_ns;
     ngtcp2_ccerr error;
     struct quic_end end;
     bool is_server : 1;
-    bool is_open : 1;      /* the handshake is complete */
+    bool is_open : 1; /* the handshake is complete */
     bool has_ended : 1;
     bool owes_goodbye : 1; /* ended, and the peer does not know */
     bool wants_retry : 1;  /* ended: it came in pieces, the second first; a Retry is due instead */
@@ -85,7 +86,7 @@ struct quic_engine {
     bool has_sent_fin : 1;
     bool is_fin_alone : 1; /* it went in a frame of its own */
     bool has_fin_acked : 1;
-    bool has_fin : 1;      /* the peer's */
+    bool has_fin : 1; /* the peer's */
     bool is_stream_closed : 1;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * When which connection wants to be looked at: a binary heap of times, whose members know their place
- * in it. One per worker, behind one timer.
+ * When which connection wants to be looked at: a binary heap of times, whose members know their
+ * place in it. One per worker, behind one timer.
  */
 #ifndef QUIC_EXPIRY_H
 #define QUIC_EXPIRY_H

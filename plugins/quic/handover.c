@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Datagrams that came to another worker than their connection's, which happens where the kernel does
- * not steer them, and while listeners come and go. */
+/* Datagrams that came to another worker than their connection's, which happens where the kernel
+ * does not steer them, and while listeners come and go. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +46,8 @@ void quic_handover(struct quic_socket *s, uint16_t to, const union quic_addr *lo
     packet = malloc(sizeof(*packet) + n);
     if (!packet)
         abort();
-    *packet = (struct quic_packet){
-        .local = *local, .remote = *remote, .ecn = ecn, .len = (uint32_t)n};
+    *packet =
+        (struct quic_packet){.local = *local, .remote = *remote, .ecn = ecn, .len = (uint32_t)n};
     memcpy(packet->bytes, p, n);
     quic_count(qw, QUIC_COUNTER_POSTED, 1);
     if (qw->host->post(to, qw->table->name, on_posted, packet))

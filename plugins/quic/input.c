@@ -37,7 +37,8 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         memcpy(to, p + done, cap);
         done += cap;
         quic_engine_consumed(&c->engine, cap);
-        (void)ev->data(c->user, cap); /* acknowledgements here do not wait for anybody's algorithm */
+        (void)ev->data(c->user,
+                       cap); /* acknowledgements here do not wait for anybody's algorithm */
     }
     return done;
 }

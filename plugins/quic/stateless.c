@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Answers that nothing is remembered of. Each is shorter than what it answers, or is as long at most. */
+/* Answers that nothing is remembered of. Each is shorter than what it answers, or is as long at
+ * most. */
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -80,7 +81,8 @@ void quic_stateless_reset(const struct quic_stranger *x, const uint8_t *cid, siz
     quic_count(qw, QUIC_COUNTER_RESETS, 1);
 }
 
-/* Not limited: under a flood it is what honest clients wait for, and it is a fifth of what it answers. */
+/* Not limited: under a flood it is what honest clients wait for, and it is a fifth of what it
+ * answers. */
 void quic_stateless_retry(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd)
 {
     struct quic_worker *qw = x->socket->worker;

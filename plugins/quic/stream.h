@@ -26,9 +26,9 @@ struct quic_chunk;
 
 struct quic_output {
     struct quic_chunk *head, *tail;
-    struct quic_chunk *next;  /* the first with bytes to go; NULL: none */
-    uint32_t next_at;         /* ... and where in it */
-    uint32_t head_acked;      /* bytes of the head that were acknowledged */
+    struct quic_chunk *next; /* the first with bytes to go; NULL: none */
+    uint32_t next_at;        /* ... and where in it */
+    uint32_t head_acked;     /* bytes of the head that were acknowledged */
     uint64_t total, sent, acked;
 };
 

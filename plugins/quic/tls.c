@@ -3,6 +3,8 @@
 
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
+#include "aead.h"
+
 #define SERVER_NAME "localhost"
 
 static ngtcp2_conn *conn_of(ngtcp2_crypto_conn_ref *ref)
@@ -18,8 +20,11 @@ static int configure(const struct quic_engine *e, gnutls_session_t s)
     if (rc == 0)
         rc = gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE,
                                     e->is_server ? creds->server : creds->client);
-    if (rc == 0 && e->is_server)
-        return ngtcp2_crypto_gnutls_configure_server_session(s);
+    if (rc == 0 && e->is_server) {
+        rc = ngtcp2_crypto_gnutls_configure_server_session(s);
+        quic_aead_session(s);
+        return rc;
+    }
     if (rc == 0)
         rc = gnutls_server_name_set(s, GNUTLS_NAME_DNS, SERVER_NAME, sizeof(SERVER_NAME) - 1);
     return rc ? rc : ngtcp2_crypto_gnutls_configure_client_session(s);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What stands for memory: connection ids that say which worker they belong to, reset tokens that can be
- * computed from an id again, and tokens that prove an address (Retry). All pure functions.
+ * What stands for memory: connection ids that say which worker they belong to, reset tokens that
+ * can be computed from an id again, and tokens that prove an address (Retry). All pure functions.
  *
- * The first byte of an id of ours modulo the number of workers is the worker's index; a kernel filter
- * and the other workers go by it.
+ * The first byte of an id of ours modulo the number of workers is the worker's index; a kernel
+ * filter and the other workers go by it.
  */
 #ifndef QUIC_TOKEN_H
 #define QUIC_TOKEN_H
@@ -16,7 +16,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
-#define QUIC_CID_BYTES 8u      /* every connection id of ours */
+#define QUIC_CID_BYTES 8u /* every connection id of ours */
 #define QUIC_SECRET_BYTES 32u
 #define QUIC_RETRY_TOKEN_MAX 64u
 
@@ -32,8 +32,8 @@ void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid 
                       uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]);
 
 /*
- * A token for a Retry packet: the peer at addr, which asked with odcid and was told to ask again with
- * rscid, did so soon after now_ns. The number of bytes.
+ * A token for a Retry packet: the peer at addr, which asked with odcid and was told to ask again
+ * with rscid, did so soon after now_ns. The number of bytes.
  */
 size_t quic_retry_token(const uint8_t secret[QUIC_SECRET_BYTES], const struct sockaddr *addr,
                         const ngtcp2_cid *odcid, const ngtcp2_cid *rscid, uint64_t now_ns,

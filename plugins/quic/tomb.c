@@ -20,7 +20,7 @@ static size_t list_ids(const struct relay_conn *c, uint64_t out[IDS_MAX])
     ngtcp2_cid ids[IDS_MAX];
 
     if (c->engine.is_server)
-        out[count++] = hash_of(c->worker, ngtcp2_conn_get_client_initial_dcid(conn));
+        out[count++] = hash_of(c->worker, &c->engine.first_id);
     if (n >= IDS_MAX)
         return count;
     n = ngtcp2_conn_get_scid(conn, ids);
@@ -43,7 +43,8 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
                             .len = (uint16_t)len,
                             .answer_at = 1,
                             .socket = c->socket,
-                            .until_ns = qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
+                            .until_ns =
+                                qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
     memcpy(&t->local, path->local.addr, path->local.addrlen);
     memcpy(&t->remote, path->remote.addr, path->remote.addrlen);
     for (size_t i = 0; i < n; i++) {

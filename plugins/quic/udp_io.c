@@ -133,9 +133,9 @@ static size_t put_local(uint8_t *to, const struct sockaddr *local)
 static size_t put_ecn(uint8_t *to, const struct sockaddr *remote, uint8_t ecn)
 {
     int value = ecn;
-    bool is_v4 = remote->sa_family == AF_INET ||
-                 IN6_IS_ADDR_V4MAPPED(
-                     &((const struct sockaddr_in6 *)(const void *)remote)->sin6_addr);
+    bool is_v4 =
+        remote->sa_family == AF_INET ||
+        IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)remote)->sin6_addr);
 
     return put_control((struct cmsghdr *)(void *)to, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
                        is_v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));

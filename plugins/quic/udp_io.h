@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A UDP socket: datagrams in and out with their local addresses, many at a system call where the kernel
- * splits and joins them (UDP_SEGMENT, UDP_GRO). No loop, no connections.
+ * A UDP socket: datagrams in and out with their local addresses, many at a system call where the
+ * kernel splits and joins them (UDP_SEGMENT, UDP_GRO). No loop, no connections.
  */
 #ifndef QUIC_UDP_IO_H
 #define QUIC_UDP_IO_H
@@ -14,9 +14,9 @@
 
 #include "abi/relay_transport.h"
 
-#define QUIC_UDP_MAX 65535u       /* bytes of one write, or of one datagram (or joined ones) read */
-#define QUIC_READ_BATCH 8u        /* ... of which so many come with one system call */
-#define QUIC_SEGMENTS_MAX 60u     /* of one write; older kernels take 64 */
+#define QUIC_UDP_MAX 65535u   /* bytes of one write, or of one datagram (or joined ones) read */
+#define QUIC_READ_BATCH 8u    /* ... of which so many come with one system call */
+#define QUIC_SEGMENTS_MAX 60u /* of one write; older kernels take 64 */
 #define QUIC_SOCKET_BUFFER (4 << 20) /* bytes asked for, each way */
 
 union quic_addr {
@@ -30,8 +30,8 @@ struct quic_udp {
     union quic_addr local; /* as bound */
     bool is_wildcard : 1;  /* the local address of each datagram is told, and has to be */
     bool is_connected : 1;
-    bool can_join : 1;     /* UDP_GRO is on */
-    bool can_split : 1;    /* UDP_SEGMENT works, as far as is known */
+    bool can_join : 1;  /* UDP_GRO is on */
+    bool can_split : 1; /* UDP_SEGMENT works, as far as is known */
 };
 
 /* What one read has brought: datagrams of `segment` bytes each, the last one maybe shorter. */
@@ -51,8 +51,8 @@ struct quic_udp_out {
 };
 
 /*
- * A non-blocking socket bound to addr. is_shared: others of this process bind there, too (SO_REUSEPORT);
- * is_first of them: somebody else's is refused. 0, or errno.
+ * A non-blocking socket bound to addr. is_shared: others of this process bind there, too
+ * (SO_REUSEPORT); is_first of them: somebody else's is refused. 0, or errno.
  */
 int quic_udp_bind(struct quic_udp *u, const struct sockaddr *addr, socklen_t len, bool is_shared,
                   bool is_first);

@@ -68,13 +68,13 @@ static int open_bound(const struct sockaddr *addr, socklen_t len, bool is_shared
     if (fd < 0)
         return errno;
     if (addr->sa_family == AF_INET6) {
-        only_v6 = !IN6_IS_ADDR_UNSPECIFIED(
-            &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
+        only_v6 =
+            !IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr);
         if (set(fd, IPPROTO_IPV6, IPV6_V6ONLY, only_v6) != 0)
             error = errno;
     }
-    if (error == 0 && ((is_shared && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) ||
-                       bind(fd, addr, len) != 0))
+    if (error == 0 &&
+        ((is_shared && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) || bind(fd, addr, len) != 0))
         error = errno;
     if (error != 0) {
         close(fd);
@@ -150,12 +150,9 @@ int quic_udp_connect(struct quic_udp *u, const struct sockaddr *addr, socklen_t 
 bool quic_udp_steer(const struct quic_udp *u, uint16_t workers)
 {
     struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80, 0, 2),
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
-        BPF_STMT(BPF_JMP | BPF_JA, 1),
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 1),
-        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80, 0, 2),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6), BPF_STMT(BPF_JMP | BPF_JA, 1),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 1), BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),
         BPF_STMT(BPF_RET | BPF_A, 0),
     };
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the connections of one worker share: buffers for packets in and out, who has which connection
- * id, one timer, the lists of what is to be done, and the counters.
+ * What the connections of one worker share: buffers for packets in and out, who has which
+ * connection id, one timer, the lists of what is to be done, and the counters.
  *
  * A turn of the loop: sockets are read, packets go to their connections, events are raised; verbs
  * called meanwhile only record. Before the loop sleeps again (a uv_prepare handle):
@@ -9,8 +9,8 @@
  *   2. packets are written, in runs of one connection, and `sent` is raised,
  *   3. handshakes go on, in the order their packets came, for at most QUIC_HANDSHAKE_TURN_NS,
  *   4. what these wrote is written.
- * The host has had its turn before that, so what it answers carries the acknowledgement. While any of it
- * is left over, a uv_idle handle keeps the loop from sleeping.
+ * The host has had its turn before that, so what it answers carries the acknowledgement. While any
+ * of it is left over, a uv_idle handle keeps the loop from sleeping.
  *
  * Thread: the worker's only.
  */
@@ -31,16 +31,16 @@
 #include "pool.h"
 #include "udp_io.h"
 
-#define QUIC_READS_PER_EVENT 2                 /* of one socket, QUIC_READ_BATCH datagrams each */
-#define QUIC_RANDOM_BYTES 512u                 /* fetched at once */
-#define QUIC_RUNS_PER_FLUSH 8                  /* of one connection, before others have their turn */
+#define QUIC_READS_PER_EVENT 2 /* of one socket, QUIC_READ_BATCH datagrams each */
+#define QUIC_RANDOM_BYTES 512u /* fetched at once */
+#define QUIC_RUNS_PER_FLUSH 8  /* of one connection, before others have their turn */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
-#define QUIC_LINGER_NS UINT64_C(1000000000)    /* after our FIN: wait for the peer's so long */
-#define QUIC_DEFERRED_MAX 1024u                /* handshake packets waiting for their turn */
-#define QUIC_UNVALIDATED_MAX 128u              /* all workers: from here on Retry */
-#define QUIC_STATELESS_PER_S 2000u             /* answers that no connection stands behind ... */
+#define QUIC_LINGER_NS UINT64_C(1000000000) /* after our FIN: wait for the peer's so long */
+#define QUIC_DEFERRED_MAX 1024u             /* handshake packets waiting for their turn */
+#define QUIC_UNVALIDATED_MAX 128u           /* all workers: from here on Retry */
+#define QUIC_STATELESS_PER_S 2000u          /* answers that no connection stands behind ... */
 #define QUIC_STATELESS_BURST 2000u
-#define QUIC_POSTED_MAX 1024u                  /* datagrams on their way to one other worker */
+#define QUIC_POSTED_MAX 1024u /* datagrams on their way to one other worker */
 
 /* X(id, name) */
 #define QUIC_COUNTER_LIST(X)                                                                       \
@@ -77,18 +77,18 @@ enum quic_counter {
 struct relay_conn;
 
 /*
- * A UDP socket and its place in the loop. Counted: the listener and each connection hold one; with the
- * last it closes.
+ * A UDP socket and its place in the loop. Counted: the listener and each connection hold one; with
+ * the last it closes.
  */
 struct quic_socket {
     uv_poll_t poll;
     struct quic_udp udp;
     struct quic_worker *worker;
     uint32_t refs;
-    bool accepts;    /* a listener stands behind it */
-    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
-    bool is_blocked; /* the kernel takes no more for now */
-    struct rt_list waiting; /* connections that have something to write meanwhile */
+    bool accepts;             /* a listener stands behind it */
+    struct relay_conn *only;  /* a dialled one's; NULL: none, or gone */
+    bool is_blocked;          /* the kernel takes no more for now */
+    struct rt_list waiting;   /* connections that have something to write meanwhile */
     struct quic_udp_out kept; /* what the kernel did not take; its bytes are owned */
     union quic_addr kept_local, kept_remote;
     struct rt_list node; /* in the worker's sockets */
@@ -115,21 +115,21 @@ struct quic_worker {
     bool is_steered; /* the kernel hands datagrams to the right worker */
 
     struct quic_udp_buffers *in;
-    uint8_t *out; /* QUIC_UDP_MAX bytes */
+    uint8_t *out;                      /* QUIC_UDP_MAX bytes */
     uint8_t random[QUIC_RANDOM_BYTES]; /* the last random_left are unused */
     uint32_t random_left;
-    uint64_t now_ns;     /* as of the last look at the clock */
+    uint64_t now_ns; /* as of the last look at the clock */
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;
-    struct relay_timer timer;    /* for the next of `expiries` and of `tombs` */
-    struct rt_list tombs;        /* oldest first */
-    struct rt_list dirty;        /* something to write, or a sent event due */
-    struct rt_list ready;        /* input held may be delivered again */
-    struct rt_list deferred;     /* handshake packets */
+    struct relay_timer timer; /* for the next of `expiries` and of `tombs` */
+    struct rt_list tombs;     /* oldest first */
+    struct rt_list dirty;     /* something to write, or a sent event due */
+    struct rt_list ready;     /* input held may be delivered again */
+    struct rt_list deferred;  /* handshake packets */
     struct rt_list sockets;
     uint32_t deferred_count;
-    uint32_t unvalidated;        /* handshakes of addresses that have not answered yet */
+    uint32_t unvalidated; /* handshakes of addresses that have not answered yet */
     uint64_t stateless_tokens, stateless_at_ns;
     uv_prepare_t prepare;
     uv_idle_t idle;

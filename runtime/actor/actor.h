@@ -149,7 +149,14 @@ void rt_random(struct rt_worker *w, void *out, size_t len);
 const struct rt_seams *rt_worker_seams(const struct rt_worker *w);
 
 /* One slot per room for its per-worker state (slot view, admission, ...); main fills them. */
-enum rt_local { RT_LOCAL_CONN, RT_LOCAL_SESSION, RT_LOCAL_TUNNEL, RT_LOCAL_DHT, RT_LOCAL_COUNT };
+enum rt_local {
+    RT_LOCAL_CONN,
+    RT_LOCAL_SESSION,
+    RT_LOCAL_TUNNEL,
+    RT_LOCAL_DHT,
+    RT_LOCAL_ANNOUNCER,
+    RT_LOCAL_COUNT,
+};
 void rt_worker_set_local(struct rt_worker *w, enum rt_local which, void *state);
 void *rt_worker_local(const struct rt_worker *w, enum rt_local which);
 

@@ -24,7 +24,7 @@
 /* -- deadlines (ns) -- */
 #define LIM_HANDSHAKE_NS (10 * RT_S)     /* secure channel and SCP2P handshake together */
 #define LIM_SESSION_IDLE_NS (300 * RT_S) /* a session that asks nothing and is no tunnel */
-#define LIM_KEEP_ALIVE_NS (10 * RT_S)    /* QUIC, tunnels and who awaits an answer: clients go at 30 s */
+#define LIM_KEEP_ALIVE_NS (10 * RT_S)    /* QUIC: tunnels and who waits; clients go at 30 s */
 #define LIM_FRAME_NS (30 * RT_S)         /* first to last byte of a frame */
 #define LIM_SEND_NS_PER_MIB (30 * RT_S)  /* an answer leaves at 1 MiB per 30 s at the slowest */
 #define LIM_CLOSE_LINGER_NS (1 * RT_S)   /* after our goodbye: discard input at most so long */
@@ -82,6 +82,32 @@
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
     (250 * RT_MS) /* between two values: 240 stores a minute per remote */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
+
+/* -- state on disk -- */
+#define LIM_STORAGE_BATCH_NS (500 * RT_MS)   /* a write waits for company at most so long */
+#define LIM_STORAGE_BATCH_ROWS 4096u         /* rows of one transaction ... */
+#define LIM_STORAGE_BATCH_BYTES (8u << 20)   /* ... and bytes: the log's growth, and its time */
+#define LIM_STORAGE_QUEUED 65536u            /* writes under way; more are dropped ... */
+#define LIM_STORAGE_QUEUED_BYTES (64u << 20) /* ... and their bytes; an eighth of memory_max */
+#define LIM_STORAGE_RETRY_NS (5 * RT_S)      /* a disk that failed is tried again */
+#define LIM_STORAGE_FLUSH_NS (5 * RT_S)      /* at shutdown: what is not written by then is lost */
+#define LIM_STORAGE_SWEEP_NS (600 * RT_S)    /* expired rows are removed so often ... */
+#define LIM_STORAGE_SWEEP_ROWS 4096u         /* ... so many in one transaction */
+#define LIM_STORAGE_LOG_BYTES (16u << 20)    /* the write-ahead log is cut back to it */
+
+/* -- relays: announcements of others (protocol: Relay announcement and discovery) -- */
+#define LIM_RELAYS_MAX 1024u            /* announcements kept */
+#define LIM_RELAY_BYTES_MAX 8192u       /* of one; 32 addresses take less */
+#define LIM_RELAY_ADDRS_MAX 32u         /* ... and its addresses */
+#define LIM_RELAY_NEWS_MAX 32u          /* relays new to us that one answer may bring ... */
+#define LIM_RELAY_ASKED 64u             /* ... of so many announcements asked for */
+#define LIM_RELAY_CANDIDATES 256u       /* relays that wait to be dialled */
+#define LIM_RELAY_DIALS_PER_S 2u        /* dials to them: strangers' words do not make us scan */
+#define LIM_RELAY_DIALS_MAX 8u          /* ... and so many at once, one per /24 or /48 */
+#define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
+#define LIM_RELAYS_STORED 200u          /* so many listed ones are in our own store, too */
+#define LIM_GOODBYE_S 60u               /* at shutdown: the last announcement ends then */
+#define LIM_GOODBYE_NS (3 * RT_S)       /* ... and the shutdown waits so long for its stores */
 
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u

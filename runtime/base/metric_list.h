@@ -53,6 +53,24 @@
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
+    /* state on disk */                                                                            \
+    X(STORAGE_QUEUED, "storage_queued", "writes of state not yet on disk (gauge)")                 \
+    X(STORAGE_WRITTEN, "storage_rows_written_total", "rows written or removed")                    \
+    X(STORAGE_COALESCED, "storage_writes_coalesced_total", "writes overtaken by one to their row") \
+    X(STORAGE_BATCHES, "storage_batches_total", "transactions committed")                          \
+    X(STORAGE_FAILED, "storage_batches_failed_total", "transactions that failed, tried again")     \
+    X(STORAGE_DROPPED, "storage_writes_dropped_total", "writes dropped, queue full")               \
+    X(STORAGE_SWEPT, "storage_rows_expired_total", "expired rows removed")                         \
+    /* relays: ourselves and others */                                                             \
+    X(RELAYS, "relays", "relays in the list that is given to others (gauge)")                      \
+    X(ANNOUNCED, "announcements_stored_total", "stores of our announcement at other nodes")        \
+    X(RELAYS_REFUSED, "relay_announcements_refused_total", "of others: not valid, or too large")   \
+    X(RELAYS_EXCESS, "relay_announcements_excess_total", "of others: too many in one answer")      \
+    X(RELAY_DIALS, "relay_dials_total", "relays dialled because an announcement names them")       \
+    X(RELAYS_WAITING, "relay_candidates_dropped_total", "relays not dialled: too many waited")     \
+    X(RELAYS_EVICTED, "relays_evicted_total", "relays that gave way in a full list")               \
+    X(RELAYS_LOST, "relays_lost_total", "listed relays that did not answer any more")              \
+    X(RELAY_LISTS_CUT, "relay_lists_cut_total", "lists that would have passed 1 MiB")              \
     /* runtime */                                                                                  \
     X(MSG_STALE, "messages_stale_total", "messages to an actor that was gone")                     \
     X(MSG_BOUNCED, "messages_bounced_total", "of these: answered as closed")                       \

@@ -48,7 +48,7 @@
       "HOST:PORT, tcp://HOST:PORT or quic://HOST:PORT, with @KEY (64 hex digits)\n"                \
       "behind it where the peer's public key is known.")                                           \
     X(ANNOUNCE, PEERS, "announce_addrs", "", 0, 0, NULL, "announce", 'a', "SCP2P_ANNOUNCE_ADDRS",  \
-      "ADDR", false,                                                                               \
+      "ADDR", true,                                                                                \
       "Public address to announce, where it differs from the bound one; repeatable,\n"             \
       "or separated by commas. tcp://IP:PORT or quic://IP:PORT.")                                  \
     X(WORKERS, NUMBER, "workers", "threads", 1, LIM_WORKERS_MAX, NULL, "workers", 0,               \
@@ -63,11 +63,11 @@
       "Bytes that frames, requests and answers under way may hold; KiB, MiB, GiB or\n"             \
       "K, M, G may follow (powers of 1024). Default: a quarter of the memory.")                    \
     X(BANDWIDTH_CLASS, CHOICE, "bandwidth_class", "", 0, 0, "medium", "bandwidth-class", 0,        \
-      "SCP2P_BANDWIDTH_CLASS", "CLASS", false,                                                     \
+      "SCP2P_BANDWIDTH_CLASS", "CLASS", true,                                                      \
       "What is announced of this relay's line: low, medium or high.")                              \
     X(ANNOUNCE_INTERVAL, NUMBER, "announce_interval_secs", "seconds", CFG_INTERVAL_MIN_S,          \
       CFG_INTERVAL_MAX_S, "1800", "announce-interval-secs", 0, "SCP2P_ANNOUNCE_INTERVAL_SECS",     \
-      "SECS", false, "Seconds between two announcements of this relay to the network.")            \
+      "SECS", true, "Seconds between two announcements of this relay to the network.")             \
     X(LOG_LEVEL, CHOICE, "log_level", "", 0, 0, "info", "log-level", 0, "SCP2P_LOG_LEVEL",         \
       "LEVEL", true, "What is logged: trace, debug, info, warn or error and above.")               \
     X(LOG_FORMAT, CHOICE, "log_format", "", 0, 0, "text", "log-format", 0, "SCP2P_LOG_FORMAT",     \

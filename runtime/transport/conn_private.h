@@ -14,7 +14,8 @@
 #define CONN_STARVED_RETRY_NS (20 * RT_MS)
 #define CONN_STARVED_TURNS 50u /* retries, until a frame without memory is given up: a second */
 #define CONN_LOG_BURST 5u      /* lines a second about peers that break the transport */
-/* A transport tells eof through a pause, with data behind it: told on when none comes for so long */
+/* A transport tells eof through a pause, with data behind it: told on when none comes for so long
+ */
 #define CONN_EOF_GRACE_NS (20 * RT_MS)
 #define CONN_PRESSURE_NS (50 * RT_MS)
 /* Output that has not moved for so long may go for want of memory; a round trip takes less. */
@@ -102,6 +103,11 @@ void conn_read_continue(struct rt_conn *c);
 void conn_read_eof_due(struct rt_conn *c);
 /* Memory may be there again. */
 void conn_read_retry(struct rt_conn *c);
+
+/* The transport's sent event, and the timers of a connection's and of the worker's output. */
+void conn_write_sent(void *user, size_t left);
+void conn_write_due(struct relay_timer *t);
+void conn_write_pressure(struct relay_timer *t);
 
 /* Ends c for a reason of our own: aborted now, the consumer is told on the next turn. */
 void conn_end(struct rt_conn *c, enum rt_conn_end how);

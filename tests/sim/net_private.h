@@ -72,11 +72,16 @@ struct sim_net {
     uint64_t next_id;
     uint32_t count;
     struct sim_server *servers;
-    pthread_mutex_t lock; /* guards listenings and next_port */
+    pthread_mutex_t lock;                                 /* guards listenings and next_port */
     struct sim_listening *listenings[SIM_LISTEN_BUCKETS]; /* by address */
     uint32_t listening_count;
     uint16_t next_port;
 };
+
+/* One of the listeners on the address the link wants, by chance; false: there is none. Posts the
+ * knock under the lock, so that it reaches the lane before anything that follows an unlisten. */
+bool sim_net_knock(struct sim_link *l);
+bool sim_net_is_listened(struct sim_link *l);
 
 /* An event that names the link; sim_link_done ends it and frees the link when nobody has it. */
 void sim_link_in(struct sim_link *l, uint64_t at_ns, sim_event_fn *fn, uint64_t arg);

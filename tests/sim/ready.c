@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Stepped worlds: which lanes have something to do, and which timer is next, without asking each. */
+/* Stepped worlds: which lanes have something to do, and which timer is next, without asking each.
+ */
 #include <stdlib.h>
 
 #include "base/check.h"

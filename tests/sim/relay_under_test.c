@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actor/worker.h"
+#include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
@@ -20,6 +21,7 @@ struct sim_relay {
     struct sim_relay_config config;
     struct sim_target target;
     struct relay_host host;
+    struct wire_peer_hop self;
     struct rt_system *system;
     struct session_shared sessions;
     struct rt_door *door;
@@ -35,7 +37,7 @@ struct sim_relay {
 
     struct rt_actor shutdown; /* on worker 0: counts what is still to be answered */
     uint32_t owed;
-    uint16_t asked_for; /* SESSION_DRAIN, SESSION_CLOSE_ALL or 0 */
+    uint16_t asked_for; /* DHT_STOP, SESSION_DRAIN, SESSION_CLOSE_ALL or 0 */
     uint32_t standing_actors;
     bool is_down; /* the world's */
 };
@@ -169,6 +171,16 @@ static void ask_every_worker(struct sim_relay *r, uint16_t kind)
     }
 }
 
+static void ask_dht(struct sim_relay *r)
+{
+    struct rt_msg *m = rt_msg_new(DHT_STOP, sizeof(*m));
+
+    r->asked_for = DHT_STOP;
+    r->owed = 1;
+    m->reply_to = rt_actor_addr(&r->shutdown);
+    rt_send(r->lanes[0].worker, dht_addr(r->lanes[0].worker), m);
+}
+
 static void on_shutdown_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct sim_relay *r = RT_CONTAINER_OF(self, struct sim_relay, shutdown);
@@ -179,6 +191,10 @@ static void on_shutdown_msg(struct rt_actor *self, struct rt_msg *m)
     if (--r->owed > 0)
         return;
     if (r->asked_for == SESSION_DRAIN) {
+        ask_dht(r);
+        return;
+    }
+    if (r->asked_for == DHT_STOP) {
         ask_every_worker(r, SESSION_CLOSE_ALL);
         return;
     }
@@ -200,9 +216,13 @@ static void call_shutdown(void *ctx)
 {
     struct sim_relay *r = ctx;
     struct rt_worker *w = r->lanes[0].worker;
+    struct rt_msg *goodbye = rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(*goodbye));
 
     rt_send(w, tunnel_slots_addr(w), rt_msg_new(SLOTS_SHUTDOWN, sizeof(struct rt_msg)));
     ask_every_worker(r, SESSION_DRAIN);
+    r->owed++;
+    goodbye->reply_to = rt_actor_addr(&r->shutdown);
+    rt_send(w, announcer_addr(w), goodbye);
 }
 
 void sim_relay_shut_down(struct sim_relay *r)
@@ -255,6 +275,56 @@ uint32_t sim_relay_actors(struct sim_relay *r)
     return count_all(r).actors - r->standing_actors;
 }
 
+/* -- the DHT -- */
+
+struct dht_visit {
+    struct sim_relay *relay;
+    void (*fn)(void *ctx, struct dht *d);
+    void *ctx;
+};
+
+static struct dht *dht_of(struct sim_relay *r)
+{
+    struct rt_worker *w = r->lanes[0].worker;
+
+    return RT_CONTAINER_OF(w->places[dht_addr(w).index].actor, struct dht, actor);
+}
+
+static void call_visit(void *ctx)
+{
+    struct dht_visit *v = ctx;
+
+    v->fn(v->ctx, dht_of(v->relay));
+}
+
+void sim_relay_in_dht(struct sim_relay *r, void (*fn)(void *ctx, struct dht *d), void *ctx)
+{
+    struct dht_visit v = {r, fn, ctx};
+
+    sim_lane_call(r->lanes[0].lane, call_visit, &v);
+}
+
+static void where_it_is(void *ctx, struct dht_self *out)
+{
+    out->bound_count = 1;
+    out->bound[0] = ((struct sim_relay *)ctx)->self;
+}
+
+static void where_to_find_it(void *ctx, struct announcer_where *out)
+{
+    out->bound_count = 1;
+    out->bound[0] = ((struct sim_relay *)ctx)->self;
+}
+
+static void join_network(struct sim_relay *r)
+{
+    sim_lane_live_at(r->lanes[0].lane, &r->target.addr);
+    dht_set_transport(r->system, WIRE_TCP, sim_transport(), r->lanes[0].transport);
+    dht_start(r->system);
+    if (r->config.announces)
+        announcer_start(r->system);
+}
+
 /* -- life -- */
 
 void sim_relay_config_default(struct sim_relay_config *c)
@@ -279,13 +349,29 @@ const struct sim_target *sim_relay_target(const struct sim_relay *r)
 static void start_rooms(struct sim_relay *r)
 {
     struct rt_sign_key key;
-    uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y', (uint8_t)r->config.number}, secret[48];
+    uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y'}, secret[48];
     struct tunnel_config tunnels = {.max_tunnels = r->config.max_tunnels};
-    struct dht_config dht = {.value_bytes_max = LIM_VALUE_BYTES_MAX};
+    struct dht_config dht = {.value_bytes_max = r->config.value_bytes_max
+                                                    ? r->config.value_bytes_max
+                                                    : LIM_VALUE_BYTES_MAX,
+                             .bootstrap = r->config.bootstrap,
+                             .bootstrap_count = r->config.bootstrap_count,
+                             .self = r->config.ip ? where_it_is : NULL,
+                             .self_ctx = r,
+                             .seen_self = r->config.seen_self,
+                             .seen_self_ctx = r->config.seen_self_ctx};
+    struct announcer_config announcer = {.interval_s = 1800,
+                                         .max_tunnels = (uint16_t)r->config.max_tunnels,
+                                         .bandwidth = WIRE_BANDWIDTH_MEDIUM,
+                                         .where = where_to_find_it,
+                                         .where_ctx = r};
 
+    memcpy(seed + 8, &r->config.number, sizeof(r->config.number));
     rt_sign_key_from_seed(seed, &key);
     memcpy(r->target.public_key, key.public_key, 32);
-    sim_addr4(&r->target.addr, 0xc0a80000u + r->config.number, RELAY_PORT);
+    sim_addr4(&r->target.addr, r->config.ip ? r->config.ip : 0xc0a80000u + r->config.number,
+              RELAY_PORT);
+    RT_INSIST(dht_hop_from(&r->target.addr, &r->self));
     rt_random(rt_system_worker(r->system, 0), secret, sizeof(secret));
     memcpy(tunnels.slot_secret, secret, sizeof(tunnels.slot_secret));
     RT_INSIST(session_shared_init(&r->sessions, &key, &r->config.rates, secret + 32) == RT_ERR_OK);
@@ -300,6 +386,9 @@ static void start_rooms(struct sim_relay *r)
     dht.identity = &r->sessions.identity;
     memcpy(dht.hash_key, secret + 32, sizeof(dht.hash_key));
     RT_INSIST(dht_init(r->system, &dht) == RT_ERR_OK);
+    announcer.identity = &r->sessions.identity;
+    memcpy(announcer.hash_key, secret + 32, sizeof(announcer.hash_key));
+    announcer_init(r->system, &announcer);
     rt_actor_start(&r->shutdown, rt_system_worker(r->system, 0), on_shutdown_msg);
 }
 
@@ -337,6 +426,8 @@ struct sim_relay *sim_relay_new(struct sim_world *w, const struct sim_relay_conf
     start_rooms(r);
     for (uint16_t i = 0; i < config->workers; i++)
         start_lane(r, i);
+    if (config->ip)
+        join_network(r);
     r->standing_actors = 0;
     r->standing_actors = count_all(r).actors;
     return r;
@@ -355,6 +446,7 @@ void sim_relay_free(struct sim_relay **relay)
     rt_actor_stop(&r->shutdown);
     for (uint16_t i = 0; i < r->config.workers; i++)
         sim_transport()->worker_fini(r->lanes[i].transport);
+    announcer_fini(r->system);
     dht_fini(r->system);
     for (uint16_t i = 0; i < r->config.workers; i++) {
         struct rt_worker *w = rt_system_worker(r->system, i);

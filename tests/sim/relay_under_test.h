@@ -10,6 +10,7 @@
 #define SIM_RELAY_UNDER_TEST_H
 
 #include "client.h"
+#include "dht/dht_private.h"
 #include "session/session.h"
 
 struct sim_relay_config {
@@ -18,6 +19,18 @@ struct sim_relay_config {
     uint32_t max_tunnels;
     struct rt_door_limits door;
     struct session_rates rates;
+
+    /* A member of a network: it dials, joins through these peers, and has this address; ip 0: none
+     * of this, at 192.168.0.number. */
+    uint32_t ip;
+    const struct dht_boot_peer *bootstrap; /* copied */
+    uint32_t bootstrap_count;
+    /* As tools/relayd has it: memory_max / 4 of values at most. 0: the most there is. */
+    uint64_t value_bytes_max;
+    /* Told of other relays that name our address. May be NULL. */
+    void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
+    void *seen_self_ctx;
+    bool announces; /* itself, and looks for others; a member only */
 };
 
 /* Generous limits: a scenario lowers what it is about. */
@@ -28,6 +41,8 @@ struct sim_relay;
 /* Listens from the start. */
 struct sim_relay *sim_relay_new(struct sim_world *w, const struct sim_relay_config *config);
 const struct sim_target *sim_relay_target(const struct sim_relay *r);
+/* Runs fn(ctx, dht) where the relay's DHT lives; the world goes on meanwhile. */
+void sim_relay_in_dht(struct sim_relay *r, void (*fn)(void *ctx, struct dht *d), void *ctx);
 /* Connections of all workers; the world runs meanwhile. */
 uint32_t sim_relay_connections(struct sim_relay *r);
 /* Actors beyond those every relay has: sessions and tunnels. */

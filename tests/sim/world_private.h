@@ -35,7 +35,7 @@ struct sim_lane {
     bool is_woken, is_busy, is_stopping, has_thread;
     uint64_t next_ns; /* as of the end of its last turn */
 
-    uint32_t ready_at, timer_at; /* stepped: its places in the world's lists, from 1; 0: none */
+    uint32_t ready_at, timer_at;  /* stepped: its places in the world's lists, from 1; 0: none */
     struct sockaddr_storage home; /* where it dials from; family 0: anywhere */
 };
 

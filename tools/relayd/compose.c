@@ -5,12 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "announce.h"
+#include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "dht/dht.h"
+#include "durable.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
 #include "network.h"
@@ -91,6 +94,8 @@ static rt_err make_rooms(struct relay *r, struct relay_error *err)
     if (!e)
         e = network_init(r);
     r->has_dht = !e;
+    if (!e)
+        announce_init(r);
     if (e)
         snprintf(err->text, sizeof(err->text), "the relay cannot be set up: %s", rt_err_text(e));
     return e;
@@ -130,7 +135,12 @@ static rt_err make(struct relay *r, struct relay_error *err)
         e = transports_open(r, err);
     if (e)
         return e;
+    r->storage_addr = storage_start(r->storage, rt_system_worker(r->system, r->workers));
+    e = durable_load(r, err);
+    if (e)
+        return e;
     network_start(r);
+    announcer_start(r->system);
     if (control_new(r, &r->control) != RT_ERR_OK || start_threads(r) != RT_ERR_OK)
         return fail(err, "threads cannot be started: the system is out of resources");
     return RT_ERR_OK;
@@ -196,6 +206,7 @@ static void free_rooms(struct relay *r)
     control_free(&r->control);
     for (uint16_t i = 0; i < r->workers; i++)
         free_node(r, i);
+    announcer_fini(r->system);
     if (r->has_dht)
         dht_fini(r->system);
     transports_fini(r);

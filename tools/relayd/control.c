@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "announcer/announcer_msg.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "compose.h"
@@ -65,6 +66,8 @@ static void next_phase(struct control *c)
     switch (++c->phase) {
     case DRAINING:
         refuse_newcomers(c);
+        ask(c, announcer_addr(c->relay->nodes[0].worker),
+            rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(struct rt_msg)));
         ask_sessions(c, SESSION_DRAIN);
         break;
     case CLOSING:

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announce.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "compose.h"
 #include "dht/addr.h"
 #include "dht/dht.h"
+#include "durable.h"
 #include "host/interfaces.h"
 #include "host/resolver.h"
 
@@ -52,7 +54,7 @@ static void expand(struct dht_self *self, const struct wire_peer_hop *bound)
     }
 }
 
-static void where_we_are(void *ctx, struct dht_self *out)
+void network_where_we_are(void *ctx, struct dht_self *out)
 {
     const struct relay *r = ctx;
     const struct cfg_peers *announced = &r->cfg->announce_addrs;
@@ -101,8 +103,10 @@ rt_err network_init(struct relay *r)
         .bootstrap = bootstrap,
         .bootstrap_count = peers->count,
         .resolver = &rt_resolver_uv,
-        .self = where_we_are,
+        .self = network_where_we_are,
         .self_ctx = r,
+        .disk = durable_disk(r),
+        .seen_self = announce_seen_self,
     };
     rt_err e;
 

@@ -25,7 +25,8 @@ struct Options {
 }
 
 const USAGE: &str = "usage: scp2p-interop RELAY [--only WORD] [--transport tls|quic] [--list]
-    [--reference] [--kills N] [--slow-readers N] [--dial-probe PROGRAM] [--instrumented] [--keep]";
+    [--reference] [--kills N] [--slow-readers N] [--dial-probe PROGRAM] [--other RELAY]
+    [--instrumented] [--keep]";
 
 fn options() -> Result<(Context, Options)> {
     let mut args = std::env::args().skip(1);
@@ -48,6 +49,7 @@ fn options() -> Result<(Context, Options)> {
             "--instrumented" => c.is_instrumented = true,
             "--kills" => c.kills = value()?.parse().context("--kills")?,
             "--slow-readers" => c.slow_readers = value()?.parse().context("--slow-readers")?,
+            "--other" => c.other = Some(value()?.into()),
             "--dial-probe" => c.dial_probe = Some(value()?.into()),
             _ => bail!("unknown option {a}\n{USAGE}"),
         }

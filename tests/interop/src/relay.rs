@@ -44,6 +44,8 @@ pub struct Context {
     pub kills: usize,
     pub slow_readers: usize,
     pub dial_probe: Option<PathBuf>,
+    /// The reference, to be put beside the relay under test.
+    pub other: Option<PathBuf>,
     directories: Arc<AtomicU32>,
     ports: Arc<AtomicU32>,
 }
@@ -59,6 +61,7 @@ impl Context {
             kills: 5,
             slow_readers: 100,
             dial_probe: None,
+            other: None,
             directories: Arc::default(),
             ports: Arc::new(AtomicU32::new(20_000)),
         }
@@ -92,7 +95,11 @@ impl Context {
     }
 
     pub fn command(&self, dir: &Path, place: Place, args: &[&str]) -> Command {
-        let mut c = Command::new(&self.binary);
+        Self::command_of(&self.binary, dir, place, args)
+    }
+
+    fn command_of(binary: &Path, dir: &Path, place: Place, args: &[&str]) -> Command {
+        let mut c = Command::new(binary);
         c.arg("--data-dir").arg(dir.join("data")).arg("--bind-tcp").arg(place.tcp.to_string());
         c.arg("--bind-quic").arg(place.quic.to_string()).args(args);
         for (name, _) in std::env::vars().filter(|(k, _)| k.starts_with("SCP2P_")) {
@@ -130,16 +137,26 @@ pub struct Relay {
 
 impl Relay {
     pub async fn start(c: &Context, dir: &Path, place: Place, args: &[&str]) -> Result<Self> {
+        Self::start_as(c, (&c.binary, c.is_reference), dir, place, args).await
+    }
+
+    /// A program and whether it is the reference: it may be another than the one under test.
+    pub async fn start_as(
+        c: &Context,
+        (binary, is_reference): (&Path, bool),
+        dir: &Path,
+        place: Place,
+        args: &[&str],
+    ) -> Result<Self> {
         let log = dir.join("relay.log");
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let before = out.metadata()?.len() as usize;
         let begun = Instant::now();
-        let mut child = c
-            .command(dir, place, args)
+        let mut child = Context::command_of(binary, dir, place, args)
             .stdout(out.try_clone()?)
             .stderr(out)
             .spawn()
-            .with_context(|| c.binary.display().to_string())?;
+            .with_context(|| binary.display().to_string())?;
         let pubkey = loop {
             let text = std::fs::read(&log)?;
             let text = String::from_utf8_lossy(&text[before..]).into_owned();
@@ -153,7 +170,7 @@ impl Relay {
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         let ready_in = begun.elapsed();
-        if c.is_reference {
+        if is_reference {
             wait_for_listener(place.tcp).await?;
         }
         let pid = child.id().context("no pid")?;

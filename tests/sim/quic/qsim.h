@@ -176,11 +176,13 @@ static inline uint64_t qsim_end_unread(const struct qsim_end *e)
     X(spoilt, "datagrams with flipped bits, and noise, are passed over")                           \
     X(mtu, "a path that takes 1280 bytes and no more")                                             \
     X(blackout, "a path that is dead for some seconds")                                            \
+    X(key_update, "new keys, in the middle, by either side")                                       \
     X(slow_reader, "a reader that takes its time holds the sender, within its window")             \
     X(rebind, "another port and another address, unannounced, in the middle")                      \
     X(migrate, "the client moves to another socket, in the middle")                                \
     X(idle, "silence ends it after 30 s")                                                          \
     X(keep_alive, "silence does not, where one side asks for signs of life")                       \
+    X(strangers, "what looks like a hello and is none leaves nothing behind")                      \
     X(deadline_client, "nobody answers: its owner's deadline ends it")                             \
     X(deadline_server, "a client that falls silent is not sent more than three times its bytes")   \
     X(two_initials, "a ClientHello that needs two packets, and offers an unknown protocol")        \

@@ -3,6 +3,7 @@
  * Plan: how connections begin, last and end: deadlines and silence, proofs of address, versions,
  * resets, and every order in which two ends can part.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <gnutls/gnutls.h>
@@ -52,6 +53,31 @@ void qsim_scenario_keep_alive(struct qsim_world *w, uint64_t seed)
     qsim_end_flush(seed % 2 ? a : z);
     qsim_until_closed(a, LIMIT_NS);
     QSIM_CHECK(w, a->why.why == RELAY_END_TIMEOUT);
+    qsim_close(w);
+}
+
+void qsim_scenario_strangers(struct qsim_world *w, uint64_t seed)
+{
+    struct qsim_end *a, *z;
+
+    qsim_open(w, "strangers", seed);
+    for (uint8_t i = 1; i < QSIM_ENDS_MAX; i++) {
+        uint8_t p[1200] = {0xc0, 0, 0, 0, 1, 8, i, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0x44, 0x9d};
+
+        for (size_t k = 18; k < sizeof(p); k++)
+            p[k] = (uint8_t)sim_prng_next(&w->random);
+        if (seed % 2) /* one more of its bytes than it says, or fewer */
+            p[17] = (uint8_t)sim_prng_next(&w->random);
+        qsim_transmit(w, true, &w->client.address, &w->server.address, p, sizeof(p));
+        qsim_transmit(w, true, &w->client.address, &w->server.address, p, sizeof(p));
+    }
+    qsim_run(w, 40 * QSIM_S);
+    QSIM_CHECK(w, w->server.end_count > 0 && w->server.ids.count == 0);
+    w->server.end_count -= 2; /* they are gone: makes room */
+    free(w->server.ends[w->server.end_count]);
+    free(w->server.ends[w->server.end_count + 1]);
+    a = qsim_connect(w, &z);
+    qsim_exchange(w, a, z, 1000, LIMIT_NS);
     qsim_close(w);
 }
 

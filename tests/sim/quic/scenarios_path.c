@@ -93,6 +93,30 @@ void qsim_scenario_large(struct qsim_world *w, uint64_t seed)
     qsim_close(w);
 }
 
+void qsim_scenario_key_update(struct qsim_world *w, uint64_t seed)
+{
+    struct qsim_end *a, *z;
+
+    qsim_open(w, "key_update", seed);
+    w->out = any_weather(w);
+    w->back = any_weather(w);
+    a = qsim_connect(w, &z);
+    quic_engine_keep_alive(&a->engine, QSIM_S); /* so that the last keys get confirmed */
+    quic_engine_keep_alive(&z->engine, QSIM_S);
+    for (int i = 0; i < 5; i++) {
+        struct qsim_end *who = (seed + (uint64_t)i) % 2 ? a : z;
+
+        qsim_exchange(w, a, z, 1 + sim_prng_below(&w->random, 30 * KIB), 200 * QSIM_S);
+        for (int k = 0; ngtcp2_conn_initiate_key_update(who->engine.conn, w->now_ns) != 0; k++) {
+            QSIM_CHECK(w, k < 20);
+            qsim_run(w, QSIM_S);
+        }
+    }
+    qsim_exchange(w, a, z, 100 * KIB, 200 * QSIM_S);
+    end_somehow(w, a, z);
+    qsim_close(w);
+}
+
 /* Noise for whoever listens at the addresses of a connection. */
 static void make_noise(struct qsim_world *w, const struct qsim_end *a)
 {

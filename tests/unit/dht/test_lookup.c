@@ -42,7 +42,7 @@ static void answer(struct dht_lookup *l, uint32_t c, const uint8_t key[32],
 
 static void test_three_at_a_time_closest_first(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop in[6], keyless = test_hop(0x0c000001, 7001), h;
     uint32_t c[3], d;
 
@@ -77,7 +77,7 @@ static void test_three_at_a_time_closest_first(void **state)
 
 static void test_tcp_before_quic_and_keys_are_news(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop tcp = node_at(3, 1), quic = tcp, bare = tcp, h;
     uint32_t c;
 
@@ -99,7 +99,7 @@ static void test_tcp_before_quic_and_keys_are_news(void **state)
 
 static void test_ends_after_twenty_answers(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop h, more;
     uint32_t c, asked = 0;
 
@@ -119,28 +119,31 @@ static void test_ends_after_twenty_answers(void **state)
     dht_lookup_free(&l);
 }
 
-/* Ten known, nobody new: after three such answers the three closest are enough. */
+/* Ten known, nobody new: after three such answers the three closest are enough, unless it is a
+ * thorough one. */
 static void test_ends_when_nothing_new_comes(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
-    struct wire_peer_hop h;
-    uint32_t c, asked = 0;
-
     (void)state;
-    for (uint32_t i = 0; i < 10; i++) {
-        h = node_at(i, i);
-        dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+    for (int is_thorough = 0; is_thorough < 2; is_thorough++) {
+        struct dht_lookup *l = dht_lookup_new(target, is_thorough);
+        struct wire_peer_hop h;
+        uint32_t c, asked = 0;
+
+        for (uint32_t i = 0; i < 10; i++) {
+            h = node_at(i, i);
+            dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+        }
+        for (; next(l, &c, &h); asked++)
+            answer(l, c, h.pubkey_hint, NULL, 0);
+        assert_int_equal(asked, is_thorough ? 10 : DHT_ALPHA);
+        assert_true(dht_lookup_is_done(l));
+        dht_lookup_free(&l);
     }
-    for (; next(l, &c, &h); asked++)
-        answer(l, c, h.pubkey_hint, NULL, 0);
-    assert_int_equal(asked, DHT_ALPHA);
-    assert_true(dht_lookup_is_done(l));
-    dht_lookup_free(&l);
 }
 
 static void test_dead_nodes_cost_a_bounded_number_of_dials(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop h;
     uint32_t c, asked = 0;
 
@@ -159,7 +162,7 @@ static void test_dead_nodes_cost_a_bounded_number_of_dials(void **state)
 /* It claims to be very close, and is not: what answers decides. */
 static void test_the_key_that_answers_decides(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop liar = node_at(9, 1), honest = node_at(2, 2), out[2], h;
     uint8_t real[32];
     uint32_t c;
@@ -181,7 +184,7 @@ static void test_the_key_that_answers_decides(void **state)
 
 static void test_one_node_by_two_addresses_counts_once(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop a = node_at(4, 1), b = node_at(3, 2), out[4], h;
     uint32_t c, d;
 
@@ -201,7 +204,7 @@ static void test_one_node_by_two_addresses_counts_once(void **state)
  * what an honest one names too. */
 static void test_who_names_nobodies_loses_its_word(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop seeds[2] = {node_at(1, 1), node_at(0, 2)}, h, lies[40], good[2];
     uint32_t c, d, dead = 0, alive = 0;
 
@@ -234,7 +237,7 @@ static void test_who_names_nobodies_loses_its_word(void **state)
 /* Thirty nodes of one /24 closest to the target: four of them count, the others are never asked. */
 static void test_no_network_surrounds_a_target(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop h, out[2 * DHT_K];
     uint32_t c, crowd = 0, others = 0, count;
 
@@ -267,7 +270,7 @@ static void test_no_network_surrounds_a_target(void **state)
 /* Everybody names twenty who are closer still, and all of them answer. */
 static void test_endless_closer_peers_end(void **state)
 {
-    struct dht_lookup *l = dht_lookup_new(target);
+    struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop h = node_at(0, 1), more[DHT_K];
     uint32_t c, asked = 0;
 
@@ -339,7 +342,7 @@ static void network_free(struct network *n)
 /* Looks wanted up from `from`; true: the closest living node of all was found. */
 static bool look_up(struct network *n, uint32_t from, const uint8_t wanted[20], uint32_t *out_hops)
 {
-    struct dht_lookup *l = dht_lookup_new(wanted);
+    struct dht_lookup *l = dht_lookup_new(wanted, false);
     struct wire_peer_hop h, peers[DHT_K], out;
     uint32_t c, count = dht_table_closest(n->tables[from], wanted, DHT_K, peers), best = from;
     uint8_t a[20], b[20];

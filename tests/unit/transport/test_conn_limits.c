@@ -179,7 +179,11 @@ static void test_pressed_memory_closes_the_longest_stalled(void **state)
     rt_conn_events.sent(slow[0]->user, 3u << 20); /* progress: now slow[1] is the longest stalled */
     hog = rt_budget_max() - rt_budget_used();
     assert_true(rt_budget_take(hog));
-    turn(100 * RT_MS);
+    turn(400 * RT_MS); /* nothing has moved for a round trip or so, which is no stalling */
+    assert_int_equal(consumers[1].endings, 0);
+    rt_conn_events.sent(slow[0]->user, 2u << 20);
+    rt_conn_events.sent(slow[2]->user, 2u << 20);
+    turn(200 * RT_MS);
     assert_int_equal(consumers[1].endings, 1);
     assert_int_equal(consumers[1].how, RT_CONN_END_MEMORY);
     assert_int_equal(consumers[0].endings, 0);

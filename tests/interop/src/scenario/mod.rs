@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod discover;
+mod durable;
 mod hostile;
 mod life;
 mod load;
@@ -84,6 +86,8 @@ pub fn all() -> Vec<Scenario> {
     const NEW_SLOT: Needs = Fixed("a new slot at each registration");
     const ONE_AT_A_TIME: Needs = Fixed("accepts one connection at a time, without a deadline");
     const OTHER: Needs = Fixed("refuses otherwise, or not at all");
+    const ALONE_IN_ITS_LIST: Needs = Fixed("a relay list holds only itself");
+    const ANNOUNCED: Over = Only(Transport::Tls, "what is announced there is a TCP address");
     scenarios! {
         "handshake" basics::handshake, Any, Busy, Both;
         "pin-right" basics::pin_right, Any, Busy, Both;
@@ -112,6 +116,8 @@ pub fn all() -> Vec<Scenario> {
         "stop-under-load" life::stop_under_load, Fixed("just exits"), Busy, Both;
         "second-relay-on-directory" life::second_relay, Fixed("two may share it"), Busy, ONCE;
         "reference-database" life::reference_database, Any, Busy, ONCE;
+        "values-survive" durable::values, Fixed("keeps values in memory"), Busy, Both;
+        "pins-and-peers-survive" durable::pins_and_peers, OTHER, Busy, ANNOUNCED;
         "fresh-directory" life::fresh_directory, OTHER, Busy, ONCE;
         "taken-port" life::taken_port, Fixed("goes on without a listener"), Busy, Both;
         "bad-options" options::refused, OTHER, Busy, ONCE;
@@ -134,6 +140,8 @@ pub fn all() -> Vec<Scenario> {
         "lossy-handshakes" udp::lossy_handshakes, ONE_AT_A_TIME, Waits, UDP;
         "lossy-line-download" udp::lossy_download, Any, Waits, UDP;
         "lossy-line-upload" udp::lossy_upload, Any, Waits, UDP;
+        "discover-relays" discover::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
+        "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;

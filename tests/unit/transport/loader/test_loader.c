@@ -46,7 +46,7 @@ static void each_wrong_one(void **state)
         const char *name, *words[2];
     } wrong[] = {
         {"wrong_magic", {"is none", "600df00d"}},
-        {"wrong_abi", {"needs version 1.1", "this relay has 1.0"}},
+        {"wrong_abi", {"needs version 1.2", "this relay has 1.0"}},
         {"wrong_size", {"has a table of", "bytes"}},
         {"wrong_older_size", {"has a table of", "bytes"}},
         {"wrong_build",

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What other actors may ask of the announcer. One announcer per relay, on worker 0. */
+#ifndef ANNOUNCER_MSG_H
+#define ANNOUNCER_MSG_H
+
+#include "abi/relay_buf.h"
+#include "actor/actor.h"
+#include "base/refusal.h"
+#include "wire_peer.h"
+
+#define ANNOUNCER_KIND(n) (RT_KIND_BASE(6) | (n))
+
+enum announcer_kind {
+    RELAY_LIST_ASK = ANNOUNCER_KIND(1) | RT_KIND_OWES, /* struct relay_list_ask */
+    RELAY_LIST_TOLD = ANNOUNCER_KIND(2),               /* the same block, back */
+    /* struct rt_msg. Announces nothing more, replaces the last announcement by one that ends in
+     * LIM_GOODBYE_S, and answers when it is stored, at most LIM_GOODBYE_NS later. Before DHT_STOP.
+     */
+    ANNOUNCER_SHUTDOWN = ANNOUNCER_KIND(3) | RT_KIND_OWES,
+    ANNOUNCER_SHUT_DOWN = ANNOUNCER_KIND(4), /* the same block, back */
+    ANNOUNCER_SEEN_SELF = ANNOUNCER_KIND(5), /* struct announcer_seen_self; owes nothing */
+};
+
+/* A peer's RelayListRequest, from its session. */
+struct relay_list_ask {
+    struct rt_msg msg;
+    uint16_t max_count;
+    enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
+    struct relay_slice answer; /* back: the encoded payload of message 461 */
+};
+
+/* Another relay has named this address as ours. */
+struct announcer_seen_self {
+    struct rt_msg msg;
+    struct wire_peer_hop hop;
+};
+
+/* Zeroed, kind and fini set. */
+struct relay_list_ask *relay_list_ask_new(uint16_t max_count);
+
+/* The announcer's address, from any worker of the relay; none where there is no announcer. */
+struct rt_addr announcer_addr(const struct rt_worker *w);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the files of the announcer share. All of it on worker 0. */
+#ifndef ANNOUNCER_PRIVATE_H
+#define ANNOUNCER_PRIVATE_H
+
+#include "announcer/announcement.h"
+#include "announcer/announcer.h"
+#include "announcer/candidates.h"
+#include "announcer/relay_list.h"
+#include "announcer/rendezvous.h"
+#include "base/list.h"
+#include "dht/dht_msg.h"
+
+struct announcer {
+    struct rt_actor actor;
+    struct rt_worker *worker;
+    struct announcer_config config;
+    bool is_stopped;
+
+    /* ourselves: own.c */
+    struct announcer_addrs addrs;
+    struct relay_slice own; /* our announcement, encoded; empty: nothing to announce */
+    uint64_t own_issued_s, own_expires_s;
+    struct rendezvous timing;
+    uint32_t publishing;    /* keys under way */
+    uint32_t stored_fewest; /* nodes that took it, of the key that fewest did */
+    bool has_stored;        /* somebody has an announcement of ours */
+    uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
+    struct rt_msg *goodbye; /* an owed answer */
+    uint32_t farewells;     /* to listed relays, under way */
+    struct relay_timer own_timer, goodbye_timer;
+
+    /* others: discover.c, intake.c */
+    struct relay_list *list;
+    struct candidates *candidates;
+    uint64_t round_step_ns;
+    bool is_alone;               /* the DHT knows nobody */
+    uint32_t next_slot, lookups; /* of a round: the next key to look up, and those under way */
+    struct relay_timer round_timer, dial_timer, spread_timer;
+    uint64_t spread_bucket; /* all listed relays go under its keys ... */
+    uint32_t spread_next;   /* ... from this one of the list on */
+    struct rt_list news;    /* struct news: not looked at yet */
+    struct rt_job news_job;
+    uint64_t gauge, evicted, lost; /* as last reported */
+};
+
+static inline uint64_t announcer_now_ns(const struct announcer *a)
+{
+    return rt_now_ns(a->worker);
+}
+
+static inline uint64_t announcer_now_s(const struct announcer *a)
+{
+    return rt_wall_ns(a->worker) / RT_S;
+}
+
+uint64_t announcer_random(void *ctx); /* ctx: struct announcer */
+/* Sends it to the DHT; the answer comes to us. */
+void announcer_ask_dht(struct announcer *a, struct rt_msg *m);
+
+/* -- own.c -- */
+void own_init(struct announcer *a);
+void own_start(struct announcer *a);
+void own_stop(struct announcer *a);
+void own_fini(struct announcer *a);
+void own_published(struct announcer *a, struct dht_publish_ask *p);
+/* m: the owed answer. */
+void own_goodbye(struct announcer *a, struct rt_msg *m);
+/* A farewell has ended. */
+void own_farewell_ended(struct announcer *a);
+void own_seen(struct announcer *a, const struct wire_peer_hop *hop);
+
+/* -- discover.c -- */
+void discover_init(struct announcer *a);
+void discover_start(struct announcer *a);
+void discover_stop(struct announcer *a);
+void discover_fini(struct announcer *a);
+void discover_peers(struct announcer *a, const struct dht_peers_ask *p);
+void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l);
+void discover_called(struct announcer *a, struct dht_call_ask *c);
+/* Dials and asks what is due, and arms the timer for the rest. */
+void discover_pump(struct announcer *a);
+/* The payload of an answer to RelayListRequest. */
+void discover_tell(struct announcer *a, struct relay_list_ask *q);
+
+/* -- spread.c: listed relays into our own store -- */
+void spread_init(struct announcer *a);
+void spread_start(struct announcer *a);
+void spread_stop(struct announcer *a);
+/* This one is listed now. */
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
+                const struct relay_slice *bytes);
+/* Our last word, to all that are listed: they may hold an earlier one of ours. */
+void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
+
+/* -- intake.c: what others say, bit by bit in heavy jobs, as signatures are verified -- */
+void intake_init(struct announcer *a);
+/* The payload of message 461 from that peer, or one announcement (both moved). */
+void intake_list(struct announcer *a, struct relay_slice payload);
+void intake_one(struct announcer *a, struct relay_slice encoded);
+void intake_fini(struct announcer *a);
+
+#endif

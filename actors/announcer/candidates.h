@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Relays whose announcement is signed but whom we have not reached: they wait here to be dialled,
+ * an announcement's addresses one after the other, until one answers with the relay's key.
+ *
+ * Keys are free, so an announcement is a stranger's word, and dialling must not make us anybody's
+ * port scanner: LIM_RELAY_DIALS_PER_S dials a second, LIM_RELAY_DIALS_MAX at once, one at a time
+ * per IPv4 /24 or IPv6 /48, and an address that did not answer as it should is left alone for a
+ * minute, then for twice that and so on up to an hour. At most LIM_RELAY_CANDIDATES wait; past
+ * that newcomers are dropped. Pure.
+ */
+#ifndef ANNOUNCER_CANDIDATES_H
+#define ANNOUNCER_CANDIDATES_H
+
+#include "abi/relay_buf.h"
+#include "wire_announce.h"
+
+struct candidates;
+
+struct candidates *candidates_new(const uint8_t hash_key[16]);
+void candidates_free(struct candidates **c);
+
+/* Whether an announcement of this relay, this one or a newer, waits already. */
+bool candidates_has(const struct candidates *c, const struct wire_announcement *a);
+
+/* a, encoded in bytes (moved). An older one of the same relay that waits is replaced. False: too
+ * many wait, or there is no address to try now. */
+bool candidates_offer(struct candidates *c, const struct wire_announcement *a,
+                      struct relay_slice bytes, uint64_t now_ns);
+
+/* An address to be dialled now, with the key that must answer; it must be ended. False: none, or
+ * not yet. */
+bool candidates_next(struct candidates *c, uint64_t now_ns, struct wire_peer_hop *out);
+/* When to ask again, after it said no; UINT64_MAX: not before a dial has ended, or one was offered.
+ */
+uint64_t candidates_next_ns(const struct candidates *c, uint64_t now_ns);
+
+enum candidate_end {
+    CANDIDATE_THERE,    /* the relay itself has answered */
+    CANDIDATE_SILENT,   /* nobody, or somebody else: the address is remembered */
+    CANDIDATE_NOT_OURS, /* an address that we do not dial: not remembered */
+    CANDIDATE_LATER,    /* we had no room for the call */
+};
+/* The dial has ended. True (and its announcement in *out_bytes, moved): the relay was reached. */
+bool candidates_ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
+                      uint64_t now_ns, struct relay_slice *out_bytes);
+
+uint32_t candidates_count(const struct candidates *c);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Ourselves: what we announce, when, where, and whether others have seen it. */
+#include <string.h>
+
+#include "announcer/announcer_private.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "dht/addr.h"
+
+#define TTL_S 86400u                 /* protocol: of the stored value */
+#define REPORT_AFTER_NS (120 * RT_S) /* what is not verified by then is worth a word */
+
+/* -- our announcement -- */
+
+static void tell_addrs(const struct announcer *a)
+{
+    char text[DHT_HOP_TEXT];
+
+    if (a->addrs.count == 0)
+        rt_log(
+            RELAY_LOG_WARN,
+            "this relay is not announced, nobody will find it by itself: it is bound to no public "
+            "address, so give the one it is reached at with --announce",
+            NULL);
+    for (uint32_t i = 0; i < a->addrs.count; i++) {
+        dht_hop_text(&a->addrs.at[i], text, sizeof(text));
+        rt_log(RELAY_LOG_INFO, "this relay announces itself", "addr=%s", text);
+    }
+}
+
+/* Where we are now; says so when it has changed. */
+static void choose(struct announcer *a, bool is_first)
+{
+    struct announcer_where where = {0};
+
+    a->config.where(a->config.where_ctx, &where);
+    if (announcer_addrs_choose(&a->addrs, &where) || is_first)
+        tell_addrs(a);
+}
+
+/* A newer one than any before. */
+static void make(struct announcer *a, uint64_t life_s)
+{
+    struct announcement_of of = {.max_tunnels = a->config.max_tunnels,
+                                 .bandwidth = a->config.bandwidth,
+                                 .issued_at = announcer_now_s(a)};
+
+    relay_slice_drop(&a->own);
+    if (a->addrs.count == 0)
+        return;
+    if (of.issued_at <= a->own_issued_s && a->own_issued_s - of.issued_at < LIM_HELLO_SKEW_S)
+        of.issued_at = a->own_issued_s + 1;
+    of.expires_at = of.issued_at + life_s;
+    a->own = announcement_make(a->config.identity, &a->addrs, &of);
+    a->own_issued_s = of.issued_at;
+    a->own_expires_s = of.expires_at;
+}
+
+/* -- storing it -- */
+
+static void publish(struct announcer *a, const struct rendezvous_keys *keys)
+{
+    a->publishing += keys->count;
+    a->stored_fewest = UINT32_MAX;
+    for (uint32_t i = 0; i < keys->count; i++) {
+        struct dht_publish_ask *p = dht_publish_ask_new();
+
+        memcpy(p->key, keys->at[i], sizeof(p->key));
+        p->value = rt_slice_copy(a->own.ptr, a->own.len);
+        p->ttl_secs = TTL_S;
+        announcer_ask_dht(a, &p->msg);
+    }
+}
+
+static void arm(struct announcer *a)
+{
+    rt_timer_arm(a->worker, &a->own_timer, rendezvous_next_ns(&a->timing, announcer_now_ns(a)));
+}
+
+static void on_own_timer(struct relay_timer *t)
+{
+    struct announcer *a = RT_CONTAINER_OF(t, struct announcer, own_timer);
+    struct rendezvous_keys keys;
+
+    if (!rendezvous_due(&a->timing, a->config.identity->public_key, announcer_now_ns(a),
+                        announcer_now_s(a), &keys)) {
+        arm(a);
+        return;
+    }
+    choose(a, a->own_issued_s == 0);
+    make(a, LIM_ANNOUNCEMENT_S);
+    if (a->own.owner) {
+        publish(a, &keys);
+        return; /* the timer is armed when it is stored */
+    }
+    /* Within a minute there may be an address, or memory. */
+    rendezvous_done(&a->timing, 0, announcer_now_ns(a), announcer_random(a));
+    arm(a);
+}
+
+static void report_unverified(struct announcer *a)
+{
+    uint64_t now_ns = announcer_now_ns(a);
+    char text[DHT_HOP_TEXT];
+
+    if (a->report_ns == 0)
+        a->report_ns = now_ns + REPORT_AFTER_NS;
+    if (now_ns < a->report_ns)
+        return;
+    a->report_ns = now_ns + a->timing.interval_ns;
+    for (uint32_t i = 0; i < a->addrs.count; i++) {
+        if (a->addrs.is_verified[i])
+            continue;
+        dht_hop_text(&a->addrs.at[i], text, sizeof(text));
+        rt_log(RELAY_LOG_WARN,
+               "announced address is not verified: no other relay has shown it to us yet",
+               "addr=%s", text);
+    }
+}
+
+static void said_goodbye(struct announcer *a)
+{
+    rt_timer_disarm(a->worker, &a->goodbye_timer);
+    if (a->goodbye)
+        rt_msg_answer(a->worker, a->goodbye, ANNOUNCER_SHUT_DOWN);
+    a->goodbye = NULL;
+}
+
+void own_published(struct announcer *a, struct dht_publish_ask *p)
+{
+    uint32_t stored = p->msg.is_bounced ? 0 : p->stored;
+
+    if (a->publishing == 0 || (a->is_stopped && !a->goodbye))
+        return;
+    rt_metric_add(RT_METRIC_ANNOUNCED, stored);
+    a->has_stored = a->has_stored || stored > 0;
+    if (stored < a->stored_fewest)
+        a->stored_fewest = stored;
+    if (--a->publishing > 0)
+        return;
+    if (a->is_stopped) {
+        if (a->farewells == 0)
+            said_goodbye(a);
+        return;
+    }
+    rt_log(a->stored_fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "nodes=%u",
+           a->stored_fewest);
+    if (a->stored_fewest)
+        report_unverified(a);
+    rendezvous_done(&a->timing, a->stored_fewest, announcer_now_ns(a), announcer_random(a));
+    arm(a);
+}
+
+/* -- the last word -- */
+
+static void on_goodbye_timer(struct relay_timer *t)
+{
+    said_goodbye(RT_CONTAINER_OF(t, struct announcer, goodbye_timer));
+}
+
+void own_goodbye(struct announcer *a, struct rt_msg *m)
+{
+    struct rendezvous_keys keys;
+
+    if (a->goodbye || !a->own.owner || (!a->has_stored && a->publishing == 0)) {
+        rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+        return;
+    }
+    a->goodbye = m;
+    rt_timer_arm(a->worker, &a->goodbye_timer, announcer_now_ns(a) + LIM_GOODBYE_NS);
+    make(a, LIM_GOODBYE_S);
+    rendezvous_everywhere(&a->timing, a->config.identity->public_key, announcer_now_s(a), &keys);
+    if (!a->own.owner) {
+        said_goodbye(a);
+        return;
+    }
+    publish(a, &keys);
+    spread_goodbye(a, &keys);
+}
+
+void own_farewell_ended(struct announcer *a)
+{
+    if (--a->farewells == 0 && a->publishing == 0)
+        said_goodbye(a);
+}
+
+/* -- seen by others -- */
+
+void own_seen(struct announcer *a, const struct wire_peer_hop *hop)
+{
+    char text[DHT_HOP_TEXT];
+
+    if (!announcer_addrs_verified(&a->addrs, hop))
+        return;
+    dht_hop_text(hop, text, sizeof(text));
+    rt_log(RELAY_LOG_INFO, "announced address is verified: another relay has shown it to us",
+           "addr=%s", text);
+}
+
+/* -- life -- */
+
+void own_init(struct announcer *a)
+{
+    a->own_timer.fire = on_own_timer;
+    a->goodbye_timer.fire = on_goodbye_timer;
+    rendezvous_init(&a->timing, a->config.interval_s, announcer_random(a));
+}
+
+void own_start(struct announcer *a)
+{
+    rt_timer_arm(a->worker, &a->own_timer, announcer_now_ns(a));
+}
+
+void own_stop(struct announcer *a)
+{
+    rt_timer_disarm(a->worker, &a->own_timer);
+}
+
+void own_fini(struct announcer *a)
+{
+    rt_timer_disarm(a->worker, &a->goodbye_timer);
+    rt_msg_free(&a->goodbye);
+    relay_slice_drop(&a->own);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * While few relays are listed, they are in our own store as well, under their keys: a client that
+ * looks a key up stops at the first node that has anything there, and that one should have them
+ * all, also where it is not, or not yet, among the nodes closest to the key.
+ */
+#include <string.h>
+
+#include "announcer/announcer_private.h"
+#include "base/budget.h"
+#include "base/check.h"
+#include "wire_dht.h"
+#include "wire_envelope.h"
+
+#define AHEAD_S 600u /* before the hour they go under its keys */
+#define POLL_NS (30 * RT_S)
+#define WALK_NS (100 * RT_MS)
+#define AT_ONCE 4u
+#define WALKED UINT32_MAX /* whoever is listed later goes under the right keys at once */
+#define TTL_S 86400u
+#define STORE_BYTES 128u /* a STORE around its value takes less */
+
+static void store(struct announcer *a, const uint8_t key[32], const struct relay_slice *bytes)
+{
+    struct dht_ask *q = dht_ask_new(DHT_STORE);
+
+    memcpy(q->key, key, sizeof(q->key));
+    q->ttl_secs = TTL_S;
+    q->origin.has_pubkey_hint = true;
+    memcpy(q->origin.pubkey_hint, a->config.identity->public_key, 32);
+    q->payload = rt_slice_copy(bytes->ptr, bytes->len);
+    announcer_ask_dht(a, &q->msg);
+}
+
+/* Nobody takes an announcement two hours after the one in which it was issued. */
+static void store_for(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
+                      const struct relay_slice *bytes, uint64_t bucket)
+{
+    uint64_t issued = wire_rendezvous_bucket(issued_at);
+    struct rendezvous_keys keys = {0};
+
+    if (bucket > issued + 1 || bucket + 1 < issued)
+        return;
+    rendezvous_add(&keys, relay_pubkey, bucket);
+    for (uint32_t i = 0; i < keys.count; i++)
+        store(a, keys.at[i], bytes);
+}
+
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
+                const struct relay_slice *bytes)
+{
+    uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a));
+
+    if (relay_list_count(a->list) >= LIM_RELAYS_STORED)
+        return;
+    store_for(a, relay_pubkey, issued_at, bytes, bucket);
+    if (a->spread_bucket == bucket + 1)
+        store_for(a, relay_pubkey, issued_at, bytes, bucket + 1);
+}
+
+static void on_timer(struct relay_timer *t)
+{
+    struct announcer *a = RT_CONTAINER_OF(t, struct announcer, spread_timer);
+    uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a) + AHEAD_S);
+    uint32_t count = relay_list_count(a->list);
+    struct relay_list_view v;
+
+    if (a->spread_bucket != bucket) {
+        a->spread_bucket = bucket;
+        a->spread_next = 0;
+    }
+    if (count > LIM_RELAYS_STORED)
+        count = 0;
+    for (uint32_t i = 0; i < AT_ONCE && a->spread_next < count; i++) {
+        relay_list_at(a->list, a->spread_next++, &v);
+        store_for(a, v.key, v.issued_at, &v.bytes, bucket);
+    }
+    if (a->spread_next >= count)
+        a->spread_next = WALKED;
+    rt_timer_arm(a->worker, t, announcer_now_ns(a) + (a->spread_next < count ? WALK_NS : POLL_NS));
+}
+
+/* -- the last word -- */
+
+static void tell(struct announcer *a, const struct wire_peer_hop *to, const uint8_t key[32])
+{
+    struct wire_store s = {.value = {a->own.ptr, a->own.len}, .ttl_secs = TTL_S};
+    uint8_t bytes[STORE_BYTES + LIM_RELAY_BYTES_MAX];
+    struct dht_call_ask *c = dht_call_ask_new();
+    struct wire_writer w;
+    bool fits;
+
+    memcpy(s.key, key, sizeof(s.key));
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_store(&w, &s);
+    c->to = *to;
+    c->type = WIRE_STORE;
+    c->timeout_ns = LIM_GOODBYE_NS;
+    c->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
+    RT_INSIST(fits);
+    a->farewells++;
+    announcer_ask_dht(a, &c->msg);
+}
+
+void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys)
+{
+    uint32_t count = relay_list_count(a->list);
+    struct relay_list_view v;
+
+    for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {
+        relay_list_at(a->list, i, &v);
+        for (uint32_t k = 0; k < keys->count; k++)
+            tell(a, &v.reached, keys->at[k]);
+    }
+}
+
+/* -- life -- */
+
+void spread_init(struct announcer *a)
+{
+    a->spread_timer.fire = on_timer;
+}
+
+void spread_start(struct announcer *a)
+{
+    a->spread_bucket = wire_rendezvous_bucket(announcer_now_s(a) + AHEAD_S);
+    a->spread_next = WALKED;
+    rt_timer_arm(a->worker, &a->spread_timer, announcer_now_ns(a) + POLL_NS);
+}
+
+void spread_stop(struct announcer *a)
+{
+    rt_timer_disarm(a->worker, &a->spread_timer);
+}

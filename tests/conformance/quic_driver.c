@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quic_tests.h"
+
+#define POSTED_MAX 4096u
+
+struct quic_host_ways quic_ways;
+
+static struct relay_host host;
+static struct cf_driver driver;
+static int (*fresh_secret)(const char *name, void *out, size_t len);
+
+static struct {
+    void (*fn)(void *state, void *arg);
+    void *arg;
+    uint16_t to;
+} posted[POSTED_MAX];
+static size_t posted_count;
+
+static const char *option(const char *name)
+{
+    return strcmp(name, "retry") == 0 ? quic_ways.retry : NULL;
+}
+
+static int secret(const char *name, void *out, size_t len)
+{
+    if (!quic_ways.has_fixed_secret)
+        return fresh_secret(name, out, len);
+    memset(out, 0x5e, len);
+    return 0;
+}
+
+static uint16_t worker_index(struct relay_worker *w)
+{
+    (void)w;
+    return quic_ways.worker_index;
+}
+
+static bool post(uint16_t index, const char *transport, void (*fn)(void *state, void *arg),
+                 void *arg)
+{
+    (void)transport;
+    if (posted_count == POSTED_MAX)
+        return false;
+    posted[posted_count].fn = fn;
+    posted[posted_count].arg = arg;
+    posted[posted_count++].to = index;
+    return true;
+}
+
+static void *driver_open(const struct relay_events *events, const struct relay_host **out_host,
+                         struct relay_worker **out_worker)
+{
+    const struct relay_host *plain;
+    void *d = cf_driver_uv.open(events, &plain, out_worker);
+
+    host = *plain;
+    fresh_secret = plain->secret;
+    host.option = option;
+    host.secret = secret;
+    host.worker_index = worker_index;
+    host.post = post;
+    if (quic_ways.worker_count)
+        host.worker_count = quic_ways.worker_count;
+    *out_host = &host;
+    return d;
+}
+
+static void driver_turn(void *d, uint64_t max_wait_ns)
+{
+    for (size_t i = 0; i < posted_count; i++)
+        posted[i].fn(quic_ways.states[posted[i].to], posted[i].arg);
+    posted_count = 0;
+    cf_driver_uv.turn(d, max_wait_ns);
+}
+
+const struct cf_driver *quic_driver(void)
+{
+    driver = cf_driver_uv;
+    driver.open = driver_open;
+    driver.turn = driver_turn;
+    return &driver;
+}
+
+socklen_t quic_address(struct sockaddr_storage *out, const char *text, uint16_t port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+    memset(out, 0, sizeof(*out));
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return sizeof(*v4);
+    }
+    CF_CHECK(inet_pton(AF_INET6, text, &v6->sin6_addr) == 1);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    return sizeof(*v6);
+}
+
+uint16_t quic_port_of(const struct sockaddr_storage *a)
+{
+    return ntohs(a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
+                                          : ((const struct sockaddr_in *)a)->sin_port);
+}

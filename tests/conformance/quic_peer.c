@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "quic_peer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "quic/tls.h"
+
+#define TURN_NS UINT64_C(1000000)
+
+static struct quic_peer *peer_of(struct quic_engine *e)
+{
+    return RT_CONTAINER_OF(e, struct quic_peer, engine);
+}
+
+static void on_opened(struct quic_engine *e)
+{
+    peer_of(e)->has_opened = true;
+}
+
+static void on_data(struct quic_engine *e, const uint8_t *bytes, size_t n)
+{
+    struct quic_peer *p = peer_of(e);
+
+    for (size_t i = 0; i < n; i++)
+        CF_CHECK(bytes[i] == cf_byte(2, p->received + i));
+    p->received += n;
+    quic_engine_consumed(e, n);
+}
+
+static void on_fin(struct quic_engine *e)
+{
+    peer_of(e)->has_fin = true;
+}
+
+static bool on_cid_add(struct quic_engine *e, const ngtcp2_cid *cid)
+{
+    (void)e, (void)cid;
+    return true;
+}
+
+static void on_cid_remove(struct quic_engine *e, const ngtcp2_cid *cid)
+{
+    (void)e, (void)cid;
+}
+
+static void give_random(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    CF_CHECK(getrandom(out, len, 0) == (ssize_t)len);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+static void open_socket(struct quic_peer *p)
+{
+    socklen_t len = sizeof(p->local);
+
+    p->fd = socket(p->remote.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CF_CHECK(p->fd >= 0);
+    CF_CHECK(connect(p->fd, &p->remote.any, quic_addr_len(&p->remote.any)) == 0);
+    CF_CHECK(getsockname(p->fd, &p->local.any, &len) == 0);
+}
+
+static ngtcp2_path path_of(struct quic_peer *p)
+{
+    return (ngtcp2_path){.local = {&p->local.any, quic_addr_len(&p->local.any)},
+                         .remote = {&p->remote.any, quic_addr_len(&p->remote.any)}};
+}
+
+void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct sockaddr_storage *server)
+{
+    static const struct quic_engine_ops ops = {on_opened, on_data, on_fin, on_cid_add,
+                                               on_cid_remove};
+    const uint8_t seed[TLS_SEED_BYTES] = {9}, serial[TLS_SERIAL_BYTES] = {1};
+    struct relay_error err;
+    ngtcp2_path path;
+
+    memset(p, 0, sizeof(*p));
+    p->bench = b;
+    memcpy(&p->remote, server, sizeof(p->remote));
+    open_socket(p);
+    CF_CHECK(tls_creds_new(seed, serial, 1770000000, TLS_SIGNER_SODIUM, &p->creds, &err) == 0);
+    CF_CHECK(gnutls_priority_init(&p->priority, QUIC_PRIORITY, NULL) == 0);
+    p->env = (struct quic_env){.ops = &ops,
+                               .creds = p->creds,
+                               .priority = p->priority,
+                               .buf_new = b->host->buf_new,
+                               .random = give_random,
+                               .workers = 1};
+    path = path_of(p);
+    CF_CHECK(quic_engine_dial(&p->engine, &p->env, &path, now_ns()));
+}
+
+void quic_peer_fini(struct quic_peer *p)
+{
+    quic_engine_fini(&p->engine);
+    gnutls_priority_deinit(p->priority);
+    tls_creds_free(&p->creds);
+    close(p->fd);
+}
+
+void quic_peer_move(struct quic_peer *p)
+{
+    close(p->fd);
+    open_socket(p);
+}
+
+/* The path it believes in is its first one: a translator has moved it, not itself. */
+static void read_all(struct quic_peer *p)
+{
+    const ngtcp2_pkt_info pi = {0};
+    uint8_t bytes[2048];
+    ssize_t n;
+
+    while (!p->is_deaf && (n = recv(p->fd, bytes, sizeof(bytes), 0)) >= 0) {
+        p->heard += (uint64_t)n;
+        quic_engine_read(&p->engine, quic_engine_path(&p->engine), &pi, bytes, (size_t)n, now_ns());
+    }
+}
+
+static void say(struct quic_peer *p, const uint8_t *bytes, size_t n)
+{
+    if (n > 0 && send(p->fd, bytes, n, 0) == (ssize_t)n)
+        p->said += n;
+}
+
+void quic_peer_turn(struct quic_peer *p)
+{
+    uint8_t bytes[QUIC_PACKET_MAX];
+    size_t n, total = 0;
+
+    read_all(p);
+    if (quic_engine_expiry(&p->engine) <= now_ns())
+        quic_engine_expire(&p->engine, now_ns());
+    do {
+        ngtcp2_path_storage path;
+        ngtcp2_pkt_info pi;
+
+        ngtcp2_path_storage_zero(&path);
+        n = quic_engine_write(&p->engine, &path, &pi, bytes, sizeof(bytes), now_ns());
+        say(p, bytes, n);
+        total += n;
+    } while (n > 0 && total < quic_engine_quantum(&p->engine));
+    if (total > 0 && !p->engine.has_ended)
+        quic_engine_wrote(&p->engine, now_ns());
+}
+
+void quic_peer_send(struct quic_peer *p, size_t n)
+{
+    struct relay_buf *buf = p->bench->host->buf_new(n);
+    struct relay_vec v = {.count = 1};
+
+    CF_CHECK(buf);
+    for (size_t i = 0; i < n; i++)
+        buf->bytes[i] = cf_byte(1, p->sent + i);
+    p->sent += n;
+    v.slice[0] = relay_slice_own(buf, buf->bytes, (uint32_t)n);
+    CF_CHECK(quic_engine_send(&p->engine, &v));
+    quic_peer_turn(p);
+}
+
+void quic_peer_leave(struct quic_peer *p)
+{
+    uint8_t bytes[QUIC_PACKET_MAX];
+    ngtcp2_path_storage path;
+
+    ngtcp2_path_storage_zero(&path);
+    quic_engine_end(&p->engine, QUIC_APP_CLOSED);
+    say(p, bytes, quic_engine_goodbye(&p->engine, &path, bytes, sizeof(bytes), now_ns()));
+}
+
+/* -- waits -- */
+
+struct wait {
+    struct quic_peer *peer;
+    uint64_t bytes, until_ns;
+};
+
+static bool has_opened(void *ctx)
+{
+    struct wait *w = ctx;
+
+    quic_peer_turn(w->peer);
+    if (w->peer->engine.has_ended)
+        cf_fail("the peer's engine ended: %s", w->peer->engine.end.detail);
+    return w->peer->has_opened;
+}
+
+static bool has_received(void *ctx)
+{
+    struct wait *w = ctx;
+
+    quic_peer_turn(w->peer);
+    if (w->peer->engine.has_ended)
+        cf_fail("the peer's engine ended: %s", w->peer->engine.end.detail);
+    return w->peer->received >= w->bytes;
+}
+
+static bool has_ended(void *ctx)
+{
+    struct wait *w = ctx;
+
+    quic_peer_turn(w->peer);
+    return w->peer->engine.has_ended;
+}
+
+static bool has_passed(void *ctx)
+{
+    struct wait *w = ctx;
+
+    quic_peer_turn(w->peer);
+    return now_ns() >= w->until_ns;
+}
+
+static void until(struct quic_peer *p, bool (*done)(void *ctx), struct wait *w, const char *what)
+{
+    w->peer = p;
+    while (!done(w)) {
+        cf_for(p->bench, TURN_NS);
+        if (now_ns() >= w->until_ns)
+            cf_fail("waited in vain: %s", what);
+    }
+}
+
+void quic_peer_until_opened(struct quic_peer *p)
+{
+    struct wait w = {.until_ns = now_ns() + CF_WAIT_NS};
+
+    until(p, has_opened, &w, "the peer's handshake");
+}
+
+void quic_peer_until_received(struct quic_peer *p, uint64_t bytes)
+{
+    struct wait w = {.bytes = bytes, .until_ns = now_ns() + CF_WAIT_NS};
+
+    until(p, has_received, &w, "the peer's bytes");
+}
+
+void quic_peer_until_ended(struct quic_peer *p)
+{
+    struct wait w = {.until_ns = now_ns() + CF_WAIT_NS};
+
+    until(p, has_ended, &w, "the peer's end");
+}
+
+void quic_peer_for(struct quic_peer *p, uint64_t ns)
+{
+    struct wait w = {.peer = p, .until_ns = now_ns() + ns};
+
+    while (!has_passed(&w))
+        cf_for(p->bench, TURN_NS);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What quic owes beside the laws: tests for test_quic.c to list. */
+#ifndef CF_QUIC_TESTS_H
+#define CF_QUIC_TESTS_H
+
+#include "bench.h"
+
+/* X(function, what it says) */
+#define QUIC_TEST_LIST(X)                                                                          \
+    X(over_quic_garbage, "datagrams that are nobody's are passed over")                            \
+    X(over_quic_versions, "an unknown version is answered with ours, a short one not at all")      \
+    X(over_quic_two_initials, "a hello may need two packets, and offer what we do not know")       \
+    X(over_quic_second_half_first, "... and the second may come alone")                            \
+    X(over_quic_nothing_in_common, "a client without our groups is refused in the handshake")      \
+    X(over_quic_leaves_early, "a client that leaves during the handshake has not failed it")       \
+    X(over_quic_silent_crowd, "half-open ones are sent little, and honest clients come through")   \
+    X(over_quic_lied_address, "a crowd of first packets is kept within a bound")                   \
+    X(over_quic_other_port, "a client whose port changes in the middle loses nothing")             \
+    X(over_quic_unknown_id, "who uses an unknown id is told to forget it, in fewer bytes")         \
+    X(over_quic_forgotten, "a dialled end hears from a relay that was started anew")               \
+    X(over_quic_goodbye, "a peer's goodbye ends it, an aborted one tells so")                      \
+    X(over_quic_idle_holds_nothing,                                                                \
+      "idle connections hold what they are, and nothing that passed")                              \
+    X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
+    X(over_quic_shared_port, "listeners of all workers share a port, strangers do not")            \
+    X(over_quic_handover, "a datagram at the wrong worker's socket reaches the right one")         \
+    X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
+    X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
+
+#define X(function, text) void function(void **state);
+QUIC_TEST_LIST(X)
+#undef X
+
+/* The uv driver with a host that says what a test set here before the bench was opened. */
+struct quic_host_ways {
+    const char *retry;     /* the option's value */
+    uint16_t worker_count; /* 0: one */
+    uint16_t worker_index; /* of the next worker_init */
+    bool has_fixed_secret;
+    void *states[2]; /* of the workers, for post */
+};
+extern struct quic_host_ways quic_ways;
+const struct cf_driver *quic_driver(void);
+
+/* An address as text and a port. */
+socklen_t quic_address(struct sockaddr_storage *out, const char *text, uint16_t port);
+uint16_t quic_port_of(const struct sockaddr_storage *a);
+
+#endif

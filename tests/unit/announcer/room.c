@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "room.h"
+
+#include "actor/worker.h"
+#include "base/check.h"
+#include "dht/addr.h"
+#include "wire_envelope.h"
+#include "wire_dht.h"
+
+struct room room;
+static struct rt_actor dht;
+static uint64_t rng;
+
+/* -- the world -- */
+
+static uint64_t mono(void *ctx)
+{
+    (void)ctx;
+    return room.now_ns;
+}
+
+static uint64_t wall(void *ctx)
+{
+    (void)ctx;
+    return room.now_ns + room.wall_ahead_s * RT_S;
+}
+
+static void draw(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)out)[i] = (uint8_t)(test_random(&rng) >> 13);
+}
+
+uint64_t room_now_s(void)
+{
+    return room.now_ns / RT_S + room.wall_ahead_s;
+}
+
+void room_run(uint64_t for_ns)
+{
+    uint64_t until_ns = room.now_ns + for_ns;
+
+    for (;;) {
+        uint64_t next_ns;
+
+        rt_worker_refresh_clock(room.worker);
+        while (rt_worker_turn(room.worker))
+            ;
+        next_ns = rt_worker_next_timer(room.worker);
+        if (room.now_ns >= until_ns)
+            return;
+        if (next_ns > room.now_ns)
+            room.now_ns = next_ns < until_ns ? next_ns : until_ns;
+    }
+}
+
+/* -- the DHT: its messages -- */
+
+static void drop_publish(struct rt_msg *m)
+{
+    relay_slice_drop(&((struct dht_publish_ask *)m)->value);
+}
+
+struct dht_publish_ask *dht_publish_ask_new(void)
+{
+    struct dht_publish_ask *a = rt_msg_new(DHT_PUBLISH, sizeof(*a));
+
+    a->msg.fini = drop_publish;
+    return a;
+}
+
+static void drop_ask(struct rt_msg *m)
+{
+    relay_slice_drop(&((struct dht_ask *)m)->payload);
+}
+
+struct dht_ask *dht_ask_new(enum dht_op op)
+{
+    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
+
+    a->msg.fini = drop_ask;
+    a->op = op;
+    return a;
+}
+
+static void drop_lookup(struct rt_msg *m)
+{
+    struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
+
+    for (uint32_t i = 0; i < a->count; i++)
+        relay_slice_drop(&a->values[i]);
+}
+
+struct dht_lookup_ask *dht_lookup_ask_new(void)
+{
+    struct dht_lookup_ask *a = rt_msg_new(DHT_LOOKUP, sizeof(*a));
+
+    a->msg.fini = drop_lookup;
+    return a;
+}
+
+static void drop_call(struct rt_msg *m)
+{
+    struct dht_call_ask *a = (struct dht_call_ask *)m;
+
+    relay_slice_drop(&a->payload);
+    relay_slice_drop(&a->answer);
+}
+
+struct dht_call_ask *dht_call_ask_new(void)
+{
+    struct dht_call_ask *a = rt_msg_new(DHT_CALL, sizeof(*a));
+
+    a->msg.fini = drop_call;
+    return a;
+}
+
+struct dht_peers_ask *dht_peers_ask_new(void)
+{
+    return rt_msg_new(DHT_PEERS, sizeof(struct dht_peers_ask));
+}
+
+struct rt_addr dht_addr(const struct rt_worker *w)
+{
+    (void)w;
+    return rt_actor_addr(&dht);
+}
+
+/* -- the DHT: its answers -- */
+
+static void on_publish(struct dht_publish_ask *a)
+{
+    struct room_store *s = &room.stores[room.store_count];
+    uint8_t bytes[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+    struct rt_msg *m = &a->msg;
+
+    assert_true(room.store_count < ROOM_STORES);
+    assert_true(announcement_read(&a->value, bytes, &ann));
+    assert_true(announcement_is_signed(&ann));
+    assert_true(wire_announcement_has_key(&ann, a->key));
+    assert_int_equal(a->ttl_secs, 86400);
+    *s = (struct room_store){.at_s = room_now_s(),
+                             .issued_at = ann.issued_at,
+                             .expires_at = ann.expires_at,
+                             .addrs = ann.addrs.count};
+    memcpy(s->key, a->key, 32);
+    room.store_count++;
+    relay_slice_drop(&room.last);
+    room.last = relay_slice_take(&a->value);
+    if (room.is_mute && !room.mute) {
+        room.mute = m;
+        return;
+    }
+    a->stored = room.stored;
+    if (room.is_mute)
+        rt_msg_free(&m);
+    else
+        rt_msg_answer(room.worker, m, DHT_PUBLISHED);
+}
+
+static void on_lookup(struct dht_lookup_ask *a)
+{
+    room.lookups++;
+    for (uint32_t i = 0; i < room.relay_count && a->count < a->values_max; i++)
+        if (wire_announcement_has_key(&room.relays[i]->ann, a->key))
+            a->values[a->count++] = relay_slice_ref(room.relays[i]->bytes);
+    rt_msg_answer(room.worker, &a->msg, DHT_LOOKED_UP);
+}
+
+static struct relay_slice list_of(uint32_t first, uint32_t count)
+{
+    size_t cap = 64 + (count + 1) * ANNOUNCEMENT_ROOM;
+    struct relay_buf *buf = rt_buf_new(cap);
+    struct wire_writer w;
+    bool fits, with_us = room.lists_us && room.last.owner;
+
+    assert_non_null(buf);
+    wire_writer_init(&w, buf->bytes, cap);
+    wire_write_relay_list_head(&w, count + with_us);
+    for (uint32_t i = 0; i < count; i++)
+        wire_write_raw(&w, room.relays[first + i]->bytes.ptr, room.relays[first + i]->bytes.len);
+    if (with_us)
+        wire_write_raw(&w, room.last.ptr, room.last.len);
+    return relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
+}
+
+static void on_keep(struct dht_ask *a)
+{
+    uint8_t bytes[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+
+    assert_int_equal(a->op, DHT_STORE);
+    assert_true(announcement_read(&a->payload, bytes, &ann));
+    assert_true(wire_announcement_has_key(&ann, a->key));
+    assert_true(announcement_is_signed(&ann));
+    room.kept++;
+    rt_msg_answer(room.worker, &a->msg, DHT_TOLD);
+}
+
+static void on_farewell(struct dht_call_ask *a)
+{
+    uint8_t bytes[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+    struct wire_store s;
+    struct relay_slice value;
+
+    assert_int_equal(wire_store_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &s),
+                     RT_ERR_OK);
+    value = relay_slice_view(s.value.ptr, s.value.len);
+    assert_true(announcement_read(&value, bytes, &ann));
+    assert_true(wire_announcement_has_key(&ann, s.key));
+    assert_true(announcement_is_signed(&ann));
+    assert_memory_equal(ann.relay_pubkey, room.identity.public_key, 32);
+    assert_int_equal(ann.expires_at - ann.issued_at, LIM_GOODBYE_S);
+    room.farewells++;
+    room.farewell_to = a->to;
+}
+
+static void on_call(struct dht_call_ask *a)
+{
+    assert_true(a->to.has_pubkey_hint);
+    a->outcome = room.dials;
+    memcpy(a->peer_key, a->to.pubkey_hint, 32);
+    if (a->type == 0) {
+        room.dial_count++;
+    } else if (a->type == WIRE_STORE) {
+        on_farewell(a);
+    } else {
+        uint16_t max;
+
+        assert_int_equal(a->type, WIRE_RELAY_LIST_REQUEST);
+        assert_int_equal(wire_relay_list_request_decode((uint8_t *)(uintptr_t)a->payload.ptr,
+                                                        a->payload.len, &max),
+                         RT_ERR_OK);
+        assert_int_equal(max, LIM_RELAY_ASKED);
+        room.exchanges++;
+        if (a->outcome == DHT_CALL_ANSWERED) {
+            a->answer_type = WIRE_RELAY_LIST_RESPONSE;
+            a->answer = list_of(room.listed_first, room.listed_count);
+            room.listed_first += room.listed_step;
+            if (room.listed_first + room.listed_count > room.relay_count)
+                room.listed_first = 0;
+        }
+    }
+    rt_msg_answer(room.worker, &a->msg, DHT_CALLED);
+}
+
+static void on_peers(struct dht_peers_ask *a)
+{
+    a->count = a->max < room.peers ? a->max : room.peers;
+    for (uint32_t i = 0; i < a->count; i++) {
+        a->peers[i] = test_hop(0x0c000001 + i * 0x10000);
+        a->peers[i].has_pubkey_hint = true;
+        a->peers[i].pubkey_hint[0] = (uint8_t)(1 + i);
+    }
+    rt_msg_answer(room.worker, &a->msg, DHT_PEERS_TOLD);
+}
+
+static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
+{
+    (void)self;
+    switch (m->kind) {
+    case DHT_PUBLISH:
+        on_publish((struct dht_publish_ask *)m);
+        break;
+    case DHT_LOOKUP:
+        on_lookup((struct dht_lookup_ask *)m);
+        break;
+    case DHT_ASK:
+        on_keep((struct dht_ask *)m);
+        break;
+    case DHT_CALL:
+        on_call((struct dht_call_ask *)m);
+        break;
+    default:
+        assert_int_equal(m->kind, DHT_PEERS);
+        on_peers((struct dht_peers_ask *)m);
+    }
+}
+
+/* -- who asks the announcer -- */
+
+static void on_told(struct rt_actor *self, struct rt_msg *m)
+{
+    struct relay_list_ask *q = (struct relay_list_ask *)m;
+
+    (void)self;
+    if (m->kind == RELAY_LIST_TOLD) {
+        relay_slice_drop(&room.list);
+        room.list = relay_slice_take(&q->answer);
+        room.lists++;
+    } else {
+        assert_int_equal(m->kind, ANNOUNCER_SHUT_DOWN);
+        room.shut_downs++;
+        room.shut_down_ns = room.now_ns;
+    }
+    rt_msg_free(&m);
+}
+
+static void ask(struct rt_msg *m)
+{
+    m->reply_to = rt_actor_addr(&room.asker);
+    rt_send(room.worker, announcer_addr(room.worker), m);
+    room_run(0);
+}
+
+struct search {
+    const uint8_t *key;
+    uint32_t count;
+    bool is_found;
+};
+
+static void count_one(void *ctx, const struct wire_announcement *a)
+{
+    struct search *s = ctx;
+
+    s->count++;
+    assert_true(announcement_is_signed(a));
+    s->is_found = s->is_found || (s->key && memcmp(s->key, a->relay_pubkey, 32) == 0);
+}
+
+static struct search search_list(const uint8_t *key)
+{
+    struct search s = {.key = key};
+    uint8_t *copy = malloc(room.list.len + 1);
+
+    assert_non_null(copy);
+    memcpy(copy, room.list.ptr, room.list.len);
+    assert_int_equal(wire_relay_list_decode(copy, room.list.len, count_one, &s), RT_ERR_OK);
+    free(copy);
+    return s;
+}
+
+int room_ask_list(uint16_t max_count)
+{
+    uint32_t before = room.lists;
+
+    ask(&relay_list_ask_new(max_count)->msg);
+    assert_int_equal(room.lists, before + 1);
+    return room.list.owner ? (int)search_list(NULL).count : -1;
+}
+
+bool room_is_listed(const struct rt_sign_key *relay)
+{
+    return search_list(relay->public_key).is_found;
+}
+
+void room_shut_down(void)
+{
+    ask(rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(struct rt_msg)));
+}
+
+/* -- life -- */
+
+static void where(void *ctx, struct announcer_where *out)
+{
+    (void)ctx;
+    *out = room.where;
+}
+
+void room_init(void)
+{
+    static const struct rt_seams seams = {mono, wall, draw, NULL};
+
+    memset(&room, 0, sizeof(room));
+    rng = 20261127;
+    print_message("seed %llu\n", (unsigned long long)rng);
+    room.now_ns = 5 * RT_S;
+    room.wall_ahead_s = NOW_S / 3600 * 3600;
+    room.stored = 20;
+    room.dials = DHT_CALL_ANSWERED;
+    room.peers = 1;
+    room.where.configured_count = 1;
+    room.where.configured[0] = test_hop(0x08080808);
+    test_sign_key(7777, &room.identity);
+    room.config = (struct announcer_config){.identity = &room.identity,
+                                            .interval_s = 1800,
+                                            .max_tunnels = 64,
+                                            .bandwidth = WIRE_BANDWIDTH_HIGH,
+                                            .where = where};
+    room.system = rt_system_new(1, &seams);
+    room.worker = rt_system_worker(room.system, 0);
+    rt_actor_start(&dht, room.worker, on_dht_msg);
+    rt_actor_start(&room.asker, room.worker, on_told);
+}
+
+void room_start(void)
+{
+    announcer_init(room.system, &room.config);
+    announcer_start(room.system);
+    room_run(0);
+}
+
+void room_end(void)
+{
+    announcer_fini(room.system);
+    rt_msg_free(&room.mute);
+    rt_actor_stop(&dht);
+    rt_actor_stop(&room.asker);
+    rt_system_free(&room.system);
+    relay_slice_drop(&room.last);
+    relay_slice_drop(&room.list);
+    for (uint32_t i = 0; i < room.relay_count; i++)
+        test_relay_free(&room.relays[i]);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+struct test_relay *room_relay(uint32_t number, uint32_t ip)
+{
+    struct test_relay *r = test_relay(number, ip, room_now_s());
+
+    assert_true(room.relay_count < ROOM_RELAYS);
+    room.relays[room.relay_count++] = r;
+    return r;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The announcer's actor in virtual time, with a DHT played by the test: its functions of dht_msg.h
+ * and an actor that answers as `room` says and remembers what it was asked.
+ */
+#ifndef TEST_ANNOUNCER_ROOM_H
+#define TEST_ANNOUNCER_ROOM_H
+
+#include "support.h"
+
+#include "announcer/announcer.h"
+#include "dht/dht_msg.h"
+
+#define ROOM_RELAYS 600u
+#define ROOM_STORES 2048u
+
+struct room_store {
+    uint64_t at_s; /* unix seconds */
+    uint8_t key[32];
+    uint64_t issued_at, expires_at;
+    uint32_t addrs;
+};
+
+struct room {
+    struct rt_system *system;
+    struct rt_worker *worker;
+    uint64_t now_ns;
+    uint64_t wall_ahead_s; /* unix seconds at now_ns 0 */
+    struct rt_sign_key identity;
+    struct announcer_where where;
+    struct announcer_config config;
+
+    /* how the DHT answers */
+    bool is_mute;                           /* publishing: not at all */
+    uint32_t stored;                        /* publishing: so many nodes */
+    enum dht_outcome dials;                 /* calls of type 0 */
+    uint32_t peers;                         /* nodes in the table */
+    struct test_relay *relays[ROOM_RELAYS]; /* found at their keys, and listed by every node */
+    uint32_t relay_count;
+    /* Of them, in answers to RelayListRequest; each answer begins step further on. */
+    uint32_t listed_first, listed_count, listed_step;
+    bool lists_us; /* what we stored last is in them, too */
+
+    /* what it was asked */
+    struct room_store stores[ROOM_STORES];
+    uint32_t store_count;
+    uint32_t lookups, dial_count, exchanges;
+    uint32_t kept;      /* announcements of others for our own store */
+    uint32_t farewells; /* stores at one relay */
+    struct wire_peer_hop farewell_to;
+    struct relay_slice last; /* as stored */
+    struct rt_msg *mute;     /* one that waits for ever */
+
+    /* answers to our own questions */
+    struct rt_actor asker;
+    struct relay_slice list;
+    uint32_t lists, shut_downs;
+    uint64_t shut_down_ns;
+};
+
+extern struct room room;
+
+/* One worker, a relay with that identity announcing 8.8.8.8, at an hour's beginning. room is zeroed
+ * and may be changed before room_start. */
+void room_init(void);
+void room_start(void);
+void room_end(void);
+
+/* Lets virtual time go on. */
+void room_run(uint64_t for_ns);
+uint64_t room_now_s(void);
+
+/* A relay that lookups find from now on. */
+struct test_relay *room_relay(uint32_t number, uint32_t ip);
+/* Asks for the relay list, into room.list; the number of announcements in it, or -1: refused. */
+int room_ask_list(uint16_t max_count);
+/* Whether that relay was in it. */
+bool room_is_listed(const struct rt_sign_key *relay);
+/* Sends ANNOUNCER_SHUTDOWN. */
+void room_shut_down(void);
+
+#endif

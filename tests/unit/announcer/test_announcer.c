@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: the whole actor, with a DHT that the test plays. It announces at start at both its keys,
+ * again within the interval, and before the hour at the next one's keys; each time newer, for six
+ * hours. It is in its own list from the first moment on, also when nobody takes an announcement,
+ * and not when there is nothing to announce, until an address appears. The last word: at the same
+ * keys, newer than all before, over in a minute, also when announcements are under way; without an
+ * answer the shutdown waits three seconds, without anything announced not at all; nothing is
+ * published or dialled after it; listed relays are told directly. Relays that look-ups or nodes
+ * name are dialled and then listed, a false signature is not even dialled, who cannot be reached is
+ * not listed, who falls silent is dropped. An answer may bring 64 announcements and 32 unknown
+ * relays, and our own address in it is verified by it. Listed relays are kept in our own store,
+ * before the hour under the next one's keys too, while they are few. Answers keep to max_count and
+ * to 1 MiB. Every limit moves its counter.
+ */
+#include "room.h"
+
+#include "base/metric.h"
+#include "wire_announce.h"
+
+/* Both keys of the hour of that moment are among stores [first ..). */
+static bool has_hour(uint32_t first, uint64_t of_s)
+{
+    uint64_t bucket = of_s / 3600;
+    uint32_t found = 0;
+
+    for (uint8_t which = 0; which < 2; which++) {
+        uint8_t key[32];
+
+        wire_rendezvous_key(bucket, wire_rendezvous_slot(room.identity.public_key, bucket, which),
+                            key);
+        for (uint32_t i = first; i < room.store_count; i++)
+            if (memcmp(room.stores[i].key, key, 32) == 0) {
+                found++;
+                break;
+            }
+    }
+    return found == 2;
+}
+
+static void test_announces(void **state)
+{
+    uint32_t at_start;
+
+    (void)state;
+    room_init();
+    room_start();
+    at_start = room.store_count;
+    assert_in_range(at_start, 1, 2);
+    assert_true(has_hour(0, room_now_s()));
+    assert_int_equal(room.stores[0].issued_at, room_now_s());
+    assert_int_equal(room.stores[0].expires_at, room_now_s() + LIM_ANNOUNCEMENT_S);
+    room_run(60 * RT_S);
+    assert_int_equal(room.store_count, 3 * at_start);
+    room_run(1800 * RT_S);
+    assert_in_range(room.store_count, 7 * at_start, 9 * at_start);
+    assert_false(has_hour(0, room_now_s() + 3600));
+    room_run((3600 - 1800 - 60 - 360) * RT_S);
+    assert_true(has_hour(0, room_now_s() + 3600));
+    for (uint32_t i = 1; i < room.store_count; i++)
+        assert_true(room.stores[i].issued_at >= room.stores[i - 1].issued_at);
+    room_end();
+}
+
+static void test_lists_itself(void **state)
+{
+    (void)state;
+    room_init();
+    room.stored = 0;
+    room.peers = 0;
+    room_start();
+    assert_int_equal(room_ask_list(64), 1);
+    assert_true(room_is_listed(&room.identity));
+    assert_int_equal(room_ask_list(0), 0);
+    room_run(7 * 3600 * RT_S); /* beyond the first one's life */
+    assert_int_equal(room_ask_list(1), 1);
+    assert_true(room_is_listed(&room.identity));
+    room_end();
+}
+
+static void test_nothing_to_announce(void **state)
+{
+    (void)state;
+    room_init();
+    room.where.configured_count = 0;
+    room.where.bound_count = 1;
+    room.where.bound[0] = test_hop(0x0a000001);
+    room_start();
+    room_run(3600 * RT_S);
+    assert_int_equal(room.store_count, 0);
+    assert_int_equal(room_ask_list(64), 0);
+    room.where.bound[0] = test_hop(0x08080404);
+    room_run(60 * RT_S);
+    assert_true(has_hour(0, room_now_s()));
+    assert_int_equal(room_ask_list(64), 1);
+    room_shut_down();
+    room_run(RT_S);
+    assert_int_equal(room.shut_downs, 1);
+    room_end();
+}
+
+static void test_last_word(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    room_init();
+    room_start();
+    before = room.store_count;
+    room_shut_down(); /* in the same second */
+    assert_int_equal(room.shut_downs, 1);
+    assert_int_equal(room.store_count, 2 * before);
+    assert_true(has_hour(before, room_now_s()));
+    assert_true(room.stores[before].issued_at > room.stores[before - 1].issued_at);
+    assert_int_equal(room.stores[before].expires_at - room.stores[before].issued_at, LIM_GOODBYE_S);
+    room_run(7200 * RT_S);
+    assert_int_equal(room.store_count, 2 * before);
+    assert_int_equal(room.lookups + room.dial_count + room.exchanges, 0);
+    room_end();
+}
+
+static void test_last_word_for_both_hours(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    room_init();
+    room_start();
+    room_run(3300 * RT_S);
+    before = room.store_count;
+    room_shut_down();
+    assert_int_equal(room.shut_downs, 1);
+    assert_true(has_hour(before, room_now_s()));
+    assert_true(has_hour(before, room_now_s() + 3600));
+    room_end();
+}
+
+static void test_last_word_is_not_waited_for(void **state)
+{
+    uint64_t begun_ns;
+
+    (void)state;
+    room_init();
+    room.is_mute = true;
+    room_start(); /* its first announcement never ends */
+    begun_ns = room.now_ns;
+    room_shut_down();
+    assert_int_equal(room.shut_downs, 0);
+    room_run(10 * RT_S);
+    assert_int_equal(room.shut_downs, 1);
+    assert_in_range(room.shut_down_ns - begun_ns, LIM_GOODBYE_NS, LIM_GOODBYE_NS + 10 * RT_MS);
+    room_end();
+
+    room_init();
+    room.stored = 0; /* nobody has anything of us */
+    room_start();
+    room_shut_down();
+    assert_int_equal(room.shut_downs, 1);
+    room_shut_down(); /* asked again */
+    assert_int_equal(room.shut_downs, 2);
+    room_end();
+}
+
+static void test_finds_others(void **state)
+{
+    struct test_relay *found, *told, *forged;
+
+    (void)state;
+    room_init();
+    found = room_relay(1, 0x09090909);
+    told = room_relay(2, 0x0a090909);
+    forged = room_relay(3, 0x0b090909);
+    /* The second is not to be found, but listed by nodes; the third says more than it signed. */
+    told->ann.issued_at -= 7300;
+    told->of.issued_at -= 7300;
+    told->of.expires_at -= 7300;
+    test_relay_make(told);
+    relay_slice_drop(&forged->bytes);
+    forged->ann.max_tunnels++;
+    forged->bytes = announcement_encode(&forged->ann);
+    room.listed_count = 3;
+    room_start();
+    room_run(60 * RT_S);
+    assert_int_equal(room.lookups % 16, 0);
+    assert_true(room.lookups >= 32);
+    assert_int_equal(room_ask_list(64), 3);
+    assert_true(room_is_listed(&found->identity) && room_is_listed(&told->identity));
+    assert_int_equal(room.dial_count, 2);
+    assert_true(rt_metric_get(RT_METRIC_RELAYS_REFUSED) > 0);
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAYS), 2);
+    /* They fall silent: each is asked once more, then gone. */
+    room.dials = DHT_CALL_TIMEOUT;
+    room.listed_count = 0;
+    room.relay_count = 0;
+    room_run(700 * RT_S);
+    assert_int_equal(room_ask_list(64), 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAYS_LOST), 2);
+    room.relay_count = 3;
+    room_end();
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAYS), 0);
+}
+
+static void test_nobody_there(void **state)
+{
+    static const enum dht_outcome in_vain[] = {DHT_CALL_UNREACHABLE,  DHT_CALL_WRONG_KEY,
+                                               DHT_CALL_REFUSED,      DHT_CALL_TIMEOUT,
+                                               DHT_CALL_NO_TRANSPORT, DHT_CALL_BUSY};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(in_vain) / sizeof(in_vain[0]); i++) {
+        room_init();
+        room.dials = in_vain[i];
+        room_relay(1, 0x09090909);
+        room_start();
+        room_run(30 * RT_S);
+        assert_true(room.dial_count > 0);
+        assert_int_equal(room_ask_list(64), 1);
+        room.dials = DHT_CALL_ANSWERED;
+        room_run(900 * RT_S);
+        assert_int_equal(room_ask_list(64), 2);
+        room_end();
+    }
+}
+
+static void test_one_answer(void **state)
+{
+    uint64_t excess = rt_metric_get(RT_METRIC_RELAYS_EXCESS);
+
+    (void)state;
+    room_init();
+    /* Too old to be found: they are listed only. */
+    for (uint32_t i = 0; i < 70; i++) {
+        struct test_relay *r = room_relay(10 + i, 0x09000001 + i * 0x10000);
+
+        r->of.issued_at -= 7300;
+        r->of.expires_at -= 7300;
+        test_relay_make(r);
+    }
+    room.listed_count = 70;
+    room.lists_us = true;
+    room_start();
+    room_run(6 * RT_S); /* the first round */
+    assert_int_equal(room.exchanges, 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAYS_EXCESS) - excess,
+                     70 + 1 - LIM_RELAY_ASKED + LIM_RELAY_ASKED - LIM_RELAY_NEWS_MAX);
+    room_run(24 * RT_S);
+    assert_true(room_ask_list(1024) <= 1 + 64);
+    room_end();
+}
+
+static void test_too_many_wait(void **state)
+{
+    uint64_t dropped = rt_metric_get(RT_METRIC_RELAYS_WAITING);
+
+    (void)state;
+    room_init();
+    for (uint32_t i = 0; i < 399; i++)
+        room_relay(10 + i, 0x09000001); /* one network: one after the other */
+    room.peers = 4;
+    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room_start();
+    room_run(60 * RT_S);
+    assert_true(rt_metric_get(RT_METRIC_RELAYS_WAITING) > dropped);
+    assert_in_range(room.dial_count, 80, 60 * LIM_RELAY_DIALS_PER_S + 1);
+    room_end();
+}
+
+static void test_answers_are_capped(void **state)
+{
+    uint64_t cut = rt_metric_get(RT_METRIC_RELAY_LISTS_CUT);
+
+    (void)state;
+    room_init();
+    for (uint32_t i = 0; i < ROOM_RELAYS; i++) {
+        struct test_relay *r = room_relay(10 + i, 0x09000001 + i * 0x10000);
+
+        r->addrs.count = LIM_RELAY_ADDRS_MAX;
+        for (uint32_t k = 1; k < LIM_RELAY_ADDRS_MAX; k++) {
+            r->addrs.at[k] = (struct wire_peer_hop){.is_ipv6 = true, .port = 60000};
+            memset(r->addrs.at[k].ip, 0xe0, 16);
+            r->addrs.at[k].ip[15] = (uint8_t)k;
+        }
+        test_relay_make(r);
+    }
+    room.peers = 4;
+    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room_start();
+    room_run(2 * 3600 * RT_S);
+    assert_int_equal(room_ask_list(10), 10);
+    assert_true(room_is_listed(&room.identity));
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAY_LISTS_CUT), cut);
+    assert_in_range(room_ask_list(1024), 200, ROOM_RELAYS);
+    assert_in_range(room.list.len, LIM_PAYLOAD_MAX - LIM_RELAY_BYTES_MAX, LIM_PAYLOAD_MAX);
+    assert_int_equal(rt_metric_get(RT_METRIC_RELAY_LISTS_CUT), cut + 1);
+    room_end();
+}
+
+static void test_kept_and_told(void **state)
+{
+    struct test_relay *other;
+    uint32_t kept, keys;
+
+    (void)state;
+    room_init();
+    other = room_relay(1, 0x09090909);
+    room_start();
+    room_run(30 * RT_S);
+    assert_int_equal(room_ask_list(64), 2);
+    kept = room.kept;
+    assert_in_range(kept, 1, 2);
+    other->of.issued_at += 600;
+    other->of.expires_at += 600;
+    test_relay_make(other);
+    room_run(2900 * RT_S);
+    assert_int_equal(room.kept, 2 * kept); /* renewed */
+    room_run(300 * RT_S);
+    assert_in_range(room.kept, 2 * kept + 1, 2 * kept + 2); /* the next hour's */
+    kept = room.kept;
+    room_run(7200 * RT_S);
+    assert_int_equal(room.kept, kept); /* too old by then for the hours that came */
+    keys = room.store_count;
+    room_shut_down();
+    keys = room.store_count - keys;
+    assert_int_equal(room.shut_downs, 1);
+    assert_int_equal(room.farewells, keys);
+    assert_memory_equal(room.farewell_to.pubkey_hint, other->ann.relay_pubkey, 32);
+    room_end();
+}
+
+static void test_too_many_to_keep(void **state)
+{
+    (void)state;
+    room_init();
+    for (uint32_t i = 0; i < LIM_RELAYS_STORED + 100; i++)
+        room_relay(10 + i, 0x09000001 + i * 0x10000);
+    room.peers = 4;
+    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room_start();
+    room_run(3600 * RT_S);
+    assert_true(room_ask_list(1024) > (int)LIM_RELAYS_STORED + 1);
+    assert_in_range(room.kept, LIM_RELAYS_STORED, 2 * LIM_RELAYS_STORED);
+    room_shut_down();
+    assert_int_equal(room.farewells, 0);
+    assert_int_equal(room.shut_downs, 1);
+    room_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_announces),
+        cmocka_unit_test(test_lists_itself),
+        cmocka_unit_test(test_nothing_to_announce),
+        cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_last_word_for_both_hours),
+        cmocka_unit_test(test_last_word_is_not_waited_for),
+        cmocka_unit_test(test_finds_others),
+        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_one_answer),
+        cmocka_unit_test(test_too_many_wait),
+        cmocka_unit_test(test_answers_are_capped),
+        cmocka_unit_test(test_kept_and_told),
+        cmocka_unit_test(test_too_many_to_keep),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}

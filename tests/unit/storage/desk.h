@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * For tests of what is written behind: a storage on a worker that the test steps by hand, in
+ * virtual time; rows told apart by a number, from which all else about them follows; the lines of
+ * the log.
+ */
+#ifndef TEST_STORAGE_DESK_H
+#define TEST_STORAGE_DESK_H
+
+#include "scratch.h"
+
+#define DESK_WALL_S 1700000000u /* the wall clock at the start */
+
+extern struct storage *desk_storage;
+extern const struct rt_seams desk_seams;
+
+/* A scratch directory with a storage, opened and started; and without. */
+int desk_setup(void **state);
+int desk_teardown(void **state);
+/* Stops and closes; opens and starts. */
+void desk_stop(void);
+void desk_start(void);
+void desk_turns(void);             /* until there is nothing to do at once */
+void desk_sleep(uint64_t span_ns); /* time passes, timers fire */
+rt_err desk_flush(void);
+
+/* Value n in its g-th form: key and bytes follow from both, and it does not expire before long. */
+struct storage_write *desk_value(uint32_t n, uint32_t g);
+struct storage_write *desk_drop(uint32_t n);
+/* One that expires so many seconds after DESK_WALL_S. */
+struct storage_write *desk_value_until(uint32_t n, uint32_t g, uint64_t expires_s);
+/* Whether the queue had room. */
+bool desk_send(struct storage_write *w);
+void desk_key(uint32_t n, uint8_t out[32]);
+
+/* What another program finds in the database: rows in relay_values; the form that value n has, or
+ * -1. */
+int64_t desk_rows(void);
+int64_t desk_form(uint32_t n);
+int64_t desk_integer(const char *sql);
+/* Fails the test unless every row of relay_values is whole. Their number. */
+uint32_t desk_check_rows(void);
+
+/* Lines logged since the last call that hold `words`. */
+uint32_t desk_logged(const char *words);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Writing behind, in virtual time. Timing: nothing is on disk before LIM_STORAGE_BATCH_NS, all of
+ * it after, in one transaction; LIM_STORAGE_BATCH_ROWS or _BYTES do not wait, and more than that is
+ * several transactions. Coalescing: a row written a thousand times is written once, in its last
+ * form; a value put and dropped is not there. Flush and stop write what waits. All five kinds come
+ * to their tables, in the types the published relay reads, and come back through storage_each_* and
+ * storage_pins; rows that are odd are passed over and left. Expired rows go, a bounded number at a
+ * time, and are not loaded. Past the queue's limit writes are dropped, and told of once a minute.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/limits.h"
+#include "base/metric.h"
+#include "crypto/crypto.h"
+#include "desk.h"
+
+#define GOOD "SELECT count(*) FROM relay_values WHERE expires_at > 1700000000 + 1000"
+
+static uint64_t metric(enum rt_metric m)
+{
+    static uint64_t last[RT_METRIC_COUNT];
+    uint64_t now = rt_metric_get(m), moved = now - last[m];
+
+    last[m] = now;
+    return moved;
+}
+
+static void timing(void **state)
+{
+    (void)state;
+    (void)metric(RT_METRIC_STORAGE_BATCHES);
+    for (uint32_t n = 0; n < 100; n++)
+        assert_true(desk_send(desk_value(n, 0)));
+    desk_sleep(LIM_STORAGE_BATCH_NS - 20 * RT_MS);
+    assert_int_equal(desk_rows(), 0);
+    assert_true(desk_send(desk_value(100, 0)));
+    desk_sleep(40 * RT_MS);
+    assert_int_equal(desk_rows(), 101);
+    assert_int_equal(metric(RT_METRIC_STORAGE_BATCHES), 1);
+    desk_sleep(3600 * RT_S);
+    assert_int_equal(metric(RT_METRIC_STORAGE_BATCHES), 0);
+    assert_int_equal(desk_check_rows(), 101);
+}
+
+static void many_do_not_wait(void **state)
+{
+    uint32_t count = 2 * LIM_STORAGE_BATCH_ROWS + 10;
+
+    (void)state;
+    (void)metric(RT_METRIC_STORAGE_BATCHES);
+    for (uint32_t n = 0; n < count; n++)
+        assert_true(desk_send(desk_value(n, 0)));
+    desk_sleep(40 * RT_MS);
+    assert_int_equal(desk_rows(), 2 * LIM_STORAGE_BATCH_ROWS);
+    assert_int_equal(metric(RT_METRIC_STORAGE_BATCHES), 2);
+    desk_sleep(LIM_STORAGE_BATCH_NS);
+    assert_int_equal(desk_check_rows(), count);
+    assert_int_equal(metric(RT_METRIC_STORAGE_BATCHES), 1);
+    assert_int_equal(desk_logged("WARN"), 0);
+}
+
+static void large_ones_do_not_wait(void **state)
+{
+    static uint8_t bytes[LIM_VALUE_MAX];
+    uint32_t count = 2 * LIM_STORAGE_BATCH_BYTES / LIM_VALUE_MAX;
+
+    (void)state;
+    (void)metric(RT_METRIC_STORAGE_BATCHES);
+    for (uint32_t n = 0; n < count; n++) {
+        uint8_t key[32];
+
+        desk_key(n, key);
+        assert_true(desk_send(storage_put_value_new(key, key, rt_slice_copy(bytes, sizeof(bytes)),
+                                                    DESK_WALL_S + 5000, 0, 0)));
+    }
+    desk_sleep(40 * RT_MS);
+    assert_int_equal(desk_rows(), count);
+    assert_int_equal(metric(RT_METRIC_STORAGE_BATCHES), 2);
+}
+
+static void coalescing(void **state)
+{
+    (void)state;
+    (void)metric(RT_METRIC_STORAGE_WRITTEN);
+    (void)metric(RT_METRIC_STORAGE_COALESCED);
+    for (uint32_t g = 0; g < 1000; g++)
+        assert_true(desk_send(desk_value(7, g)));
+    assert_true(desk_send(desk_value(8, 0)));
+    assert_true(desk_send(desk_drop(8)));
+    assert_true(desk_send(desk_drop(9)));
+    assert_true(desk_send(desk_value(9, 3)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_form(7), 999);
+    assert_int_equal(desk_form(8), -1);
+    assert_int_equal(desk_form(9), 3);
+    assert_int_equal(metric(RT_METRIC_STORAGE_WRITTEN), 3);
+    assert_int_equal(metric(RT_METRIC_STORAGE_COALESCED), 1001);
+    assert_true(desk_send(desk_value(9, 4)));
+    assert_true(desk_send(desk_drop(7)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_form(9), 4);
+    assert_int_equal(desk_rows(), 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_STORAGE_QUEUED), 0);
+}
+
+static void flush_and_stop(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < LIM_STORAGE_BATCH_ROWS - 1; n++)
+        assert_true(desk_send(desk_value(n, 0)));
+    assert_int_equal(desk_flush(), RT_ERR_OK);
+    assert_int_equal(desk_rows(), LIM_STORAGE_BATCH_ROWS - 1);
+    assert_true(desk_send(desk_value(LIM_STORAGE_BATCH_ROWS, 0)));
+    desk_turns();
+    desk_stop();
+    assert_int_equal(desk_form(LIM_STORAGE_BATCH_ROWS), 0);
+    desk_start();
+}
+
+/* -- what comes back -- */
+
+struct found {
+    uint32_t values, peers, pins;
+    struct storage_value value;
+    char addr_key[64];
+    uint8_t bytes[64];
+};
+
+static void on_value(void *ctx, const struct storage_value *v)
+{
+    struct found *f = ctx;
+
+    f->values++;
+    f->value = *v;
+}
+
+static void on_peer(void *ctx, const char *addr_key, uint8_t *payload, size_t len)
+{
+    struct found *f = ctx;
+
+    f->peers++;
+    assert_int_equal(len, 3);
+    memcpy(f->bytes, payload, len);
+    strncpy(f->addr_key, addr_key, sizeof(f->addr_key) - 1);
+}
+
+static void on_pins(void *ctx, uint8_t *payload, size_t len)
+{
+    struct found *f = ctx;
+
+    f->pins++;
+    assert_int_equal(len, 2);
+    memcpy(f->bytes + 8, payload, len);
+}
+
+static struct found load(void)
+{
+    struct relay_error err = {""};
+    struct found f = {0};
+
+    desk_turns();
+    desk_stop();
+    desk_start();
+    assert_int_equal(storage_each_value(desk_storage, on_value, &f, &err), RT_ERR_OK);
+    assert_int_equal(storage_each_peer(desk_storage, on_peer, &f, &err), RT_ERR_OK);
+    assert_int_equal(storage_pins(desk_storage, on_pins, &f, &err), RT_ERR_OK);
+    return f;
+}
+
+static void all_kinds(void **state)
+{
+    struct found f = load();
+
+    (void)state;
+    assert_true(f.values == 0 && f.peers == 0 && f.pins == 0);
+    assert_true(desk_send(desk_value(5, 1)));
+    assert_true(desk_send(storage_put_peer_new("192.0.2.1:7001:Tcp", rt_slice_copy("abc", 3))));
+    assert_true(desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("def", 3))));
+    assert_true(desk_send(storage_put_pins_new(rt_slice_copy("gh", 2))));
+    f = load();
+    assert_true(f.values == 1 && f.peers == 2 && f.pins == 1);
+    assert_int_equal(f.value.expires_s, DESK_WALL_S + 500000);
+    assert_int_equal(f.value.origin_peer, 5);
+    assert_int_equal(f.value.origin_net, UINT64_MAX - 5);
+    assert_memory_equal(f.bytes + 8, "gh", 2);
+    assert_int_equal(desk_integer("SELECT count(*) FROM peers WHERE typeof(addr_key) = 'text' AND"
+                                  " typeof(payload) = 'blob'"),
+                     2);
+    assert_true(desk_send(storage_drop_peer_new("192.0.2.1:7001:Tcp")));
+    assert_true(desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("xyz", 3))));
+    assert_true(desk_send(storage_put_pins_new(rt_slice_copy("ij", 2))));
+    f = load();
+    assert_true(f.values == 1 && f.peers == 1 && f.pins == 1);
+    assert_string_equal(f.addr_key, "2001:db8::1:7000:Quic");
+    assert_memory_equal(f.bytes, "xyz", 3);
+    assert_memory_equal(f.bytes + 8, "ij", 2);
+    assert_int_equal(desk_integer("SELECT count(*) FROM metadata"), 2);
+}
+
+static void odd_rows(void **state)
+{
+    struct found f;
+
+    (void)state;
+    assert_true(desk_send(desk_value(5, 1)));
+    assert_int_equal(desk_flush(), RT_ERR_OK);
+    desk_stop();
+    scratch_sql("INSERT INTO relay_values VALUES(x'01', zeroblob(32), x'02', 1800000000, 0, 0),"
+                "(zeroblob(32), 'text', x'02', 1800000000, 0, 0),"
+                "(zeroblob(32), zeroblob(32), 17, 1800000000, 0, 0),"
+                "(randomblob(32), zeroblob(32), zeroblob(65537), 1800000000, 0, 0);"
+                "INSERT INTO peers VALUES('a', 'text'), ('b', zeroblob(4097)), (x'63', x'00'),"
+                "('a name that is longer than any address and port and transport could be', x'')");
+    desk_start();
+    f = load();
+    assert_int_equal(f.values, 1);
+    assert_int_equal(f.peers, 0);
+    assert_int_equal(desk_logged("table=relay_values rows=4"), 1);
+    assert_int_equal(desk_logged("table=peers rows=4"), 1);
+    assert_int_equal(desk_rows(), 5);
+    assert_int_equal(desk_integer("SELECT count(*) FROM peers"), 4);
+}
+
+static void expired_rows(void **state)
+{
+    struct found f;
+
+    (void)state;
+    for (uint32_t n = 0; n < LIM_STORAGE_SWEEP_ROWS + 10; n++)
+        assert_true(desk_send(desk_value_until(n, 0, DESK_WALL_S + 900)));
+    assert_true(desk_send(desk_value(100000, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_rows(), LIM_STORAGE_SWEEP_ROWS + 11);
+    desk_sleep(800 * RT_S);
+    assert_int_equal(load().values, LIM_STORAGE_SWEEP_ROWS + 11);
+    desk_sleep(200 * RT_S);
+    f = load();
+    assert_int_equal(f.values, 1);
+    assert_int_equal(f.value.origin_peer, 100000);
+    assert_int_equal(desk_rows(), LIM_STORAGE_SWEEP_ROWS + 11);
+    /* They go along with what is written, a bounded number at a time. */
+    assert_true(desk_send(desk_value(100001, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_rows(), 12);
+    assert_true(desk_send(desk_value(100002, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_rows(), 3);
+    assert_int_equal(desk_integer(GOOD), 3);
+}
+
+static void past_the_limit(void **state)
+{
+    (void)state;
+    (void)metric(RT_METRIC_STORAGE_DROPPED);
+    for (uint32_t n = 0; n < LIM_STORAGE_QUEUED; n++)
+        assert_true(desk_send(desk_drop(n)));
+    assert_false(desk_send(desk_value(1, 0)));
+    assert_false(desk_send(desk_value(2, 0)));
+    desk_sleep(5 * RT_S);
+    assert_int_equal(metric(RT_METRIC_STORAGE_DROPPED), 2);
+    assert_int_equal(desk_logged("writes of state were dropped dropped=2"), 1);
+    assert_int_equal(desk_logged("WARN"), 0);
+    assert_true(desk_send(desk_value(3, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_rows(), 1);
+    assert_int_equal(desk_form(3), 0);
+    /* Again, soon after: one line a minute. */
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t n = 0; n < LIM_STORAGE_QUEUED; n++)
+            assert_true(desk_send(desk_drop(n)));
+        assert_false(desk_send(desk_value(1, 0)));
+        desk_sleep(10 * RT_S);
+        assert_int_equal(desk_logged("writes of state were dropped"), 0);
+    }
+    desk_sleep(60 * RT_S);
+    assert_true(desk_send(desk_value(3, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_logged("writes of state were dropped dropped=2"), 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, desk_setup, desk_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(timing),     TEST(many_do_not_wait), TEST(large_ones_do_not_wait),
+        TEST(coalescing), TEST(flush_and_stop),   TEST(all_kinds),
+        TEST(odd_rows),   TEST(expired_rows),     TEST(past_the_limit),
+    };
+
+    if (rt_crypto_init() != RT_ERR_OK)
+        return 1;
+    return cmocka_run_group_tests_name("storage writer", tests, NULL, NULL);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "durable.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "compose.h"
+#include "dht/dht.h"
+#include "dht/values.h"
+#include "host/os_seams.h"
+
+/* -- to the disk; on worker 0 -- */
+
+/* One that the queue has no room for is lost to the disk; the storage counts it and says so. */
+static void save(struct relay *r, struct storage_write *w)
+{
+    (void)storage_send(r->storage, r->nodes[0].worker, w);
+}
+
+static void put_value(void *ctx, const struct dht_value *v)
+{
+    save(ctx, storage_put_value_new(v->key, v->sub, relay_slice_ref(v->value), v->expires_s,
+                                    v->origin.peer, v->origin.net));
+}
+
+static void drop_value(void *ctx, const uint8_t key[32], const uint8_t sub[32])
+{
+    save(ctx, storage_drop_value_new(key, sub));
+}
+
+/* ip:port:Tcp or ip:port:Quic, IPv6 without brackets: the published relay's form. */
+static void addr_key_of(const struct wire_peer_hop *hop, char out[STORAGE_ADDR_KEY_MAX + 1])
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    RT_INSIST(inet_ntop(hop->is_ipv6 ? AF_INET6 : AF_INET, hop->ip, ip, sizeof(ip)));
+    snprintf(out, STORAGE_ADDR_KEY_MAX + 1, "%s:%u:%s", ip, hop->port,
+             hop->transport == WIRE_QUIC ? "Quic" : "Tcp");
+}
+
+static void put_peer(void *ctx, const struct wire_peer_row *row)
+{
+    char addr_key[STORAGE_ADDR_KEY_MAX + 1];
+    uint8_t payload[STORAGE_PEER_BYTES_MAX];
+    struct relay_slice copy;
+    struct wire_writer w;
+    bool fits;
+    size_t len;
+
+    wire_writer_init(&w, payload, sizeof(payload));
+    wire_write_peer_row(&w, row);
+    len = wire_writer_len(&w, &fits);
+    RT_INSIST(fits);
+    copy = rt_slice_copy(payload, (uint32_t)len);
+    if (!copy.owner)
+        return; /* no memory to spare: it is put again when it is next seen */
+    addr_key_of(&row->addr.hop, addr_key);
+    save(ctx, storage_put_peer_new(addr_key, copy));
+}
+
+static void drop_peer(void *ctx, const struct wire_peer_hop *hop)
+{
+    char addr_key[STORAGE_ADDR_KEY_MAX + 1];
+
+    addr_key_of(hop, addr_key);
+    save(ctx, storage_drop_peer_new(addr_key));
+}
+
+static void put_pins(void *ctx, struct relay_slice pins)
+{
+    save(ctx, storage_put_pins_new(pins));
+}
+
+struct dht_disk durable_disk(struct relay *r)
+{
+    return (struct dht_disk){put_value, drop_value, put_peer, drop_peer, put_pins, r};
+}
+
+/* -- from the disk -- */
+
+struct loading {
+    struct relay *relay;
+    uint64_t now_s;
+    uint32_t values, peers, odd, stale;
+};
+
+static void load_value(void *ctx, const struct storage_value *v)
+{
+    struct loading *l = ctx;
+
+    dht_load_value(l->relay->system, v->key, v->value, v->len, v->expires_s, v->origin_peer);
+    l->values++;
+}
+
+static void load_peer(void *ctx, const char *addr_key, uint8_t *payload, size_t len)
+{
+    struct loading *l = ctx;
+    struct wire_peer_row row;
+
+    if (wire_peer_row_decode(payload, len, &row) != RT_ERR_OK) {
+        l->odd++;
+    } else if (row.last_seen_unix + LIM_PEER_FORGET_S < l->now_s) {
+        save(l->relay, storage_drop_peer_new(addr_key));
+        l->stale++;
+    } else {
+        dht_load_peer(l->relay->system, &row);
+        l->peers++;
+    }
+}
+
+static void load_pins(void *ctx, uint8_t *payload, size_t len)
+{
+    dht_load_pins(((struct loading *)ctx)->relay->system, payload, len);
+}
+
+rt_err durable_load(struct relay *r, struct relay_error *err)
+{
+    const struct rt_seams *seams = rt_os_seams();
+    struct loading l = {.relay = r, .now_s = seams->wall_ns(seams->ctx) / RT_S};
+    uint64_t begun_ns = seams->mono_ns(seams->ctx);
+    rt_err e = storage_each_value(r->storage, load_value, &l, err);
+
+    if (!e)
+        e = storage_each_peer(r->storage, load_peer, &l, err);
+    if (!e)
+        e = storage_pins(r->storage, load_pins, &l, err);
+    if (e)
+        return e;
+    if (l.odd)
+        rt_log(RELAY_LOG_WARN, "peers in the state database cannot be read, left as they are",
+               "peers=%" PRIu32, l.odd);
+    rt_log(RELAY_LOG_INFO, "state loaded",
+           "values=%" PRIu32 " peers=%" PRIu32 " forgotten=%" PRIu32 " took_ms=%" PRIu64, l.values,
+           l.peers, l.stale, (seams->mono_ns(seams->ctx) - begun_ns) / RT_MS);
+    return RT_ERR_OK;
+}
