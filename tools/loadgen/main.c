@@ -24,10 +24,9 @@
 #include "transport/loader.h"
 
 #define THREADS_MAX 16u
-#define PLUGIN "tcp_tls"
 
 struct options {
-    const char *mode, *relay;
+    const char *mode, *relay, *plugin;
     uint32_t threads, nodes, conns, size, answer, per, secs;
     int pid;
 };
@@ -51,6 +50,7 @@ static const char usage[] =
     "  bulk      the same with 256 KiB answers\n"
     "  idle      tunnels that do nothing: memory each, CPU while idle\n"
     "\n"
+    "  --transport T over tls or quic (tls)\n"
     "  --pid N       the relay's process: its CPU time and memory are reported\n"
     "  --nodes N     nodes behind tunnels (64; idle: 1000)\n"
     "  --conns N     requesters at once (32)\n"
@@ -90,14 +90,31 @@ static bool parse_u32(const char *text, uint32_t *out)
     return true;
 }
 
+static bool parse_transport(const char *text, const char **out_plugin)
+{
+    if (strcmp(text, "tls") == 0)
+        *out_plugin = "tcp_tls";
+    else if (strcmp(text, "quic") == 0)
+        *out_plugin = "quic";
+    else
+        return false;
+    return true;
+}
+
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"relay", required_argument, NULL, 'r'},   {"pid", required_argument, NULL, 'p'},
-        {"nodes", required_argument, NULL, 'n'},   {"conns", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},    {"answer", required_argument, NULL, 'a'},
-        {"per", required_argument, NULL, 'e'},     {"secs", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0},
+        {"relay", required_argument, NULL, 'r'},
+        {"pid", required_argument, NULL, 'p'},
+        {"nodes", required_argument, NULL, 'n'},
+        {"conns", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},
+        {"answer", required_argument, NULL, 'a'},
+        {"per", required_argument, NULL, 'e'},
+        {"secs", required_argument, NULL, 't'},
+        {"threads", required_argument, NULL, 'j'},
+        {"transport", required_argument, NULL, 'x'},
+        {NULL, 0, NULL, 0},
     };
     uint32_t pid = 0;
     int c;
@@ -115,6 +132,11 @@ static bool parse_options(int argc, char **argv, struct options *o)
 
         if (c == 'r') {
             o->relay = optarg;
+        } else if (c == 'x') {
+            if (!parse_transport(optarg, &o->plugin)) {
+                fprintf(stderr, "bench: --transport %s: tls or quic\n", optarg);
+                return false;
+            }
         } else if (!number || !parse_u32(optarg, number)) {
             if (number)
                 fprintf(stderr, "bench: '%s' is not a number\n", optarg);
@@ -187,6 +209,18 @@ static uint32_t share(uint32_t all, uint32_t threads, uint32_t index)
     return all / threads + (index < all % threads);
 }
 
+/* The relay keeps a transport's secrets; nothing of ours outlives the process. */
+static int fresh_secret(void *ctx, const char *transport, const char *name, void *out, size_t len)
+{
+    const struct rt_seams *s = rt_os_seams();
+
+    (void)ctx;
+    (void)transport;
+    (void)name;
+    s->random(s->ctx, out, len);
+    return 0;
+}
+
 static bool start_lane(struct bench *b, uint16_t i, const struct relay_host *host,
                        struct relay_error *err)
 {
@@ -202,7 +236,7 @@ static bool start_lane(struct bench *b, uint16_t i, const struct relay_host *hos
     }
     if (b->transport->worker_init(host, w, &b->states[i], err) != 0)
         return false;
-    rt_services_set_state(PLUGIN, i, b->states[i]);
+    rt_services_set_state(b->o.plugin, i, b->states[i]);
     b->lanes[i] = load_lane_new(w, b->transport, b->states[i], &plan);
     return true;
 }
@@ -214,13 +248,15 @@ static bool start(struct bench *b, struct relay_error *err)
     char path[4096];
     const struct relay_host *host;
 
-    if (rt_loader_find(PLUGIN, path, sizeof(path), err) != RT_ERR_OK ||
+    if (rt_loader_find(b->o.plugin, path, sizeof(path), err) != RT_ERR_OK ||
         rt_loader_open(path, &b->transport, err) != RT_ERR_OK)
         return false;
     b->sys = rt_system_new((uint16_t)b->o.threads, rt_os_seams());
-    rt_services_init(&(struct rt_services_config){
-        .system = b->sys, .worker_count = (uint16_t)b->o.threads, .events = &rt_conn_events});
-    host = rt_services_add(PLUGIN);
+    rt_services_init(&(struct rt_services_config){.system = b->sys,
+                                                  .worker_count = (uint16_t)b->o.threads,
+                                                  .events = &rt_conn_events,
+                                                  .secret = fresh_secret});
+    host = rt_services_add(b->o.plugin);
     if (rt_door_new(&limits, 1, hash_key, &b->door) != RT_ERR_OK) {
         snprintf(err->text, sizeof(err->text), "out of memory");
         return false;
@@ -379,7 +415,8 @@ static int run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    static struct bench b = {.o = {.threads = 1, .conns = 32, .size = 256, .per = 160, .secs = 8}};
+    static struct bench b = {
+        .o = {.plugin = "tcp_tls", .threads = 1, .conns = 32, .size = 256, .per = 160, .secs = 8}};
     struct relay_error err = {.text = ""};
     uint64_t fds;
 

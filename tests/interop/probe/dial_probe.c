@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * dial_probe HOST PORT [EXPECTED_KEY]: dials a server as the relay dials its peers (TLS, then the
- * initiator's side of the handshake) and prints one line:
+ * dial_probe tls|quic HOST PORT [EXPECTED_KEY]: dials a server as the relay dials its peers (the
+ * transport, then the initiator's side of the handshake) and prints one line:
  *     ready pubkey=<hex>        exit 0
  *     failed: <why>             exit 1
  */
@@ -22,8 +22,6 @@
 #include "host/services.h"
 #include "session/dial.h"
 #include "transport/loader.h"
-
-#define PLUGIN "tcp_tls"
 
 static struct {
     struct dial *dial;
@@ -69,6 +67,18 @@ static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_
     return NULL;
 }
 
+/* The relay keeps a transport's secrets; nothing of ours outlives the process. */
+static int fresh_secret(void *ctx, const char *transport, const char *name, void *out, size_t len)
+{
+    const struct rt_seams *s = rt_os_seams();
+
+    (void)ctx;
+    (void)transport;
+    (void)name;
+    s->random(s->ctx, out, len);
+    return 0;
+}
+
 static bool parse_key(const char *hex, uint8_t out[32])
 {
     for (int i = 0; i < 32; i++) {
@@ -93,33 +103,35 @@ int main(int argc, char **argv)
     struct rt_loop *loop;
     struct rt_door *door;
     uint8_t seed[32], key[32];
+    const char *plugin;
     char path[4096];
     void *state;
 
-    if (argc < 3 || inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 ||
-        (argc > 3 && !parse_key(argv[3], key))) {
-        fprintf(stderr, "usage: dial_probe IPV4 PORT [EXPECTED_KEY]\n");
+    if (argc < 4 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
+        (argc > 4 && !parse_key(argv[4], key))) {
+        fprintf(stderr, "usage: dial_probe tls|quic IPV4 PORT [EXPECTED_KEY]\n");
         return 2;
     }
-    to.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
+    plugin = strcmp(argv[1], "quic") == 0 ? "quic" : "tcp_tls";
+    to.sin_port = htons((uint16_t)strtoul(argv[3], NULL, 10));
     signal(SIGPIPE, SIG_IGN);
     rt_budget_configure(64u << 20);
     if (rt_crypto_init() != RT_ERR_OK ||
-        rt_loader_find(PLUGIN, path, sizeof(path), &err) != RT_ERR_OK ||
+        rt_loader_find(plugin, path, sizeof(path), &err) != RT_ERR_OK ||
         rt_loader_open(path, &t, &err) != RT_ERR_OK)
         goto failed;
     sys = rt_system_new(1, rt_os_seams());
     w = rt_system_worker(sys, 0);
-    rt_services_init(
-        &(struct rt_services_config){.system = sys, .worker_count = 1, .events = &rt_conn_events});
+    rt_services_init(&(struct rt_services_config){
+        .system = sys, .worker_count = 1, .events = &rt_conn_events, .secret = fresh_secret});
     rt_random(w, seed, sizeof(seed));
     rt_sign_key_from_seed(seed, &identity);
     if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||
         rt_conn_worker_init(w, door, (struct rt_conn_acceptor){nobody_connects, NULL}) !=
             RT_ERR_OK ||
-        t->worker_init(rt_services_add(PLUGIN), w, &state, &err) != 0 ||
+        t->worker_init(rt_services_add(plugin), w, &state, &err) != 0 ||
         dial_open(w, &identity, t, state, (const struct sockaddr *)&to, sizeof(to),
-                  argc > 3 ? key : NULL, &probe_ops, NULL, &probe.dial, &err) != RT_ERR_OK ||
+                  argc > 4 ? key : NULL, &probe_ops, NULL, &probe.dial, &err) != RT_ERR_OK ||
         rt_loop_start(loop, "probe") != RT_ERR_OK)
         goto failed;
     for (int i = 0; i < 2000 && !atomic_load(&probe.is_over); i++)

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Clients: the crate's own, and one that speaks TLS and frames by hand to say what it must not.
+//! Clients: the crate's own, and frames by hand to say what it must not.
 use crate::mirror::Side;
+use crate::stream::{At, CrateQuic, Transport};
 use anyhow::{Context as _, Result, bail, ensure};
 use ed25519_dalek::SigningKey;
 use rand::RngCore;
 use rand::rngs::OsRng;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
 use scp2p_core::wire::*;
 use scp2p_core::*;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
 
 pub const PATIENCE: Duration = Duration::from_secs(40);
-pub type Tls = tokio_rustls::client::TlsStream<TcpStream>;
 
 pub fn new_key() -> SigningKey {
     SigningKey::generate(&mut OsRng)
@@ -30,34 +25,46 @@ pub fn random<const N: usize>() -> [u8; N] {
 }
 
 pub fn tcp(a: SocketAddr) -> PeerAddr {
-    PeerAddr {
-        ip: a.ip(),
-        port: a.port(),
-        transport: TransportProtocol::Tcp,
-        pubkey_hint: None,
-        relay_via: None,
-    }
+    At::tls(a).peer()
 }
 
 /// The crate's connector, as its command line client has it; `detour` stands for every address.
 #[derive(Clone)]
 pub struct Dial {
     pub key: SigningKey,
-    pub detour: Option<SocketAddr>,
+    pub detour: Option<At>,
 }
 
 #[async_trait::async_trait]
 impl PeerConnector for Dial {
     async fn connect(&self, peer: &PeerAddr) -> Result<BoxedStream> {
-        let a = self.detour.unwrap_or(SocketAddr::new(peer.ip, peer.port));
-        dial(a, &self.key, peer.pubkey_hint).await
+        dial(self.detour.unwrap_or(peer.into()), &self.key, peer.pubkey_hint).await
     }
 }
 
-pub async fn dial(a: SocketAddr, key: &SigningKey, pin: Option<[u8; 32]>) -> Result<BoxedStream> {
-    let dialled = tls_connect_session_insecure(a, key, Capabilities::default(), pin);
-    let (s, _) = tokio::time::timeout(PATIENCE, dialled).await.context("dialling hung")??;
-    Ok(Box::new(s))
+/// A session of the crate's own, over the transport asked for.
+pub async fn session(
+    a: At,
+    key: &SigningKey,
+    caps: Capabilities,
+    pin: Option<[u8; 32]>,
+) -> Result<(BoxedStream, AuthenticatedSession)> {
+    Ok(match a.transport {
+        Transport::Tls => {
+            let (s, session) = tls_connect_session_insecure(a.addr, key, caps, pin).await?;
+            (Box::new(s), session)
+        }
+        Transport::Quic => {
+            let s = quic_connect_bi_session_insecure(a.addr, key, caps, pin).await?;
+            let session = s.session.clone();
+            (Box::new(CrateQuic(s)), session)
+        }
+    })
+}
+
+pub async fn dial(a: At, key: &SigningKey, pin: Option<[u8; 32]>) -> Result<BoxedStream> {
+    let dialled = session(a, key, Capabilities::default(), pin);
+    Ok(tokio::time::timeout(PATIENCE, dialled).await.context("dialling hung")??.0)
 }
 
 /// One request, whatever is answered; checks that it is an answer to this request.
@@ -128,64 +135,10 @@ pub async fn through(s: &mut BoxedStream, slot: u64, req_id: u32, inner: &[u8]) 
 }
 
 /// A whole visit as today's clients make it: connect, one relayed request of `size` bytes, close.
-pub async fn visit(a: SocketAddr, slot: u64, size: usize) -> Result<Envelope> {
+pub async fn visit(a: At, slot: u64, size: usize) -> Result<Envelope> {
     let mut s = dial(a, &new_key(), None).await?;
     let inner = Envelope { r#type: 500, req_id: 1, flags: 0, payload: vec![0x41; size] };
     through(&mut s, slot, 1, &inner.encode()?).await?.answer()
-}
-
-#[derive(Debug)]
-struct AnyCertificate;
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.2".into()))
-    }
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// TLS without the SCP2P handshake. `receive` bytes of socket buffer, where given.
-pub async fn tls(a: SocketAddr, receive: Option<u32>) -> Result<Tls> {
-    let config = rustls::ClientConfig::builder()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-        .with_no_client_auth();
-    let socket = TcpSocket::new_v4()?;
-    if let Some(n) = receive {
-        socket.set_recv_buffer_size(n)?;
-    }
-    let stream =
-        tokio::time::timeout(PATIENCE, socket.connect(a)).await.context("connecting")??;
-    stream.set_nodelay(true)?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let shaken = connector.connect(ServerName::try_from("localhost")?, stream);
-    Ok(tokio::time::timeout(PATIENCE, shaken).await.context("TLS handshake hung")??)
 }
 
 pub async fn write_frame<S: AsyncWrite + Unpin>(s: &mut S, body: &[u8]) -> Result<()> {

@@ -1,38 +1,48 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Today's clients (crate scp2p-core 0.3.2) against a relay: README.md says what and how.
 mod client;
+mod initial;
+mod line;
 #[path = "../../vectors/generator/src/mirror.rs"]
 mod mirror;
 mod peers;
 mod relay;
 mod scenario;
+mod stream;
 
 use anyhow::{Context as _, Result, bail};
 use relay::{Context, LogTail};
-use scenario::{Needs, Scenario, Skipped};
+use scenario::{Needs, Over, Pace, Scenario, Skipped};
 use std::rc::Rc;
 use std::time::Instant;
+use stream::Transport;
 
 struct Options {
     only: Vec<String>,
+    transport: Option<Transport>,
     list: bool,
     keep: bool,
 }
 
-const USAGE: &str = "usage: scp2p-interop RELAY [--only WORD] [--list] [--reference] [--kills N]
-    [--slow-readers N] [--dial-probe PROGRAM] [--other RELAY] [--instrumented]
-    [--keep]";
+const USAGE: &str = "usage: scp2p-interop RELAY [--only WORD] [--transport tls|quic] [--list]
+    [--reference] [--kills N] [--slow-readers N] [--dial-probe PROGRAM] [--other RELAY]
+    [--instrumented] [--keep]";
 
 fn options() -> Result<(Context, Options)> {
     let mut args = std::env::args().skip(1);
     let binary = args.next().context(USAGE)?;
     let scratch = std::env::temp_dir().join(format!("scp2p-interop-{}", std::process::id()));
     let mut c = Context::new(binary.into(), scratch);
-    let mut o = Options { only: vec![], list: false, keep: false };
+    let mut o = Options { only: vec![], transport: None, list: false, keep: false };
     while let Some(a) = args.next() {
         let mut value = || args.next().with_context(|| format!("{a}: value missing"));
         match a.as_str() {
             "--only" => o.only.push(value()?),
+            "--transport" => match value()?.as_str() {
+                "tls" => o.transport = Some(Transport::Tls),
+                "quic" => o.transport = Some(Transport::Quic),
+                other => bail!("--transport {other}: tls or quic"),
+            },
             "--list" => o.list = true,
             "--keep" => o.keep = true,
             "--reference" => c.is_reference = true,
@@ -64,23 +74,32 @@ struct Count {
     skipped: u32,
 }
 
-/// Runs one scenario and prints its line.
-async fn run(c: Rc<Context>, s: &Scenario) -> Count {
+/// A scenario over one transport.
+struct Case {
+    name: String,
+    transport: Transport,
+    scenario: Rc<Scenario>,
+}
+
+/// Runs one and prints its line.
+async fn run(c: Rc<Context>, case: Case) -> Count {
     let mut n = Count::default();
+    let (name, s) = (case.name, case.scenario);
     if let (true, Needs::Fixed(fault)) = (c.is_reference, &s.needs) {
-        println!("skip {}: known fault of the reference: {fault}", s.name);
+        println!("skip {name}: known fault of the reference: {fault}");
         n.skipped = 1;
         return n;
     }
     let begun = Instant::now();
+    let c = Rc::new(c.over(case.transport));
     match (s.run)(c).await {
         Ok(note) => {
             let note = if note.is_empty() { note } else { format!(": {note}") };
-            println!("ok {}{note} [{:.1} s]", s.name, begun.elapsed().as_secs_f64());
+            println!("ok {name}{note} [{:.1} s]", begun.elapsed().as_secs_f64());
             n.passed = 1;
         }
         Err(e) if e.is::<Skipped>() => {
-            println!("skip {}: {e}", s.name);
+            println!("skip {name}: {e}");
             n.skipped = 1;
         }
         Err(e) => {
@@ -88,7 +107,7 @@ async fn run(c: Rc<Context>, s: &Scenario) -> Count {
             let skip = usize::from(e.is::<LogTail>());
             let why: Vec<String> = e.chain().skip(skip).map(ToString::to_string).collect();
             let took = begun.elapsed().as_secs_f64();
-            println!("FAIL {}: {} [{took:.1} s]", s.name, why.join(": ").replace('\n', " "));
+            println!("FAIL {name}: {} [{took:.1} s]", why.join(": ").replace('\n', " "));
             print!("{tail}");
             n.failed = 1;
         }
@@ -96,24 +115,52 @@ async fn run(c: Rc<Context>, s: &Scenario) -> Count {
     n
 }
 
-async fn run_all(c: Rc<Context>, chosen: Vec<Scenario>) -> Count {
+/// Those over TLS, then those over QUIC; says which scenario has no second transport, and why.
+fn cases(o: &Options) -> Vec<Case> {
+    let mut all = vec![];
+    let scenarios: Vec<_> = scenario::all().into_iter().map(Rc::new).collect();
+    for transport in [Transport::Tls, Transport::Quic] {
+        for s in &scenarios {
+            let name = match transport {
+                Transport::Tls => s.name.to_string(),
+                Transport::Quic => format!("{}/quic", s.name),
+            };
+            let is_wanted = o.transport.is_none_or(|t| t == transport)
+                && (o.only.is_empty() || o.only.iter().any(|w| name.contains(w.as_str())));
+            match s.over {
+                Over::Only(t, why) if t != transport => {
+                    if is_wanted && transport == Transport::Quic {
+                        println!("-- {name} is no scenario: {why}");
+                    }
+                }
+                _ if is_wanted => all.push(Case { name, transport, scenario: s.clone() }),
+                _ => {}
+            }
+        }
+    }
+    all
+}
+
+async fn run_all(c: Rc<Context>, chosen: Vec<Case>) -> Count {
     let mut total = Count::default();
     let mut add = |n: Count| {
         total.passed += n.passed;
         total.failed += n.failed;
         total.skipped += n.skipped;
     };
-    let (waiting, busy): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|s| s.mostly_waits);
-    for s in busy {
-        add(run(c.clone(), &s).await);
+    let beside = |case| tokio::task::spawn_local(run(c.clone(), case));
+    let (mut busy, mut waiting, mut tasks) = (vec![], vec![], vec![]);
+    for case in chosen {
+        match case.scenario.pace {
+            Pace::Busy => busy.push(case),
+            Pace::Waits => waiting.push(case),
+            Pace::Silent => tasks.push(beside(case)),
+        }
     }
-    let tasks: Vec<_> = waiting
-        .into_iter()
-        .map(|s| {
-            let c = c.clone();
-            tokio::task::spawn_local(async move { run(c, &s).await })
-        })
-        .collect();
+    for case in busy {
+        add(run(c.clone(), case).await);
+    }
+    tasks.extend(waiting.into_iter().map(beside));
     for task in tasks {
         add(task.await.unwrap_or(Count { failed: 1, ..Count::default() }));
     }
@@ -125,13 +172,10 @@ async fn main() -> Result<()> {
     raise_descriptor_limit();
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (c, o) = options()?;
-    let mut chosen = scenario::all();
-    if !o.only.is_empty() {
-        chosen.retain(|s| o.only.iter().any(|w| s.name.contains(w.as_str())));
-    }
+    let chosen = cases(&o);
     if o.list {
-        for s in &chosen {
-            println!("{}", s.name);
+        for case in &chosen {
+            println!("{}", case.name);
         }
         return Ok(());
     }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Firewalled nodes: hand-made ones that answer as told, the crate's own, and a slow line.
+//! Firewalled nodes: hand-made ones that answer as told, and the crate's own.
 use crate::client::*;
+use crate::stream::At;
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::SigningKey;
 use scp2p_core::wire::*;
 use scp2p_core::*;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A node that registered a tunnel. Dropped, its connection closes.
@@ -51,12 +49,20 @@ pub async fn register(s: &mut BoxedStream, slot: Option<u64>, tunnel: bool) -> R
 }
 
 /// Registers, and answers each request with the frame that `answer` gives; none: not at all.
-pub async fn owner<F, A>(a: SocketAddr, key: &SigningKey, answer: F) -> Result<Owner>
+pub async fn owner<F, A>(a: At, key: &SigningKey, answer: F) -> Result<Owner>
 where
     F: Fn(Envelope) -> A + Send + 'static,
     A: Future<Output = Option<Vec<u8>>> + Send,
 {
-    let mut s = dial(a, key, None).await?;
+    serve(dial(a, key, None).await?, answer).await
+}
+
+/// The same over a session there is.
+pub async fn serve<F, A>(mut s: BoxedStream, answer: F) -> Result<Owner>
+where
+    F: Fn(Envelope) -> A + Send + 'static,
+    A: Future<Output = Option<Vec<u8>>> + Send,
+{
     let slot = register(&mut s, None, true).await.context("register")?;
     let task = tokio::spawn(async move {
         while let Ok(q) = read_envelope(&mut s).await {
@@ -84,7 +90,7 @@ pub async fn mute(_: Envelope) -> Option<Vec<u8>> {
     None
 }
 
-pub async fn echo_owner(a: SocketAddr) -> Result<Owner> {
+pub async fn echo_owner(a: At) -> Result<Owner> {
     owner(a, &new_key(), echo).await
 }
 
@@ -98,14 +104,14 @@ pub struct Publisher {
     pub data: Vec<u8>,
 }
 
-pub async fn publisher(relay: SocketAddr, dir: &Path, bytes: usize) -> Result<Publisher> {
+pub async fn publisher(relay: At, dir: &Path, bytes: usize) -> Result<Publisher> {
     let data: Vec<u8> = (0..bytes).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let file = dir.join("file.bin");
     std::fs::write(&file, &data)?;
     let store = SqliteStore::open(dir.join("publisher.db"))?;
     let node = Node::start_with_store(NodeConfig::default(), store).await?;
     let dial = Dial { key: node.ensure_node_identity().await?, detour: None };
-    let slot = node.register_relay_tunnel(&dial, &tcp(relay)).await.context("register tunnel")?;
+    let slot = node.register_relay_tunnel(&dial, &relay.peer()).await.context("register tunnel")?;
     // Port 1 serves nobody: the tunnel is the only way in.
     let via = node.relayed_self_addr(tcp(([127, 0, 0, 1], 1).into())).await;
     let identity = node.ensure_publisher_identity("interop").await?;
@@ -118,8 +124,18 @@ pub async fn publisher(relay: SocketAddr, dir: &Path, bytes: usize) -> Result<Pu
 
 /// A second node subscribes, syncs from `seeds` and downloads the file; fails on any other byte.
 pub async fn download(p: &Publisher, seeds: &[PeerAddr], out: &Path) -> Result<Duration> {
+    download_from(p, seeds, out, None).await
+}
+
+/// The same, with `detour` in the place of every address.
+pub async fn download_from(
+    p: &Publisher,
+    seeds: &[PeerAddr],
+    out: &Path,
+    detour: Option<At>,
+) -> Result<Duration> {
     let node = Node::start(NodeConfig::default()).await?;
-    let dial = Dial { key: node.ensure_node_identity().await?, detour: None };
+    let dial = Dial { key: node.ensure_node_identity().await?, detour };
     let share = p.identity.share_id();
     let pubkey = p.identity.verifying_key().to_bytes();
     node.subscribe_with_pubkey(share, Some(pubkey)).await?;
@@ -137,41 +153,4 @@ pub async fn download(p: &Publisher, seeds: &[PeerAddr], out: &Path) -> Result<D
     anyhow::ensure!(std::fs::read(out)? == p.data, "other bytes than published");
     std::fs::remove_file(out)?;
     Ok(took)
-}
-
-/// What a timer that fires late may be made up for.
-const TIMER_SLACK: Duration = Duration::from_millis(20);
-
-/// A loopback proxy whose upward direction carries `bytes_per_second`; the slow line of a node.
-pub async fn slow_uplink(to: SocketAddr, bytes_per_second: usize) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            tokio::spawn(async move { carry(near, to, bytes_per_second).await });
-        }
-    });
-    Ok(addr)
-}
-
-async fn carry(near: TcpStream, to: SocketAddr, bytes_per_second: usize) -> Result<()> {
-    let far = TcpStream::connect(to).await?;
-    far.set_nodelay(true)?;
-    let (mut near_read, mut near_write) = near.into_split();
-    let (mut far_read, mut far_write) = far.into_split();
-    let down = tokio::spawn(async move {
-        let _ = tokio::io::copy(&mut far_read, &mut near_write).await;
-        near_write.shutdown().await
-    });
-    let mut some = [0; 1400];
-    let mut free_at = Instant::now();
-    while let Ok(n @ 1..) = near_read.read(&mut some).await {
-        let takes = Duration::from_secs_f64(n as f64 / bytes_per_second as f64);
-        free_at = free_at.max(Instant::now() - TIMER_SLACK) + takes;
-        tokio::time::sleep_until(free_at.into()).await;
-        far_write.write_all(&some[..n]).await?;
-    }
-    far_write.shutdown().await?;
-    let _ = down.await;
-    Ok(())
 }

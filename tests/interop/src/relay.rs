@@ -2,11 +2,13 @@
 //! The relay under test as a process: started on a free port in a directory of its own, waited
 //! for, stopped. How it ends is part of every test: a code other than 0 or a sanitizer's report
 //! fails it.
+use crate::stream::{At, Transport};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
@@ -15,8 +17,26 @@ pub const READY: &str = "relay node ready";
 const READY_IN: Duration = Duration::from_secs(20);
 pub const STOP_IN: Duration = Duration::from_secs(10);
 
-/// What the whole run was asked for.
+/// Where a relay listens.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub tcp: SocketAddr,
+    pub quic: SocketAddr,
+}
+
+impl Place {
+    pub fn at(&self, transport: Transport) -> At {
+        match transport {
+            Transport::Tls => At::tls(self.tcp),
+            Transport::Quic => At::quic(self.quic),
+        }
+    }
+}
+
+/// What the whole run was asked for, and the transport a scenario runs over.
+#[derive(Clone)]
 pub struct Context {
+    pub transport: Transport,
     pub binary: PathBuf,
     pub scratch: PathBuf,
     pub is_reference: bool,
@@ -26,13 +46,14 @@ pub struct Context {
     pub dial_probe: Option<PathBuf>,
     /// The reference, to be put beside the relay under test.
     pub other: Option<PathBuf>,
-    directories: AtomicU32,
-    ports: AtomicU32,
+    directories: Arc<AtomicU32>,
+    ports: Arc<AtomicU32>,
 }
 
 impl Context {
     pub fn new(binary: PathBuf, scratch: PathBuf) -> Self {
         Self {
+            transport: Transport::Tls,
             binary,
             scratch,
             is_reference: false,
@@ -41,9 +62,13 @@ impl Context {
             slow_readers: 100,
             dial_probe: None,
             other: None,
-            directories: AtomicU32::new(0),
-            ports: AtomicU32::new(20_000),
+            directories: Arc::default(),
+            ports: Arc::new(AtomicU32::new(20_000)),
         }
+    }
+
+    pub fn over(&self, transport: Transport) -> Self {
+        Self { transport, ..self.clone() }
     }
 
     pub fn directory(&self) -> Result<PathBuf> {
@@ -53,28 +78,30 @@ impl Context {
         Ok(dir)
     }
 
-    /// An address nobody listens on: on a loopback address of this process's own, so that two runs
+    /// Addresses nobody listens on: on a loopback address of this process's own, so that two runs
     /// do not meet, and below the range of the kernel's own ephemeral ports.
-    pub fn free_address(&self) -> SocketAddr {
+    pub fn free_place(&self) -> Place {
         let [_, high, middle, low] = std::process::id().to_be_bytes();
         let ip = [127, 1 + (high << 6 | middle >> 2) % 200, middle << 6 | low >> 2, 1 + (low & 3)];
         loop {
-            let port = self.ports.fetch_add(1, Ordering::Relaxed);
-            let addr: SocketAddr = (ip, port as u16).into();
-            if std::net::TcpListener::bind(addr).is_ok() {
-                return addr;
+            let port = self.ports.fetch_add(2, Ordering::Relaxed) as u16;
+            let place = Place { quic: (ip, port).into(), tcp: (ip, port + 1).into() };
+            if std::net::TcpListener::bind(place.tcp).is_ok()
+                && std::net::UdpSocket::bind(place.quic).is_ok()
+            {
+                return place;
             }
         }
     }
 
-    pub fn command(&self, dir: &Path, addr: SocketAddr, args: &[&str]) -> Command {
-        Self::command_of(&self.binary, dir, addr, args)
+    pub fn command(&self, dir: &Path, place: Place, args: &[&str]) -> Command {
+        Self::command_of(&self.binary, dir, place, args)
     }
 
-    fn command_of(binary: &Path, dir: &Path, addr: SocketAddr, args: &[&str]) -> Command {
+    fn command_of(binary: &Path, dir: &Path, place: Place, args: &[&str]) -> Command {
         let mut c = Command::new(binary);
-        c.arg("--data-dir").arg(dir.join("data")).arg("--bind-tcp").arg(addr.to_string());
-        c.args(["--bind-quic", ""]).args(args);
+        c.arg("--data-dir").arg(dir.join("data")).arg("--bind-tcp").arg(place.tcp.to_string());
+        c.arg("--bind-quic").arg(place.quic.to_string()).args(args);
         for (name, _) in std::env::vars().filter(|(k, _)| k.starts_with("SCP2P_")) {
             c.env_remove(name);
         }
@@ -83,7 +110,7 @@ impl Context {
     }
 
     pub async fn start(&self, args: &[&str]) -> Result<Relay> {
-        Relay::start(self, &self.directory()?, self.free_address(), args).await
+        Relay::start(self, &self.directory()?, self.free_place(), args).await
     }
 
     /// Runs the relay where it ought to refuse: its exit status and all it said, within 10 s.
@@ -98,7 +125,9 @@ impl Context {
 }
 
 pub struct Relay {
-    pub addr: SocketAddr,
+    /// Where the scenario's transport is served.
+    pub at: At,
+    pub place: Place,
     pub pubkey: [u8; 32],
     pub pid: u32,
     pub ready_in: Duration,
@@ -107,23 +136,23 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub async fn start(c: &Context, dir: &Path, addr: SocketAddr, args: &[&str]) -> Result<Self> {
-        Self::start_as(&c.binary, c.is_reference, dir, addr, args).await
+    pub async fn start(c: &Context, dir: &Path, place: Place, args: &[&str]) -> Result<Self> {
+        Self::start_as(c, (&c.binary, c.is_reference), dir, place, args).await
     }
 
-    /// Another program than the one under test.
+    /// A program and whether it is the reference: it may be another than the one under test.
     pub async fn start_as(
-        binary: &Path,
-        is_reference: bool,
+        c: &Context,
+        (binary, is_reference): (&Path, bool),
         dir: &Path,
-        addr: SocketAddr,
+        place: Place,
         args: &[&str],
     ) -> Result<Self> {
         let log = dir.join("relay.log");
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let before = out.metadata()?.len() as usize;
         let begun = Instant::now();
-        let mut child = Context::command_of(binary, dir, addr, args)
+        let mut child = Context::command_of(binary, dir, place, args)
             .stdout(out.try_clone()?)
             .stderr(out)
             .spawn()
@@ -142,10 +171,11 @@ impl Relay {
         };
         let ready_in = begun.elapsed();
         if is_reference {
-            wait_for_listener(addr).await?;
+            wait_for_listener(place.tcp).await?;
         }
         let pid = child.id().context("no pid")?;
-        Ok(Self { addr, pubkey, pid, ready_in, log, child: tokio::sync::Mutex::new(child) })
+        let (at, child) = (place.at(c.transport), tokio::sync::Mutex::new(child));
+        Ok(Self { at, place, pubkey, pid, ready_in, log, child })
     }
 
     pub fn log(&self) -> String {
@@ -213,8 +243,16 @@ impl Relay {
 
     /// Peak resident size, bytes.
     pub fn peak_rss(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    pub fn rss(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, what: &str) -> Result<u64> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = text.lines().find(|l| l.starts_with("VmHWM:")).context("no VmHWM")?;
+        let line = text.lines().find(|l| l.starts_with(what)).context("no such line")?;
         Ok(line.split_whitespace().nth(1).context("no number")?.parse::<u64>()? * 1024)
     }
 

@@ -56,12 +56,12 @@ impl Network {
     async fn start(c: &Context, count: usize, with_others: bool) -> Result<Self> {
         let mut n = Self { ours: vec![], others: vec![] };
         for i in 0..count {
-            let boot = n.ours.get(i / 2).map(|r| r.addr);
+            let boot = n.ours.get(i / 2).map(|r| r.place.tcp);
             n.ours.push(start(c, &c.binary, c.is_reference, boot).await?);
         }
         if let (Some(other), true) = (&c.other, with_others) {
             for _ in 0..OTHERS {
-                n.others.push(start(c, other, true, Some(n.ours[0].addr)).await?);
+                n.others.push(start(c, other, true, Some(n.ours[0].place.tcp)).await?);
             }
         }
         Ok(n)
@@ -76,7 +76,7 @@ impl Network {
     }
 
     fn addresses(&self) -> BTreeSet<SocketAddr> {
-        self.all().map(|r| r.addr).collect()
+        self.all().map(|r| r.place.tcp).collect()
     }
 
     /// Until every relay of ours lists every relay, and nobody else.
@@ -84,13 +84,13 @@ impl Network {
         let (begun, all) = (Instant::now(), self.keys());
         for r in &self.ours {
             loop {
-                let found = keys(&listed(r.addr).await?);
-                ensure!(found.is_subset(&all), "{} lists a stranger", r.addr);
+                let found = keys(&listed(r.place.tcp).await?);
+                ensure!(found.is_subset(&all), "{} lists a stranger", r.place.tcp);
                 if found == all {
                     break;
                 }
                 let late = begun.elapsed() > SETTLED_IN;
-                ensure!(!late, "{} lists {} of {}", r.addr, found.len(), all.len());
+                ensure!(!late, "{} lists {} of {}", r.place.tcp, found.len(), all.len());
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
@@ -102,9 +102,9 @@ impl Network {
         for r in &self.ours {
             let (node, dial) = client().await?;
             let transport = RelayAwareTransport::new(&dial);
-            let count = node.discover_relays_via_peers(&transport, &[tcp(r.addr)], 64).await?;
-            ensure!(count == self.all().count(), "{count} relays through {}", r.addr);
-            ensure!(known(&node).await? == self.addresses(), "others through {}", r.addr);
+            let count = node.discover_relays_via_peers(&transport, &[tcp(r.place.tcp)], 64).await?;
+            ensure!(count == self.all().count(), "{count} relays through {}", r.place.tcp);
+            ensure!(known(&node).await? == self.addresses(), "others through {}", r.place.tcp);
         }
         Ok(())
     }
@@ -119,9 +119,9 @@ impl Network {
             while met != self.addresses() {
                 rounds += 1;
                 let left = self.addresses().difference(&met).count();
-                ensure!(rounds <= rounds_max, "{left} relays not found through {}", r.addr);
-                met.extend(dht_round(r.addr).await?);
-                ensure!(met.is_subset(&self.addresses()), "a stranger through {}", r.addr);
+                ensure!(rounds <= rounds_max, "{left} relays not found through {}", r.place.tcp);
+                met.extend(dht_round(r.place.tcp).await?);
+                ensure!(met.is_subset(&self.addresses()), "a stranger through {}", r.place.tcp);
             }
             most = most.max(rounds);
         }
@@ -154,8 +154,8 @@ async fn start(
     is_reference: bool,
     boot: Option<SocketAddr>,
 ) -> Result<Relay> {
-    let (dir, addr) = (c.directory()?, c.free_address());
-    let announce = format!("tcp://{addr}");
+    let (dir, place) = (c.directory()?, c.free_place());
+    let announce = format!("tcp://{}", place.tcp);
     let boot = boot.map(|a| a.to_string());
     let mut args = vec!["--announce", &announce];
     if let Some(b) = &boot {
@@ -164,16 +164,16 @@ async fn start(
     if !is_reference {
         args.extend(["--workers", "1", "--memory-max", "32MiB", "--bandwidth-class", "high"]);
     }
-    Relay::start_as(binary, is_reference, &dir, addr, &args).await
+    Relay::start_as(c, (binary, is_reference), &dir, place, &args).await
 }
 
 /// Alone it lists itself as it was told to; in a network every client finds every relay through
 /// any of ours; a relay that stopped is found by nobody a minute later.
 pub async fn discover(c: &Context) -> Result<String> {
     let alone = start(c, &c.binary, c.is_reference, None).await?;
-    let list = listed(alone.addr).await?;
+    let list = listed(alone.place.tcp).await?;
     ensure!(keys(&list) == BTreeSet::from([alone.pubkey]), "alone it lists {}", list.len());
-    ensure!(list[0].relay_addrs == [tcp(alone.addr)], "it says {:?}", list[0].relay_addrs);
+    ensure!(list[0].relay_addrs == [tcp(alone.place.tcp)], "it says {:?}", list[0].relay_addrs);
     ensure!(list[0].capacity.bandwidth_class == relay::BandwidthClass::High, "another class");
     ensure!(list[0].expires_at - list[0].issued_at == 6 * 3600, "another life");
     let only_relay = Capabilities { relay: true, ..Capabilities::default() };
@@ -189,8 +189,12 @@ pub async fn discover(c: &Context) -> Result<String> {
     tokio::time::sleep(GOODBYE + Duration::from_secs(2)).await;
     for r in &n.ours[..n.ours.len() - 1] {
         for _ in 0..5 {
-            let met = dht_round(r.addr).await?;
-            ensure!(!met.contains(&gone.addr), "a stopped relay is found through {}", r.addr);
+            let met = dht_round(r.place.tcp).await?;
+            ensure!(
+                !met.contains(&gone.place.tcp),
+                "a stopped relay is found through {}",
+                r.place.tcp
+            );
         }
     }
     let verified = verified_by(&n);
@@ -207,7 +211,10 @@ pub async fn discover(c: &Context) -> Result<String> {
 
 /// Which of ours have learned that others reach them.
 fn verified_by(n: &Network) -> BTreeMap<SocketAddr, bool> {
-    n.ours.iter().map(|r| (r.addr, r.log().contains("announced address is verified"))).collect()
+    n.ours
+        .iter()
+        .map(|r| (r.place.tcp, r.log().contains("announced address is verified")))
+        .collect()
 }
 
 /// More relays than there are keys.

@@ -2,11 +2,11 @@
 //! What the DHT knows lies in the state database: after kill -9, and for the reference to read.
 use crate::client::*;
 use crate::relay::{Context, Relay};
+use crate::stream::At;
 use anyhow::{Context as _, Result, ensure};
 use scp2p_core::store::Store as _;
 use scp2p_core::wire::{self, FindValue, FindValueResult, WirePayload};
 use scp2p_core::*;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,14 +20,14 @@ fn head() -> Result<wire::Store> {
     Ok(wire::Store { key, value: cbor::to_vec(&head)?, ttl_secs: 86_400 })
 }
 
-async fn find(a: SocketAddr, key: [u8; 32]) -> Result<Option<Vec<u8>>> {
+async fn find(a: At, key: [u8; 32]) -> Result<Option<Vec<u8>>> {
     let mut s = dial(a, &new_key(), None).await?;
     let r = ask_typed(&mut s, 1, &WirePayload::FindValue(FindValue { key })).await?;
     ensure!(error_text(&r).is_none(), "{:?}", error_text(&r));
     Ok(cbor::from_slice::<FindValueResult>(&r.payload)?.value.map(|v| v.value))
 }
 
-async fn find_all(a: SocketAddr, values: &[wire::Store]) -> Result<()> {
+async fn find_all(a: At, values: &[wire::Store]) -> Result<()> {
     for (i, v) in values.iter().enumerate() {
         let found = find(a, v.key).await?.with_context(|| format!("value {i} is gone"))?;
         ensure!(found == v.value, "value {i} is another");
@@ -35,7 +35,7 @@ async fn find_all(a: SocketAddr, values: &[wire::Store]) -> Result<()> {
     Ok(())
 }
 
-async fn store(a: SocketAddr, v: &wire::Store) -> Result<()> {
+async fn store(a: At, v: &wire::Store) -> Result<()> {
     let mut s = dial(a, &new_key(), None).await?;
     let r = ask_typed(&mut s, 1, &WirePayload::Store(v.clone())).await?;
     ensure!(error_text(&r).is_none(), "{:?}", error_text(&r));
@@ -44,24 +44,24 @@ async fn store(a: SocketAddr, v: &wire::Store) -> Result<()> {
 
 /// What was stored a second before kill -9 is served after it, and after a stop.
 pub async fn values(c: &Context) -> Result<String> {
-    let (dir, addr) = (c.directory()?, c.free_address());
+    let (dir, place) = (c.directory()?, c.free_place());
     let mut values = Vec::new();
     for round in 0..3 {
-        let relay = Relay::start(c, &dir, addr, &[]).await?;
-        find_all(addr, &values).await.with_context(|| format!("start {round}"))?;
+        let relay = Relay::start(c, &dir, place, &[]).await?;
+        find_all(relay.at, &values).await.with_context(|| format!("start {round}"))?;
         for _ in 0..20 {
             values.push(head()?);
-            store(addr, &values[values.len() - 1]).await?;
+            store(relay.at, &values[values.len() - 1]).await?;
         }
         tokio::time::sleep(SETTLED).await;
         relay.kill().await?;
     }
-    let relay = Relay::start(c, &dir, addr, &[]).await?;
+    let relay = Relay::start(c, &dir, place, &[]).await?;
     values.push(head()?);
-    store(addr, &values[values.len() - 1]).await?;
+    store(relay.at, &values[values.len() - 1]).await?;
     relay.stop().await?; // writes what still waits
-    let relay = Relay::start(c, &dir, addr, &[]).await?;
-    find_all(addr, &values).await?;
+    let relay = Relay::start(c, &dir, place, &[]).await?;
+    find_all(relay.at, &values).await?;
     relay.stop().await?;
     Ok(format!("{} values", values.len()))
 }
@@ -82,11 +82,11 @@ async fn state_as_reference(dir: &Path) -> Result<PersistedState> {
 /// A bootstrap peer's key and address outlive kill -9, in the reference's shape; another identity
 /// at that address is refused afterwards.
 pub async fn pins_and_peers(c: &Context) -> Result<String> {
-    let (dir, addr, first_at) = (c.directory()?, c.free_address(), c.free_address());
-    let bootstrap = format!("tcp://{first_at}");
+    let (dir, place, first_at) = (c.directory()?, c.free_place(), c.free_place());
+    let bootstrap = format!("tcp://{}", first_at.tcp);
     let args = ["--bootstrap", bootstrap.as_str()];
     let first = Relay::start(c, &c.directory()?, first_at, &[]).await?;
-    let relay = Relay::start(c, &dir, addr, &args).await?;
+    let relay = Relay::start(c, &dir, place, &args).await?;
     until(&relay, "its key is pinned").await?;
     tokio::time::sleep(SETTLED).await;
     relay.kill().await?;
@@ -97,7 +97,7 @@ pub async fn pins_and_peers(c: &Context) -> Result<String> {
         "the reference finds the pins {:?}",
         state.pinned_bootstrap_keys
     );
-    let peer = state.peers.iter().find(|p| p.addr.port == first_at.port());
+    let peer = state.peers.iter().find(|p| p.addr.port == first_at.tcp.port());
     let peer = peer.context("the reference does not find the peer")?;
     ensure!(
         peer.addr.pubkey_hint == Some(first.pubkey),
@@ -108,7 +108,7 @@ pub async fn pins_and_peers(c: &Context) -> Result<String> {
     first.stop().await?;
 
     let other = Relay::start(c, &c.directory()?, first_at, &[]).await?;
-    let relay = Relay::start(c, &dir, addr, &args).await?;
+    let relay = Relay::start(c, &dir, place, &args).await?;
     until(&relay, "shows another key").await?;
     relay.stop().await?;
     other.stop().await?;

@@ -2,10 +2,10 @@
 //! Starting, ending, and what lies in the data directory meanwhile.
 use crate::client::*;
 use crate::peers::*;
-use crate::relay::{Context, Relay, STOP_IN, with};
+use crate::relay::{Context, Place, Relay, STOP_IN, with};
+use crate::stream::{At, Transport};
 use anyhow::{Context as _, Result, ensure};
 use scp2p_core::*;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ struct Load {
 }
 
 impl Load {
-    fn start(a: SocketAddr, slot: u64, visitors: usize) -> Self {
+    fn start(a: At, slot: u64, visitors: usize) -> Self {
         let served = Arc::new(AtomicU64::new(0));
         let end = Arc::new(AtomicBool::new(false));
         let visitor = || {
@@ -58,16 +58,16 @@ impl Drop for Load {
 
 /// kill -9 in the middle, again and again: identity and slot are the same afterwards.
 pub async fn kill_under_load(c: &Context) -> Result<String> {
-    let (dir, addr, key) = (c.directory()?, c.free_address(), new_key());
+    let (dir, place, key) = (c.directory()?, c.free_place(), new_key());
     let mut before = None;
     let mut slowest = Duration::ZERO;
     for round in 0..=c.kills {
-        let relay = Relay::start(c, &dir, addr, &[]).await.with_context(|| format!("{round}"))?;
+        let relay = Relay::start(c, &dir, place, &[]).await.with_context(|| format!("{round}"))?;
         slowest = slowest.max(relay.ready_in);
-        let node = owner(addr, &key, echo).await?;
+        let node = owner(relay.at, &key, echo).await?;
         let now = (relay.pubkey, node.slot);
         ensure!(*before.get_or_insert(now) == now, "identity or slot changed in round {round}");
-        let load = Load::start(addr, node.slot, 8);
+        let load = Load::start(relay.at, node.slot, 8);
         load.served_some().await?;
         drop(if round < c.kills {
             relay.kill().await?;
@@ -83,12 +83,12 @@ pub async fn kill_under_load(c: &Context) -> Result<String> {
 /// SIGTERM under load: exit 0 within 10 s, tunnels closed.
 pub async fn stop_under_load(c: &Context) -> Result<String> {
     let relay = c.start(&[]).await?;
-    let mut busy = echo_owner(relay.addr).await?;
-    let mut idle = echo_owner(relay.addr).await?;
-    let mut mute = owner(relay.addr, &new_key(), mute).await?;
-    let load = Load::start(relay.addr, busy.slot, 16);
+    let mut busy = echo_owner(relay.at).await?;
+    let mut idle = echo_owner(relay.at).await?;
+    let mut mute = owner(relay.at, &new_key(), mute).await?;
+    let load = Load::start(relay.at, busy.slot, 16);
     let slot = mute.slot;
-    let stuck = tokio::spawn(async move { visit(relay.addr, slot, 10).await });
+    let stuck = tokio::spawn(async move { visit(relay.at, slot, 10).await });
     load.served_some().await?;
     let relay_log = |e: anyhow::Error| e.context(crate::relay::LogTail(relay.tail()));
     let begun = Instant::now();
@@ -105,15 +105,15 @@ pub async fn stop_under_load(c: &Context) -> Result<String> {
 }
 
 pub async fn second_relay(c: &Context) -> Result<String> {
-    let (dir, addr) = (c.directory()?, c.free_address());
-    let first = Relay::start(c, &dir, addr, &[]).await?;
-    let (status, said) = c.refused(c.command(&dir, c.free_address(), &[])).await?;
+    let (dir, place) = (c.directory()?, c.free_place());
+    let first = Relay::start(c, &dir, place, &[]).await?;
+    let (status, said) = c.refused(c.command(&dir, c.free_place(), &[])).await?;
     ensure!(status.code().is_some_and(|n| n != 0), "{status}");
     ensure!(said.contains("data") && said.lines().count() <= 3, "it said: {said}");
-    let node = echo_owner(addr).await?;
-    visit(addr, node.slot, 10).await?;
+    let node = echo_owner(first.at).await?;
+    visit(first.at, node.slot, 10).await?;
     first.stop().await?;
-    let again = Relay::start(c, &dir, c.free_address(), &[]).await?;
+    let again = Relay::start(c, &dir, c.free_place(), &[]).await?;
     ensure!(again.pubkey == first.pubkey, "another identity");
     again.stop().await?;
     Ok(said.trim().to_string())
@@ -139,10 +139,10 @@ pub async fn reference_database(c: &Context) -> Result<String> {
     let dir = c.directory()?;
     let key = open_as_reference(&dir).await?;
     for _ in 0..2 {
-        let relay = Relay::start(c, &dir, c.free_address(), &[]).await?;
+        let relay = Relay::start(c, &dir, c.free_place(), &[]).await?;
         ensure!(relay.pubkey == key, "another identity than in the database");
-        let node = echo_owner(relay.addr).await?;
-        visit(relay.addr, node.slot, 10).await?;
+        let node = echo_owner(relay.at).await?;
+        visit(relay.at, node.slot, 10).await?;
         relay.stop().await?;
         ensure!(open_as_reference(&dir).await? == key, "the reference finds another identity");
     }
@@ -152,21 +152,21 @@ pub async fn reference_database(c: &Context) -> Result<String> {
 /// A new directory: modes, and that the reference can move in.
 pub async fn fresh_directory(c: &Context) -> Result<String> {
     let dir = c.directory()?;
-    let relay = Relay::start(c, &dir, c.free_address(), &[]).await?;
+    let relay = Relay::start(c, &dir, c.free_place(), &[]).await?;
     for (path, mode) in [(dir.join("data"), 0o700), (dir.join("data/relay.db"), 0o600)] {
         let found = std::fs::metadata(&path)?.permissions().mode() & 0o777;
         ensure!(found == mode, "{} has mode {found:o}", path.display());
     }
     relay.stop().await?;
     ensure!(open_as_reference(&dir).await? == relay.pubkey, "the reference finds another key");
-    let again = Relay::start(c, &dir, c.free_address(), &[]).await?;
+    let again = Relay::start(c, &dir, c.free_place(), &[]).await?;
     ensure!(again.pubkey == relay.pubkey, "another identity after the reference");
     again.stop().await?;
     std::fs::write(dir.join("data/relay.db"), [0x55; 8192])?;
     for old in ["data/relay.db-wal", "data/relay.db-shm"] {
         let _ = std::fs::remove_file(dir.join(old));
     }
-    let (status, said) = c.refused(c.command(&dir, c.free_address(), &[])).await?;
+    let (status, said) = c.refused(c.command(&dir, c.free_place(), &[])).await?;
     ensure!(status.code().is_some_and(|n| n != 0), "{status} with a corrupt database");
     ensure!(std::fs::read(dir.join("data/relay.db"))? == [0x55; 8192], "it was overwritten");
     ensure!(said.contains("relay.db"), "it said: {said}");
@@ -175,17 +175,27 @@ pub async fn fresh_directory(c: &Context) -> Result<String> {
 
 pub async fn taken_port(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
-        let foreign = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0")?;
         let mut told = String::new();
-        for taken in [foreign.local_addr()?, relay.addr] {
-            let (status, said) = c.refused(c.command(&c.directory()?, taken, &[])).await?;
+        let foreign = match c.transport {
+            Transport::Tls => tcp.local_addr()?,
+            Transport::Quic => udp.local_addr()?,
+        };
+        for taken in [foreign, relay.at.addr] {
+            let free = c.free_place();
+            let place = match c.transport {
+                Transport::Tls => Place { tcp: taken, ..free },
+                Transport::Quic => Place { quic: taken, ..free },
+            };
+            let (status, said) = c.refused(c.command(&c.directory()?, place, &[])).await?;
             ensure!(status.code().is_some_and(|n| n != 0), "{status}");
             ensure!(said.contains(&taken.port().to_string()), "it said: {said}");
             told = said.trim().lines().last().unwrap_or_default().to_string();
         }
-        let node = echo_owner(relay.addr).await?;
+        let node = echo_owner(relay.at).await?;
         for _ in 0..20 {
-            visit(relay.addr, node.slot, 10).await?;
+            visit(relay.at, node.slot, 10).await?;
         }
         Ok(told)
     })

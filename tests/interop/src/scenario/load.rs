@@ -3,6 +3,7 @@
 use crate::client::*;
 use crate::peers::*;
 use crate::relay::{Context, with};
+use crate::stream::Raw;
 use anyhow::{Context as _, Result, ensure};
 use scp2p_core::wire::Envelope;
 use scp2p_core::{Capabilities, handshake_initiator};
@@ -14,7 +15,7 @@ use tokio::task::JoinSet;
 pub async fn fifty_downloaders(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
         let dir = c.directory()?;
-        let p = Arc::new(publisher(relay.addr, &dir, 1_000_003).await?);
+        let p = Arc::new(publisher(relay.at, &dir, 1_000_003).await?);
         let begun = Instant::now();
         let mut all = JoinSet::new();
         for n in 0..50 {
@@ -41,17 +42,17 @@ pub async fn slow_readers(c: &Context) -> Result<String> {
     const REQUESTS_EACH: u32 = 6;
     with(c, &["--memory-max", "32MiB"], async |relay| {
         let before = relay.peak_rss()?;
-        let node = owner(relay.addr, &new_key(), async |q: Envelope| {
+        let node = owner(relay.at, &new_key(), async |q: Envelope| {
             let size = if q.payload.is_empty() { 1024 * 1024 - 200 } else { 100 };
             Some(reply(&q, vec![0x5a; size]))
         })
         .await?;
-        let honest = echo_owner(relay.addr).await?;
+        let honest = echo_owner(relay.at).await?;
         let inner = Envelope { r#type: 500, req_id: 1, flags: 0, payload: vec![] }.encode()?;
         let mut readers = vec![];
         let mut worst = Duration::ZERO;
         for n in 0..c.slow_readers {
-            let mut s = tls(relay.addr, Some(4096)).await?;
+            let mut s = Raw::open(relay.at, Some(4096)).await?;
             let caps = Capabilities::default();
             handshake_initiator(&mut s, &new_key(), caps, random(), None).await?;
             for req_id in 0..REQUESTS_EACH {
@@ -60,16 +61,16 @@ pub async fn slow_readers(c: &Context) -> Result<String> {
             readers.push(s);
             if n % 10 == 9 {
                 let begun = Instant::now();
-                visit(relay.addr, honest.slot, 1000).await.with_context(|| format!("at {n}"))?;
+                visit(relay.at, honest.slot, 1000).await.with_context(|| format!("at {n}"))?;
                 worst = worst.max(begun.elapsed());
             }
         }
         let until = Instant::now() + Duration::from_secs(3);
         while Instant::now() < until {
             let begun = Instant::now();
-            visit(relay.addr, honest.slot, 1000).await.context("an honest client")?;
+            visit(relay.at, honest.slot, 1000).await.context("an honest client")?;
             worst = worst.max(begun.elapsed());
-            visit(relay.addr, node.slot, 1).await.context("the same node, asked by others")?;
+            visit(relay.at, node.slot, 1).await.context("the same node, asked by others")?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let grown = (relay.peak_rss()? - before) >> 20;
@@ -93,7 +94,7 @@ pub async fn big_answers(c: &Context) -> Result<String> {
         let mut nodes = vec![];
         for _ in 0..NODES {
             let (open, key) = (open.clone(), new_key());
-            let node = owner(relay.addr, &key, move |q: Envelope| {
+            let node = owner(relay.at, &key, move |q: Envelope| {
                 let mut open = open.clone();
                 async move {
                     open.wait_for(|is_open| *is_open).await.ok()?;
@@ -104,7 +105,7 @@ pub async fn big_answers(c: &Context) -> Result<String> {
         }
         let mut visits = JoinSet::new();
         for node in &nodes {
-            let (addr, slot) = (relay.addr, node.slot);
+            let (addr, slot) = (relay.at, node.slot);
             visits.spawn(async move { visit(addr, slot, 0).await });
         }
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -6,12 +6,15 @@ mod durable;
 mod hostile;
 mod life;
 mod load;
+mod mixed;
 mod options;
 mod slow;
 mod table;
 mod tunnels;
+mod udp;
 
 use crate::relay::Context;
+use crate::stream::Transport;
 use anyhow::Result;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,11 +29,27 @@ pub enum Needs {
     Fixed(&'static str),
 }
 
+pub enum Pace {
+    /// Has the machine to itself.
+    Busy,
+    /// Needs time rather than a processor: runs beside others of its kind, after the rest.
+    Waits,
+    /// Needs nothing but time: begins first and runs beside everything.
+    Silent,
+}
+
+pub enum Over {
+    /// Once over each transport.
+    Both,
+    /// Once, over this one: why.
+    Only(Transport, &'static str),
+}
+
 pub struct Scenario {
     pub name: &'static str,
     pub needs: Needs,
-    /// Needs time rather than a processor: runs beside others of its kind, after the rest.
-    pub mostly_waits: bool,
+    pub pace: Pace,
+    pub over: Over,
     pub run: fn(Rc<Context>) -> Running,
 }
 
@@ -47,11 +66,12 @@ impl std::fmt::Display for Skipped {
 impl std::error::Error for Skipped {}
 
 macro_rules! scenarios {
-    ($($name:literal $run:path, $needs:expr, $waits:literal;)*) => {
+    ($($name:literal $run:path, $needs:expr, $pace:expr, $over:expr;)*) => {
         vec![$(Scenario {
             name: $name,
             needs: $needs,
-            mostly_waits: $waits,
+            pace: $pace,
+            over: $over,
             run: |c| Box::pin(async move { $run(&c).await }),
         }),*]
     };
@@ -59,50 +79,71 @@ macro_rules! scenarios {
 
 pub fn all() -> Vec<Scenario> {
     use Needs::{Any, Fixed};
+    use Over::{Both, Only};
+    use Pace::{Busy, Silent, Waits};
+    const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
+    const UDP: Over = Only(Transport::Quic, "it is about datagrams");
     const NEW_SLOT: Needs = Fixed("a new slot at each registration");
     const ONE_AT_A_TIME: Needs = Fixed("accepts one connection at a time, without a deadline");
     const OTHER: Needs = Fixed("refuses otherwise, or not at all");
     const ALONE_IN_ITS_LIST: Needs = Fixed("a relay list holds only itself");
+    const ANNOUNCED: Over = Only(Transport::Tls, "what is announced there is a TCP address");
     scenarios! {
-        "handshake" basics::handshake, Any, false;
-        "pin-right" basics::pin_right, Any, false;
-        "pin-wrong" basics::pin_wrong, Any, false;
-        "dial-out" basics::dial_out, Fixed("has no such program"), false;
-        "register-tunnel" basics::register_tunnel, Any, false;
-        "fetch-through-relay" basics::fetch, Any, false;
-        "fetch-by-relay-dht" basics::fetch_by_dht, Any, false;
-        "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, false;
-        "unknown-slot" tunnels::unknown_slot, Any, false;
-        "node-killed-and-back" tunnels::node_back, NEW_SLOT, false;
-        "three-connections-of-one-node" tunnels::links, NEW_SLOT, false;
-        "temporary-slot" tunnels::temporary_slot, OTHER, false;
-        "max-tunnels" tunnels::max_tunnels, Fixed("max_tunnels is not enforced"), false;
-        "sizes" tunnels::sizes, Fixed("answers over 1 MiB break the requester"), false;
-        "unasked-frame" tunnels::unasked_frame, OTHER, false;
-        "requester-leaves" tunnels::requester_leaves, Any, false;
-        "half-closed-requester" tunnels::half_close, Any, false;
-        "request-table" table::request_table, Any, false;
-        "several-requests-at-once" table::pipelined, Any, false;
-        "rate-limit" table::rate_limit, Fixed("a minute of it, at 88 ms a request"), false;
-        "hostile-inner-envelopes" hostile::inner_envelopes, Any, false;
-        "handshake-refusals" hostile::handshakes, Fixed("answers a version-2 hello"), false;
-        "envelope-refusals" hostile::envelopes, OTHER, false;
-        "kill-under-load" life::kill_under_load, NEW_SLOT, false;
-        "stop-under-load" life::stop_under_load, Fixed("just exits"), false;
-        "second-relay-on-directory" life::second_relay, Fixed("two may share a directory"), false;
-        "reference-database" life::reference_database, Any, false;
-        "values-survive" durable::values, Fixed("keeps values in memory"), false;
-        "pins-and-peers-survive" durable::pins_and_peers, OTHER, false;
-        "fresh-directory" life::fresh_directory, OTHER, false;
-        "taken-port" life::taken_port, Fixed("goes on without a listener"), false;
-        "bad-options" options::refused, OTHER, false;
-        "version-and-help" options::told, OTHER, false;
-        "slow-readers" load::slow_readers, ONE_AT_A_TIME, false;
-        "big-answers-little-memory" load::big_answers, ONE_AT_A_TIME, false;
-        "discover-relays" discover::discover, ALONE_IN_ITS_LIST, true;
-        "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, true;
-        "silent-connections" slow::silent, ONE_AT_A_TIME, true;
-        "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), true;
-        "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), true;
+        "handshake" basics::handshake, Any, Busy, Both;
+        "pin-right" basics::pin_right, Any, Busy, Both;
+        "pin-wrong" basics::pin_wrong, Any, Busy, Both;
+        "dial-out" basics::dial_out, Fixed("has no such program"), Busy, Both;
+        "register-tunnel" basics::register_tunnel, Any, Busy, Both;
+        "fetch-through-relay" basics::fetch, Any, Busy, Both;
+        "fetch-by-relay-dht" basics::fetch_by_dht, Any, Busy, Both;
+        "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, Busy, Both;
+        "unknown-slot" tunnels::unknown_slot, Any, Busy, Both;
+        "node-killed-and-back" tunnels::node_back, NEW_SLOT, Busy, Both;
+        "three-connections-of-one-node" tunnels::links, NEW_SLOT, Busy, Both;
+        "temporary-slot" tunnels::temporary_slot, OTHER, Busy, Both;
+        "max-tunnels" tunnels::max_tunnels, Fixed("max_tunnels is not enforced"), Busy, Both;
+        "sizes" tunnels::sizes, Fixed("answers over 1 MiB break the requester"), Busy, Both;
+        "unasked-frame" tunnels::unasked_frame, OTHER, Busy, Both;
+        "requester-leaves" tunnels::requester_leaves, Any, Busy, Both;
+        "half-closed-requester" tunnels::half_close, Any, Busy, Both;
+        "request-table" table::request_table, Any, Busy, Both;
+        "several-requests-at-once" table::pipelined, Any, Busy, Both;
+        "rate-limit" table::rate_limit, Fixed("a minute of it, at 88 ms a request"), Busy, Both;
+        "hostile-inner-envelopes" hostile::inner_envelopes, Any, Busy, Both;
+        "handshake-refusals" hostile::handshakes, Fixed("answers a version-2 hello"), Busy, Both;
+        "envelope-refusals" hostile::envelopes, OTHER, Busy, Both;
+        "kill-under-load" life::kill_under_load, NEW_SLOT, Busy, Both;
+        "stop-under-load" life::stop_under_load, Fixed("just exits"), Busy, Both;
+        "second-relay-on-directory" life::second_relay, Fixed("two may share it"), Busy, ONCE;
+        "reference-database" life::reference_database, Any, Busy, ONCE;
+        "values-survive" durable::values, Fixed("keeps values in memory"), Busy, Both;
+        "pins-and-peers-survive" durable::pins_and_peers, OTHER, Busy, ANNOUNCED;
+        "fresh-directory" life::fresh_directory, OTHER, Busy, ONCE;
+        "taken-port" life::taken_port, Fixed("goes on without a listener"), Busy, Both;
+        "bad-options" options::refused, OTHER, Busy, ONCE;
+        "version-and-help" options::told, OTHER, Busy, ONCE;
+        "slow-readers" load::slow_readers, ONE_AT_A_TIME, Busy, Both;
+        "big-answers-little-memory" load::big_answers, ONE_AT_A_TIME, Busy, Both;
+        "node-here-downloader-there" mixed::node_here, Any, Busy, Both;
+        "one-tunnel-of-two-cut" mixed::cut, NEW_SLOT, Waits, Both;
+        "requester-changes-port" udp::requester_moves, Any, Busy, UDP;
+        "node-changes-port" udp::node_moves, Any, Busy, UDP;
+        "nat-forgets" udp::nat_forgets, Any, Busy, UDP;
+        "always-retry" udp::always_retry, OTHER, Busy, UDP;
+        "wildcard-bind" udp::wildcard, Any, Busy, UDP;
+        "reordered-hello" udp::reordered_hello, Any, Busy, UDP;
+        "hostile-datagrams" udp::hostile, OTHER, Waits, UDP;
+        "initial-flood" udp::flood, OTHER, Busy, UDP;
+        "reset-after-kill" udp::reset_after_kill, Fixed("no secret of its own for it"), Busy, UDP;
+        "close-on-shutdown" udp::close_on_shutdown, Fixed("just exits"), Busy, UDP;
+        "silent-tunnel" slow::silent_tunnel, Any, Silent, Both;
+        "lossy-handshakes" udp::lossy_handshakes, ONE_AT_A_TIME, Waits, UDP;
+        "lossy-line-download" udp::lossy_download, Any, Waits, UDP;
+        "lossy-line-upload" udp::lossy_upload, Any, Waits, UDP;
+        "discover-relays" discover::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
+        "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
+        "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
+        "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
+        "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
     }
 }

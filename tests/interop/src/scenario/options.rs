@@ -30,7 +30,7 @@ pub async fn refused(c: &Context) -> Result<String> {
     let dir = c.directory()?;
     for args in cases {
         let told = || args.join(" ");
-        let (status, said) = c.refused(c.command(&dir, c.free_address(), args)).await?;
+        let (status, said) = c.refused(c.command(&dir, c.free_place(), args)).await?;
         let code = status.code().with_context(|| format!("{}: {status}", told()))?;
         ensure!(code != 0, "{} was accepted", told());
         ensure!(said.trim().lines().count() == 1, "{}: it said {said:?}", told());
@@ -38,12 +38,12 @@ pub async fn refused(c: &Context) -> Result<String> {
         ensure!(said.contains(subject), "{}: it said {said:?}", told());
     }
     let nowhere = std::path::Path::new("/proc/no-such-place");
-    let (status, said) = c.refused(c.command(nowhere, c.free_address(), &[])).await?;
+    let (status, said) = c.refused(c.command(nowhere, c.free_place(), &[])).await?;
     ensure!(status.code().is_some_and(|n| n != 0), "{status} with a directory it cannot make");
     ensure!(said.contains("/proc/no-such-place"), "a directory it cannot make: it said {said:?}");
     let file = dir.join("data");
     std::fs::write(&file, b"not a directory")?;
-    let (status, said) = c.refused(c.command(&dir, c.free_address(), &[])).await?;
+    let (status, said) = c.refused(c.command(&dir, c.free_place(), &[])).await?;
     ensure!(status.code().is_some_and(|n| n != 0), "{status} with a file as data directory");
     ensure!(said.contains("data"), "a file as data directory: it said {said:?}");
     Ok(format!("{} command lines", cases.len() + 2))

@@ -180,7 +180,7 @@ pub async fn request_table(c: &Context) -> Result<String> {
         all.push(community_shares());
     }
     with(c, &[], async |relay| {
-        let mut s = dial(relay.addr, &new_key(), None).await?;
+        let mut s = dial(relay.at, &new_key(), None).await?;
         let mut req_id = 0;
         let mut asked = 0;
         for (p, want) in &all {
@@ -212,7 +212,7 @@ pub async fn request_table(c: &Context) -> Result<String> {
 /// Requests written without waiting are answered one by one, in order.
 pub async fn pipelined(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
-        let mut s = dial(relay.addr, &new_key(), None).await?;
+        let mut s = dial(relay.at, &new_key(), None).await?;
         for req_id in 0..20u32 {
             let p = WirePayload::PexRequest(PexRequest { max_peers: 1 });
             write_envelope(&mut s, &Envelope::from_typed(req_id, 0, &p)?).await?;
@@ -229,7 +229,7 @@ pub async fn pipelined(c: &Context) -> Result<String> {
 /// One key asks too much and is told so; others do not notice, and neither does its PexRequest.
 pub async fn rate_limit(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
-        let mut s = dial(relay.addr, &new_key(), None).await?;
+        let mut s = dial(relay.at, &new_key(), None).await?;
         let find = WirePayload::FindValue(FindValue { key: random() });
         let mut passed = 0;
         let text = loop {
@@ -242,7 +242,7 @@ pub async fn rate_limit(c: &Context) -> Result<String> {
         };
         ensure!(text.contains("rate limit"), "{text}");
         ensure!(passed >= 600, "after {passed} already");
-        let mut other = dial(relay.addr, &new_key(), None).await?;
+        let mut other = dial(relay.at, &new_key(), None).await?;
         ensure!(error_text(&ask_typed(&mut other, 1, &find).await?).is_none(), "another key");
         let pex = WirePayload::PexRequest(PexRequest { max_peers: 1 });
         ensure!(error_text(&ask_typed(&mut s, 1, &pex).await?).is_none(), "another class");
