@@ -185,7 +185,7 @@ static void on_closed(void *user, enum relay_end end, const char *detail)
     forget_offer(e);
     check_event(e);
     if (e->conn)
-        bench->transport->peer(e->conn, &peer); /* still allowed */
+        bench->subject->transport->peer(e->conn, &peer); /* still allowed */
     e->closed = 1;
     e->end = end;
     snprintf(e->detail, sizeof(e->detail), "%s", detail ? detail : "");
