@@ -16,12 +16,14 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "fault_vfs.h"
 
 #define LONG_S 500000u
 
 struct storage *desk_storage;
 
-static uint64_t passed_ns = RT_S;
+static uint64_t passed_ns = RT_S, per_write_ns;
+static uint32_t writes; /* that passed_ns has in it */
 static struct rt_system *sys;
 static struct rt_worker *worker;
 static struct rt_addr storage_addr;
@@ -32,7 +34,15 @@ static char lines[16384]; /* of the log, not yet asked for */
 static uint64_t mono_ns(void *ctx)
 {
     (void)ctx;
+    passed_ns += (fault_vfs_count() - writes) * per_write_ns;
+    writes = fault_vfs_count();
     return passed_ns;
+}
+
+void desk_slow_disk(uint64_t span_ns)
+{
+    writes = fault_vfs_count();
+    per_write_ns = span_ns;
 }
 
 static uint64_t wall_ns(void *ctx)
@@ -85,6 +95,7 @@ int desk_setup(void **state)
         return -1;
     lines[0] = '\0';
     passed_ns = RT_S;
+    per_write_ns = 0;
     rt_log_ring_start(on_line);
     rt_budget_configure(UINT64_C(1) << 30);
     sys = rt_system_new(1, &desk_seams);

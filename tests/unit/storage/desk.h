@@ -23,6 +23,8 @@ void desk_start(void);
 void desk_turns(void);             /* until there is nothing to do at once */
 void desk_sleep(uint64_t span_ns); /* time passes, timers fire */
 rt_err desk_flush(void);
+/* Each write to the disk, and each sync, takes so long. */
+void desk_slow_disk(uint64_t span_ns);
 
 /* Value n in its g-th form: key and bytes follow from both, and it does not expire before long. */
 struct storage_write *desk_value(uint32_t n, uint32_t g);

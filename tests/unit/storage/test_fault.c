@@ -5,10 +5,10 @@
  * LIM_STORAGE_RETRY_NS and no oftener however much comes in; when it works again everything is on
  * disk within that time, in its last form, and that is said once. While it lasts the queue's limit
  * holds: what comes past it is dropped, counted and told of at the recovery. A flush and a stop
- * while it lasts fail in bounded time and say so; what was committed before is whole afterwards. A
- * start on a full disk has all that was there, and writes once there is room. A
- * single fault at each write or sync of a batch in turn: the next try succeeds, the rows are whole,
- * and a fresh look finds no damage.
+ * while it lasts fail and say so, and a flush to a slow disk gives up after LIM_STORAGE_FLUSH_NS;
+ * what was committed before is whole afterwards. A start on a full disk has all that was there, and
+ * writes once there is room. A single fault at each write or sync of a batch in turn: the next try
+ * succeeds, the rows are whole, and a fresh look finds no damage.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,6 +143,25 @@ static void flush_and_stop(void **state)
     assert_int_equal(desk_check_rows(), 20);
 }
 
+static void flush_is_bounded(void **state)
+{
+    uint32_t rows = 3 * LIM_STORAGE_BATCH_ROWS;
+
+    (void)state;
+    fault_vfs_fail(SQLITE_FULL);
+    send_values(0, rows, 0);
+    desk_sleep(RT_S);
+    assert_int_equal(desk_logged(BEGUN), 1);
+    fault_vfs_fail(0);
+    desk_slow_disk(RT_S);
+    assert_int_equal(desk_flush(), RT_ERR_TIMEOUT);
+    assert_int_equal(desk_logged("the disk is too slow, 8192 rows wait"), 1);
+    assert_int_equal(desk_check_rows(), LIM_STORAGE_BATCH_ROWS);
+    desk_slow_disk(0);
+    assert_int_equal(desk_flush(), RT_ERR_OK);
+    assert_int_equal(desk_check_rows(), rows);
+}
+
 static void count_value(void *ctx, const struct storage_value *v)
 {
     (void)v;
@@ -215,6 +234,7 @@ int main(void)
         TEST(broken),
         TEST(the_limit_holds),
         TEST(flush_and_stop),
+        TEST(flush_is_bounded),
         TEST(start_on_a_full_disk),
         TEST(one_fault_anywhere),
     };

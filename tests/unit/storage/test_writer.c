@@ -3,17 +3,20 @@
  * Writing behind, in virtual time. Timing: nothing is on disk before LIM_STORAGE_BATCH_NS, all of
  * it after, in one transaction; LIM_STORAGE_BATCH_ROWS or _BYTES do not wait, and more than that is
  * several transactions. Coalescing: a row written a thousand times is written once, in its last
- * form; a value put and dropped is not there. Flush and stop write what waits. All five kinds come
- * to their tables, in the types the published relay reads, and come back through storage_each_* and
- * storage_pins; rows that are odd are passed over and left. Expired rows go, a bounded number at a
- * time, and are not loaded. Past the queue's limit writes are dropped, and told of once a minute.
+ * form; a value put and dropped is not there. Flush and stop write what waits. The log, grown while
+ * somebody reads, is cut back to LIM_STORAGE_LOG_BYTES. All five kinds come to their tables, in the
+ * types the published relay reads, and come back through storage_each_* and storage_pins; rows that
+ * are odd are passed over and left. Expired rows go, a bounded number at a time, and are not
+ * loaded. Past the queue's limit writes are dropped, and told of once a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/budget.h"
 #include "base/limits.h"
@@ -122,6 +125,41 @@ static void flush_and_stop(void **state)
     desk_stop();
     assert_int_equal(desk_form(LIM_STORAGE_BATCH_ROWS), 0);
     desk_start();
+}
+
+static off_t log_size(void)
+{
+    struct stat st;
+
+    assert_int_equal(stat(scratch_path("relay.db-wal"), &st), 0);
+    return st.st_size;
+}
+
+/* Somebody looks at the database and takes his time: the log cannot be used anew meanwhile. */
+static void log_is_cut_back(void **state)
+{
+    sqlite3 *db = NULL;
+    uint32_t n = 0;
+
+    (void)state;
+    assert_true(desk_send(desk_value(n++, 0)));
+    desk_sleep(RT_S);
+    assert_int_equal(sqlite3_open(scratch_path("relay.db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT * FROM relay_values", NULL, NULL, NULL),
+                     SQLITE_OK);
+    while (log_size() < (off_t)LIM_STORAGE_LOG_BYTES + (1 << 20)) {
+        for (uint32_t i = 0; i < LIM_STORAGE_BATCH_ROWS; i++)
+            assert_true(desk_send(desk_value(n++, 0)));
+        desk_sleep(RT_S);
+    }
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        assert_true(desk_send(desk_value(n++, 0)));
+        desk_sleep(RT_S);
+    }
+    assert_in_range(log_size(), 1, LIM_STORAGE_LOG_BYTES);
+    assert_int_equal(desk_check_rows(), n);
+    assert_int_equal(desk_logged("WARN"), 0);
 }
 
 /* -- what comes back -- */
@@ -290,9 +328,10 @@ static void past_the_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(timing),     TEST(many_do_not_wait), TEST(large_ones_do_not_wait),
-        TEST(coalescing), TEST(flush_and_stop),   TEST(all_kinds),
-        TEST(odd_rows),   TEST(expired_rows),     TEST(past_the_limit),
+        TEST(timing),         TEST(many_do_not_wait), TEST(large_ones_do_not_wait),
+        TEST(coalescing),     TEST(flush_and_stop),   TEST(log_is_cut_back),
+        TEST(all_kinds),      TEST(odd_rows),         TEST(expired_rows),
+        TEST(past_the_limit),
     };
 
     if (rt_crypto_init() != RT_ERR_OK)
