@@ -11,7 +11,7 @@
 #include "announcer/announcer.h"
 #include "dht/dht_msg.h"
 
-#define ROOM_RELAYS 600u
+#define ROOM_RELAYS 450u
 #define ROOM_STORES 2048u
 
 struct room_store {
