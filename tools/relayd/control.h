@@ -5,7 +5,9 @@
  *   SIGINT, SIGTERM   listeners are closed, tunnels refused and the network is told goodbye;
  * requests under way are answered (within LIM_SHUTDOWN_NS); every connection is closed, tunnels
  * too; the state is flushed. A second one ends the process at once, with exit code 128 + its
- * number: what was stored is safe, peers are not told. SIGUSR1           all counters go to the log.
+ * number: what was stored is safe, peers are not told.
+ *
+ *   SIGUSR1           all counters go to the log.
  */
 #ifndef RELAYD_CONTROL_H
 #define RELAYD_CONTROL_H
