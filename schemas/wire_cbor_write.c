@@ -8,7 +8,7 @@
 void wire_writer_init(struct wire_writer *w, uint8_t *buf, size_t cap)
 {
     w->start = buf;
-    w->end = buf + cap;
+    w->end = cap > 0 ? buf + cap : buf; /* NULL to measure only */
     w->pos = 0;
 }
 
@@ -22,7 +22,7 @@ size_t wire_writer_len(const struct wire_writer *w, bool *out_fits)
 static uint8_t *advance(struct wire_writer *w, size_t len)
 {
     size_t cap = (size_t)(w->end - w->start);
-    uint8_t *at = w->pos <= cap && len <= cap - w->pos ? w->start + w->pos : NULL;
+    uint8_t *at = cap > 0 && w->pos <= cap && len <= cap - w->pos ? w->start + w->pos : NULL;
     w->pos += len;
     return at;
 }

@@ -152,18 +152,22 @@ static void take_announced(void *ctx, const struct wire_peer *p)
 
 /* Where a relay says it is, signed by it: as good as an offer, and a relay that has no offers to
  * make is found by it. */
-static void announced(struct dht *d, struct dht_ask *a)
+static void announced(struct dht *d, const struct dht_ask *a)
 {
     struct offer o = {.dht = d, .from = &a->origin};
     struct wire_announcement said;
+    uint8_t *copy;
 
-    if (!a->payload.owner ||
-        !rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)) ||
-        wire_announcement_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &said) !=
-            RT_ERR_OK)
+    if (!rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
         return;
-    o.key = said.relay_pubkey;
-    wire_peers_each(&said.addrs, take_announced, &o);
+    copy = malloc(a->payload.len); /* decoding works in it, and the bytes are the frame's */
+    if (copy)
+        memcpy(copy, a->payload.ptr, a->payload.len);
+    if (copy && wire_announcement_decode(copy, a->payload.len, &said) == RT_ERR_OK) {
+        o.key = said.relay_pubkey;
+        wire_peers_each(&said.addrs, take_announced, &o);
+    }
+    free(copy);
 }
 
 /* -- STORE: signatures are verified, so each waits for a heavy job of its own -- */

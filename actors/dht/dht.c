@@ -345,10 +345,10 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
 
 static void free_parts(struct dht *d)
 {
+    dht_calls_free(&d->calls); /* first: calls lie in what the others own */
     dht_answer_fini(d);
     dht_search_fini(d);
     dht_push_fini(d);
-    dht_calls_free(&d->calls);
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
@@ -410,7 +410,7 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
                     uint32_t len, uint64_t expires_s, uint64_t origin)
 {
     struct dht *d = dht_of(sys);
-    struct dht_origin by = {.peer = origin};
+    struct dht_origin by = {.peer = origin, .net = origin}; /* its network is not on disk */
 
     (void)dht_values_load(d->values, key, value, len, expires_s, &by, dht_now_s(d));
 }

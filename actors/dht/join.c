@@ -115,7 +115,7 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
     if (v == DHT_BOOT_PINNED)
         save_pins(d);
-    if (v == DHT_BOOT_KEY_CHANGED)
+    if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
     if ((v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) && !is_self(d, end->key)) {
         if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search_ns == 0)

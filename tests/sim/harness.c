@@ -273,10 +273,23 @@ void sim_lone_close(struct sim_lone *l)
 
 void sim_begin(struct sim *s)
 {
+    struct dht_boot_peer first;
+
     rt_budget_configure(s->memory_max);
     for (uint32_t i = 0; i < s->relay_count; i++) {
-        s->config.number = i + 1;
-        s->relays[i] = sim_relay_new(s->world, &s->config);
+        struct sim_relay_config c = s->config;
+
+        c.number = i + 1;
+        if (c.ip)
+            c.ip += 256 * i;
+        if (c.ip && i > 0) {
+            memset(&first, 0, sizeof(first));
+            RT_INSIST(dht_hop_from(&sim_relay_target(s->relays[0])->addr, &first.hop));
+            dht_hop_text(&first.hop, first.text, sizeof(first.text));
+            c.bootstrap = &first;
+            c.bootstrap_count = 1;
+        }
+        s->relays[i] = sim_relay_new(s->world, &c);
     }
     sim_set_checker(s->world, check_always, s);
 }
@@ -327,6 +340,10 @@ static void free_peers(struct sim *s)
 void sim_end(struct sim *s)
 {
     everybody_leaves(s);
+    for (uint32_t i = 0; s->config.ip && i < s->relay_count; i++) {
+        s->is_shutting_down = true; /* members of a network have always something to say */
+        sim_relay_shut_down(s->relays[i]);
+    }
     sim_await(s, END_NS, has_no_links, s, "the relay lets go of everybody who has left");
     sim_sleep(s, 1 * RT_S);
     check_nothing_left(s);

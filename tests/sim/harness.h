@@ -21,7 +21,8 @@ struct sim {
     struct sim_oracle oracle;
     struct sim_prng *prng;
 
-    /* before sim_begin */
+    /* before sim_begin; with config.ip, the relays are a network: /24 after /24, joined by the
+     * first */
     struct sim_relay_config config;
     uint64_t memory_max;
     uint32_t relay_count;

@@ -45,6 +45,8 @@
     X(shutdown)                                                                                    \
     X(idle)                                                                                        \
     X(temporary_slots)                                                                             \
+    /* scenarios_dht.c */                                                                          \
+    X(network_of_two)                                                                              \
     /* scenario_chaos.c */                                                                         \
     X(chaos)
 

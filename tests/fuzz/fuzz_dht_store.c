@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A value of anybody's, on its way into the store: under the key its content names and under
+ * another, from two peers, whole, cut, and twice; then found, loaded, proved, walked and expired.
+ * What the store holds must pass the check it came in by, and its bounds must hold.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/budget.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "crypto/crypto.h"
+#include "dht/values.h"
+#include "wire_announce.h"
+
+#define NOW_S UINT64_C(1770000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint64_t draw(void *ctx)
+{
+    uint64_t *n = ctx;
+
+    return *n += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* The key the content names, as far as it can be read. */
+static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
+{
+    uint8_t *room = malloc(WIRE_MANIFEST_ENCODED_MAX(len)), id[32];
+    struct wire_announcement a;
+    struct wire_share_head h;
+    struct wire_peer_set set;
+    struct wire_manifest m;
+
+    RT_INSIST(room != NULL);
+    switch (wire_value_kind(copy, len)) {
+    case WIRE_VALUE_SHARE_HEAD:
+        if (wire_share_head_decode(copy, len, &h) == RT_ERR_OK)
+            wire_share_head_key(h.share_id, key);
+        break;
+    case WIRE_VALUE_PROVIDERS:
+        if (wire_providers_decode(copy, len, &set) == RT_ERR_OK)
+            wire_providers_key(set.id, key);
+        break;
+    case WIRE_VALUE_MEMBERS:
+        if (wire_members_decode(copy, len, &set) == RT_ERR_OK)
+            wire_members_key(set.id, key);
+        break;
+    case WIRE_VALUE_MANIFEST:
+        if (wire_manifest_decode(copy, len, &m) == RT_ERR_OK &&
+            wire_manifest_id(&m, room, WIRE_MANIFEST_ENCODED_MAX(len), id) == RT_ERR_OK)
+            wire_manifest_key(id, key);
+        break;
+    case WIRE_VALUE_ANNOUNCEMENT:
+        if (wire_announcement_decode(copy, len, &a) == RT_ERR_OK)
+            wire_rendezvous_key(
+                wire_rendezvous_bucket(a.issued_at),
+                wire_rendezvous_slot(a.relay_pubkey, wire_rendezvous_bucket(a.issued_at), 0), key);
+        break;
+    case WIRE_VALUE_NONE:
+        break;
+    }
+    free(room);
+}
+
+static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint64_t peer,
+                  uint64_t now_s)
+{
+    struct dht_origin origin = {.peer = peer, .net = peer};
+    uint8_t key[32] = {1}, *copy = malloc(len + 1);
+    struct dht_checked checked;
+    struct relay_slice held;
+    uint64_t ttl;
+
+    RT_INSIST(copy != NULL);
+    memcpy(copy, value, len);
+    key_of(copy, len, key);
+    free(copy);
+    if (dht_value_check(key, value, len, now_s, &checked) != RT_REFUSAL_NONE)
+        return;
+    /* The fuzzer signs nothing: announcements get past their signature by loading only. */
+    if (dht_values_store(v, key, &checked, value, len, 0, &origin, now_s) != RT_REFUSAL_NONE)
+        return;
+    if (!dht_values_find(v, key, now_s, &held, &ttl))
+        return; /* its announcement has ended */
+    RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
+    RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
+    relay_slice_drop(&held);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct dht_values_limits limits = {8, 2 * LIM_VALUE_MAX, 4, LIM_VALUE_MAX};
+    static const struct dht_origin loaded = {.peer = 9, .net = 9};
+    uint64_t random = 1;
+    struct dht_values *v;
+    struct dht_value walked;
+    uint32_t len = size > LIM_VALUE_MAX + 1 ? LIM_VALUE_MAX + 1 : (uint32_t)size;
+    uint8_t key[32] = {2};
+
+    rt_budget_configure(64u << 20);
+    v = dht_values_new(&limits, (const uint8_t *)"fuzz-dht-store-k", draw, &random);
+    store(v, data, len, 5, NOW_S);
+    store(v, data, len / 2, 5, NOW_S);
+    store(v, data + len / 2, len - len / 2, 6, NOW_S);
+    store(v, data, len, 6, NOW_S + 4000);
+    (void)dht_values_load(v, key, data, len, NOW_S + 5000, &loaded, NOW_S);
+    (void)dht_values_prove(v, 4, NOW_S);
+    RT_INSIST(dht_values_count(v) <= limits.count_max && dht_values_bytes(v) <= limits.bytes_max);
+    dht_values_walk(v, 0, 255);
+    while (dht_values_walk_next(v, &walked))
+        RT_INSIST(walked.value.len <= LIM_VALUE_MAX);
+    (void)dht_values_expire(v, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, 100);
+    RT_INSIST(dht_values_count(v) == 0 && dht_values_bytes(v) == 0);
+    dht_values_free(&v);
+    RT_INSIST(rt_buf_live() == 0);
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Stands in for actors/session/dial.h: sessions that do what the test says, on one worker stepped
+ * by hand under a virtual clock.
+ */
+#ifndef TEST_DHT_FAKE_DIAL_H
+#define TEST_DHT_FAKE_DIAL_H
+
+#include "session/dial.h"
+#include "support.h"
+
+struct dial {
+    struct dial *next;
+    struct wire_peer_hop to; /* without a transport: all are TCP */
+    const struct dial_ops *ops;
+    void *user;
+    struct wire_hello hello;
+    bool is_ready, has_request;
+    uint16_t type;
+    uint8_t payload[4096];
+    uint32_t len;
+};
+
+extern struct dial *fake_dials; /* open ones, newest first */
+extern uint32_t fake_count, fake_opened;
+extern bool fake_fails; /* dial_open does */
+
+/* The oldest open session to that address; NULL: none. */
+struct dial *fake_to(const struct wire_peer_hop *hop);
+void fake_ready(struct dial *d, const uint8_t key[32]);
+/* flags: WIRE_FLAG_ERROR or 0. */
+void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len);
+/* It ends by itself; d is gone. */
+void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s);
+
+/* -- the worker and its clock -- */
+extern struct rt_system *world_system;
+extern uint64_t world_now_ns;
+struct rt_worker *world_worker(void);
+void world_begin(void);
+void world_end(void);
+/* Turns until nothing is left to do. */
+void world_run(void);
+/* Time goes on, timer by timer. */
+void world_pass(uint64_t ns);
+uint64_t world_wall_s(void);
+/* A transport whose verbs nobody calls. */
+extern const struct relay_transport world_transport;
+
+#endif
