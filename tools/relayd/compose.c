@@ -278,9 +278,10 @@ static void free_rooms(struct relay *r)
     control_free(&r->control);
     for (uint16_t i = 0; i < r->workers; i++)
         free_node(&r->nodes[i]);
-    announcer_fini(r->system);
-    if (r->has_dht)
+    if (r->has_dht) {
+        announcer_fini(r->system);
         dht_fini(r->system);
+    }
     if (r->has_services)
         rt_services_fini();
     rt_door_free(&r->door);
