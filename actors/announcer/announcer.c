@@ -143,7 +143,7 @@ static void free_announcer(struct announcer *a)
 
 void announcer_fini(struct rt_system *sys)
 {
-    for (uint16_t i = 0; sys && i < rt_system_count(sys); i++) {
+    for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct rt_worker *w = rt_system_worker(sys, i);
         struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
 

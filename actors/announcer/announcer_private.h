@@ -19,6 +19,7 @@ struct announcer {
 
     /* ourselves: own.c */
     struct announcer_addrs addrs;
+    bool has_chosen;
     struct relay_slice own; /* our announcement, encoded; empty: nothing to announce */
     uint64_t own_issued_s, own_expires_s;
     struct rendezvous timing;

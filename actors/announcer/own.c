@@ -31,13 +31,14 @@ static void tell_addrs(const struct announcer *a)
 }
 
 /* Where we are now; says so when it has changed. */
-static void choose(struct announcer *a, bool is_first)
+static void choose(struct announcer *a)
 {
     struct announcer_where where = {0};
 
     a->config.where(a->config.where_ctx, &where);
-    if (announcer_addrs_choose(&a->addrs, &where) || is_first)
+    if (announcer_addrs_choose(&a->addrs, &where) || !a->has_chosen)
         tell_addrs(a);
+    a->has_chosen = true;
 }
 
 /* A newer one than any before. */
@@ -89,7 +90,7 @@ static void on_own_timer(struct relay_timer *t)
         arm(a);
         return;
     }
-    choose(a, a->own_issued_s == 0);
+    choose(a);
     make(a, LIM_ANNOUNCEMENT_S);
     if (a->own.owner) {
         publish(a, &keys);

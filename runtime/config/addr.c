@@ -154,8 +154,14 @@ static bool is_host_name(const char *host)
 
 static bool is_unspecified(const struct sockaddr_storage *a)
 {
-    if (a->ss_family == AF_INET6)
-        return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)a)->sin6_addr);
+    static const struct in6_addr mapped = {
+        {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}}};
+
+    if (a->ss_family == AF_INET6) {
+        const struct in6_addr *ip = &((const struct sockaddr_in6 *)a)->sin6_addr;
+
+        return IN6_IS_ADDR_UNSPECIFIED(ip) || memcmp(ip, &mapped, sizeof(mapped)) == 0;
+    }
     return ((const struct sockaddr_in *)a)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 

@@ -47,6 +47,7 @@
     X(temporary_slots)                                                                             \
     /* scenarios_dht.c */                                                                          \
     X(network_of_two)                                                                              \
+    X(announced)                                                                                   \
     /* scenario_chaos.c */                                                                         \
     X(chaos)
 

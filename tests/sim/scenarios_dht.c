@@ -5,6 +5,7 @@
 #include "base/budget.h"
 #include "base/limits.h"
 #include "scenarios.h"
+#include "wire_announce.h"
 #include "wire_dht.h"
 #include "wire_value.h"
 
@@ -96,5 +97,49 @@ void scenario_network_of_two(struct sim *s)
     sim_relay_in_dht(s->relays[1], publish_in, &theirs);
     sim_sleep(s, 10 * RT_S);
     sim_expect(s, finds(l, &theirs), "a published value is not found at the other relay");
+    sim_end(s);
+}
+
+/* How many relays it lists: the answer's first bytes say so. */
+static uint32_t lists(struct sim_lone *l, uint16_t max_count)
+{
+    uint8_t question[32], head[32];
+    struct wire_writer w;
+    size_t len;
+    bool fits;
+
+    wire_writer_init(&w, question, sizeof(question));
+    wire_write_relay_list_request(&w, max_count);
+    sim_lone_ask(l, WIRE_RELAY_LIST_REQUEST, question, (uint32_t)wire_writer_len(&w, &fits));
+    sim_expect(l->sim, l->has_answer && l->type == WIRE_RELAY_LIST_RESPONSE,
+               "a relay list is refused");
+    for (uint32_t count = 0; count < 4; count++) {
+        wire_writer_init(&w, head, sizeof(head));
+        wire_write_relay_list_head(&w, count);
+        len = wire_writer_len(&w, &fits);
+        if (memcmp(l->payload, head, len) == 0)
+            return count;
+    }
+    sim_fail(l->sim->world, "an answer that is no short relay list");
+}
+
+/* They announce themselves: each lists itself from the start and the other soon, and no more than
+ * it is asked for; the last words of both do not keep them from ending. */
+void scenario_announced(struct sim *s)
+{
+    struct sim_path path;
+    struct sim_lone *l;
+
+    s->relay_count = 2;
+    s->config.ip = 0x0b000001;
+    s->config.announces = true;
+    sim_begin(s);
+    sim_path_good(&path);
+    l = sim_add_lone(s, sim_new_identity(s), &path, SIM_TRICK_NONE);
+    sim_await_ready(l, 20 * RT_S);
+    sim_expect(s, lists(l, 64) >= 1, "it does not list itself");
+    sim_sleep(s, 60 * RT_S);
+    sim_expect(s, lists(l, 64) == 2, "it does not list the other");
+    sim_expect(s, lists(l, 1) == 1 && lists(l, 0) == 0, "it lists more than it is asked for");
     sim_end(s);
 }

@@ -204,9 +204,10 @@ static void free_rooms(struct relay *r)
     control_free(&r->control);
     for (uint16_t i = 0; i < r->workers; i++)
         free_node(r, i);
-    announcer_fini(r->system);
-    if (r->has_dht)
+    if (r->has_dht) {
+        announcer_fini(r->system);
         dht_fini(r->system);
+    }
     transports_fini(r);
     rt_door_free(&r->door);
     if (r->has_shared)

@@ -2,10 +2,12 @@
 /*
  * Control: an actor on a worker of its own that hears signals and ends the relay in phases.
  *
- *   SIGINT, SIGTERM   listeners are closed and tunnels refused; requests under way are answered
- * (within LIM_SHUTDOWN_NS); every connection is closed, tunnels too; the state is flushed. A second
- * one ends the process at once, with exit code 128 + its number: what was stored is safe, peers are
- * not told. SIGUSR1           all counters go to the log.
+ *   SIGINT, SIGTERM   listeners are closed, tunnels refused and the network is told goodbye;
+ * requests under way are answered (within LIM_SHUTDOWN_NS); every connection is closed, tunnels
+ * too; the state is flushed. A second one ends the process at once, with exit code 128 + its
+ * number: what was stored is safe, peers are not told.
+ *
+ *   SIGUSR1           all counters go to the log.
  */
 #ifndef RELAYD_CONTROL_H
 #define RELAYD_CONTROL_H

@@ -3,6 +3,7 @@
 
 #include "actor/worker.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "dht/addr.h"
 #include "wire_envelope.h"
 #include "wire_dht.h"
@@ -10,6 +11,35 @@
 struct room room;
 static struct rt_actor dht;
 static uint64_t rng;
+
+/* -- what it says -- */
+
+static char said[256 * 1024];
+static size_t said_len;
+
+static void nobody(void)
+{
+}
+
+static void listen_to(void)
+{
+    size_t len;
+
+    while ((len = rt_log_ring_take(said + said_len, RT_LOG_LINE_MAX)) > 0)
+        if (said_len + len + 2 * RT_LOG_LINE_MAX < sizeof(said))
+            said_len += len;
+    said[said_len] = '\0';
+}
+
+uint32_t room_said(const char *words)
+{
+    uint32_t count = 0;
+
+    listen_to();
+    for (const char *at = said; (at = strstr(at, words)); at++)
+        count++;
+    return count;
+}
 
 /* -- the world -- */
 
@@ -48,6 +78,7 @@ void room_run(uint64_t for_ns)
         while (rt_worker_turn(room.worker))
             ;
         next_ns = rt_worker_next_timer(room.worker);
+        listen_to();
         if (room.now_ns >= until_ns)
             return;
         if (next_ns > room.now_ns)
@@ -365,6 +396,8 @@ void room_init(void)
     static const struct rt_seams seams = {mono, wall, draw, NULL};
 
     memset(&room, 0, sizeof(room));
+    said_len = 0;
+    rt_log_ring_start(nobody);
     rng = 20261127;
     print_message("seed %llu\n", (unsigned long long)rng);
     room.now_ns = 5 * RT_S;
@@ -395,6 +428,7 @@ void room_start(void)
 
 void room_end(void)
 {
+    rt_log_ring_stop();
     announcer_fini(room.system);
     rt_msg_free(&room.mute);
     rt_actor_stop(&dht);

@@ -11,7 +11,7 @@
 #include "announcer/announcer.h"
 #include "dht/dht_msg.h"
 
-#define ROOM_RELAYS 600u
+#define ROOM_RELAYS 450u
 #define ROOM_STORES 2048u
 
 struct room_store {
@@ -76,6 +76,8 @@ struct test_relay *room_relay(uint32_t number, uint32_t ip);
 int room_ask_list(uint16_t max_count);
 /* Whether that relay was in it. */
 bool room_is_listed(const struct rt_sign_key *relay);
+/* Lines of the log with these words, since room_init. */
+uint32_t room_said(const char *words);
 /* Sends ANNOUNCER_SHUTDOWN. */
 void room_shut_down(void);
 

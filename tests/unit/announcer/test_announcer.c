@@ -54,6 +54,8 @@ static void test_announces(void **state)
     assert_int_equal(room.store_count, 3 * at_start);
     room_run(1800 * RT_S);
     assert_in_range(room.store_count, 7 * at_start, 9 * at_start);
+    /* Nobody has shown it to us: said after two minutes, then once an interval. */
+    assert_int_equal(room_said("is not verified"), 1);
     assert_false(has_hour(0, room_now_s() + 3600));
     room_run((3600 - 1800 - 60 - 360) * RT_S);
     assert_true(has_hour(0, room_now_s() + 3600));
@@ -89,10 +91,12 @@ static void test_nothing_to_announce(void **state)
     room_run(3600 * RT_S);
     assert_int_equal(room.store_count, 0);
     assert_int_equal(room_ask_list(64), 0);
+    assert_int_equal(room_said("this relay is not announced"), 1);
     room.where.bound[0] = test_hop(0x08080404);
     room_run(60 * RT_S);
     assert_true(has_hour(0, room_now_s()));
     assert_int_equal(room_ask_list(64), 1);
+    assert_int_equal(room_said("announces itself addr=tcp://8.8.4.4:7001"), 1);
     room_shut_down();
     room_run(RT_S);
     assert_int_equal(room.shut_downs, 1);
@@ -245,6 +249,10 @@ static void test_one_answer(void **state)
                      70 + 1 - LIM_RELAY_ASKED + LIM_RELAY_ASKED - LIM_RELAY_NEWS_MAX);
     room_run(24 * RT_S);
     assert_true(room_ask_list(1024) <= 1 + 64);
+    room.listed_count = 10; /* we are among the first of them */
+    room_run(400 * RT_S);
+    assert_int_equal(room_said("address is verified"), 1);
+    assert_int_equal(room_said("is not verified"), 0);
     room_end();
 }
 
@@ -285,7 +293,7 @@ static void test_answers_are_capped(void **state)
     room.peers = 4;
     room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
     room_start();
-    room_run(2 * 3600 * RT_S);
+    room_run(3600 * RT_S);
     assert_int_equal(room_ask_list(10), 10);
     assert_true(room_is_listed(&room.identity));
     assert_int_equal(rt_metric_get(RT_METRIC_RELAY_LISTS_CUT), cut);

@@ -108,6 +108,7 @@ static void wrong_peers(void **state)
         {"[1.2.3.4]:1", "no IPv6 address between"},
         {"0.0.0.0:1", "any address"},
         {"[::]:1", "any address"},
+        {"[::ffff:0.0.0.0]:1", "any address"},
         {"x.example:1@", "64 hex"},
         {"x.example:1@abcd", "64 hex"},
         {"x.example:1@" KEY "0", "64 hex"},

@@ -298,6 +298,22 @@ static void without_listener(void **state)
     stop(pid, SIGTERM);
 }
 
+/* Said once, or what is announced; in either case it starts. */
+static void announced_or_not(void **state)
+{
+    pid_t pid = start(ARGS("--bind-tcp=127.0.0.1:0"));
+
+    (void)state;
+    wait_for(pid, "this relay is not announced");
+    assert_null(strstr(text, "this relay announces itself"));
+    stop(pid, SIGTERM);
+    pid = start(ARGS("--announce=tcp://127.0.0.1:9,quic://10.0.0.1:8", "--bandwidth-class=low"));
+    wait_for(pid, "this relay announces itself addr=quic://10.0.0.1:8");
+    assert_non_null(strstr(text, "this relay announces itself addr=tcp://127.0.0.1:9"));
+    assert_null(strstr(text, "not announced"));
+    stop(pid, SIGTERM);
+}
+
 static void open_files(void **state)
 {
     static const char too_low[] = "the limit of open files is too low for";
@@ -350,9 +366,11 @@ static void without_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(starts_and_stops), TEST(json_log),      TEST(counters),
-        TEST(options),          TEST(what_is_taken), TEST(numbers_of_workers),
-        TEST(without_listener), TEST(open_files),    TEST(without_descriptors),
+        TEST(starts_and_stops), TEST(json_log),
+        TEST(counters),         TEST(options),
+        TEST(what_is_taken),    TEST(numbers_of_workers),
+        TEST(without_listener), TEST(announced_or_not),
+        TEST(open_files),       TEST(without_descriptors),
     };
 
     return cmocka_run_group_tests_name("relayd", tests, NULL, NULL);
