@@ -7,6 +7,7 @@ mod hostile;
 mod life;
 mod load;
 mod mixed;
+mod network;
 mod options;
 mod slow;
 mod table;
@@ -83,8 +84,10 @@ pub fn all() -> Vec<Scenario> {
     use Pace::{Busy, Silent, Waits};
     const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
     const UDP: Over = Only(Transport::Quic, "it is about datagrams");
+    const IPV6: Over = Only(Transport::Tls, "the crate dials QUIC from an IPv4 socket");
     const NEW_SLOT: Needs = Fixed("a new slot at each registration");
     const ONE_AT_A_TIME: Needs = Fixed("accepts one connection at a time, without a deadline");
+    const ALONE: Needs = Fixed("its routing table stays empty, and it takes no names");
     const OTHER: Needs = Fixed("refuses otherwise, or not at all");
     const ALONE_IN_ITS_LIST: Needs = Fixed("a relay list holds only itself");
     const ANNOUNCED: Over = Only(Transport::Tls, "what is announced there is a TCP address");
@@ -145,5 +148,10 @@ pub fn all() -> Vec<Scenario> {
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
+        "join-by-address" network::by_address, ALONE, Busy, Both;
+        "join-by-name" network::by_name, ALONE, Busy, Both;
+        "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
+        "join-late" network::late, ALONE, Waits, Both;
+        "join-by-key" network::by_key, ALONE, Busy, Both;
     }
 }
