@@ -19,7 +19,7 @@ struct item {
 
 struct merge {
     uint32_t max, count;
-    struct item *at; /* PEERS_MAX of them, oldest first */
+    struct item *at; /* PEERS_MAX of them, newest first */
     /* what comes */
     uint64_t origin, time_s;
     uint32_t fresh;   /* new entries of the incoming value, in all ... */
@@ -80,16 +80,18 @@ static void remove_at(struct merge *m, uint32_t i)
     memmove(&m->at[i], &m->at[i + 1], (m->count - i) * sizeof(*m->at));
 }
 
-/* Keeps the array in order of time; entries of one time in order of their coming. */
-static void insert(struct merge *m, const struct wire_peer *p, uint64_t origin, uint64_t time_s)
+/* Keeps the array in order of time. Of entries of one time what comes goes before what is held,
+ * which stays as it was. */
+static void insert(struct merge *m, const struct wire_peer *p, const struct dht_set_entry *by,
+                   bool is_held)
 {
-    uint32_t i = m->count;
+    uint32_t i;
 
     if (m->count == PEERS_MAX)
-        remove_at(m, 0), i--;
-    for (; i > 0 && m->at[i - 1].by.time_s > time_s; i--)
+        m->count--;
+    for (i = m->count; i > 0 && m->at[i - 1].by.time_s + is_held <= by->time_s; i--)
         m->at[i] = m->at[i - 1];
-    m->at[i] = (struct item){.peer = *p, .by = {origin, time_s}, .bytes = encoded_bytes(p)};
+    m->at[i] = (struct item){.peer = *p, .by = *by, .bytes = encoded_bytes(p)};
     m->count++;
 }
 
@@ -99,7 +101,7 @@ static void take_held(void *ctx, const struct wire_peer *p)
     uint32_t i = m->fresh++;
 
     if (m->held_meta && i < m->held_meta->count)
-        insert(m, p, m->held_meta->at[i].origin, m->held_meta->at[i].time_s);
+        insert(m, p, &m->held_meta->at[i], true);
 }
 
 static void count_fresh(void *ctx, const struct wire_peer *p)
@@ -114,7 +116,7 @@ static void keep_share(struct merge *m)
 {
     uint32_t own = 0, oldest = m->count;
 
-    for (uint32_t i = m->count; i-- > 0;) {
+    for (uint32_t i = 0; i < m->count; i++) {
         if (m->at[i].by.origin == m->origin) {
             own++;
             oldest = i;
@@ -128,31 +130,28 @@ static void take_incoming(void *ctx, const struct wire_peer *p)
 {
     struct merge *m = ctx;
     struct item *known = find(m, p);
-    uint64_t time_s = m->time_s;
+    struct dht_set_entry by = {m->origin, m->time_s};
 
     if (!known && m->to_skip > 0) {
         m->to_skip--;
         return;
     }
-    if (known && (known->by.origin != m->origin || known->by.time_s >= time_s))
+    if (known && (known->by.origin != m->origin || known->by.time_s >= m->time_s))
         return;
     if (known)
         remove_at(m, (uint32_t)(known - m->at));
     else if (m->origin != 0)
         keep_share(m);
-    insert(m, p, m->origin, time_s);
+    insert(m, p, &by, false);
 }
 
 static void cut(struct merge *m)
 {
-    uint32_t bytes = HEAD_BYTES, over = m->count > m->max ? m->count - m->max : 0;
+    uint32_t bytes = HEAD_BYTES, fit = 0;
 
-    for (uint32_t i = over; i < m->count; i++)
-        bytes += m->at[i].bytes;
-    for (; bytes > LIM_VALUE_MAX; over++)
-        bytes -= m->at[over].bytes;
-    m->count -= over;
-    memmove(m->at, m->at + over, m->count * sizeof(*m->at));
+    while (fit < m->count && fit < m->max && bytes + m->at[fit].bytes <= LIM_VALUE_MAX)
+        bytes += m->at[fit++].bytes;
+    m->count = fit;
 }
 
 static enum rt_refusal write_out(enum wire_value_kind kind, const struct merge *m,

@@ -10,7 +10,8 @@
  * STORE with more new entries than its key may have the last ones count, where clients append
  * themselves.
  *
- * The merged value is encoded canonically, oldest entry first.
+ * The merged value is encoded canonically, newest entry first: today's clients ask the first of
+ * several providers behind one relay, and an old entry may well be of a slot that is gone.
  */
 #ifndef DHT_PEER_SET_H
 #define DHT_PEER_SET_H

@@ -149,6 +149,32 @@ static void test_eight_from_one_key(void **state)
     set_free(&s);
 }
 
+/* A client that finds several providers behind one relay asks the first of them. */
+static void test_newest_comes_first(void **state)
+{
+    struct set s = {.kind = WIRE_VALUE_PROVIDERS};
+    struct wire_peer p[4] = {peer(1), peer(2), peer(3), peer(4)};
+    static const uint32_t order[] = {2, 3, 1, 0};
+    struct listed l;
+
+    (void)state;
+    merge(&s, &p[0], 1, NOW_S - 20, 1, NOW_S);
+    merge(&s, &p[2], 1, NOW_S - 5, 2, NOW_S);
+    merge(&s, &p[1], 1, NOW_S - 10, 3, NOW_S);
+    merge(&s, &p[3], 1, NOW_S - 9, 4, NOW_S);
+    for (int i = 0; i < 3; i++) { /* and stays so, whatever else is merged */
+        list(&s, &l);
+        assert_int_equal(l.count, 4);
+        for (uint32_t k = 0; k < 4; k++)
+            assert_true(dht_hop_same(&l.at[k].hop, &p[order[k]].hop));
+        merge(&s, &p[0], 1, NOW_S - 20, 1, NOW_S);
+    }
+    merge(&s, &p[0], 1, NOW_S - 5, 1, NOW_S); /* at one time, what comes is newer */
+    list(&s, &l);
+    assert_true(dht_hop_same(&l.at[0].hop, &p[0].hop));
+    set_free(&s);
+}
+
 static void test_ourselves_have_no_share(void **state)
 {
     struct set s = {.kind = WIRE_VALUE_PROVIDERS};
@@ -270,7 +296,7 @@ static void test_bounds_hold_under_many_storers(void **state)
         assert_true(l.count <= LIM_PROVIDERS_MAX && s.value.len <= LIM_VALUE_MAX);
         for (uint32_t i = 0; i < l.count; i++) {
             assert_true(++own[s.meta->at[i].origin] <= LIM_SET_PER_PEER);
-            assert_true(i == 0 || s.meta->at[i - 1].time_s <= s.meta->at[i].time_s);
+            assert_true(i == 0 || s.meta->at[i - 1].time_s >= s.meta->at[i].time_s);
             for (uint32_t k = 0; k < i; k++)
                 assert_false(dht_hop_same(&l.at[i].hop, &l.at[k].hop));
         }
@@ -285,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_union_of_whole_addresses),
         cmocka_unit_test(test_private_addresses_stay_inside_values),
         cmocka_unit_test(test_eight_from_one_key),
+        cmocka_unit_test(test_newest_comes_first),
         cmocka_unit_test(test_ourselves_have_no_share),
         cmocka_unit_test(test_bounded_in_all_newest_stay),
         cmocka_unit_test(test_only_its_bringer_renews_an_entry),
