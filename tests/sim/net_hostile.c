@@ -131,6 +131,7 @@ void net_scenario_liars(struct network *n, uint32_t size)
     names_attackers = false;
     for (uint32_t i = 0; i < size / 5; i++)
         corrupt(n, net_draw(n));
+    net_publish_many(n, 50); /* half of all values while they lie */
     began = sim_now(n->world);
     net_look_up_many(n, 300, 100, &under);
     printf("liars relays=%u bad=%u found_before=%u/%u found=%u/%u queries=%.1f secs=%.0f\n", size,

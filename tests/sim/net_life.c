@@ -5,7 +5,7 @@
 #include "base/metric.h"
 #include "net_scenarios.h"
 
-#define SETTLE_S 900u
+#define SETTLE_S 450u
 
 static void print_stats(const char *what, uint32_t size, const struct net_stats *s)
 {

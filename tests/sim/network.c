@@ -112,9 +112,11 @@ uint32_t net_add(struct network *n, uint32_t ip, uint32_t number)
 
 void net_add_many(struct network *n, uint32_t count)
 {
+    uint64_t gap_ns = count > 300 ? 60 * RT_S / count : 200 * RT_MS;
+
     for (uint32_t i = 0; i < count; i++) {
         (void)net_add(n, 0, 0);
-        sim_run(n->world, sim_now(n->world) + 200 * RT_MS, NULL, NULL);
+        sim_run(n->world, sim_now(n->world) + gap_ns, NULL, NULL);
     }
 }
 

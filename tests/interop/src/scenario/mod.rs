@@ -5,6 +5,7 @@ mod discover;
 mod hostile;
 mod life;
 mod load;
+mod network;
 mod options;
 mod slow;
 mod table;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Scenario> {
     use Needs::{Any, Fixed};
     const NEW_SLOT: Needs = Fixed("a new slot at each registration");
     const ONE_AT_A_TIME: Needs = Fixed("accepts one connection at a time, without a deadline");
+    const ALONE: Needs = Fixed("its routing table stays empty, and it takes no names");
     const OTHER: Needs = Fixed("refuses otherwise, or not at all");
     const ALONE_IN_ITS_LIST: Needs = Fixed("a relay list holds only itself");
     scenarios! {
@@ -71,6 +73,11 @@ pub fn all() -> Vec<Scenario> {
         "fetch-through-relay" basics::fetch, Any, false;
         "fetch-by-relay-dht" basics::fetch_by_dht, Any, false;
         "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, false;
+        "join-by-address" network::by_address, ALONE, false;
+        "join-by-name" network::by_name, ALONE, false;
+        "join-by-ipv6" network::by_ipv6, ALONE, false;
+        "join-late" network::late, ALONE, true;
+        "join-by-key" network::by_key, ALONE, false;
         "unknown-slot" tunnels::unknown_slot, Any, false;
         "node-killed-and-back" tunnels::node_back, NEW_SLOT, false;
         "three-connections-of-one-node" tunnels::links, NEW_SLOT, false;
