@@ -380,12 +380,11 @@ static void on_ended(void *user, const struct dial_end *why)
         remote_free(r);
         return;
     }
-    if (!current || !r->was_used || current->was_repeated || c->is_stopped) {
+    if (!current || !r->was_used || c->is_stopped) {
         on_failed(r, why);
         return;
     }
-    rt_list_init(&queue);
-    current->was_repeated = true;
+    rt_list_init(&queue); /* it comes first on the new session, whose end under it is final */
     rt_list_push_back(&queue, &current->node);
     move_all(&r->queue, &queue);
     remote_free(r);
@@ -449,7 +448,6 @@ void dht_calls_start(struct dht_calls *c, struct dht_call *call)
 
     call->pool = c;
     call->remote = NULL;
-    call->was_repeated = false;
     call->timer.fire = on_call_timer;
     rt_list_init(&call->node);
     dht_hop_normalise(&call->to);

@@ -46,7 +46,6 @@ struct dht_call {
     struct relay_timer timer;
     enum dht_outcome failure; /* what is known already when it is started: told on a later turn */
     uint8_t key[32];          /* ... with ANSWERED and WRONG_KEY */
-    bool was_repeated;
 };
 
 /* What the pool learns of peers; called before the calls concerned are done. */

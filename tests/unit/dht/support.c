@@ -89,6 +89,12 @@ void test_head(const struct rt_sign_key *share, uint64_t seq, uint64_t updated_a
 void test_manifest(const struct rt_sign_key *share, uint64_t seq, uint32_t title_len,
                    struct test_value *out)
 {
+    test_manifest_by(share, share, seq, title_len, out);
+}
+
+void test_manifest_by(const struct rt_sign_key *share, const struct rt_sign_key *signer,
+                      uint64_t seq, uint32_t title_len, struct test_value *out)
+{
     static const uint8_t empty_list[] = {0x80};
     struct wire_manifest m = {.version = 1, .seq = seq, .created_at = NOW_S};
     uint8_t room[WIRE_MANIFEST_ENCODED_MAX(sizeof(out->bytes))], id[32], title[2048];
@@ -104,7 +110,7 @@ void test_manifest(const struct rt_sign_key *share, uint64_t seq, uint32_t title
     wire_writer_init(&w, room, sizeof(room));
     wire_write_manifest_signed(&w, &m);
     m.has_signature = true;
-    rt_sign(share, room, wire_writer_len(&w, &fits), m.signature);
+    rt_sign(signer, room, wire_writer_len(&w, &fits), m.signature);
     assert_int_equal(wire_manifest_id(&m, room, sizeof(room), id), RT_ERR_OK);
     wire_manifest_key(id, out->key);
     wire_writer_init(&w, out->bytes, sizeof(out->bytes));

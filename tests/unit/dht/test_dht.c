@@ -491,6 +491,62 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
     assert_int_equal(a->stored, 1);
 }
 
+struct pushes {
+    struct wire_peer_hop nodes[2];
+    uint32_t limited, stored;
+    uint64_t at_ns[3];
+};
+
+/* Both nodes do what they are asked, but for the first, which takes no store. */
+static void serve(struct pushes *p)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct dial *d = fake_to(&p->nodes[i]);
+
+        if (d && !d->is_ready)
+            fake_ready(d, p->nodes[i].pubkey_hint);
+        if (!d || !d->has_request)
+            continue;
+        if (d->type != WIRE_STORE) { /* pings, and look-ups of our own */
+            fake_answer(d, d->type, WIRE_FLAG_ERROR, "", 0);
+        } else if (i == 0) {
+            p->limited++;
+            fake_answer(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
+        } else {
+            assert_true(p->stored < 3);
+            p->at_ns[p->stored++] = world_now_ns;
+            fake_answer(d, WIRE_STORE, 0, "", 0);
+        }
+    }
+}
+
+/* An hour after they were stored three values go to both nodes, a quarter of a second apart. The
+ * first node says `rate limit`: the others go to the second alone, at half the pace. */
+static void test_republishing_slows_down_when_told(void **state)
+{
+    struct pushes r = {.nodes = {add_node(0x0b000201, 20), add_node(0x0b000301, 21)}};
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct test_value v;
+
+    (void)state;
+    for (uint8_t i = 0; i < 3; i++) {
+        test_set(WIRE_VALUE_PROVIDERS, i, &p, 1, NOW_S, &v);
+        store_own(&v);
+    }
+    for (uint32_t i = 0; i < LIM_REPUBLISH_S - 5; i++) {
+        world_pass(RT_S);
+        serve(&r);
+    }
+    assert_int_equal(r.stored, 0);
+    for (uint32_t i = 0; i < 2000 && r.stored < 3; i++) {
+        world_pass(10 * RT_MS);
+        serve(&r);
+    }
+    assert_int_equal(r.stored, 3);
+    assert_int_equal(r.limited, 1);
+    assert_true(r.at_ns[2] - r.at_ns[1] >= 400 * RT_MS && r.at_ns[2] - r.at_ns[1] < RT_S);
+}
+
 static void test_false_values_are_not_published(void **state)
 {
     struct dht_publish_ask *a = dht_publish_ask_new();
@@ -583,6 +639,7 @@ int main(void)
         TEST(test_manifest_by_its_id),
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
+        TEST(test_republishing_slows_down_when_told),
         TEST(test_false_values_are_not_published),
         TEST(test_calls_go_only_where_we_may_dial),
         TEST(test_calls_come_back),

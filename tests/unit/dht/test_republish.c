@@ -217,6 +217,8 @@ static void test_newcomer_gets_what_is_its_own(void **state)
     room_make(&r);
     for (uint32_t i = 0; i < 24; i++)
         (void)add_node(&r, i, i % 5);
+    for (uint32_t i = 0; i < 2; i++) /* closer than we to all keys with just five bits in common */
+        (void)add_node(&r, 50 + i, 5);
     for (uint32_t i = 0; i < 300; i++)
         add_value(&r, i % 8, LIM_VALUE_TTL_MAX_S, NOW_S, keys[i]);
     newcomer = add_node(&r, 99, 3);

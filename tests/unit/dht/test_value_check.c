@@ -123,7 +123,7 @@ static void test_changed_bits_are_refused_or_mean_nothing(void **state)
 
 static void test_manifest_proves_its_share(void **state)
 {
-    struct rt_sign_key k;
+    struct rt_sign_key k, other;
     struct test_value v;
     struct dht_checked c;
     uint8_t share_id[32];
@@ -138,6 +138,9 @@ static void test_manifest_proves_its_share(void **state)
     assert_memory_equal(c.share_pubkey, k.public_key, 32);
     assert_int_equal(dht_value_read(v.bytes, v.len, &c), RT_REFUSAL_NONE);
     assert_false(c.is_proven);
+    test_sign_key(4, &other);
+    test_manifest_by(&k, &other, 4, 10, &v); /* it may stand, and proves nothing */
+    assert_false(test_checked(&v, NOW_S).is_proven);
 }
 
 static void test_head_signature(void **state)

@@ -153,6 +153,25 @@ static void test_shares_do_not_mix(void **state)
     free_values(&v);
 }
 
+static void test_manifest_of_another_signer_proves_nothing(void **state)
+{
+    struct dht_values *v = values_new();
+    struct rt_sign_key a, b;
+    struct test_value manifest, good, bad;
+
+    (void)state;
+    test_sign_key(1, &a);
+    test_sign_key(2, &b);
+    test_manifest_by(&a, &b, 1, 10, &manifest);
+    test_head(&a, 3, NOW_S, &good);
+    false_head(&a, 99, &bad);
+    assert_int_equal(store(v, &manifest), 0);
+    assert_int_equal(store(v, &bad), 0);
+    assert_int_equal(store(v, &good), 0);
+    assert_true(holds(v, &good));
+    free_values(&v);
+}
+
 /* The key is remembered by the head it verified, also when the manifest is gone. */
 static void test_key_outlives_its_manifest(void **state)
 {
@@ -377,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_known_share_verifies_and_keeps_the_higher),
         cmocka_unit_test(test_manifest_drops_a_false_head),
         cmocka_unit_test(test_shares_do_not_mix),
+        cmocka_unit_test(test_manifest_of_another_signer_proves_nothing),
         cmocka_unit_test(test_key_outlives_its_manifest),
         cmocka_unit_test(test_loaded_manifest_proves_when_asked),
         cmocka_unit_test(test_manifest_stays_the_first),
