@@ -243,28 +243,10 @@ enum rt_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay
     return r;
 }
 
-static void count_one(void *ctx, const struct wire_peer *p)
+struct dht_set_meta *dht_peer_set_loaded(uint32_t count)
 {
-    (void)p;
-    ++*(uint32_t *)ctx;
-}
+    struct dht_set_meta *meta = malloc(sizeof(*meta) + count * sizeof(meta->at[0]));
 
-struct dht_set_meta *dht_peer_set_loaded(enum wire_value_kind kind, const uint8_t *value,
-                                         uint32_t len)
-{
-    uint8_t *copy = malloc(len + 1);
-    struct dht_set_meta *meta = NULL;
-    struct wire_peer_set set;
-    uint32_t count = 0;
-
-    if (copy) {
-        memcpy(copy, value, len);
-        if (decode(kind, copy, len, &set) == RT_ERR_OK) {
-            wire_peers_each(&set.peers, count_one, &count);
-            meta = malloc(sizeof(*meta) + count * sizeof(meta->at[0]));
-        }
-    }
-    free(copy);
     for (uint32_t i = 0; meta && i < count; i++)
         meta->at[i] = (struct dht_set_entry){DHT_ORIGIN_LOADED, 0};
     if (meta)

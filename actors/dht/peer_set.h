@@ -41,8 +41,7 @@ enum rt_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay
                                    uint32_t len, uint64_t origin, uint64_t now_s,
                                    struct relay_slice *out_value, struct dht_set_meta **out_meta);
 
-/* The meta of a value loaded from disk. NULL: no memory, or it does not decode. */
-struct dht_set_meta *dht_peer_set_loaded(enum wire_value_kind kind, const uint8_t *value,
-                                         uint32_t len);
+/* The meta of a value with `count` entries, loaded from disk. NULL: no memory. */
+struct dht_set_meta *dht_peer_set_loaded(uint32_t count);
 
 #endif

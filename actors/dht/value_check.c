@@ -47,6 +47,7 @@ static bool check_providers(struct check *c)
         return false;
     wire_providers_key(p.id, expected);
     c->out->first = p.updated_at;
+    c->out->peers = p.peers.count;
     return is_key(c, expected);
 }
 
@@ -59,6 +60,7 @@ static bool check_members(struct check *c)
         return false;
     wire_members_key(p.id, expected);
     c->out->first = p.updated_at;
+    c->out->peers = p.peers.count;
     return is_key(c, expected);
 }
 

@@ -399,7 +399,7 @@ bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t 
         return false;
     e = values_add(v, key, &checked);
     if (checked.kind == WIRE_VALUE_PROVIDERS || checked.kind == WIRE_VALUE_MEMBERS) {
-        e->set = dht_peer_set_loaded(checked.kind, value, len);
+        e->set = dht_peer_set_loaded(checked.peers);
         RT_INSIST(e->set != NULL);
     } else if (checked.kind == WIRE_VALUE_MANIFEST) {
         rt_list_push_back(&v->unproven, &e->unproven);
