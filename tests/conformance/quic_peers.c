@@ -45,14 +45,13 @@ void over_quic_garbage(void **state)
     struct cf_end *a, *z;
 
     for (int i = 0; i < 2000; i++) {
-        size_t n = 1 + cf_random(b, sizeof(noise)), said = 0;
+        size_t n = 1 + cf_random(b, sizeof(noise));
         ssize_t got;
 
         for (size_t k = 0; k < n; k++)
             noise[k] = (uint8_t)cf_random(b, 256);
         if (i % 3 == 0 && n > 5) /* the look of version 1 */
             memcpy(noise, (uint8_t[]){0xc0, 0, 0, 0, 1}, 5);
-        said += n;
         CF_CHECK(send(fd, noise, n, 0) == (ssize_t)n);
         if (i % 50 == 0)
             cf_for(b, 1000);
