@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "actor_world.h"
+
+#include "dht/dht_private.h"
+#include "wire_dht.h"
+
+struct rt_sign_key actor_identity;
+struct rt_actor actor_asker;
+struct rt_msg *actor_answer; /* the last that came back */
+uint32_t actor_seen_self_count;
+struct dht_boot_peer actor_bootstrap;
+static bool has_bootstrap;
+
+static void on_answer(struct rt_actor *self, struct rt_msg *m)
+{
+    (void)self;
+    rt_msg_free(&actor_answer);
+    actor_answer = m;
+}
+
+static void where_we_are(void *ctx, struct dht_self *out)
+{
+    (void)ctx;
+    out->bound_count = 1;
+    out->bound[0] = test_hop(0x0b0000fe, 7001);
+}
+
+static void seen_self(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop)
+{
+    (void)ctx, (void)w, (void)hop;
+    actor_seen_self_count++;
+}
+
+int actor_begin(void **state)
+{
+    struct dht_config c = {.identity = &actor_identity,
+                           .hash_key = "dht-actor-test",
+                           .value_bytes_max = LIM_VALUE_BYTES_MAX,
+                           .bootstrap = &actor_bootstrap,
+                           .bootstrap_count = has_bootstrap,
+                           .self = where_we_are,
+                           .seen_self = seen_self};
+
+    (void)state;
+    world_begin();
+    test_sign_key(1000, &actor_identity);
+    actor_seen_self_count = 0;
+    assert_int_equal(dht_init(world_system, &c), RT_ERR_OK);
+    dht_set_transport(world_system, WIRE_TCP, &world_transport, NULL);
+    rt_actor_start(&actor_asker, world_worker(), on_answer);
+    dht_start(world_system);
+    world_run();
+    return 0;
+}
+
+int actor_begin_with_bootstrap(void **state)
+{
+    memset(&actor_bootstrap, 0, sizeof(actor_bootstrap));
+    actor_bootstrap.hop = test_hop(0x0b000101, 7001);
+    snprintf(actor_bootstrap.text, sizeof(actor_bootstrap.text), "11.0.1.1:7001");
+    has_bootstrap = true;
+    (void)actor_begin(state);
+    has_bootstrap = false;
+    return 0;
+}
+
+int actor_end(void **state)
+{
+    (void)state;
+    rt_msg_free(&actor_answer);
+    rt_actor_stop(&actor_asker);
+    dht_fini(world_system);
+    world_end();
+    return 0;
+}
+
+void *actor_ask(struct rt_msg *m)
+{
+    m->reply_to = rt_actor_addr(&actor_asker);
+    rt_msg_free(&actor_answer);
+    rt_send(world_worker(), dht_addr(world_worker()), m);
+    world_pass(5 * RT_MS);
+    return actor_answer;
+}
+
+struct sockaddr_storage actor_from(uint32_t ip, uint16_t port)
+{
+    struct wire_peer_hop h = test_hop(ip, port);
+    struct sockaddr_storage a;
+
+    dht_hop_sockaddr(&h, &a);
+    return a;
+}
+
+void actor_come_in(uint32_t ip, uint32_t number)
+{
+    struct sockaddr_storage a = actor_from(ip, 50000);
+    uint8_t key[32];
+
+    test_key(number, key);
+    dht_note_inbound(world_worker(), key, &a, 0);
+    world_pass(RT_S);
+}
+
+/* A node at that address that is in the table: it came in, was dialled and answered. */
+struct wire_peer_hop actor_add_node(uint32_t ip, uint32_t number)
+{
+    struct wire_peer_hop h = test_node(ip, number);
+
+    actor_come_in(ip, number);
+    assert_non_null(fake_to(&h));
+    fake_ready(fake_to(&h), h.pubkey_hint);
+    world_pass(5 * RT_MS);
+    fake_answer(fake_to(&h), WIRE_PEX_OFFER, 0, "", 0); /* to our introduction */
+    return h;
+}
+
+struct dht_ask *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number, const uint8_t key[32],
+                             const uint8_t *payload, uint32_t len)
+{
+    struct dht_ask *a = dht_ask_new(op);
+    struct sockaddr_storage addr = actor_from(ip, 50000);
+    uint8_t who[32];
+
+    test_key(number, who);
+    assert_true(dht_hop_of(&addr, who, &a->origin));
+    a->max_peers = 255;
+    if (key)
+        memcpy(a->key, key, 32);
+    if (len > 0)
+        a->payload = rt_slice_copy(payload, len);
+    return actor_ask(&a->msg);
+}
+
+void actor_count_peer(void *ctx, const struct wire_peer *p)
+{
+    (void)p;
+    ++*(uint32_t *)ctx;
+}
+
+uint32_t actor_peers_told(const struct dht_ask *a)
+{
+    uint8_t copy[8192];
+    uint32_t count = 0;
+
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    memcpy(copy, a->answer.ptr, a->answer.len);
+    assert_int_equal(
+        a->op == DHT_FIND_NODE
+            ? wire_find_node_answer_decode(copy, a->answer.len, actor_count_peer, &count)
+            : wire_pex_offer_decode(copy, a->answer.len, actor_count_peer, &count),
+        RT_ERR_OK);
+    return count;
+}

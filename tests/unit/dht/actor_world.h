@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A dht actor at 11.0.0.254, in a world whose sessions the test plays, and somebody who asks it. */
+#ifndef ACTOR_WORLD_H
+#define ACTOR_WORLD_H
+
+#include "dht/dht.h"
+#include "fake_dial.h"
+
+extern struct rt_sign_key actor_identity;
+extern struct rt_actor actor_asker;
+extern uint32_t actor_seen_self_count; /* times it said that others know our address */
+
+extern struct rt_msg *actor_answer; /* the last that came back */
+extern struct dht_boot_peer actor_bootstrap;
+
+/* Set-up and tear-down of a test; the second with a bootstrap peer at 11.0.1.1:7001. */
+int actor_begin(void **state);
+int actor_begin_with_bootstrap(void **state);
+int actor_end(void **state);
+
+/* Sends a question; the answer, which stays the world's, or NULL when none has come yet. */
+void *actor_ask(struct rt_msg *m);
+/* A peer's question, as from its session. */
+struct dht_ask *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number, const uint8_t key[32],
+                             const uint8_t *payload, uint32_t len);
+/* For lists: counts into a uint32_t. Peers in an answer. */
+void actor_count_peer(void *ctx, const struct wire_peer *p);
+uint32_t actor_peers_told(const struct dht_ask *a);
+
+struct sockaddr_storage actor_from(uint32_t ip, uint16_t port);
+/* A peer authenticates to us. */
+void actor_come_in(uint32_t ip, uint32_t number);
+/* A node at that address that is in the table: it came in, was dialled and answered. */
+struct wire_peer_hop actor_add_node(uint32_t ip, uint32_t number);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan, values through the actor, over sessions the test plays. A manifest is given out by its id.
+ * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
+ * `rate limit` is left alone; what is false is not published.
+ */
+#include "actor_world.h"
+
+#include "dht/dht_private.h"
+#include "wire_dht.h"
+#include "wire_envelope.h"
+
+static void store_own(const struct test_value *v)
+{
+    struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000901, 9, v->key, v->bytes, v->len);
+
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+}
+
+static void test_manifest_by_its_id(void **state)
+{
+    static const uint8_t empty_list[] = {0x80};
+    uint8_t room[4096], id[32], copy[4096];
+    struct wire_manifest m = {.version = 1, .seq = 3, .created_at = NOW_S};
+    struct wire_writer w;
+    struct test_value v;
+    struct dht_ask *a;
+    bool fits;
+
+    (void)state;
+    m.communities.raw = m.items.raw = m.recommended_shares.raw =
+        (struct wire_bytes){empty_list, sizeof(empty_list)};
+    assert_int_equal(wire_manifest_id(&m, room, sizeof(room), id), RT_ERR_OK);
+    wire_manifest_key(id, v.key);
+    wire_writer_init(&w, v.bytes, sizeof(v.bytes));
+    wire_write_manifest(&w, &m);
+    v.len = (uint32_t)wire_writer_len(&w, &fits);
+    a = actor_ask_as(DHT_MANIFEST, 0x0b000901, 9, id, NULL, 0);
+    assert_int_equal(a->refusal, RT_REFUSAL_MANIFEST_NOT_FOUND);
+    store_own(&v);
+    a = actor_ask_as(DHT_MANIFEST, 0x0b000901, 9, id, NULL, 0);
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    memcpy(copy, a->answer.ptr, a->answer.len);
+    assert_non_null(memmem(copy, a->answer.len, v.bytes, v.len));
+}
+
+/* Answers the session's question with this value under this key (len 0: none) and no peers. */
+static void give_value(struct dial *d, const uint8_t key[32], const uint8_t *value, uint32_t len)
+{
+    struct wire_store s = {.value = {value, len}, .ttl_secs = 100};
+    uint8_t bytes[6000];
+    struct wire_writer w;
+    bool fits;
+
+    assert_int_equal(d->type, WIRE_FIND_VALUE);
+    memcpy(s.key, key, 32);
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_find_value_answer(&w, len ? &s : NULL, NULL, 0);
+    fake_answer(d, WIRE_FIND_VALUE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+    world_pass(5 * RT_MS);
+}
+
+static void test_lookup_collects_checked_distinct_values(void **state)
+{
+    struct wire_peer p[3] = {{.hop = test_node(0x0b000001, 1)},
+                             {.hop = test_node(0x0b000002, 2)},
+                             {.hop = test_node(0x0b000003, 3)}};
+    struct wire_peer_hop nodes[4];
+    struct test_value own, good, other;
+    struct dht_lookup_ask *a = dht_lookup_ask_new();
+
+    (void)state;
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p[0], 1, NOW_S, &own);
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p[1], 1, NOW_S, &good);
+    test_set(WIRE_VALUE_PROVIDERS, 6, &p[2], 1, NOW_S, &other);
+    for (uint32_t i = 0; i < 4; i++)
+        nodes[i] = actor_add_node(0x0b000201 + (i << 8), 20 + i);
+    store_own(&own);
+    memcpy(a->key, own.key, 32);
+    a->values_max = 10;
+    a->msg.reply_to = rt_actor_addr(&actor_asker);
+    rt_msg_free(&actor_answer);
+    rt_send(world_worker(), dht_addr(world_worker()), &a->msg);
+    world_pass(5 * RT_MS);
+    for (uint32_t round = 0, asked = 0; asked < 4 && round < 8; round++) {
+        struct dial *d = NULL;
+
+        for (uint32_t i = 0; i < 4 && !d; i++)
+            if (fake_to(&nodes[i]) && fake_to(&nodes[i])->has_request)
+                d = fake_to(&nodes[i]);
+        assert_non_null(d);
+        if (asked == 0)
+            give_value(d, own.key, good.bytes, good.len);
+        else if (asked == 1)
+            give_value(d, own.key, good.bytes, good.len); /* the same again */
+        else if (asked == 2)
+            give_value(d, own.key, other.bytes, other.len); /* under a key not its own */
+        else
+            give_value(d, other.key, other.bytes,
+                       other.len); /* an answer to another question */
+        asked++;
+    }
+    world_pass(10 * RT_MS);
+    a = (struct dht_lookup_ask *)actor_answer;
+    assert_non_null(a);
+    assert_int_equal(a->count, 2); /* ours and the good one */
+    assert_memory_equal(a->values[0].ptr, own.bytes, own.len);
+    assert_memory_equal(a->values[1].ptr, good.bytes, good.len);
+}
+
+static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state)
+{
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct wire_peer_hop nodes[2] = {actor_add_node(0x0b000201, 20),
+                                     actor_add_node(0x0b000301, 21)};
+    struct test_value v;
+
+    (void)state;
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, NOW_S, &v);
+    memcpy(a->key, v.key, 32);
+    a->value = rt_slice_copy(v.bytes, v.len);
+    a->ttl_secs = 86400;
+    a->msg.reply_to = rt_actor_addr(&actor_asker);
+    rt_msg_free(&actor_answer);
+    rt_send(world_worker(), dht_addr(world_worker()), &a->msg);
+    for (uint32_t step = 0; step < 10 && !actor_answer; step++) {
+        world_pass(5 * RT_MS);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct dial *d = fake_to(&nodes[i]);
+
+            if (!d || !d->has_request)
+                continue;
+            if (d->type == WIRE_FIND_NODE) {
+                uint8_t bytes[64];
+                struct wire_writer w;
+                bool fits;
+
+                wire_writer_init(&w, bytes, sizeof(bytes));
+                wire_write_find_node_answer(&w, NULL, 0);
+                fake_answer(d, WIRE_FIND_NODE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+            } else if (i == 0) {
+                assert_int_equal(d->type, WIRE_STORE);
+                fake_answer(d, WIRE_STORE, 0, "", 0);
+            } else {
+                fake_answer(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
+            }
+        }
+    }
+    a = (struct dht_publish_ask *)actor_answer;
+    assert_non_null(a);
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->stored, 1);
+}
+
+struct pushes {
+    struct wire_peer_hop nodes[2];
+    uint32_t limited, stored;
+    uint64_t at_ns[3];
+};
+
+/* Both nodes do what they are asked, but for the first, which takes no store. */
+static void serve(struct pushes *p)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct dial *d = fake_to(&p->nodes[i]);
+
+        if (d && !d->is_ready)
+            fake_ready(d, p->nodes[i].pubkey_hint);
+        if (!d || !d->has_request)
+            continue;
+        if (d->type != WIRE_STORE) { /* pings, and look-ups of our own */
+            fake_answer(d, d->type, WIRE_FLAG_ERROR, "", 0);
+        } else if (i == 0) {
+            p->limited++;
+            fake_answer(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
+        } else {
+            assert_true(p->stored < 3);
+            p->at_ns[p->stored++] = world_now_ns;
+            fake_answer(d, WIRE_STORE, 0, "", 0);
+        }
+    }
+}
+
+/* An hour after they were stored three values go to both nodes, a quarter of a second apart. The
+ * first node says `rate limit`: the others go to the second alone, at half the pace. */
+static void test_republishing_slows_down_when_told(void **state)
+{
+    struct pushes r = {.nodes = {actor_add_node(0x0b000201, 20), actor_add_node(0x0b000301, 21)}};
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct test_value v;
+
+    (void)state;
+    for (uint8_t i = 0; i < 3; i++) {
+        test_set(WIRE_VALUE_PROVIDERS, i, &p, 1, NOW_S, &v);
+        store_own(&v);
+    }
+    for (uint32_t i = 0; i < LIM_REPUBLISH_S - 5; i++) {
+        world_pass(RT_S);
+        serve(&r);
+    }
+    assert_int_equal(r.stored, 0);
+    for (uint32_t i = 0; i < 2000 && r.stored < 3; i++) {
+        world_pass(10 * RT_MS);
+        serve(&r);
+    }
+    assert_int_equal(r.stored, 3);
+    assert_int_equal(r.limited, 1);
+    assert_true(r.at_ns[2] - r.at_ns[1] >= 400 * RT_MS && r.at_ns[2] - r.at_ns[1] < RT_S);
+}
+
+static void test_false_values_are_not_published(void **state)
+{
+    struct dht_publish_ask *a = dht_publish_ask_new();
+
+    (void)state;
+    a->value = rt_slice_copy("x", 1);
+    a = actor_ask(&a->msg);
+    assert_int_equal(a->refusal, RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(a->stored, 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, actor_begin, actor_end)
+    const struct CMUnitTest tests[] = {
+        TEST(test_manifest_by_its_id),
+        TEST(test_lookup_collects_checked_distinct_values),
+        TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
+        TEST(test_republishing_slows_down_when_told),
+        TEST(test_false_values_are_not_published),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
