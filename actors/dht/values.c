@@ -99,6 +99,7 @@ struct entry *values_add(struct dht_values *v, const uint8_t key[32],
         RT_INSIST(e->announced != NULL);
         memcpy(e->announced->relay, checked->sub, sizeof(e->announced->relay));
         e->announced->net = checked->net;
+        e->announced->draw = (uint32_t)v->random(v->random_ctx);
     }
     dht_map_put(&v->by_key, &e->node, values_hash(v, key));
     return e;
@@ -428,13 +429,22 @@ bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s)
     return !rt_list_empty(&v->unproven);
 }
 
+/* Announcements take turns. Nodes that hold the same ones begin in different places, so that who
+ * asks several hears of several. */
+static bool is_before(const struct entry *a, const struct entry *b)
+{
+    if (a->served != b->served)
+        return a->served < b->served;
+    return a->kind == WIRE_VALUE_ANNOUNCEMENT && a->announced->draw < b->announced->draw;
+}
+
 bool dht_values_find(struct dht_values *v, const uint8_t key[32], uint64_t now_s,
                      struct relay_slice *out_value, uint64_t *out_ttl_secs)
 {
     struct entry *best = NULL;
 
     for (struct entry *e = values_entry(v, key, NULL); e; e = values_next_same(e))
-        if (e->expires_s > now_s && (!best || e->served < best->served))
+        if (e->expires_s > now_s && (!best || is_before(e, best)))
             best = e;
     if (!best)
         return false;

@@ -23,7 +23,8 @@ struct share {
 
 struct announced {
     uint8_t relay[32];
-    uint64_t net; /* 0: none of its own */
+    uint32_t draw; /* between those not handed out yet: another order at every node */
+    uint64_t net;  /* 0: none of its own */
 };
 
 struct entry {

@@ -316,6 +316,35 @@ static void test_announcements_in_turn(void **state)
     free_values(&v);
 }
 
+/* Whoever asks several nodes for one key is to hear of several relays, not of one several times. */
+static void test_announcements_begin_elsewhere_at_each_node(void **state)
+{
+    bool is_first[5] = {false};
+    struct test_value a[5];
+    uint32_t count = 0, firsts = 0;
+
+    (void)state;
+    assert_true(announce(0, 0x0b000001, NOW_S, NULL, 1, &a[0]));
+    for (uint32_t n = 1; count < 4 && n < SLOT_TRIES; n++)
+        count += announce(n, 0x0b000001 + (n << 8), NOW_S, a[0].key, 1, &a[count + 1]);
+    for (int node = 0; node < 20; node++) {
+        struct dht_values *v = values_new();
+        struct relay_slice got;
+        uint64_t ttl;
+
+        for (uint32_t i = 0; i < 5; i++)
+            assert_int_equal(store(v, &a[i]), 0);
+        assert_true(dht_values_find(v, a[0].key, NOW_S, &got, &ttl));
+        for (uint32_t i = 0; i < 5; i++) {
+            if (got.len == a[i].len && memcmp(got.ptr, a[i].bytes, got.len) == 0 && !is_first[i])
+                is_first[i] = ++firsts > 0;
+        }
+        relay_slice_drop(&got);
+        free_values(&v);
+    }
+    assert_true(firsts >= 4);
+}
+
 static void test_announcements_end_when_they_say(void **state)
 {
     struct dht_values *v = values_new();
@@ -402,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_manifest_stays_the_first),
         cmocka_unit_test(test_one_announcement_per_relay_the_newest),
         cmocka_unit_test(test_announcements_in_turn),
+        cmocka_unit_test(test_announcements_begin_elsewhere_at_each_node),
         cmocka_unit_test(test_announcements_end_when_they_say),
         cmocka_unit_test(test_announcements_bounded_and_shared_by_network),
     };
