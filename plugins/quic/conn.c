@@ -151,7 +151,7 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         return;
     if (!was_open && c->state == QUIC_OPEN)
         validated(c);
-    quic_output_mark(c);
+    quic_output_came(c, n);
 }
 
 void quic_conn_expire(struct relay_conn *c)

@@ -33,7 +33,10 @@ struct relay_conn {
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
-    bool has_eof : 1; /* eof has been raised */
+    bool has_eof : 1;    /* eof has been raised */
+    bool is_inside : 1;  /* what came last ends inside a message of the host's */
+    bool is_waiting : 1; /* to acknowledge, by the time it is armed for */
+    uint32_t unwritten;  /* bytes that came since it last wrote */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -72,6 +75,8 @@ void quic_input_run_ready(struct quic_worker *qw);
 /* output.c */
 /* There is something to write, or to tell. */
 void quic_output_mark(struct relay_conn *c);
+/* n bytes of packets have come, which may have to be acknowledged. */
+void quic_output_came(struct relay_conn *c, size_t n);
 /* Writes what there is; c may be gone afterwards. */
 void quic_conn_flush(struct relay_conn *c);
 void quic_output_run_dirty(struct quic_worker *qw);

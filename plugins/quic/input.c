@@ -37,8 +37,7 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         memcpy(to, p + done, cap);
         done += cap;
         quic_engine_consumed(&c->engine, cap);
-        (void)ev->data(c->user,
-                       cap); /* acknowledgements here do not wait for anybody's algorithm */
+        c->is_inside = ev->data(c->user, cap);
     }
     return done;
 }
@@ -117,7 +116,7 @@ static void deliver_held(struct relay_conn *c)
             break;
         got = quic_held_take(&c->held, to, cap);
         quic_engine_consumed(&c->engine, got);
-        (void)ev->data(c->user, got);
+        c->is_inside = ev->data(c->user, got);
     }
     if (c->owes_eof && c->held.bytes == 0)
         raise_eof(c);
