@@ -9,6 +9,7 @@
 #define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
+#define PACED_RTT_NS (2 * NGTCP2_MILLISECONDS)
 
 /* -- beginning -- */
 
@@ -308,9 +309,14 @@ _Static_assert(sizeof(struct iovec) == sizeof(ngtcp2_vec) &&
                    offsetof(struct iovec, iov_len) == offsetof(ngtcp2_vec, len),
                "the library's vectors are the system's");
 
+/* Timers come by the millisecond: where a round trip is hardly longer, pacing would only wait. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
 {
-    ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(e->conn, &info);
+    if (info.smoothed_rtt >= PACED_RTT_NS)
+        ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
 }
 
 size_t quic_engine_quantum(const struct quic_engine *e)
