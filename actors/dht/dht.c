@@ -308,7 +308,8 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_new(c->hash_key);
     d->republish = dht_republish_new(d->self_id);
-    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, dht_random, d);
+    d->boot =
+        dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, dht_random, d);
     dht_network_hooks(d, &hooks);
     d->calls = dht_calls_new(d->worker, d->identity, &hooks);
 }

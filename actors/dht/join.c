@@ -24,11 +24,20 @@ static bool is_power_of_two(uint32_t n)
 
 static void report_failure(const struct dht *d, uint32_t entry, uint32_t failures_before)
 {
+    static const char *const texts[] = {
+        [DHT_BOOT_SILENT] = "bootstrap peer cannot be reached, will be tried again",
+        [DHT_BOOT_NO_ADDRESS] = "bootstrap peer's name cannot be resolved, will be tried again",
+        [DHT_BOOT_SOMEBODY] = NULL, /* was said */
+        [DHT_BOOT_ONLY_OURSELVES] = "bootstrap peer is this relay itself",
+    };
     uint32_t failures = dht_boot_failures(d->boot, entry);
+    enum dht_boot_fault fault = dht_boot_fault(d->boot, entry);
 
-    if (failures > failures_before && is_power_of_two(failures))
-        rt_log(RELAY_LOG_WARN, "bootstrap peer cannot be reached, will be tried again",
-               "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text, failures);
+    if (failures <= failures_before || !is_power_of_two(failures) || !texts[fault] ||
+        (fault == DHT_BOOT_ONLY_OURSELVES && failures > 1))
+        return;
+    rt_log(RELAY_LOG_WARN, texts[fault], "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text,
+           failures);
 }
 
 static void report_closing(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop)
@@ -56,11 +65,6 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
            "bootstrap peer shows another key than the one written or pinned for it, refused",
            "peer=%s addr=%s key=%s expected=%s", dht_boot_peer(d->boot, entry)->text, addr, found,
            expected);
-}
-
-static bool is_self(const struct dht *d, const uint8_t *key)
-{
-    return memcmp(key, d->identity->public_key, 32) == 0;
 }
 
 static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
@@ -117,7 +121,7 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
         save_pins(d);
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
-    if ((v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) && !is_self(d, end->key)) {
+    if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
         if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search_ns == 0)
             report_reached(d, entry, &c->to, end->key, v == DHT_BOOT_PINNED);
         keep_hop(d, &c->to, end->key);
