@@ -52,6 +52,8 @@
     X(DHT_PUSHED, "dht_pushes_total", "values pushed to a node that took them")                    \
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
+    X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \
+      "of addresses to be dialled: too many waited")                                               \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
     /* state on disk */                                                                            \
     X(STORAGE_QUEUED, "storage_queued", "writes of state not yet on disk (gauge)")                 \
