@@ -250,6 +250,12 @@ static void next_try(struct dht_boot *b, struct entry *e, uint64_t now_ns)
         fail(b, e, now_ns);
 }
 
+void dht_boot_closed(struct dht_boot *b, uint32_t entry)
+{
+    if (b->entries[entry].fault == DHT_BOOT_SILENT)
+        b->entries[entry].fault = DHT_BOOT_CLOSED;
+}
+
 enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
                                        uint64_t now_ns)
 {

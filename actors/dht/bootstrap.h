@@ -53,6 +53,9 @@ enum dht_boot_verdict {
     DHT_BOOT_SELF, /* that is us */
 };
 
+/* Somebody was there, but ended the handshake: said before dht_boot_dialled. */
+void dht_boot_closed(struct dht_boot *b, uint32_t entry);
+
 /* key: who authenticated at the address last given; NULL: nobody. */
 enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
                                        uint64_t now_ns);
@@ -67,6 +70,7 @@ const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
 enum dht_boot_fault {
     DHT_BOOT_SILENT,     /* nobody was there */
+    DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
     DHT_BOOT_NO_ADDRESS, /* its name stands for none */
     DHT_BOOT_SOMEBODY,   /* another key */
     DHT_BOOT_ONLY_OURSELVES,

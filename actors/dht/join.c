@@ -26,6 +26,9 @@ static void report_failure(const struct dht *d, uint32_t entry, uint32_t failure
 {
     static const char *const texts[] = {
         [DHT_BOOT_SILENT] = "bootstrap peer cannot be reached, will be tried again",
+        [DHT_BOOT_CLOSED] =
+            "bootstrap peer closes during the handshake; a clock that is off by more than 300 s, "
+            "there or here, is one cause",
         [DHT_BOOT_NO_ADDRESS] = "bootstrap peer's name cannot be resolved, will be tried again",
         [DHT_BOOT_SOMEBODY] = NULL, /* was said */
         [DHT_BOOT_ONLY_OURSELVES] = "bootstrap peer is this relay itself",
@@ -38,19 +41,6 @@ static void report_failure(const struct dht *d, uint32_t entry, uint32_t failure
         return;
     rt_log(RELAY_LOG_WARN, texts[fault], "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text,
            failures);
-}
-
-static void report_closing(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop)
-{
-    char addr[DHT_HOP_TEXT];
-
-    dht_hop_text(hop, addr, sizeof(addr));
-    if (is_power_of_two(dht_boot_failures(d->boot, entry) + 1))
-        rt_log(
-            RELAY_LOG_WARN,
-            "bootstrap peer closes during the handshake; a clock that is off by more than 300 s, "
-            "there or here, is one cause",
-            "peer=%s addr=%s", dht_boot_peer(d->boot, entry)->text, addr);
 }
 
 static void report_changed_key(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
@@ -115,7 +105,7 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     enum dht_boot_verdict v;
 
     if (end->outcome == DHT_CALL_REFUSED)
-        report_closing(d, entry, &c->to);
+        dht_boot_closed(d->boot, entry);
     v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
     if (v == DHT_BOOT_PINNED)
         save_pins(d);

@@ -302,6 +302,12 @@ static void test_what_an_attempt_failed_for(void **state)
     end_of_attempt(b, own_key, wrong, DHT_BOOT_SOMEBODY);
     end_of_attempt(b, NULL, own_key, DHT_BOOT_ONLY_OURSELVES);
     end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
+    assert_int_equal(dht_boot_next(b, dht_boot_next_ns(b), &entry, &hop), DHT_BOOT_DIAL);
+    dht_boot_closed(b, 0);
+    (void)dht_boot_dialled(b, 0, NULL, RT_S);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_DIAL);
+    (void)dht_boot_dialled(b, 0, NULL, RT_S);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_CLOSED);
     dht_boot_free(&b);
     b = boot_of(&n);
     assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_RESOLVE);
