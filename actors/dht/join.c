@@ -67,6 +67,11 @@ static void report_reached(const struct dht *d, uint32_t entry, const struct wir
     rt_log(RELAY_LOG_INFO,
            is_pinned_now ? "bootstrap peer reached, its key is pinned" : "bootstrap peer reached",
            "peer=%s addr=%s key=%s", dht_boot_peer(d->boot, entry)->text, addr, hex);
+    if (!dht_network_may(d, hop))
+        rt_log(RELAY_LOG_WARN,
+               "bootstrap peer's address is of narrower scope (loopback, private) than our own: it "
+               "is asked, but neither of us tells others of the other",
+               "peer=%s addr=%s", dht_boot_peer(d->boot, entry)->text, addr);
 }
 
 static void save_pins(struct dht *d)
