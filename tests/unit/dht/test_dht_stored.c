@@ -3,10 +3,11 @@
  * Plan, values through the actor, over sessions the test plays. What the disk gave still counts for
  * the network it came from. A manifest is given out by its id.
  * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
- * `rate limit` is left alone; what is false is not published.
+ * `rate limit` is left alone; what is false is not published. Look-ups that wait are bounded.
  */
 #include "actor_world.h"
 
+#include "base/metric.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
@@ -237,6 +238,25 @@ static void test_false_values_are_not_published(void **state)
     assert_int_equal(a->stored, 0);
 }
 
+static void test_lookups_are_bounded(void **state)
+{
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED);
+    struct dht_lookup_ask *a;
+
+    (void)state;
+    actor_add_node(0x0b000201, 2);
+    for (uint32_t i = 0; i <= LIM_LOOKUPS_MAX + LIM_LOOKUPS_QUEUED; i++) {
+        assert_int_equal(rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED), dropped);
+        a = dht_lookup_ask_new();
+        memcpy(a->key, &i, sizeof(i));
+        a->values_max = 1;
+        a = actor_ask(&a->msg);
+    }
+    assert_non_null(a); /* at once */
+    assert_int_equal(a->count, 0);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED), dropped + 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, actor_begin, actor_end)
@@ -247,6 +267,7 @@ int main(void)
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_republishing_slows_down_when_told),
+        TEST(test_lookups_are_bounded),
         TEST(test_false_values_are_not_published),
     };
 
