@@ -128,13 +128,20 @@ static void take_offered(void *ctx, const struct wire_peer *p)
         dht_network_offered(o->dht, o->from, p);
 }
 
+static bool may_offer(struct dht *d, const struct dht_ask *a)
+{
+    if (rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
+        return true;
+    rt_metric_inc(RT_METRIC_DHT_OFFERS_DROPPED);
+    return false;
+}
+
 static void pex_offer(struct dht *d, struct dht_ask *a)
 {
     struct offer o = {.dht = d, .from = &a->origin};
 
     /* The payload is the ask's own, and reading peers changes nothing in it. */
-    if (a->payload.owner &&
-        rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
+    if (a->payload.owner && may_offer(d, a))
         (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len,
                                      take_offered, &o);
     relay_slice_drop(&a->payload);
@@ -158,7 +165,7 @@ static void announced(struct dht *d, const struct dht_ask *a)
     struct wire_announcement said;
     uint8_t *copy;
 
-    if (!rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
+    if (!may_offer(d, a))
         return;
     copy = malloc(a->payload.len); /* decoding works in it, and the bytes are the frame's */
     if (copy)

@@ -29,6 +29,7 @@ struct entry {
     bool is_joined; /* the last attempt succeeded */
     uint64_t next_ns, joined_ns;
     uint32_t failures;
+    enum dht_boot_fault fault; /* of this attempt, so far */
     uint32_t try_count, try_next;
     struct wire_peer_hop tries[TRIES_MAX];
 };
@@ -36,6 +37,7 @@ struct entry {
 struct dht_boot {
     uint32_t count;
     struct entry *entries;
+    uint8_t own_key[32];
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     uint32_t pin_count;
@@ -43,13 +45,15 @@ struct dht_boot {
 };
 
 struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
-                              uint64_t (*random)(void *ctx), void *random_ctx)
+                              const uint8_t own_key[32], uint64_t (*random)(void *ctx),
+                              void *random_ctx)
 {
     struct dht_boot *b = calloc(1, sizeof(*b));
 
     RT_INSIST(b != NULL);
     b->random = random;
     b->random_ctx = random_ctx;
+    memcpy(b->own_key, own_key, sizeof(b->own_key));
     b->entries = calloc(count + 1, sizeof(*b->entries));
     RT_INSIST(b->entries != NULL);
     b->count = count;
@@ -78,6 +82,11 @@ const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t ent
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry)
 {
     return b->entries[entry].failures;
+}
+
+enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry)
+{
+    return b->entries[entry].fault;
 }
 
 /* -- pins -- */
@@ -178,6 +187,7 @@ void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_pee
 
     RT_REQUIRE(e->state == RESOLVING);
     e->try_count = e->try_next = 0;
+    e->fault = count ? DHT_BOOT_SILENT : DHT_BOOT_NO_ADDRESS;
     if (count > TRIES_MAX / 2)
         count = TRIES_MAX / 2;
     for (uint32_t other = 0; other < 2; other++) {
@@ -240,6 +250,12 @@ static void next_try(struct dht_boot *b, struct entry *e, uint64_t now_ns)
         fail(b, e, now_ns);
 }
 
+void dht_boot_closed(struct dht_boot *b, uint32_t entry)
+{
+    if (b->entries[entry].fault == DHT_BOOT_SILENT)
+        b->entries[entry].fault = DHT_BOOT_CLOSED;
+}
+
 enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
                                        uint64_t now_ns)
 {
@@ -248,9 +264,16 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
     struct wire_bytes text = {(const uint8_t *)e->peer.text, (uint32_t)strlen(e->peer.text)};
 
     RT_REQUIRE(e->state == DIALLING);
-    if (!key || (right && memcmp(right, key, 32) != 0)) {
+    if (!key || memcmp(b->own_key, key, 32) == 0) {
+        if (key && e->fault == DHT_BOOT_SILENT)
+            e->fault = DHT_BOOT_ONLY_OURSELVES;
         next_try(b, e, now_ns);
-        return key ? DHT_BOOT_KEY_CHANGED : DHT_BOOT_IN_VAIN;
+        return key ? DHT_BOOT_SELF : DHT_BOOT_IN_VAIN;
+    }
+    if (right && memcmp(right, key, 32) != 0) {
+        e->fault = DHT_BOOT_SOMEBODY;
+        next_try(b, e, now_ns);
+        return DHT_BOOT_KEY_CHANGED;
     }
     e->state = WAITING;
     e->failures = 0;

@@ -7,7 +7,8 @@
  * then every one over the other (tcp port = quic port + 1), until one answers with the right key.
  * The right key is the one written behind @, else the pinned one; where there is neither, the first
  * to be seen is pinned, under the entry as written. Another key is refused and reported, never
- * pinned over: an operator who knows better removes the pin.
+ * pinned over: an operator who knows better removes the pin. Where we find ourselves, as behind a
+ * name that stands for all seeds of a network, the next address is tried, and nothing is pinned.
  *
  * An attempt that failed is repeated after 1 s, doubling to 5 minutes, less up to half of it at
  * random; one that succeeded after a quarter of an hour, so that a network that has fallen apart
@@ -23,8 +24,10 @@
 
 struct dht_boot;
 
+/* own_key: our own. */
 struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
-                              uint64_t (*random)(void *ctx), void *random_ctx);
+                              const uint8_t own_key[32], uint64_t (*random)(void *ctx),
+                              void *random_ctx);
 void dht_boot_free(struct dht_boot **b);
 
 enum dht_boot_do {
@@ -47,7 +50,11 @@ enum dht_boot_verdict {
     DHT_BOOT_PINNED,      /* likewise, and its key is pinned from now on */
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
     DHT_BOOT_IN_VAIN,
+    DHT_BOOT_SELF, /* that is us */
 };
+
+/* Somebody was there, but ended the handshake: said before dht_boot_dialled. */
+void dht_boot_closed(struct dht_boot *b, uint32_t entry);
 
 /* key: who authenticated at the address last given; NULL: nobody. */
 enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
@@ -59,8 +66,16 @@ void dht_boot_hurry(struct dht_boot *b);
 const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry);
 /* The key the entry must show; NULL: none is known yet. */
 const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
-/* Failed attempts in a row. */
+/* Failed attempts in a row, and what came of the last one: */
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
+enum dht_boot_fault {
+    DHT_BOOT_SILENT,     /* nobody was there */
+    DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
+    DHT_BOOT_NO_ADDRESS, /* its name stands for none */
+    DHT_BOOT_SOMEBODY,   /* another key */
+    DHT_BOOT_ONLY_OURSELVES,
+};
+enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry);
 
 /* -- pins: the CBOR map of the state database, pins of entries no longer configured included -- */
 void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len);

@@ -102,6 +102,8 @@ static void fail_later(struct dht_call *call, enum dht_outcome why)
 {
     struct dht_calls *c = call->pool;
 
+    if (why == DHT_CALL_BUSY && !c->is_stopped)
+        rt_metric_inc(RT_METRIC_DHT_CALLS_DROPPED);
     call->failure = why;
     call->remote = NULL;
     rt_list_unlink(&call->node);

@@ -308,7 +308,8 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_new(c->hash_key);
     d->republish = dht_republish_new(d->self_id);
-    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, dht_random, d);
+    d->boot =
+        dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, dht_random, d);
     dht_network_hooks(d, &hooks);
     d->calls = dht_calls_new(d->worker, d->identity, &hooks);
 }
@@ -407,12 +408,11 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
 }
 
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
-                    uint32_t len, uint64_t expires_s, uint64_t origin)
+                    uint32_t len, uint64_t expires_s, const struct dht_origin *origin)
 {
     struct dht *d = dht_of(sys);
-    struct dht_origin by = {.peer = origin, .net = origin}; /* its network is not on disk */
 
-    (void)dht_values_load(d->values, key, value, len, expires_s, &by, dht_now_s(d));
+    (void)dht_values_load(d->values, key, value, len, expires_s, origin, dht_now_s(d));
 }
 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row)

@@ -24,24 +24,23 @@ static bool is_power_of_two(uint32_t n)
 
 static void report_failure(const struct dht *d, uint32_t entry, uint32_t failures_before)
 {
-    uint32_t failures = dht_boot_failures(d->boot, entry);
-
-    if (failures > failures_before && is_power_of_two(failures))
-        rt_log(RELAY_LOG_WARN, "bootstrap peer cannot be reached, will be tried again",
-               "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text, failures);
-}
-
-static void report_closing(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop)
-{
-    char addr[DHT_HOP_TEXT];
-
-    dht_hop_text(hop, addr, sizeof(addr));
-    if (is_power_of_two(dht_boot_failures(d->boot, entry) + 1))
-        rt_log(
-            RELAY_LOG_WARN,
+    static const char *const texts[] = {
+        [DHT_BOOT_SILENT] = "bootstrap peer cannot be reached, will be tried again",
+        [DHT_BOOT_CLOSED] =
             "bootstrap peer closes during the handshake; a clock that is off by more than 300 s, "
             "there or here, is one cause",
-            "peer=%s addr=%s", dht_boot_peer(d->boot, entry)->text, addr);
+        [DHT_BOOT_NO_ADDRESS] = "bootstrap peer's name cannot be resolved, will be tried again",
+        [DHT_BOOT_SOMEBODY] = NULL, /* was said */
+        [DHT_BOOT_ONLY_OURSELVES] = "bootstrap peer is this relay itself",
+    };
+    uint32_t failures = dht_boot_failures(d->boot, entry);
+    enum dht_boot_fault fault = dht_boot_fault(d->boot, entry);
+
+    if (failures <= failures_before || !is_power_of_two(failures) || !texts[fault] ||
+        (fault == DHT_BOOT_ONLY_OURSELVES && failures > 1))
+        return;
+    rt_log(RELAY_LOG_WARN, texts[fault], "peer=%s attempts=%u", dht_boot_peer(d->boot, entry)->text,
+           failures);
 }
 
 static void report_changed_key(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
@@ -58,11 +57,6 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
            expected);
 }
 
-static bool is_self(const struct dht *d, const uint8_t *key)
-{
-    return memcmp(key, d->identity->public_key, 32) == 0;
-}
-
 static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
                            const uint8_t *key, bool is_pinned_now)
 {
@@ -73,6 +67,11 @@ static void report_reached(const struct dht *d, uint32_t entry, const struct wir
     rt_log(RELAY_LOG_INFO,
            is_pinned_now ? "bootstrap peer reached, its key is pinned" : "bootstrap peer reached",
            "peer=%s addr=%s key=%s", dht_boot_peer(d->boot, entry)->text, addr, hex);
+    if (!dht_network_may(d, hop))
+        rt_log(RELAY_LOG_WARN,
+               "bootstrap peer's address is of narrower scope (loopback, private) than our own: it "
+               "is asked, but neither of us tells others of the other",
+               "peer=%s addr=%s", dht_boot_peer(d->boot, entry)->text, addr);
 }
 
 static void save_pins(struct dht *d)
@@ -111,13 +110,13 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     enum dht_boot_verdict v;
 
     if (end->outcome == DHT_CALL_REFUSED)
-        report_closing(d, entry, &c->to);
+        dht_boot_closed(d->boot, entry);
     v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
     if (v == DHT_BOOT_PINNED)
         save_pins(d);
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
-    if ((v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) && !is_self(d, end->key)) {
+    if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
         if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search_ns == 0)
             report_reached(d, entry, &c->to, end->key, v == DHT_BOOT_PINNED);
         keep_hop(d, &c->to, end->key);

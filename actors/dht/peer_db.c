@@ -21,7 +21,7 @@
 
 struct record {
     struct dht_map_node node;
-    struct rt_list order; /* in `candidates` or in `seen` */
+    struct rt_list order; /* in one of the lists below */
     struct wire_peer_row row;
     uint32_t place; /* in `alive`, or NOT_ALIVE */
     uint32_t failures;
@@ -35,8 +35,10 @@ struct dht_peers {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     struct dht_map by_addr;
-    struct rt_list candidates; /* next to be looked at first */
-    struct rt_list seen;       /* alive: seen least recently first */
+    struct rt_list heard; /* candidates nobody here ever reached: next to be looked at first */
+    struct rt_list known; /* candidates that we, or an earlier run, once reached: likewise */
+    struct rt_list seen;  /* alive: seen least recently first */
+    bool heard_is_next;   /* candidates are taken from both in turn */
     struct record **alive;
     uint32_t alive_count, alive_capacity;
     uint64_t success_s; /* when anybody was last reached */
@@ -51,7 +53,8 @@ struct dht_peers *dht_peers_new(const uint8_t hash_key[16], uint64_t (*random)(v
     memcpy(p->hash_key, hash_key, sizeof(p->hash_key));
     p->random = random;
     p->random_ctx = random_ctx;
-    rt_list_init(&p->candidates);
+    rt_list_init(&p->heard);
+    rt_list_init(&p->known);
     rt_list_init(&p->seen);
     return p;
 }
@@ -142,12 +145,22 @@ static struct record *first(const struct rt_list *list)
     return rt_list_empty(list) ? NULL : RT_CONTAINER_OF(list->next, struct record, order);
 }
 
+/* What others only say gives way first, so that no flood of it costs us what we know. */
+static struct record *least_worth(const struct dht_peers *p)
+{
+    struct record *r = first(&p->heard);
+
+    if (!r)
+        r = first(&p->known);
+    return r ? r : first(&p->seen);
+}
+
 static struct record *record_add(struct dht_peers *p, const struct wire_peer_hop *hop)
 {
     struct record *r;
 
     if (p->by_addr.count >= LIM_PEERS_MAX)
-        record_drop(p, first(rt_list_empty(&p->candidates) ? &p->seen : &p->candidates));
+        record_drop(p, least_worth(p));
     r = calloc(1, sizeof(*r));
     RT_INSIST(r != NULL);
     r->row.addr.hop = *hop;
@@ -184,7 +197,7 @@ bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint64
     if (r->row.last_seen_unix > now_s)
         r->row.last_seen_unix = now_s;
     r->saved_s = r->row.last_seen_unix;
-    move_to(&p->candidates, r);
+    move_to(&p->known, r);
     return true;
 }
 
@@ -245,7 +258,7 @@ void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint
     r->retry_s = now_s + ((uint64_t)RETRY_S << r->failures);
     if (r->failures < RETRY_DOUBLINGS)
         r->failures++;
-    move_to(&p->candidates, r);
+    move_to(r->saved_s ? &p->known : &p->heard, r);
     if (r->saved_s)
         save(p, r);
 }
@@ -258,23 +271,35 @@ bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop, uint6
         return false;
     r = record_add(p, hop);
     r->row.last_seen_unix = now_s; /* of hearsay: it is never saved nor passed on as such */
-    move_to(&p->candidates, r);
+    move_to(&p->heard, r);
     return true;
+}
+
+static struct record *due_of(struct rt_list *list, uint64_t now_s)
+{
+    for (uint32_t i = 0; i < LOOK_AT && !rt_list_empty(list); i++) {
+        struct record *r = first(list);
+
+        move_to(list, r);
+        if (r->retry_s <= now_s)
+            return r;
+    }
+    return NULL;
 }
 
 bool dht_peers_candidate(struct dht_peers *p, uint64_t now_s, struct wire_peer_hop *out)
 {
-    for (uint32_t i = 0; i < LOOK_AT && !rt_list_empty(&p->candidates); i++) {
-        struct record *r = first(&p->candidates);
+    struct rt_list *lists[] = {&p->known, &p->heard};
+    struct record *r = due_of(lists[p->heard_is_next], now_s);
 
-        move_to(&p->candidates, r);
-        if (r->retry_s > now_s)
-            continue;
-        r->retry_s = now_s + RETRY_S;
-        *out = r->row.addr.hop;
-        return true;
-    }
-    return false;
+    if (!r)
+        r = due_of(lists[!p->heard_is_next], now_s);
+    p->heard_is_next = !p->heard_is_next;
+    if (!r)
+        return false;
+    r->retry_s = now_s + RETRY_S;
+    *out = r->row.addr.hop;
+    return true;
 }
 
 uint32_t dht_peers_sample(struct dht_peers *p, uint32_t max, uint64_t now_s,
@@ -297,25 +322,31 @@ uint32_t dht_peers_sample(struct dht_peers *p, uint32_t max, uint64_t now_s,
     return count;
 }
 
-void dht_peers_expire(struct dht_peers *p, uint64_t now_s, uint32_t max)
+static void expire_some(struct dht_peers *p, struct rt_list *list, uint64_t now_s, uint32_t max)
 {
-    for (; max > 0 && first(&p->seen) && is_too_old(first(&p->seen), now_s); max--)
-        record_drop(p, first(&p->seen));
-    for (; max > 0 && !rt_list_empty(&p->candidates); max--) {
-        struct record *r = first(&p->candidates);
+    for (; max > 0 && !rt_list_empty(list); max--) {
+        struct record *r = first(list);
 
-        move_to(&p->candidates, r);
+        move_to(list, r);
         if (is_too_old(r, now_s))
             record_drop(p, r);
     }
 }
 
+void dht_peers_expire(struct dht_peers *p, uint64_t now_s, uint32_t max)
+{
+    for (; max > 0 && first(&p->seen) && is_too_old(first(&p->seen), now_s); max--)
+        record_drop(p, first(&p->seen));
+    expire_some(p, &p->known, now_s, max / 2);
+    expire_some(p, &p->heard, now_s, max - max / 2);
+}
+
 void dht_peers_filter(struct dht_peers *p, bool (*keep)(void *ctx, const struct wire_peer_hop *hop),
                       void *ctx)
 {
-    struct rt_list *lists[] = {&p->candidates, &p->seen};
+    struct rt_list *lists[] = {&p->heard, &p->known, &p->seen};
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         for (struct rt_list *n = lists[i]->next, *next; n != lists[i]; n = next) {
             struct record *r = RT_CONTAINER_OF(n, struct record, order);
 

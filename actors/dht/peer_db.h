@@ -10,8 +10,9 @@
  *
  * Reputation: +1 for a success, -2 for a failure (while anybody can be reached), between -10 and
  * 10, as the reference counts it; at -10, or LIM_PEER_FORGET_S after it was last seen, a record
- * goes. At most LIM_PEERS_MAX records: the candidate heard of first makes room, or else the peer
- * seen least recently.
+ * goes. At most LIM_PEERS_MAX records: the address heard of first and never reached makes room, or
+ * else a candidate once reached, or else the peer seen least recently; so a flood of false
+ * addresses costs us nothing we know. Candidates of both kinds are given in turn.
  *
  * Cost: O(1) per operation, O(max) for a sample.
  */

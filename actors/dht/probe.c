@@ -7,17 +7,21 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
 #include "dht/map.h"
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u
+#define CROWDED (LIM_PROBES_QUEUED / 2) /* past it a network has its share of the queue only */
+#define NET_SHARE (LIM_PROBES_QUEUED / 8)
 
 struct waiting {
     struct dht_map_node node; /* by address */
     struct rt_list order;
     struct wire_peer_hop hop;
+    uint64_t net;
 };
 
 struct refused {
@@ -124,27 +128,43 @@ bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop 
 
 /* -- the queue -- */
 
+/* One network's silent addresses, five seconds each, would keep everybody else out for long. */
+static bool is_crowded(const struct dht_probe *p, uint64_t net)
+{
+    uint32_t same = 0;
+
+    if (p->waiting.count < CROWDED)
+        return false;
+    for (const struct rt_list *n = p->queue.next; n != &p->queue; n = n->next)
+        same += ((const struct waiting *)RT_CONTAINER_OF((struct rt_list *)(uintptr_t)n,
+                                                         struct waiting, order))
+                    ->net == net;
+    return same >= NET_SHARE || p->waiting.count >= LIM_PROBES_QUEUED;
+}
+
 bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t now_ns)
 {
-    uint64_t hash = hash_of(p, hop);
+    uint64_t hash = hash_of(p, hop), net = dht_hop_net(hop, DHT_NET_PROBE);
     struct waiting *w;
 
-    if (p->waiting.count >= LIM_PROBES_QUEUED || dht_map_find(&p->waiting, hash) ||
-        dht_probe_is_refused(p, hop, now_ns))
+    if (dht_map_find(&p->waiting, hash) || dht_probe_is_refused(p, hop, now_ns))
         return false;
+    if (is_crowded(p, net)) {
+        rt_metric_inc(RT_METRIC_DHT_PROBES_DROPPED);
+        return false;
+    }
     w = calloc(1, sizeof(*w));
     RT_INSIST(w != NULL);
     w->hop = *hop;
+    w->net = net;
     rt_list_init(&w->order);
     rt_list_push_back(&p->queue, &w->order);
     dht_map_put(&p->waiting, &w->node, hash);
     return true;
 }
 
-static bool is_busy(const struct dht_probe *p, const struct wire_peer_hop *hop)
+static bool is_busy(const struct dht_probe *p, uint64_t net)
 {
-    uint64_t net = dht_hop_net(hop, DHT_NET_PROBE);
-
     for (uint32_t i = 0; i < p->under_way; i++)
         if (p->nets[i] == net)
             return true;
@@ -158,7 +178,7 @@ static struct waiting *next(const struct dht_probe *p)
     for (struct rt_list *n = p->queue.next; n != &p->queue; n = n->next) {
         struct waiting *w = RT_CONTAINER_OF(n, struct waiting, order);
 
-        if (!is_busy(p, &w->hop))
+        if (!is_busy(p, w->net))
             return w;
     }
     return NULL;
@@ -171,7 +191,7 @@ bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *
     if (!w)
         return false;
     p->next_ns = now_ns + SPACE_NS;
-    p->nets[p->under_way++] = dht_hop_net(&w->hop, DHT_NET_PROBE);
+    p->nets[p->under_way++] = w->net;
     *out = w->hop;
     dht_map_remove(&p->waiting, &w->node);
     rt_list_unlink(&w->order);

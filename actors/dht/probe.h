@@ -5,7 +5,8 @@
  * an offer, an answer, or the disk. Nobody vouches for any of them, so that they are dialled at a
  * rate that makes us nobody's port scanner: LIM_PROBES_PER_S dials a second in all, one at a time
  * per IPv4 /24 or IPv6 /48, and what refused is left alone for LIM_REFUSED_NS. The queue is
- * bounded; past the bound newcomers are dropped. Pure.
+ * bounded; past the bound newcomers are dropped and counted, and from half of it on those of a
+ * network that has an eighth of it. Pure.
  */
 #ifndef DHT_PROBE_H
 #define DHT_PROBE_H
@@ -20,7 +21,7 @@ struct dht_probe;
 struct dht_probe *dht_probe_new(const uint8_t hash_key[16]);
 void dht_probe_free(struct dht_probe **p);
 
-/* Queues an address. False: it waits already, refused not long ago, or the queue is full. */
+/* Queues an address. False: it waits already, refused not long ago, or too many wait. */
 bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t now_ns);
 
 /* The next to be dialled now; it must be ended. False: none, or not yet. */

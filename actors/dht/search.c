@@ -86,8 +86,12 @@ bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
 {
     struct dht_search *s;
 
-    if (d->search_waiting >= LIM_LOOKUPS_QUEUED || d->is_stopped)
+    if (d->is_stopped)
         return false;
+    if (d->search_waiting >= LIM_LOOKUPS_QUEUED) {
+        rt_metric_inc(RT_METRIC_DHT_LOOKUPS_DROPPED);
+        return false;
+    }
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     s->dht = d;

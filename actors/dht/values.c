@@ -6,6 +6,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
+#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/values_private.h"
 
@@ -359,6 +360,7 @@ enum rt_refusal values_make_room(struct dht_values *v, const struct entry *e, ui
         if (!victim)
             return RT_REFUSAL_STORE_FULL;
         values_drop(v, victim, true);
+        rt_metric_inc(RT_METRIC_DHT_VALUES_EVICTED);
     }
     return RT_REFUSAL_NONE;
 }

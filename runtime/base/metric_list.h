@@ -52,6 +52,12 @@
     X(DHT_PUSHED, "dht_pushes_total", "values pushed to a node that took them")                    \
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
+    X(DHT_CALLS_DROPPED, "dht_calls_dropped_total", "calls to peers not made: too many at once")   \
+    X(DHT_LOOKUPS_DROPPED, "dht_lookups_dropped_total", "look-ups not begun: too many wait")       \
+    X(DHT_OFFERS_DROPPED, "dht_offers_dropped_total", "peers' offers unheard: too many from one")  \
+    X(DHT_VALUES_EVICTED, "dht_values_evicted_total", "values that gave way in a full store")      \
+    X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \
+      "of addresses to be dialled: too many waited")                                               \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
     /* state on disk */                                                                            \
     X(STORAGE_QUEUED, "storage_queued", "writes of state not yet on disk (gauge)")                 \

@@ -8,12 +8,15 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "session/dial.h"
+#include "wire_dht.h"
 #include "wire_relay.h"
+#include "wire_value.h"
 
 #define IDENTITIES 256u       /* requesters take turns with, so that limits per key do not bite */
 #define OPENING_MAX 16u       /* nodes that connect at once */
 #define RETRY_NS (20 * RT_MS) /* after a failure, before the next try */
 #define ANSWER_TIMEOUT_NS (35 * RT_S)
+#define STORE_BYTES 512u /* a STORE of one provider takes less */
 
 struct node {
     struct load_lane *lane;
@@ -26,7 +29,7 @@ struct node {
 struct requester {
     struct load_lane *lane;
     struct dial *dial;
-    struct relay_timer retry;
+    struct relay_timer retry; /* LOAD_STORE: the next value as well */
     uint32_t index, done;
     uint64_t started_ns;
 };
@@ -204,22 +207,55 @@ static void requester_ask(struct requester *q)
     dial_request(q->dial, WIRE_RELAY_STREAM, &body, ANSWER_TIMEOUT_NS);
 }
 
+/* Whoever stores it says that it has a new content. */
+static void requester_store(struct requester *q)
+{
+    struct rt_worker *w = q->lane->worker;
+    struct wire_peer provider = {
+        .hop = {.ip = {127, 0, 0, 1}, .port = 7001, .transport = WIRE_TCP}};
+    uint8_t content_id[32], value[STORE_BYTES], payload[STORE_BYTES + WIRE_DHT_SMALL_MAX];
+    struct wire_store s = {.value = {.ptr = value}, .ttl_secs = LIM_VALUE_TTL_MIN_S};
+    struct relay_slice body;
+    struct wire_writer out;
+    bool fits;
+
+    rt_random(w, content_id, sizeof(content_id));
+    wire_providers_key(content_id, s.key);
+    wire_writer_init(&out, value, sizeof(value));
+    wire_write_providers(&out, content_id, &provider, 1, rt_wall_ns(w) / RT_S);
+    s.value.len = (uint32_t)wire_writer_len(&out, &fits);
+    RT_INSIST(fits);
+    wire_writer_init(&out, payload, sizeof(payload));
+    wire_write_store(&out, &s);
+    body = relay_slice_view(payload, (uint32_t)wire_writer_len(&out, &fits));
+    RT_INSIST(fits);
+    q->started_ns = rt_worker_seams(w)->mono_ns(NULL);
+    dial_request(q->dial, WIRE_STORE, &body, ANSWER_TIMEOUT_NS);
+}
+
 static void requester_ready(void *user, const uint8_t key[32])
 {
     struct requester *q = user;
 
     (void)key;
+    if (q->lane->plan.mode == LOAD_STORE) {
+        requester_store(q);
+        return;
+    }
     if (q->lane->plan.mode == LOAD_REQUEST)
         q->started_ns = rt_worker_seams(q->lane->worker)->mono_ns(NULL);
     requester_ask(q);
 }
 
-/* Bytes of the node's payload inside the relayed answer; UINT32_MAX: it is none. */
-static uint32_t answer_bytes(const struct wire_envelope *e)
+/* Bytes of the node's payload inside the relayed answer, or of an answer to a STORE; UINT32_MAX:
+ * it is none. */
+static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelope *e)
 {
     struct wire_relay_stream m;
     struct wire_envelope inner;
 
+    if (l->plan.mode == LOAD_STORE && !(e->flags & WIRE_FLAG_ERROR))
+        return e->payload.len;
     if ((e->flags & WIRE_FLAG_ERROR) ||
         wire_relay_stream_decode((uint8_t *)(uintptr_t)e->payload.ptr, e->payload.len, &m) !=
             RT_ERR_OK ||
@@ -243,7 +279,7 @@ static void requester_answer(void *user, const struct wire_envelope *e)
     uint64_t now = rt_worker_seams(l->worker)->mono_ns(NULL);
 
     q->done++;
-    if (answer_bytes(e) == want) {
+    if (answer_bytes(l, e) == want) {
         l->figures.requests++;
         l->figures.bytes += l->plan.request_bytes + want;
         histogram_add(&l->figures.latency, now - q->started_ns);
@@ -262,6 +298,10 @@ static void requester_answer(void *user, const struct wire_envelope *e)
         dial_close(q->dial);
         q->dial = NULL;
         requester_done(l);
+    } else if (l->plan.mode == LOAD_STORE) {
+        uint64_t next_ns = q->started_ns + l->plan.every_ns;
+
+        rt_timer_arm(l->worker, &q->retry, next_ns > now ? next_ns : now);
     } else {
         q->started_ns = now;
         requester_ask(q);
@@ -304,7 +344,24 @@ static void requester_start(struct requester *q)
 
 static void on_retry(struct relay_timer *t)
 {
-    requester_start(RT_CONTAINER_OF(t, struct requester, retry));
+    struct requester *q = RT_CONTAINER_OF(t, struct requester, retry);
+
+    if (q->dial)
+        requester_store(q);
+    else
+        requester_start(q);
+}
+
+/* Of LOAD_STORE evenly over the first period, as a crowd of clients would. */
+static void start_requesters(struct load_lane *l)
+{
+    for (uint32_t i = 0; i < l->plan.requesters; i++) {
+        if (l->plan.mode == LOAD_STORE)
+            rt_timer_arm(l->worker, &l->requesters[i].retry,
+                         rt_now_ns(l->worker) + l->plan.every_ns * i / l->plan.requesters);
+        else
+            requester_start(&l->requesters[i]);
+    }
 }
 
 /* -- the lane -- */
@@ -333,8 +390,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         for (uint32_t i = 0; i < OPENING_MAX; i++)
             open_next_node(l);
     if (m->kind == LOAD_START)
-        for (uint32_t i = 0; i < l->plan.requesters; i++)
-            requester_start(&l->requesters[i]);
+        start_requesters(l);
     if (m->kind == LOAD_STOP)
         stop(l);
     rt_msg_free(&m);

@@ -18,6 +18,7 @@ enum load_mode {
     LOAD_CONNECT, /* per request: connect, both handshakes, one relayed request, close */
     LOAD_REQUEST, /* standing connections, one relayed request at a time each */
     LOAD_IDLE,    /* tunnels that do nothing */
+    LOAD_STORE,   /* standing connections that each store a new value so often */
 };
 
 struct load_plan {
@@ -29,6 +30,7 @@ struct load_plan {
     uint32_t request_bytes;
     uint32_t answer_bytes; /* 0: the request's own bytes come back */
     uint32_t per;          /* requests per standing connection; 0: until stopped */
+    uint64_t every_ns;     /* LOAD_STORE: from one value to the next, of each requester */
 };
 
 struct load_lane;

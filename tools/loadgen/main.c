@@ -27,7 +27,7 @@
 
 struct options {
     const char *mode, *relay, *plugin;
-    uint32_t threads, nodes, conns, size, answer, per, secs;
+    uint32_t threads, nodes, conns, size, answer, per, secs, rate;
     int pid;
 };
 
@@ -49,6 +49,7 @@ static const char usage[] =
     "  request   standing connections, small relayed requests one after another\n"
     "  bulk      the same with 256 KiB answers\n"
     "  idle      tunnels that do nothing: memory each, CPU while idle\n"
+    "  store     standing connections that store new values in the DHT at a steady rate\n"
     "\n"
     "  --transport T over tls or quic (tls)\n"
     "  --pid N       the relay's process: its CPU time and memory are reported\n"
@@ -57,7 +58,8 @@ static const char usage[] =
     "  --size B      bytes of a request's payload (256)\n"
     "  --answer B    bytes of an answer's payload, 0: the request's own (0; bulk: 262144)\n"
     "  --per N       requests per standing connection (160)\n"
-    "  --secs N      connect: how long; idle: how long to watch (8)\n"
+    "  --secs N      connect, store: how long; idle: how long to watch (8)\n"
+    "  --rate N      store: values a second, of all together (1000); a key may store 10 a second\n"
     "  --threads N   worker threads of this program (1)\n";
 
 static double now_s(void)
@@ -104,17 +106,12 @@ static bool parse_transport(const char *text, const char **out_plugin)
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"relay", required_argument, NULL, 'r'},
-        {"pid", required_argument, NULL, 'p'},
-        {"nodes", required_argument, NULL, 'n'},
-        {"conns", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},
-        {"answer", required_argument, NULL, 'a'},
-        {"per", required_argument, NULL, 'e'},
-        {"secs", required_argument, NULL, 't'},
-        {"threads", required_argument, NULL, 'j'},
-        {"transport", required_argument, NULL, 'x'},
-        {NULL, 0, NULL, 0},
+        {"relay", required_argument, NULL, 'r'},     {"pid", required_argument, NULL, 'p'},
+        {"nodes", required_argument, NULL, 'n'},     {"conns", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},      {"answer", required_argument, NULL, 'a'},
+        {"per", required_argument, NULL, 'e'},       {"secs", required_argument, NULL, 't'},
+        {"rate", required_argument, NULL, 'v'},      {"threads", required_argument, NULL, 'j'},
+        {"transport", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0},
     };
     uint32_t pid = 0;
     int c;
@@ -127,6 +124,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
                            : c == 'a' ? &o->answer
                            : c == 'e' ? &o->per
                            : c == 't' ? &o->secs
+                           : c == 'v' ? &o->rate
                            : c == 'j' ? &o->threads
                                       : NULL;
 
@@ -148,8 +146,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
     if (o->mode && strcmp(o->mode, "bulk") == 0 && o->answer == 0)
         o->answer = 262144;
     return o->mode && o->relay && optind + 1 == argc && o->threads >= 1 &&
-           o->threads <= THREADS_MAX && o->nodes >= o->threads && o->size <= 900000 &&
-           o->answer <= 1000000;
+           o->threads <= THREADS_MAX && o->nodes >= o->threads && o->rate >= 1 &&
+           o->size <= 900000 && o->answer <= 1000000;
 }
 
 static bool resolve(const char *text, struct load_plan *plan)
@@ -191,14 +189,17 @@ static bool plan_of(const struct options *o, struct load_plan *plan)
     } else if (strcmp(o->mode, "idle") == 0) {
         plan->mode = LOAD_IDLE;
         plan->requesters = 0;
+    } else if (strcmp(o->mode, "store") == 0) {
+        plan->mode = LOAD_STORE;
+        plan->every_ns = (uint64_t)o->conns * RT_S / o->rate;
     } else {
         fprintf(stderr, "bench: unknown mode '%s'\n", o->mode);
         return false;
     }
-    plan->nodes = o->nodes;
-    plan->request_bytes = o->size;
+    plan->nodes = plan->mode == LOAD_STORE ? 0 : o->nodes;
+    plan->request_bytes = plan->mode == LOAD_STORE ? 0 : o->size;
     plan->answer_bytes = o->answer;
-    plan->per = o->per;
+    plan->per = plan->mode == LOAD_STORE ? 0 : o->per;
     return resolve(o->relay, plan);
 }
 
@@ -358,7 +359,7 @@ static int run_requests(struct bench *b)
     process_usage(b->o.pid, &before);
     t0 = now_s();
     tell_all(b, LOAD_START);
-    if (b->plan.mode == LOAD_CONNECT)
+    if (b->plan.mode == LOAD_CONNECT || b->plan.mode == LOAD_STORE)
         pause_ms((long)b->o.secs * 1000);
     else
         while (!all_finished(b) && now_s() < t0 + 600)
@@ -415,8 +416,13 @@ static int run(struct bench *b)
 
 int main(int argc, char **argv)
 {
-    static struct bench b = {
-        .o = {.plugin = "tcp_tls", .threads = 1, .conns = 32, .size = 256, .per = 160, .secs = 8}};
+    static struct bench b = {.o = {.plugin = "tcp_tls",
+                                   .threads = 1,
+                                   .conns = 32,
+                                   .size = 256,
+                                   .per = 160,
+                                   .secs = 8,
+                                   .rate = 1000}};
     struct relay_error err = {.text = ""};
     uint64_t fds;
 

@@ -10,6 +10,7 @@ struct rt_msg *actor_answer; /* the last that came back */
 uint32_t actor_seen_self_count;
 struct dht_boot_peer actor_bootstrap;
 static bool has_bootstrap;
+static uint64_t value_bytes_max = LIM_VALUE_BYTES_MAX;
 
 static void on_answer(struct rt_actor *self, struct rt_msg *m)
 {
@@ -35,7 +36,7 @@ int actor_begin(void **state)
 {
     struct dht_config c = {.identity = &actor_identity,
                            .hash_key = "dht-actor-test",
-                           .value_bytes_max = LIM_VALUE_BYTES_MAX,
+                           .value_bytes_max = value_bytes_max,
                            .bootstrap = &actor_bootstrap,
                            .bootstrap_count = has_bootstrap,
                            .self = where_we_are,
@@ -61,6 +62,14 @@ int actor_begin_with_bootstrap(void **state)
     has_bootstrap = true;
     (void)actor_begin(state);
     has_bootstrap = false;
+    return 0;
+}
+
+int actor_begin_with_a_small_store(void **state)
+{
+    value_bytes_max = 16u * 1024u;
+    (void)actor_begin(state);
+    value_bytes_max = LIM_VALUE_BYTES_MAX;
     return 0;
 }
 

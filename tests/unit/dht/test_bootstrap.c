@@ -5,14 +5,16 @@
  * there, or no name: again after 1 s, doubling to 5 minutes, less up to half at random (seeded);
  * the first key seen is pinned under the entry as written, and survives being written and loaded;
  * another key is refused and never pinned over, the next address may still be the right one; a key
- * behind @ counts before any pin; after a success again in a quarter of an hour, or a minute when
- * we know nobody; several peers at once.
+ * behind @ counts before any pin; where we meet ourselves the next address is tried and nothing is
+ * pinned; a failed attempt says what it failed for; after a success again in a quarter of an hour,
+ * or a minute when we know nobody; several peers at once.
  */
 #include "support.h"
 
 #include "dht/bootstrap.h"
 
 static uint64_t rng = 20261204;
+static const uint8_t own_key[32] = "ourselves";
 
 static struct dht_boot_peer literal(const char *text, uint32_t ip, uint16_t port)
 {
@@ -32,7 +34,7 @@ static struct dht_boot_peer named(const char *text, const char *host, uint16_t p
 
 static struct dht_boot *boot_of(const struct dht_boot_peer *p)
 {
-    return dht_boot_new(p, 1, test_random, &rng);
+    return dht_boot_new(p, 1, own_key, test_random, &rng);
 }
 
 static void expect_dial(struct dht_boot *b, uint64_t now, uint32_t ip, uint16_t port,
@@ -225,7 +227,7 @@ static void test_several_at_once(void **state)
 {
     struct dht_boot_peer p[3] = {literal("a", 0x0b000001, 7001), named("b", "b.example", 7001),
                                  literal("c", 0x0b000003, 1)};
-    struct dht_boot *b = dht_boot_new(p, 3, test_random, &rng);
+    struct dht_boot *b = dht_boot_new(p, 3, own_key, test_random, &rng);
     struct wire_peer_hop hop;
     uint32_t entry;
 
@@ -243,6 +245,77 @@ static void test_several_at_once(void **state)
     dht_boot_free(&b);
 }
 
+/* A name for all seeds of a network, of which we are one: resolvers put our own address first. */
+static void test_ourselves_among_the_seeds(void **state)
+{
+    struct dht_boot_peer p = named("seeds.example:7001", "seeds.example", 7001);
+    struct dht_boot *b = boot_of(&p);
+    struct wire_peer_hop addrs[2] = {test_hop(0x0b000001, 0), test_hop(0x0b000002, 0)}, hop;
+    uint8_t key[32];
+    uint32_t entry;
+
+    (void)state;
+    test_key(1, key);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_RESOLVE);
+    dht_boot_resolved(b, 0, addrs, 2, RT_S);
+    expect_dial(b, RT_S, 0x0b000001, 7001, WIRE_TCP);
+    assert_int_equal(dht_boot_dialled(b, 0, own_key, RT_S), DHT_BOOT_SELF);
+    assert_null(dht_boot_key(b, 0));
+    expect_dial(b, RT_S, 0x0b000002, 7001, WIRE_TCP);
+    assert_int_equal(dht_boot_dialled(b, 0, key, RT_S), DHT_BOOT_PINNED);
+    assert_int_equal(dht_boot_failures(b, 0), 0);
+    dht_boot_free(&b);
+}
+
+static void end_of_attempt(struct dht_boot *b, const uint8_t *first, const uint8_t *second,
+                           enum dht_boot_fault want)
+{
+    struct wire_peer_hop hop;
+    uint32_t entry, failures = dht_boot_failures(b, 0);
+    uint64_t now = dht_boot_next_ns(b);
+
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_DIAL);
+    (void)dht_boot_dialled(b, 0, first, now);
+    assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_DIAL);
+    (void)dht_boot_dialled(b, 0, second, now);
+    assert_int_equal(dht_boot_failures(b, 0), failures + 1);
+    assert_int_equal(dht_boot_fault(b, 0), want);
+}
+
+static void test_what_an_attempt_failed_for(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001),
+                         n = named("b.example:7001", "b.example", 7001);
+    struct dht_boot *b;
+    struct wire_peer_hop hop;
+    uint8_t right[32], wrong[32];
+    uint32_t entry;
+
+    (void)state;
+    test_key(1, right);
+    test_key(2, wrong);
+    p.hop.has_pubkey_hint = true;
+    memcpy(p.hop.pubkey_hint, right, 32);
+    b = boot_of(&p);
+    end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
+    end_of_attempt(b, wrong, NULL, DHT_BOOT_SOMEBODY);
+    end_of_attempt(b, own_key, wrong, DHT_BOOT_SOMEBODY);
+    end_of_attempt(b, NULL, own_key, DHT_BOOT_ONLY_OURSELVES);
+    end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
+    assert_int_equal(dht_boot_next(b, dht_boot_next_ns(b), &entry, &hop), DHT_BOOT_DIAL);
+    dht_boot_closed(b, 0);
+    (void)dht_boot_dialled(b, 0, NULL, RT_S);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_DIAL);
+    (void)dht_boot_dialled(b, 0, NULL, RT_S);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_CLOSED);
+    dht_boot_free(&b);
+    b = boot_of(&n);
+    assert_int_equal(dht_boot_next(b, RT_S, &entry, &hop), DHT_BOOT_RESOLVE);
+    dht_boot_resolved(b, 0, NULL, 0, RT_S);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_NO_ADDRESS);
+    dht_boot_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +327,8 @@ int main(void)
         cmocka_unit_test(test_written_key_counts),
         cmocka_unit_test(test_again_after_a_success),
         cmocka_unit_test(test_several_at_once),
+        cmocka_unit_test(test_ourselves_among_the_seeds),
+        cmocka_unit_test(test_what_an_attempt_failed_for),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

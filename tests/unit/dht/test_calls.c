@@ -12,6 +12,7 @@
  */
 #include "fake_dial.h"
 
+#include "base/metric.h"
 #include "dht/calls.h"
 
 static struct dht_calls *pool;
@@ -312,6 +313,7 @@ static void test_each_failure_has_its_outcome(void **state)
 static void test_sessions_are_bounded_and_idle_ones_make_room(void **state)
 {
     static struct call c[LIM_OUTBOUND_MAX + 2];
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_CALLS_DROPPED);
     struct wire_peer_hop to;
     uint8_t key[32];
 
@@ -325,6 +327,7 @@ static void test_sessions_are_bounded_and_idle_ones_make_room(void **state)
     start(&c[LIM_OUTBOUND_MAX], &to, 0);
     world_pass(2 * RT_MS);
     assert_int_equal(c[LIM_OUTBOUND_MAX].outcome, DHT_CALL_BUSY);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_CALLS_DROPPED), dropped + 1);
     for (uint32_t i = 0; i < 2; i++) {
         to = address(i);
         fake_ready(fake_to(&to), key);
@@ -340,6 +343,7 @@ static void test_sessions_are_bounded_and_idle_ones_make_room(void **state)
 static void test_calls_are_bounded(void **state)
 {
     static struct call c[LIM_CALLS_MAX + 1];
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_CALLS_DROPPED);
     struct wire_peer_hop to = address(1);
 
     (void)state;
@@ -348,6 +352,7 @@ static void test_calls_are_bounded(void **state)
     world_pass(2 * RT_MS);
     assert_int_equal(c[LIM_CALLS_MAX].outcome, DHT_CALL_BUSY);
     assert_int_equal(c[LIM_CALLS_MAX].done, 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_CALLS_DROPPED), dropped + 1);
     assert_int_equal(dht_calls_under_way(pool), LIM_CALLS_MAX);
     for (uint32_t i = 0; i < LIM_CALLS_MAX; i++)
         assert_int_equal(c[i].done, 0);

@@ -10,6 +10,7 @@
  */
 #include "actor_world.h"
 
+#include "base/metric.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
@@ -111,6 +112,7 @@ static void test_offers(void **state)
 {
     struct wire_peer own = {.hop = test_node(0x0b000201, 2)},
                      other = {.hop = test_node(0x0c000001, 3)};
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_OFFERS_DROPPED);
     struct wire_peer_hop h;
 
     (void)state;
@@ -125,6 +127,7 @@ static void test_offers(void **state)
         offer(0x0b000201, 2, &own, 1);
     }
     assert_true(fake_opened <= 4);
+    assert_true(rt_metric_get(RT_METRIC_DHT_OFFERS_DROPPED) > dropped);
     (void)h;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, values through the actor, over sessions the test plays. A manifest is given out by its id.
+ * Plan, values through the actor, over sessions the test plays. What the disk gave still counts for
+ * the network it came from. A manifest is given out by its id.
  * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
- * `rate limit` is left alone; what is false is not published.
+ * `rate limit` is left alone; what is false is not published. Look-ups that wait are bounded.
  */
 #include "actor_world.h"
 
+#include "base/metric.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
@@ -15,6 +17,23 @@ static void store_own(const struct test_value *v)
     struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000901, 9, v->key, v->bytes, v->len);
 
     assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+}
+
+/* Loaded from disk, many keys of one network still have one network's share. */
+static void test_loaded_values_make_room_as_stored_ones(void **state)
+{
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct test_value v;
+
+    (void)state;
+    for (uint8_t i = 0; i < 255; i++) {
+        struct dht_origin origin = {.peer = 100u + i, .net = 7};
+
+        test_set(WIRE_VALUE_PROVIDERS, i, &p, 1, NOW_S, &v);
+        dht_load_value(world_system, v.key, v.bytes, v.len, NOW_S + 100000, &origin);
+    }
+    test_set(WIRE_VALUE_PROVIDERS, 255, &p, 1, NOW_S, &v);
+    store_own(&v);
 }
 
 static void test_manifest_by_its_id(void **state)
@@ -96,8 +115,7 @@ static void test_lookup_collects_checked_distinct_values(void **state)
         else if (asked == 2)
             give_value(d, own.key, other.bytes, other.len); /* under a key not its own */
         else
-            give_value(d, other.key, other.bytes,
-                       other.len); /* an answer to another question */
+            give_value(d, other.key, other.bytes, other.len); /* an answer to another question */
         asked++;
     }
     world_pass(10 * RT_MS);
@@ -220,14 +238,36 @@ static void test_false_values_are_not_published(void **state)
     assert_int_equal(a->stored, 0);
 }
 
+static void test_lookups_are_bounded(void **state)
+{
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED);
+    struct dht_lookup_ask *a;
+
+    (void)state;
+    actor_add_node(0x0b000201, 2);
+    for (uint32_t i = 0; i <= LIM_LOOKUPS_MAX + LIM_LOOKUPS_QUEUED; i++) {
+        assert_int_equal(rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED), dropped);
+        a = dht_lookup_ask_new();
+        memcpy(a->key, &i, sizeof(i));
+        a->values_max = 1;
+        a = actor_ask(&a->msg);
+    }
+    assert_non_null(a); /* at once */
+    assert_int_equal(a->count, 0);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED), dropped + 1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, actor_begin, actor_end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_loaded_values_make_room_as_stored_ones,
+                                        actor_begin_with_a_small_store, actor_end),
         TEST(test_manifest_by_its_id),
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_republishing_slows_down_when_told),
+        TEST(test_lookups_are_bounded),
         TEST(test_false_values_are_not_published),
     };
 

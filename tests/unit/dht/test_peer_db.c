@@ -5,7 +5,8 @@
  * reached, and the worst are forgotten; candidates come one by one, ten minutes apart, twice as
  * long after each failure; somebody else at an address starts anew; what was never reached is never
  * saved, what was is saved once an hour; rows from disk are candidates; records are bounded, and
- * candidates make room first; what is old goes, in bounded steps; the sample reaches all; a filter
+ * candidates make room first, those never reached before those that were, and both are given in
+ * turn; what is old goes, in bounded steps; the sample reaches all; a filter
  * drops what it refuses.
  */
 #include "support.h"
@@ -220,6 +221,39 @@ static void test_bounded_and_candidates_make_room(void **state)
     dht_peers_free(&p);
 }
 
+/* After a start all we know are candidates: hearsay must neither push them out, on disk neither,
+ * nor keep them from being tried. */
+static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
+{
+    struct disk disk = {0};
+    struct dht_peers *p = peers_new(&disk);
+    struct wire_peer_row row = {.last_seen_unix = NOW_S};
+    struct wire_peer_hop h;
+    uint32_t known = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 200; i++) {
+        row.addr.hop = test_node(0x0c000001 + i, i);
+        assert_true(dht_peers_load(p, &row, NOW_S));
+    }
+    for (uint32_t i = 0; i < 3 * LIM_PEERS_MAX; i++) {
+        h = test_hop(0x0d000001 + i, 7001);
+        dht_peers_heard(p, &h, NOW_S);
+        if (i % 100 == 0 && dht_peers_candidate(p, NOW_S, &h)) {
+            known += h.ip[0] == 0x0c;
+            dht_peers_failed(p, &h, NOW_S);
+        }
+    }
+    assert_int_equal(dht_peers_count(p), LIM_PEERS_MAX);
+    assert_int_equal(disk.drops, 0);
+    assert_in_range(known, 60, 63); /* every other one of 123 */
+    for (uint32_t i = 0; i < 200; i++) {
+        h = test_node(0x0c000001 + i, i);
+        assert_false(dht_peers_heard(p, &h, NOW_S));
+    }
+    dht_peers_free(&p);
+}
+
 static void test_old_ones_go_in_bounded_steps(void **state)
 {
     struct dht_peers *p = peers_new(NULL);
@@ -281,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_what_is_saved),
         cmocka_unit_test(test_rows_from_disk_are_candidates),
         cmocka_unit_test(test_bounded_and_candidates_make_room),
+        cmocka_unit_test(test_a_flood_of_hearsay_costs_nothing_known),
         cmocka_unit_test(test_old_ones_go_in_bounded_steps),
         cmocka_unit_test(test_sample_and_filter),
     };

@@ -3,10 +3,12 @@
  * Plan: probes come out in order, five a second whatever the queue; one at a time per /24 and /48,
  * the next network's goes first; what refused is refused for an hour and not a moment longer,
  * unless it is forgiven; an address is queued once; the queue and the memory of refusals are
- * bounded; a seeded crowd keeps all of it for ten minutes.
+ * bounded, and one network alone cannot fill the queue; a seeded crowd keeps all of it for ten
+ * minutes.
  */
 #include "support.h"
 
+#include "base/metric.h"
 #include "dht/probe.h"
 
 #define SPACE (RT_S / LIM_PROBES_PER_S)
@@ -112,6 +114,29 @@ static void test_queue_and_memory_are_bounded(void **state)
     dht_probe_free(&p);
 }
 
+static void test_one_network_leaves_room_for_others(void **state)
+{
+    struct dht_probe *p = dht_probe_new(hash_key);
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_PROBES_DROPPED);
+    struct wire_peer_hop h;
+    uint32_t others = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 2 * LIM_PROBES_QUEUED; i++) {
+        h = test_hop(0x0b000001, (uint16_t)(1024 + i));
+        (void)dht_probe_offer(p, &h, 0);
+    }
+    assert_int_equal(dht_probe_waiting(p), LIM_PROBES_QUEUED / 2);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_PROBES_DROPPED) - dropped,
+                     LIM_PROBES_QUEUED * 3 / 2);
+    for (uint32_t i = 0; i < LIM_PROBES_QUEUED; i++) {
+        h = test_hop(0x0c000001 + (i << 8), 7001);
+        others += dht_probe_offer(p, &h, 0);
+    }
+    assert_int_equal(others, LIM_PROBES_QUEUED / 2);
+    dht_probe_free(&p);
+}
+
 /* A crowd offers addresses of few networks, most of them dead. */
 static void test_nobodys_port_scanner(void **state)
 {
@@ -160,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_one_at_a_time_per_network),
         cmocka_unit_test(test_refused_for_an_hour),
         cmocka_unit_test(test_queue_and_memory_are_bounded),
+        cmocka_unit_test(test_one_network_leaves_room_for_others),
         cmocka_unit_test(test_nobodys_port_scanner),
     };
 

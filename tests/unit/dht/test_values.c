@@ -10,6 +10,7 @@
  */
 #include "support.h"
 
+#include "base/metric.h"
 #include "dht/values.h"
 
 static const uint8_t hash_key[16] = "dht-values-test";
@@ -240,6 +241,7 @@ static void test_one_peer_has_a_share_only(void **state)
 static void test_crowded_network_makes_room(void **state)
 {
     struct dht_values *v = values_new(200, 200000);
+    uint64_t evicted = rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED);
     struct dht_origin ours = {0};
     uint32_t kept = 0, taken = 0;
 
@@ -258,6 +260,7 @@ static void test_crowded_network_makes_room(void **state)
         assert_true(dht_values_count(v) <= 200);
     }
     assert_true(taken >= 95);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED), evicted + taken);
     for (uint32_t i = 200; i < 300; i++)
         kept += has(v, i, NOW_S);
     assert_true(kept >= taken - 2);

@@ -153,5 +153,6 @@ pub fn all() -> Vec<Scenario> {
         "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
         "join-late" network::late, ALONE, Waits, Both;
         "join-by-key" network::by_key, ALONE, Busy, Both;
+        "join-told-wrong" network::told_wrong, ALONE, Waits, Both;
     }
 }

@@ -120,3 +120,27 @@ pub async fn by_key(c: &Context) -> Result<String> {
     stop([a, b]).await?;
     said.context("said so")
 }
+
+/// What an operator may get wrong: our own address, a name that is none, an address in a network
+/// narrower than ours. Each is said, and nothing else suffers.
+pub async fn told_wrong(c: &Context) -> Result<String> {
+    let place = c.free_place();
+    let own = entry(c, &place, &place.tcp.ip().to_string());
+    let b = Relay::start(
+        c,
+        &c.directory()?,
+        place,
+        &["--bootstrap", &own, "--bootstrap", "no-such-host.invalid:7001"],
+    )
+    .await?;
+    until_log(&b, "bootstrap peer is this relay itself").await?;
+    until_log(&b, "name cannot be resolved").await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let log = b.log();
+    ensure!(log.matches("this relay itself").count() == 1, "said more than once:\n{}", b.tail());
+    ensure!(!log.contains("is pinned"), "our own key was pinned:\n{}", b.tail());
+    let wide = c.start(&["--bootstrap", &own, "--announce", "tcp://192.0.2.1:7001"]).await?;
+    until_log(&wide, "is of narrower scope").await?;
+    stop([b, wide]).await?;
+    Ok(String::new())
+}
