@@ -126,7 +126,6 @@ void quic_conn_flush(struct relay_conn *c)
     bool is_more = true;
 
     if (c->is_broken) {
-        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
         quic_engine_end(&c->engine, QUIC_APP_ABORTED);
         c->engine.end = (struct quic_end){RELAY_END_SYSTEM, "no memory for its buffers"};
     }
