@@ -113,7 +113,8 @@ static void defer(struct quic_socket *s, const union quic_addr *local,
     struct quic_worker *qw = s->worker;
     struct quic_packet *packet;
 
-    if (qw->deferred_count >= QUIC_DEFERRED_MAX) {
+    if (qw->deferred_count >= QUIC_DEFERRED_MAX ||
+        qw->deferred_bytes + n > QUIC_DEFERRED_BYTES_MAX) {
         quic_count(qw, QUIC_COUNTER_DEFERRED_LOST, 1);
         return;
     }
@@ -127,17 +128,21 @@ static void defer(struct quic_socket *s, const union quic_addr *local,
     rt_list_init(&packet->node);
     rt_list_push_back(&qw->deferred, &packet->node);
     qw->deferred_count++;
+    qw->deferred_bytes += (uint32_t)n;
     quic_worker_kick(qw);
 }
 
 static struct quic_packet *next_deferred(struct quic_worker *qw)
 {
     struct rt_list *n = rt_list_pop_front(&qw->deferred);
+    struct quic_packet *p;
 
     if (!n)
         return NULL;
+    p = RT_CONTAINER_OF(n, struct quic_packet, node);
     qw->deferred_count--;
-    return RT_CONTAINER_OF(n, struct quic_packet, node);
+    qw->deferred_bytes -= p->len;
+    return p;
 }
 
 void quic_endpoint_drop_deferred(struct quic_worker *qw)

@@ -24,6 +24,10 @@
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
     X(over_quic_shared_port, "listeners of all workers share a port, strangers do not")            \
     X(over_quic_handover, "a datagram at the wrong worker's socket reaches the right one")         \
+    X(over_quic_large_hellos, "hellos that wait are bounded by their bytes")                       \
+    X(over_quic_large_handover, "datagrams between workers are bounded by their bytes")            \
+    X(over_quic_many_goodbyes, "of too many connections that ended the oldest is forgotten")       \
+    X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
     X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
     X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
 
