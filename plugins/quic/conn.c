@@ -75,7 +75,7 @@ static void say_goodbye(struct relay_conn *c)
         return;
     ngtcp2_path_storage_zero(&path);
     n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
-    if (n > 0 && !c->socket->is_blocked) {
+    if (n > 0) {
         o = (struct quic_udp_out){.local = path.path.local.addr,
                                   .remote = path.path.remote.addr,
                                   .remote_len = path.path.remote.addrlen,

@@ -89,8 +89,7 @@ static bool write_packets(struct relay_conn *c)
         r.len += n;
         total += n;
     }
-    if (!c->socket->is_blocked)
-        write_run(c, &r);
+    write_run(c, &r);
     if (total > 0 && !c->engine.has_ended)
         quic_engine_wrote(&c->engine, qw->now_ns);
     return is_more;

@@ -43,6 +43,7 @@
 #define QUIC_STATELESS_PER_S 2000u            /* answers that no connection stands behind ... */
 #define QUIC_STATELESS_BURST 2000u
 #define QUIC_POSTED_BYTES_MAX (2u << 20) /* of datagrams on their way to one other worker */
+#define QUIC_KEPT_BYTES_MAX (1u << 20)   /* written and not taken by the kernel, of one socket */
 #define QUIC_TOMBS_MAX 4096u             /* of one worker; beyond it the oldest goes */
 
 /* X(id, name) */
@@ -70,6 +71,7 @@
     X(PACKETS_OUT, "packets_out_total")                                                            \
     X(BYTES_OUT, "bytes_out_total")                                                                \
     X(BLOCKED, "writes_blocked_total")                                                             \
+    X(KEPT_LOST, "writes_blocked_dropped_total")                                                   \
     X(NO_MEMORY, "closed_no_memory_total")
 
 enum quic_counter {
@@ -90,13 +92,13 @@ struct quic_socket {
     struct quic_udp udp;
     struct quic_worker *worker;
     uint32_t refs;
-    bool accepts;             /* a listener stands behind it */
-    struct relay_conn *only;  /* a dialled one's; NULL: none, or gone */
-    bool is_blocked;          /* the kernel takes no more for now */
-    struct rt_list waiting;   /* connections that have something to write meanwhile */
-    struct quic_udp_out kept; /* what the kernel did not take; its bytes are owned */
-    union quic_addr kept_local, kept_remote;
-    struct rt_list node; /* in the worker's sockets */
+    bool accepts;            /* a listener stands behind it */
+    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
+    bool is_blocked;         /* the kernel takes no more for now */
+    struct rt_list waiting;  /* connections that have something to write meanwhile */
+    struct rt_list kept;     /* what the kernel did not take: struct quic_kept, owned, ... */
+    uint32_t kept_bytes;     /* ... QUIC_KEPT_BYTES_MAX at most */
+    struct rt_list node;     /* in the worker's sockets */
 };
 
 /* What all workers share: one per process, counted by them. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: what a worker of quic keeps for others is within bounds, in bytes: handshake packets that
- * wait, datagrams on their way to another worker, goodbyes of connections that ended. What is
- * beyond is counted, and honest peers come through. A connection that ends for want of memory
- * counts once.
+ * wait, datagrams on their way to another worker, goodbyes of connections that ended, packets that
+ * the kernel does not take. What is beyond is counted, and honest peers come through. A connection
+ * that ends for want of memory counts once.
  */
 #include <string.h>
 
@@ -131,6 +131,38 @@ void over_quic_many_goodbyes(void **state)
     cf_for(b, 1);
     CF_CHECK(cf_counter(b, "goodbyes_forgotten_total") == 2);
     cf_connect(b, &a[0], &z[0]);
+    cf_bench_close(b);
+}
+
+/* The kernel takes nothing, whatever there is to say. */
+void over_quic_nothing_taken(void **state)
+{
+    struct cf_bench *b = cf_bench_open(*state);
+    struct quic_worker *qw = b->state;
+    struct quic_socket *s = socket_of(qw);
+    union quic_addr to = s->udp.local;
+    uint8_t bytes[1200] = {0};
+    struct quic_udp_out o = {.local = &s->udp.local.any,
+                             .remote = &to.any,
+                             .remote_len = quic_addr_len(&to.any),
+                             .bytes = bytes,
+                             .len = sizeof(bytes),
+                             .segment = sizeof(bytes)};
+    struct cf_end *a, *z;
+
+    to.v4.sin_port = htons(9);
+    cf_connect(b, &a, &z);
+    quic_ways.full_every = 1;
+    for (unsigned i = 0; i < 2 * QUIC_KEPT_BYTES_MAX / sizeof(bytes); i++)
+        quic_socket_write(s, &o);
+    CF_CHECK(s->kept_bytes > 0 && s->kept_bytes <= QUIC_KEPT_BYTES_MAX);
+    cf_send(z, 100000);
+    cf_for(b, SETTLE_NS);
+    CF_CHECK(cf_counter(b, "writes_blocked_dropped_total") > 0);
+    CF_CHECK(a->received == 0);
+    quic_ways.full_every = 0;
+    cf_until_received(a, 100000);
+    CF_CHECK(s->kept_bytes == 0);
     cf_bench_close(b);
 }
 
