@@ -75,7 +75,7 @@ static void say_goodbye(struct relay_conn *c)
         return;
     ngtcp2_path_storage_zero(&path);
     n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
-    if (n > 0 && !c->socket->is_blocked) {
+    if (n > 0) {
         o = (struct quic_udp_out){.local = path.path.local.addr,
                                   .remote = path.path.remote.addr,
                                   .remote_len = path.path.remote.addrlen,
@@ -100,6 +100,8 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
+    if (why == RELAY_END_SYSTEM)
+        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     if (c->is_closing)
         why = RELAY_END_LOCAL;
     count_end(c, why);
@@ -116,8 +118,6 @@ bool quic_conn_reap(struct relay_conn *c)
 
     if (!e->has_ended)
         return false;
-    if (e->end.why == RELAY_END_SYSTEM)
-        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     quic_conn_end(c, e->end.why, e->end.detail);
     return true;
 }

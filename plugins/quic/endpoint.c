@@ -30,6 +30,7 @@ struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_ud
     s->worker = qw;
     s->refs = 1;
     rt_list_init(&s->waiting);
+    rt_list_init(&s->kept);
     rt_list_init(&s->node);
     rt_list_push_back(&qw->sockets, &s->node);
     qw->socket_count++;
@@ -42,6 +43,68 @@ static void on_socket_closed(uv_handle_t *h)
     free(RT_CONTAINER_OF((uv_poll_t *)h, struct quic_socket, poll));
 }
 
+/* A run, or the rest of one, until the kernel takes more. */
+struct quic_kept {
+    struct rt_list node;
+    struct quic_udp_out out;
+    union quic_addr local, remote;
+    uint8_t bytes[];
+};
+
+static struct quic_kept *next_kept(struct quic_socket *s)
+{
+    struct rt_list *n = rt_list_pop_front(&s->kept);
+    struct quic_kept *k;
+
+    if (!n)
+        return NULL;
+    k = RT_CONTAINER_OF(n, struct quic_kept, node);
+    s->kept_bytes -= (uint32_t)k->out.len;
+    return k;
+}
+
+static void keep(struct quic_socket *s, const struct quic_udp_out *o, size_t done)
+{
+    size_t n = o->len - done;
+    struct quic_kept *k;
+
+    quic_count(s->worker, QUIC_COUNTER_BLOCKED, 1);
+    if (!s->is_blocked) {
+        s->is_blocked = true;
+        watch(s);
+    }
+    if (s->kept_bytes + n > QUIC_KEPT_BYTES_MAX) {
+        quic_count(s->worker, QUIC_COUNTER_KEPT_LOST, 1);
+        return;
+    }
+    k = calloc(1, sizeof(*k) + n);
+    if (!k)
+        abort();
+    memcpy(k->bytes, o->bytes + done, n);
+    memcpy(&k->local, o->local, quic_addr_len(o->local));
+    memcpy(&k->remote, o->remote, o->remote_len);
+    k->out = *o;
+    k->out.bytes = k->bytes;
+    k->out.len = n;
+    k->out.local = &k->local.any;
+    k->out.remote = &k->remote.any;
+    rt_list_init(&k->node);
+    rt_list_push_back(&s->kept, &k->node);
+    s->kept_bytes += (uint32_t)n;
+}
+
+/* Its last words: once more, and then they are lost like any packet. */
+static void empty_kept(struct quic_socket *s)
+{
+    struct quic_kept *k;
+    size_t done;
+
+    while ((k = next_kept(s))) {
+        (void)quic_udp_write(&s->udp, &k->out, &done);
+        free(k);
+    }
+}
+
 void quic_socket_drop(struct quic_socket **sp)
 {
     struct quic_socket *s = *sp;
@@ -52,57 +115,40 @@ void quic_socket_drop(struct quic_socket **sp)
     quic_tombs_drop(s->worker, s);
     rt_list_unlink(&s->node);
     s->worker->socket_count--;
-    free((void *)(uintptr_t)s->kept.bytes);
+    empty_kept(s);
     uv_close((uv_handle_t *)&s->poll, on_socket_closed);
     quic_udp_close(&s->udp);
-}
-
-/* The rest of a run, until the kernel takes more. */
-static void keep(struct quic_socket *s, const struct quic_udp_out *o, size_t done)
-{
-    uint8_t *copy = malloc(o->len - done);
-
-    if (!copy)
-        abort();
-    memcpy(copy, o->bytes + done, o->len - done);
-    memcpy(&s->kept_local, o->local, quic_addr_len(o->local));
-    memcpy(&s->kept_remote, o->remote, o->remote_len);
-    s->kept = *o;
-    s->kept.bytes = copy;
-    s->kept.len = o->len - done;
-    s->kept.local = &s->kept_local.any;
-    s->kept.remote = &s->kept_remote.any;
-    s->is_blocked = true;
-    quic_count(s->worker, QUIC_COUNTER_BLOCKED, 1);
-    watch(s);
 }
 
 void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o)
 {
     struct quic_worker *qw = s->worker;
-    size_t done = o->len;
+    size_t done = 0;
 
-    QUIC_INSIST(!s->is_blocked);
-    (void)quic_udp_write(&s->udp, o, &done); /* what is lost on the way is lost like any packet */
-    quic_count(qw, QUIC_COUNTER_WRITES, 1);
-    quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (o->len + o->segment - 1) / o->segment);
-    quic_count(qw, QUIC_COUNTER_BYTES_OUT, o->len);
+    if (!s->is_blocked) {
+        done = o->len;
+        (void)quic_udp_write(&s->udp, o, &done); /* what is lost is lost like any packet */
+        quic_count(qw, QUIC_COUNTER_WRITES, 1);
+        quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (o->len + o->segment - 1) / o->segment);
+        quic_count(qw, QUIC_COUNTER_BYTES_OUT, o->len);
+    }
     if (done < o->len)
         keep(s, o, done);
 }
 
 static void on_writable(struct quic_socket *s)
 {
-    struct quic_udp_out o = s->kept;
+    struct quic_kept *k;
     struct rt_list *n;
 
     s->is_blocked = false;
-    s->kept = (struct quic_udp_out){0};
-    watch(s);
-    quic_socket_write(s, &o);
-    free((void *)(uintptr_t)o.bytes);
+    while (!s->is_blocked && (k = next_kept(s))) {
+        quic_socket_write(s, &k->out);
+        free(k);
+    }
     while (!s->is_blocked && (n = rt_list_pop_front(&s->waiting)))
         quic_output_mark(RT_CONTAINER_OF(n, struct relay_conn, dirty));
+    watch(s);
 }
 
 /* -- handshake packets -- */
@@ -113,7 +159,8 @@ static void defer(struct quic_socket *s, const union quic_addr *local,
     struct quic_worker *qw = s->worker;
     struct quic_packet *packet;
 
-    if (qw->deferred_count >= QUIC_DEFERRED_MAX) {
+    if (qw->deferred_count >= QUIC_DEFERRED_MAX ||
+        qw->deferred_bytes + n > QUIC_DEFERRED_BYTES_MAX) {
         quic_count(qw, QUIC_COUNTER_DEFERRED_LOST, 1);
         return;
     }
@@ -127,17 +174,21 @@ static void defer(struct quic_socket *s, const union quic_addr *local,
     rt_list_init(&packet->node);
     rt_list_push_back(&qw->deferred, &packet->node);
     qw->deferred_count++;
+    qw->deferred_bytes += (uint32_t)n;
     quic_worker_kick(qw);
 }
 
 static struct quic_packet *next_deferred(struct quic_worker *qw)
 {
     struct rt_list *n = rt_list_pop_front(&qw->deferred);
+    struct quic_packet *p;
 
     if (!n)
         return NULL;
+    p = RT_CONTAINER_OF(n, struct quic_packet, node);
     qw->deferred_count--;
-    return RT_CONTAINER_OF(n, struct quic_packet, node);
+    qw->deferred_bytes -= p->len;
+    return p;
 }
 
 void quic_endpoint_drop_deferred(struct quic_worker *qw)

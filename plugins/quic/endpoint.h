@@ -39,7 +39,7 @@ struct quic_tomb {
 /* A socket in the loop, with one count. NULL: the loop refuses it (u is closed). */
 struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_udp *u);
 void quic_socket_drop(struct quic_socket **s);
-/* Writes a run; what the kernel does not take now is kept and goes first later. */
+/* Writes a run; what the kernel does not take now is kept, within a bound, and goes first later. */
 void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o);
 /* Handshake packets, for at most QUIC_HANDSHAKE_TURN_NS. */
 void quic_endpoint_run_deferred(struct quic_worker *qw);

@@ -6,6 +6,11 @@
 
 #include "endpoint.h"
 
+static uint32_t size_of(const struct quic_packet *p)
+{
+    return (uint32_t)sizeof(*p) + p->len;
+}
+
 /* On the worker it is for; state: its struct quic_worker, NULL: gone. */
 static void on_posted(void *state, void *arg)
 {
@@ -14,7 +19,8 @@ static void on_posted(void *state, void *arg)
     struct rt_list *n;
 
     if (qw) {
-        atomic_fetch_sub_explicit(&qw->shared->posted[qw->env.worker], 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&qw->shared->posted[qw->env.worker], size_of(p),
+                                  memory_order_relaxed);
         quic_worker_clock(qw);
         for (n = qw->sockets.next; n != &qw->sockets; n = n->next) {
             struct quic_socket *s = RT_CONTAINER_OF(n, struct quic_socket, node);
@@ -39,20 +45,22 @@ void quic_handover(struct quic_socket *s, uint16_t to, const union quic_addr *lo
 {
     struct quic_worker *qw = s->worker;
     _Atomic uint32_t *posted = &qw->shared->posted[to];
-    struct quic_packet *packet;
+    struct quic_packet *packet = malloc(sizeof(*packet) + n);
+    uint32_t size;
 
-    if (atomic_fetch_add_explicit(posted, 1, memory_order_relaxed) >= QUIC_POSTED_MAX)
-        goto refuse;
-    packet = malloc(sizeof(*packet) + n);
     if (!packet)
         abort();
     *packet =
         (struct quic_packet){.local = *local, .remote = *remote, .ecn = ecn, .len = (uint32_t)n};
     memcpy(packet->bytes, p, n);
-    quic_count(qw, QUIC_COUNTER_POSTED, 1);
-    if (qw->host->post(to, qw->table->name, on_posted, packet))
+    size = size_of(packet);
+    if (atomic_fetch_add_explicit(posted, size, memory_order_relaxed) + size <=
+            QUIC_POSTED_BYTES_MAX &&
+        qw->host->post(to, qw->table->name, on_posted, packet)) {
+        quic_count(qw, QUIC_COUNTER_POSTED, 1);
         return;
+    }
     free(packet);
-refuse:
-    atomic_fetch_sub_explicit(posted, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(posted, size, memory_order_relaxed);
+    quic_count(qw, QUIC_COUNTER_POSTED_LOST, 1);
 }

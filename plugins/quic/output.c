@@ -113,8 +113,7 @@ static bool write_packets(struct relay_conn *c)
         r.len += n;
         total += n;
     }
-    if (!c->socket->is_blocked)
-        write_run(c, &r);
+    write_run(c, &r);
     if (total > 0 && !c->engine.has_ended)
         quic_engine_wrote(&c->engine, qw->now_ns);
     return is_more;
@@ -152,7 +151,6 @@ void quic_conn_flush(struct relay_conn *c)
     c->is_waiting = false;
     c->unwritten = 0;
     if (c->is_broken) {
-        quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
         quic_engine_end(&c->engine, QUIC_APP_ABORTED);
         c->engine.end = (struct quic_end){RELAY_END_SYSTEM, "no memory for its buffers"};
     }

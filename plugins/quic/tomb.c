@@ -29,6 +29,15 @@ static size_t list_ids(const struct relay_conn *c, uint64_t out[IDS_MAX])
     return count;
 }
 
+static void tomb_free(struct quic_worker *qw, struct quic_tomb *t)
+{
+    rt_list_unlink(&t->node);
+    qw->tomb_count--;
+    for (uint8_t i = 0; i < t->count; i++)
+        quic_cid_map_remove(&qw->cids, t->hashes[i], &t->owner);
+    free(t);
+}
+
 void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
 {
     struct quic_worker *qw = c->worker;
@@ -39,6 +48,10 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
 
     if (!t)
         abort();
+    if (qw->tomb_count >= QUIC_TOMBS_MAX && !rt_list_empty(&qw->tombs)) {
+        tomb_free(qw, RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node));
+        quic_count(qw, QUIC_COUNTER_TOMBS_LOST, 1);
+    }
     *t = (struct quic_tomb){.owner.kind = QUIC_OWNER_TOMB,
                             .len = (uint16_t)len,
                             .answer_at = 1,
@@ -55,6 +68,7 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
         memcpy(t->hashes + t->count, goodbye, len);
     rt_list_init(&t->node);
     rt_list_push_back(&qw->tombs, &t->node);
+    qw->tomb_count++;
     quic_worker_arm(qw);
 }
 
@@ -74,14 +88,6 @@ void quic_tomb_answer(struct quic_tomb *t)
         return;
     t->answer_at = 2 * t->received;
     quic_socket_write(t->socket, &o);
-}
-
-static void tomb_free(struct quic_worker *qw, struct quic_tomb *t)
-{
-    rt_list_unlink(&t->node);
-    for (uint8_t i = 0; i < t->count; i++)
-        quic_cid_map_remove(&qw->cids, t->hashes[i], &t->owner);
-    free(t);
 }
 
 /* They stand in the order in which they were raised, which is near enough that of their ends. */

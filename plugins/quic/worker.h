@@ -39,12 +39,15 @@
 #define QUIC_ACK_NS UINT64_C(1000000) /* ... or for so long */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
-#define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn */
+#define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn ... */
+#define QUIC_DEFERRED_BYTES_MAX (2u << 20)    /* ... and their bytes */
 #define QUIC_UNVALIDATED_MAX 128u             /* all workers: from here on Retry */
 #define QUIC_VANISHED_NS UINT64_C(1000000000) /* ... and so many are forgotten in this time */
 #define QUIC_STATELESS_PER_S 2000u            /* answers that no connection stands behind ... */
 #define QUIC_STATELESS_BURST 2000u
-#define QUIC_POSTED_MAX 1024u /* datagrams on their way to one other worker */
+#define QUIC_POSTED_BYTES_MAX (2u << 20) /* of datagrams on their way to one other worker */
+#define QUIC_KEPT_BYTES_MAX (1u << 20)   /* written and not taken by the kernel, of one socket */
+#define QUIC_TOMBS_MAX 4096u             /* of one worker; beyond it the oldest goes */
 
 /* X(id, name) */
 #define QUIC_COUNTER_LIST(X)                                                                       \
@@ -61,6 +64,8 @@
     X(RESETS, "stateless_resets_sent_total")                                                       \
     X(STATELESS_LIMITED, "stateless_answers_withheld_total")                                       \
     X(POSTED, "packets_handed_over_total")                                                         \
+    X(POSTED_LOST, "packets_handed_over_dropped_total")                                            \
+    X(TOMBS_LOST, "goodbyes_forgotten_total")                                                      \
     X(UNKNOWN, "packets_of_nobody_total")                                                          \
     X(READS, "reads_total")                                                                        \
     X(PACKETS_IN, "packets_in_total")                                                              \
@@ -69,6 +74,7 @@
     X(PACKETS_OUT, "packets_out_total")                                                            \
     X(BYTES_OUT, "bytes_out_total")                                                                \
     X(BLOCKED, "writes_blocked_total")                                                             \
+    X(KEPT_LOST, "writes_blocked_dropped_total")                                                   \
     X(NO_MEMORY, "closed_no_memory_total")
 
 enum quic_counter {
@@ -89,13 +95,13 @@ struct quic_socket {
     struct quic_udp udp;
     struct quic_worker *worker;
     uint32_t refs;
-    bool accepts;             /* a listener stands behind it */
-    struct relay_conn *only;  /* a dialled one's; NULL: none, or gone */
-    bool is_blocked;          /* the kernel takes no more for now */
-    struct rt_list waiting;   /* connections that have something to write meanwhile */
-    struct quic_udp_out kept; /* what the kernel did not take; its bytes are owned */
-    union quic_addr kept_local, kept_remote;
-    struct rt_list node; /* in the worker's sockets */
+    bool accepts;            /* a listener stands behind it */
+    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
+    bool is_blocked;         /* the kernel takes no more for now */
+    struct rt_list waiting;  /* connections that have something to write meanwhile */
+    struct rt_list kept;     /* what the kernel did not take: struct quic_kept, owned, ... */
+    uint32_t kept_bytes;     /* ... QUIC_KEPT_BYTES_MAX at most */
+    struct rt_list node;     /* in the worker's sockets */
 };
 
 /* What all workers share: one per process, counted by them. */
@@ -103,7 +109,7 @@ struct quic_shared {
     struct tls_creds *creds;
     gnutls_priority_t priority;
     _Atomic bool has_warned;
-    _Atomic uint32_t posted[64]; /* datagrams on their way to each worker */
+    _Atomic uint32_t posted[64]; /* bytes on their way to each worker */
 };
 
 struct quic_worker {
@@ -132,7 +138,7 @@ struct quic_worker {
     struct rt_list ready;     /* input held may be delivered again */
     struct rt_list deferred;  /* handshake packets */
     struct rt_list sockets;
-    uint32_t deferred_count;
+    uint32_t deferred_count, deferred_bytes, tomb_count;
     uint32_t unvalidated; /* handshakes of addresses that have not answered yet ... */
     uint32_t vanished;    /* ... and of those that never did, of late: fewer with every moment */
     uint64_t vanished_at_ns;

@@ -115,9 +115,10 @@ struct relay_events {
     uint32_t size;
 
     /*
-     * A peer has connected (TCP accept, first validated QUIC Initial): asked before any handshake
-     * work and before memory beyond struct relay_conn is spent on it. Returns the host's handle,
-     * or NULL: the plugin drops the peer at once, without an event.
+     * A peer has connected (TCP accept; a QUIC client's first Initial, whose address may not be
+     * proven yet): asked before any handshake work and before memory beyond struct relay_conn is
+     * spent on it. Returns the host's handle, or NULL: the plugin drops the peer at once, without
+     * an event.
      * From here on the host owns all deadlines, the handshake's included, and closes with `close`.
      * t: the plugin's own table, whose verbs the host will use on c.
      */

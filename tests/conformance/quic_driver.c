@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "quic_tests.h"
 
 #define POSTED_MAX 4096u
+#define SOCKETS_MAX 4096u
 
 struct quic_host_ways quic_ways;
 
@@ -20,6 +22,36 @@ static struct {
     uint16_t to;
 } posted[POSTED_MAX];
 static size_t posted_count;
+
+/* -- the kernel, in a mood -- */
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    static unsigned counts[SOCKETS_MAX];
+
+    CF_CHECK(fd >= 0 && fd < (int)SOCKETS_MAX);
+    if (quic_ways.full_every && ++counts[fd] % quic_ways.full_every == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return __real_sendmsg(fd, m, flags);
+}
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+    if (quic_ways.is_kernel_old && level == IPPROTO_UDP) {
+        errno = ENOPROTOOPT;
+        return -1;
+    }
+    return __real_setsockopt(fd, level, option, value, len);
+}
+
+/* -- the host -- */
 
 static const char *option(const char *name)
 {

@@ -24,6 +24,11 @@
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
     X(over_quic_shared_port, "listeners of all workers share a port, strangers do not")            \
     X(over_quic_handover, "a datagram at the wrong worker's socket reaches the right one")         \
+    X(over_quic_large_hellos, "hellos that wait are bounded by their bytes")                       \
+    X(over_quic_large_handover, "datagrams between workers are bounded by their bytes")            \
+    X(over_quic_many_goodbyes, "of too many connections that ended the oldest is forgotten")       \
+    X(over_quic_nothing_taken, "what the kernel does not take is kept within a bound")             \
+    X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
     X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
     X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
 
@@ -37,7 +42,9 @@ struct quic_host_ways {
     uint16_t worker_count; /* 0: one */
     uint16_t worker_index; /* of the next worker_init */
     bool has_fixed_secret;
-    void *states[2]; /* of the workers, for post */
+    unsigned full_every; /* at every so many writes to a socket it takes no more; 0: never */
+    bool is_kernel_old;  /* it neither joins nor splits datagrams */
+    void *states[2];     /* of the workers, for post */
 };
 extern struct quic_host_ways quic_ways;
 const struct cf_driver *quic_driver(void);

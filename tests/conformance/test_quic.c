@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: the laws over quic, on both address families, and once more where every client has to prove
- * its address first; then what quic owes beside them.
+ * its address first, where the kernel often takes no more, and where it neither joins nor splits
+ * datagrams; then what quic owes beside them.
  */
 #include "quic_tests.h"
 
@@ -38,7 +39,11 @@ int main(void)
     failed = cf_run(&v4) + cf_run(&v6);
     quic_ways.retry = "always";
     failed += cf_run(&v4);
-    quic_ways.retry = NULL;
+    quic_ways = (struct quic_host_ways){.full_every = 4};
+    failed += cf_run(&v4);
+    quic_ways = (struct quic_host_ways){.is_kernel_old = true};
+    failed += cf_run(&v4);
+    quic_ways = (struct quic_host_ways){0};
     failed += cmocka_run_group_tests_name("quic and strangers", own, NULL, NULL);
     return failed == 0 ? 0 : 1;
 }
