@@ -10,11 +10,11 @@ mod relay;
 mod scenario;
 mod stream;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use relay::{Context, LogTail};
 use scenario::{Needs, Over, Pace, Scenario, Skipped};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use stream::Transport;
 
 struct Options {
@@ -81,6 +81,9 @@ struct Case {
     scenario: Rc<Scenario>,
 }
 
+/// No scenario takes half of it.
+const LONGEST: Duration = Duration::from_secs(400);
+
 /// Runs one and prints its line.
 async fn run(c: Rc<Context>, case: Case) -> Count {
     let mut n = Count::default();
@@ -92,7 +95,8 @@ async fn run(c: Rc<Context>, case: Case) -> Count {
     }
     let begun = Instant::now();
     let c = Rc::new(c.over(case.transport));
-    match (s.run)(c).await {
+    let ended = tokio::time::timeout(LONGEST, (s.run)(c));
+    match ended.await.unwrap_or_else(|_| Err(anyhow!("no end after {LONGEST:?}"))) {
         Ok(note) => {
             let note = if note.is_empty() { note } else { format!(": {note}") };
             println!("ok {name}{note} [{:.1} s]", begun.elapsed().as_secs_f64());

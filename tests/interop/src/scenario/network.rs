@@ -5,11 +5,12 @@ use crate::client::*;
 use crate::peers::{self, Publisher};
 use crate::relay::{Context, Place, Relay};
 use crate::stream::{At, Transport};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use scp2p_core::*;
 use std::time::{Duration, Instant};
 
-const JOINED_IN: Duration = Duration::from_secs(20);
+const JOINED_IN: Duration = Duration::from_secs(60);
+const TRY: Duration = Duration::from_secs(8);
 
 async fn until_log(r: &Relay, words: &str) -> Result<()> {
     let begun = Instant::now();
@@ -35,7 +36,12 @@ async fn each_finds_the_others(c: &Context, relays: [&Relay; 2]) -> Result<()> {
         let p = peers::publisher(at.at, &dir, 50_000).await?;
         put(&p, at.at).await?;
         let begun = Instant::now();
-        while let Err(e) = peers::download(&p, &[through.at.peer()], &dir.join("out.bin")).await {
+        // The crate goes on for minutes where what it was told of is not there yet.
+        let (seeds, out) = ([through.at.peer()], dir.join("out.bin"));
+        while let Err(e) = tokio::time::timeout(TRY, peers::download(&p, &seeds, &out))
+            .await
+            .unwrap_or_else(|_| Err(anyhow!("no end after {TRY:?}")))
+        {
             if begun.elapsed() > JOINED_IN {
                 bail!("put at {}, not found through {}: {e:#}", at.place.tcp, through.place.tcp);
             }
