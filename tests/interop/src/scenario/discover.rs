@@ -184,6 +184,13 @@ pub async fn discover(c: &Context) -> Result<String> {
     let settled = n.settle().await?;
     n.found_by_peers().await?;
     let rounds = n.found_by_dht(40).await?;
+    let begun = Instant::now();
+    let mut verified = verified_by(&n);
+    while !verified.values().all(|v| *v) {
+        ensure!(begun.elapsed() < SETTLED_IN, "not verified: {verified:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        verified = verified_by(&n);
+    }
     let gone = n.ours.last().context("no relay")?;
     gone.stop().await?;
     tokio::time::sleep(GOODBYE + Duration::from_secs(2)).await;
@@ -197,8 +204,6 @@ pub async fn discover(c: &Context) -> Result<String> {
             );
         }
     }
-    let verified = verified_by(&n);
-    ensure!(verified.values().all(|v| *v), "not verified: {verified:?}");
     let rest = Network { ours: n.ours.into_iter().take(4).collect(), others: n.others };
     rest.stop().await?;
     Ok(format!(
