@@ -47,12 +47,33 @@ static size_t chunk_append(struct quic_chunk *k, const uint8_t *p, size_t n)
     return n;
 }
 
+static void uncharged_free(struct relay_buf *b)
+{
+    free(b);
+}
+
+/* Beyond the host's budget. What is bounded by the peer's window, or is a head of a few bytes, must
+ * not cost a connection because others hold all memory. */
+static struct relay_buf *uncharged_new(size_t capacity)
+{
+    struct relay_buf *b = malloc(sizeof(*b) + capacity);
+
+    if (!b)
+        return NULL;
+    atomic_init(&b->refs, 1);
+    b->capacity = (uint32_t)capacity;
+    b->free = uncharged_free;
+    return b;
+}
+
 /* A copy of n bytes in a buffer of at least `room`; NULL: no memory. */
 static struct quic_chunk *chunk_copy(quic_buf_new_fn *buf_new, const uint8_t *p, size_t n,
-                                     size_t room)
+                                     size_t room, bool may_exceed)
 {
     struct relay_buf *b = buf_new(n > room ? n : room);
 
+    if (!b && may_exceed)
+        b = uncharged_new(n > room ? n : room);
     if (!b)
         return NULL;
     memcpy(b->bytes, p, n);
@@ -86,7 +107,7 @@ static bool push_view(struct quic_output *o, quic_buf_new_fn *buf_new, const uin
     o->total += done;
     if (done == n)
         return true;
-    k = chunk_copy(buf_new, p + done, n - done, COPY_BYTES);
+    k = chunk_copy(buf_new, p + done, n - done, COPY_BYTES, n <= COPY_BYTES);
     if (!k)
         return false;
     o->total += n - done;
@@ -188,7 +209,7 @@ bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t
     if (done == n)
         return true;
     /* the first piece may be all there is; more of them are a stream that stands */
-    k = chunk_copy(buf_new, p + done, n - done, h->head ? HELD_BYTES : 0);
+    k = chunk_copy(buf_new, p + done, n - done, h->head ? HELD_BYTES : 0, true);
     if (!k)
         return false;
     h->bytes += n - done;

@@ -32,7 +32,8 @@ struct quic_output {
     uint64_t total, sent, acked;
 };
 
-/* Takes v over; views are copied. False: no memory, some of it may have been queued. */
+/* Takes v over; views are copied, short ones beyond the host's budget when that is used up. False:
+ * no memory at all, some of it may have been queued. */
 bool quic_output_push(struct quic_output *o, quic_buf_new_fn *buf_new, struct relay_vec *v);
 /* The next bytes to go, at most max pieces: their number; *out_len their bytes together. */
 size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max, size_t *out_len);
@@ -59,7 +60,7 @@ struct quic_held {
     size_t bytes;
 };
 
-/* Keeps a copy. False: no memory. */
+/* Keeps a copy, beyond the host's budget when that is used up. False: no memory at all. */
 bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t *p, size_t n);
 /* Moves up to cap bytes to dst: their number. */
 size_t quic_held_take(struct quic_held *h, uint8_t *dst, size_t cap);
