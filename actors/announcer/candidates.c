@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
-#include "dht/map.h"
+#include "base/map.h"
 
 #define HOPS_MAX 4u        /* addresses of one announcement that are tried */
 #define LATER_MAX 3u       /* calls there was no room for */
@@ -19,7 +19,7 @@
 #define SPACE_NS (RT_S / LIM_RELAY_DIALS_PER_S)
 
 struct candidate {
-    struct dht_map_node by_key;
+    struct rt_map_node by_key;
     struct rt_list node;
     uint8_t key[32];
     uint64_t issued_at;
@@ -35,7 +35,7 @@ struct silent {
 };
 
 struct candidates {
-    struct dht_map by_key;
+    struct rt_map by_key;
     struct rt_list waiting, under_way;
     uint32_t under_way_count;
     uint64_t next_ns;                   /* the rate: not before this */
@@ -90,16 +90,16 @@ static void forgive(struct candidates *c, const struct wire_peer_hop *hop)
 
 static struct candidate *find(const struct candidates *c, const uint8_t key[32])
 {
-    struct dht_map_node *n = dht_map_find(&c->by_key, rt_siphash(c->hash_key, key, 32));
+    struct rt_map_node *n = rt_map_find(&c->by_key, rt_siphash(c->hash_key, key, 32));
 
     while (n && memcmp(RT_CONTAINER_OF(n, struct candidate, by_key)->key, key, 32) != 0)
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return n ? RT_CONTAINER_OF(n, struct candidate, by_key) : NULL;
 }
 
 static void drop(struct candidates *c, struct candidate *one)
 {
-    dht_map_remove(&c->by_key, &one->by_key);
+    rt_map_remove(&c->by_key, &one->by_key);
     rt_list_unlink(&one->node);
     relay_slice_drop(&one->bytes);
     free(one);
@@ -161,7 +161,7 @@ bool candidates_offer(struct candidates *c, const struct wire_announcement *a,
     one->issued_at = a->issued_at;
     one->bytes = bytes;
     rt_list_init(&one->node);
-    dht_map_put(&c->by_key, &one->by_key, rt_siphash(c->hash_key, one->key, 32));
+    rt_map_put(&c->by_key, &one->by_key, rt_siphash(c->hash_key, one->key, 32));
     rt_list_push_back(&c->waiting, &one->node);
     pick_hops(c, one, a, now_ns);
     if (one->hop_count > 0)
@@ -298,7 +298,7 @@ void candidates_free(struct candidates **candidates)
         drop(c, RT_CONTAINER_OF(c->waiting.next, struct candidate, node));
     while (!rt_list_empty(&c->under_way))
         drop(c, RT_CONTAINER_OF(c->under_way.next, struct candidate, node));
-    dht_map_fini(&c->by_key, NULL, NULL);
+    rt_map_fini(&c->by_key, NULL, NULL);
     free(c->silent);
     free(c);
 }

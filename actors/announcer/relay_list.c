@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "dht/addr.h"
-#include "dht/map.h"
+#include "base/map.h"
 
 #define DRAWN 16u            /* entries looked at to find who gives way */
 #define AGAIN_NS (60 * RT_S) /* after a silence */
@@ -17,7 +17,7 @@
 #define WORTH_DIALLING_S 120u
 
 struct relay {
-    struct dht_map_node by_key;
+    struct rt_map_node by_key;
     struct rt_list by_due; /* the next to be asked first */
     uint32_t place;        /* in `at` */
     uint8_t key[32];
@@ -31,7 +31,7 @@ struct relay {
 };
 
 struct relay_list {
-    struct dht_map by_key;
+    struct rt_map by_key;
     struct rt_list by_due;
     struct relay **at; /* count of them, in no order; grows up to LIM_RELAYS_MAX */
     uint32_t count, room;
@@ -45,10 +45,10 @@ struct relay_list {
 
 static struct relay *find(const struct relay_list *l, const uint8_t key[32])
 {
-    struct dht_map_node *n = dht_map_find(&l->by_key, rt_siphash(l->hash_key, key, 32));
+    struct rt_map_node *n = rt_map_find(&l->by_key, rt_siphash(l->hash_key, key, 32));
 
     while (n && memcmp(RT_CONTAINER_OF(n, struct relay, by_key)->key, key, 32) != 0)
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return n ? RT_CONTAINER_OF(n, struct relay, by_key) : NULL;
 }
 
@@ -58,7 +58,7 @@ static void drop(struct relay_list *l, struct relay *r)
 
     l->at[r->place] = last;
     last->place = r->place;
-    dht_map_remove(&l->by_key, &r->by_key);
+    rt_map_remove(&l->by_key, &r->by_key);
     rt_list_unlink(&r->by_due);
     relay_slice_drop(&r->bytes);
     free(r);
@@ -75,7 +75,7 @@ static struct relay *add(struct relay_list *l, const uint8_t key[32])
     RT_INSIST(r && l->at);
     memcpy(r->key, key, 32);
     rt_list_init(&r->by_due);
-    dht_map_put(&l->by_key, &r->by_key, rt_siphash(l->hash_key, key, 32));
+    rt_map_put(&l->by_key, &r->by_key, rt_siphash(l->hash_key, key, 32));
     r->place = l->count;
     l->at[l->count++] = r;
     return r;
@@ -331,7 +331,7 @@ void relay_list_free(struct relay_list **list)
         return;
     while (l->count > 0)
         drop(l, l->at[0]);
-    dht_map_fini(&l->by_key, NULL, NULL);
+    rt_map_fini(&l->by_key, NULL, NULL);
     free((void *)l->at);
     free(l);
 }

@@ -8,13 +8,13 @@
 #include "base/limits.h"
 #include "base/metric.h"
 #include "dht/addr.h"
-#include "dht/map.h"
+#include "base/map.h"
 #include "session/dial.h"
 
 enum state { DIALLING, IDLE, BUSY };
 
 struct dht_remote {
-    struct dht_map_node node; /* by address */
+    struct rt_map_node node; /* by address */
     struct dht_calls *pool;
     struct wire_peer_hop hop; /* with its key once it is known */
     struct dial *dial;        /* NULL: dialling it failed at once, `timer` says so */
@@ -37,7 +37,7 @@ struct dht_calls {
     struct dht_calls_hooks hooks;
     struct transport transports[2];
     uint8_t hash_key[16];
-    struct dht_map remotes;
+    struct rt_map remotes;
     struct rt_list idle;
     struct rt_list failing; /* calls that have failed already, and are told so on a later turn */
     uint32_t calls;
@@ -123,10 +123,10 @@ static uint64_t hash_of(const struct dht_calls *c, const struct wire_peer_hop *h
 
 static struct dht_remote *find(const struct dht_calls *c, const struct wire_peer_hop *hop)
 {
-    struct dht_map_node *n = dht_map_find(&c->remotes, hash_of(c, hop));
+    struct rt_map_node *n = rt_map_find(&c->remotes, hash_of(c, hop));
 
     while (n && !dht_hop_same(&((struct dht_remote *)n)->hop, hop))
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return (struct dht_remote *)n;
 }
 
@@ -136,7 +136,7 @@ static void remote_free(struct dht_remote *r)
 
     rt_timer_disarm(c->worker, &r->timer);
     rt_list_unlink(&r->idle);
-    dht_map_remove(&c->remotes, &r->node);
+    rt_map_remove(&c->remotes, &r->node);
     free(r);
 }
 
@@ -186,7 +186,7 @@ static struct dht_remote *open_remote(struct dht_calls *c, const struct wire_pee
         return NULL;
     }
     rt_metric_inc(RT_METRIC_DHT_DIALS);
-    dht_map_put(&c->remotes, &r->node, hash_of(c, hop));
+    rt_map_put(&c->remotes, &r->node, hash_of(c, hop));
     return r;
 }
 
@@ -502,7 +502,7 @@ void dht_calls_cancel(struct dht_call *call)
 /* Takes the first session and what hangs on it away; false: there is none. */
 static bool close_one(struct dht_calls *c, struct rt_list *calls)
 {
-    struct dht_remote *r = (struct dht_remote *)dht_map_draw(&c->remotes, 0);
+    struct dht_remote *r = (struct dht_remote *)rt_map_draw(&c->remotes, 0);
 
     if (!r)
         return false;

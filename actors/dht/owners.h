@@ -8,18 +8,18 @@
 
 #include <stddef.h>
 
-#include "dht/map.h"
+#include "base/map.h"
 
 struct dht_owner {
-    struct dht_map_node node;
+    struct rt_map_node node;
     uint32_t values;
     uint64_t bytes;
 };
 
 /* What this origin owns; NULL: nothing. */
-const struct dht_owner *dht_owner_find(const struct dht_map *owners, uint64_t hash);
+const struct dht_owner *dht_owner_find(const struct rt_map *owners, uint64_t hash);
 /* One value of so many bytes is its own; returns its record, to be handed back to give. */
-struct dht_owner *dht_owner_take(struct dht_map *owners, uint64_t hash, size_t bytes);
-void dht_owner_give(struct dht_map *owners, struct dht_owner *o, size_t bytes);
+struct dht_owner *dht_owner_take(struct rt_map *owners, uint64_t hash, size_t bytes);
+void dht_owner_give(struct rt_map *owners, struct dht_owner *o, size_t bytes);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
-#include "dht/map.h"
+#include "base/map.h"
 
 #define REPUTATION_MAX 10
 #define SAVE_AGAIN_S 3600u
@@ -20,7 +20,7 @@
 #define NOT_ALIVE UINT32_MAX
 
 struct record {
-    struct dht_map_node node;
+    struct rt_map_node node;
     struct rt_list order; /* in one of the lists below */
     struct wire_peer_row row;
     uint32_t place; /* in `alive`, or NOT_ALIVE */
@@ -34,7 +34,7 @@ struct dht_peers {
     uint8_t hash_key[16];
     uint64_t (*random)(void *ctx);
     void *random_ctx;
-    struct dht_map by_addr;
+    struct rt_map by_addr;
     struct rt_list heard; /* candidates nobody here ever reached: next to be looked at first */
     struct rt_list known; /* candidates that we, or an earlier run, once reached: likewise */
     struct rt_list seen;  /* alive: seen least recently first */
@@ -59,7 +59,7 @@ struct dht_peers *dht_peers_new(const uint8_t hash_key[16], uint64_t (*random)(v
     return p;
 }
 
-static void free_node(void *ctx, struct dht_map_node *n)
+static void free_node(void *ctx, struct rt_map_node *n)
 {
     (void)ctx;
     free((struct record *)n);
@@ -69,7 +69,7 @@ void dht_peers_free(struct dht_peers **p)
 {
     if (!*p)
         return;
-    dht_map_fini(&(*p)->by_addr, free_node, NULL);
+    rt_map_fini(&(*p)->by_addr, free_node, NULL);
     free((void *)(*p)->alive);
     free(*p);
     *p = NULL;
@@ -92,10 +92,10 @@ static uint64_t hash_of(const struct dht_peers *p, const struct wire_peer_hop *h
 
 static struct record *find(const struct dht_peers *p, const struct wire_peer_hop *hop)
 {
-    struct dht_map_node *n = dht_map_find(&p->by_addr, hash_of(p, hop));
+    struct rt_map_node *n = rt_map_find(&p->by_addr, hash_of(p, hop));
 
     while (n && !dht_hop_same(&((struct record *)n)->row.addr.hop, hop))
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return (struct record *)n;
 }
 
@@ -136,7 +136,7 @@ static void record_drop(struct dht_peers *p, struct record *r)
         p->sink.drop(p->sink.ctx, &r->row.addr.hop);
     set_dead(p, r);
     rt_list_unlink(&r->order);
-    dht_map_remove(&p->by_addr, &r->node);
+    rt_map_remove(&p->by_addr, &r->node);
     free(r);
 }
 
@@ -166,7 +166,7 @@ static struct record *record_add(struct dht_peers *p, const struct wire_peer_hop
     r->row.addr.hop = *hop;
     r->place = NOT_ALIVE;
     rt_list_init(&r->order);
-    dht_map_put(&p->by_addr, &r->node, hash_of(p, hop));
+    rt_map_put(&p->by_addr, &r->node, hash_of(p, hop));
     return r;
 }
 

@@ -10,7 +10,7 @@
 #include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
-#include "dht/map.h"
+#include "base/map.h"
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u
@@ -18,21 +18,21 @@
 #define NET_SHARE (LIM_PROBES_QUEUED / 8)
 
 struct waiting {
-    struct dht_map_node node; /* by address */
+    struct rt_map_node node; /* by address */
     struct rt_list order;
     struct wire_peer_hop hop;
     uint64_t net;
 };
 
 struct refused {
-    struct dht_map_node node; /* by address */
-    struct rt_list order;     /* remembered longest first */
+    struct rt_map_node node; /* by address */
+    struct rt_list order;    /* remembered longest first */
     uint64_t until_ns;
 };
 
 struct dht_probe {
     uint8_t hash_key[16];
-    struct dht_map waiting, refused;
+    struct rt_map waiting, refused;
     struct rt_list queue, refusals;
     uint64_t next_ns; /* no dial before */
     uint32_t under_way;
@@ -50,13 +50,13 @@ struct dht_probe *dht_probe_new(const uint8_t hash_key[16])
     return p;
 }
 
-static void free_waiting(void *ctx, struct dht_map_node *n)
+static void free_waiting(void *ctx, struct rt_map_node *n)
 {
     (void)ctx;
     free((struct waiting *)n);
 }
 
-static void free_refused(void *ctx, struct dht_map_node *n)
+static void free_refused(void *ctx, struct rt_map_node *n)
 {
     (void)ctx;
     free((struct refused *)n);
@@ -66,8 +66,8 @@ void dht_probe_free(struct dht_probe **p)
 {
     if (!*p)
         return;
-    dht_map_fini(&(*p)->waiting, free_waiting, NULL);
-    dht_map_fini(&(*p)->refused, free_refused, NULL);
+    rt_map_fini(&(*p)->waiting, free_waiting, NULL);
+    rt_map_fini(&(*p)->refused, free_refused, NULL);
     free(*p);
     *p = NULL;
 }
@@ -84,7 +84,7 @@ static uint64_t hash_of(const struct dht_probe *p, const struct wire_peer_hop *h
 
 static void forget(struct dht_probe *p, struct refused *r)
 {
-    dht_map_remove(&p->refused, &r->node);
+    rt_map_remove(&p->refused, &r->node);
     rt_list_unlink(&r->order);
     free(r);
 }
@@ -93,7 +93,7 @@ void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uin
                        uint64_t now_ns)
 {
     uint64_t hash = hash_of(p, hop);
-    struct refused *r = (struct refused *)dht_map_find(&p->refused, hash);
+    struct refused *r = (struct refused *)rt_map_find(&p->refused, hash);
     struct refused *oldest = RT_CONTAINER_OF(p->refusals.next, struct refused, order);
 
     if (!r) {
@@ -103,7 +103,7 @@ void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uin
         r = calloc(1, sizeof(*r));
         RT_INSIST(r != NULL);
         rt_list_init(&r->order);
-        dht_map_put(&p->refused, &r->node, hash);
+        rt_map_put(&p->refused, &r->node, hash);
     }
     r->until_ns = until_ns;
     rt_list_unlink(&r->order);
@@ -112,7 +112,7 @@ void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uin
 
 void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop)
 {
-    struct refused *r = (struct refused *)dht_map_find(&p->refused, hash_of(p, hop));
+    struct refused *r = (struct refused *)rt_map_find(&p->refused, hash_of(p, hop));
 
     if (r)
         forget(p, r);
@@ -121,7 +121,7 @@ void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop)
 bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop *hop,
                           uint64_t now_ns)
 {
-    const struct refused *r = (const struct refused *)dht_map_find(&p->refused, hash_of(p, hop));
+    const struct refused *r = (const struct refused *)rt_map_find(&p->refused, hash_of(p, hop));
 
     return r && r->until_ns > now_ns;
 }
@@ -147,7 +147,7 @@ bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint6
     uint64_t hash = hash_of(p, hop), net = dht_hop_net(hop, DHT_NET_PROBE);
     struct waiting *w;
 
-    if (dht_map_find(&p->waiting, hash) || dht_probe_is_refused(p, hop, now_ns))
+    if (rt_map_find(&p->waiting, hash) || dht_probe_is_refused(p, hop, now_ns))
         return false;
     if (is_crowded(p, net)) {
         rt_metric_inc(RT_METRIC_DHT_PROBES_DROPPED);
@@ -159,7 +159,7 @@ bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint6
     w->net = net;
     rt_list_init(&w->order);
     rt_list_push_back(&p->queue, &w->order);
-    dht_map_put(&p->waiting, &w->node, hash);
+    rt_map_put(&p->waiting, &w->node, hash);
     return true;
 }
 
@@ -193,7 +193,7 @@ bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *
     p->next_ns = now_ns + SPACE_NS;
     p->nets[p->under_way++] = w->net;
     *out = w->hop;
-    dht_map_remove(&p->waiting, &w->node);
+    rt_map_remove(&p->waiting, &w->node);
     rt_list_unlink(&w->order);
     free(w);
     return true;

@@ -21,7 +21,7 @@ struct dht_checked {
     uint8_t sub[32];
     uint64_t net;
     uint64_t expires_at; /* other kinds: UINT64_MAX */
-    uint32_t peers; /* Providers and CommunityMembers: entries */
+    uint32_t peers;      /* Providers and CommunityMembers: entries */
     /* Share heads. */
     struct wire_share_head head;
     /* Manifests: is_proven says that share_id is the hash of share_pubkey, and that the latter

@@ -21,10 +21,10 @@ static bool is_newer(const struct entry *e, const struct dht_checked *than)
 
 static struct share *find_share(const struct dht_values *v, const uint8_t share_id[32])
 {
-    struct dht_map_node *n = dht_map_find(&v->shares, values_hash(v, share_id));
+    struct rt_map_node *n = rt_map_find(&v->shares, values_hash(v, share_id));
 
     while (n && memcmp(((struct share *)n)->share_id, share_id, 32) != 0)
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return (struct share *)n;
 }
 
@@ -38,7 +38,7 @@ static struct share *share_ref(struct dht_values *v, const uint8_t share_id[32],
         RT_INSIST(s != NULL);
         memcpy(s->share_id, share_id, 32);
         memcpy(s->pubkey, pubkey, 32);
-        dht_map_put(&v->shares, &s->node, values_hash(v, share_id));
+        rt_map_put(&v->shares, &s->node, values_hash(v, share_id));
     }
     s->refs++;
     return s;
@@ -48,7 +48,7 @@ static void share_drop(struct dht_values *v, struct share *s)
 {
     if (!s || --s->refs > 0)
         return;
-    dht_map_remove(&v->shares, &s->node);
+    rt_map_remove(&v->shares, &s->node);
     free(s);
 }
 

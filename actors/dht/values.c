@@ -65,19 +65,19 @@ static bool fits(const struct entry *e, const uint8_t key[32], const uint8_t *su
 
 struct entry *values_entry(const struct dht_values *v, const uint8_t key[32], const uint8_t *sub)
 {
-    struct dht_map_node *n = dht_map_find(&v->by_key, values_hash(v, key));
+    struct rt_map_node *n = rt_map_find(&v->by_key, values_hash(v, key));
 
     while (n && !fits((struct entry *)n, key, sub))
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return (struct entry *)n;
 }
 
 struct entry *values_next_same(const struct entry *e)
 {
-    struct dht_map_node *n = dht_map_find_next(&e->node);
+    struct rt_map_node *n = rt_map_find_next(&e->node);
 
     while (n && !fits((struct entry *)n, e->key, NULL))
-        n = dht_map_find_next(n);
+        n = rt_map_find_next(n);
     return (struct entry *)n;
 }
 
@@ -102,7 +102,7 @@ struct entry *values_add(struct dht_values *v, const uint8_t key[32],
         e->announced->net = checked->net;
         e->announced->draw = (uint32_t)v->random(v->random_ctx);
     }
-    dht_map_put(&v->by_key, &e->node, values_hash(v, key));
+    rt_map_put(&v->by_key, &e->node, values_hash(v, key));
     return e;
 }
 
@@ -149,7 +149,7 @@ void values_drop(struct dht_values *v, struct entry *e, bool tell)
     }
     if (v->walk_next == &e->by_bin)
         v->walk_next = e->by_bin.next;
-    dht_map_remove(&v->by_key, &e->node);
+    rt_map_remove(&v->by_key, &e->node);
     rt_list_unlink(&e->by_hour);
     rt_list_unlink(&e->by_bin);
     rt_list_unlink(&e->by_due);
@@ -157,7 +157,7 @@ void values_drop(struct dht_values *v, struct entry *e, bool tell)
     free(e);
 }
 
-static void drop_node(void *ctx, struct dht_map_node *n)
+static void drop_node(void *ctx, struct rt_map_node *n)
 {
     struct dht_values *v = ctx;
     struct entry *e = (struct entry *)n;
@@ -177,7 +177,7 @@ void dht_values_free(struct dht_values **v)
     *v = NULL;
     if (!old)
         return;
-    dht_map_fini(&old->by_key, drop_node, old);
+    rt_map_fini(&old->by_key, drop_node, old);
     free((void *)old->shares.buckets);
     free((void *)old->peers.buckets);
     free((void *)old->nets.buckets);
@@ -321,7 +321,7 @@ static struct entry *draw_victim(struct dht_values *v, const struct entry *spare
     struct entry *victim = NULL;
 
     for (uint32_t i = 0; i < DRAWS; i++) {
-        struct entry *e = (struct entry *)dht_map_draw(&v->by_key, v->random(v->random_ctx));
+        struct entry *e = (struct entry *)rt_map_draw(&v->by_key, v->random(v->random_ctx));
 
         if (!e || e == spare || e->origin.peer == 0 || weight(v, e->net) <= above)
             continue;

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "base/list.h"
-#include "dht/map.h"
+#include "base/map.h"
 #include "dht/owners.h"
 #include "dht/peer_set.h"
 #include "dht/values.h"
@@ -16,7 +16,7 @@
 
 /* A share whose key some held manifest or verified head proves. */
 struct share {
-    struct dht_map_node node;
+    struct rt_map_node node;
     uint8_t share_id[32], pubkey[32];
     uint32_t refs;
 };
@@ -28,7 +28,7 @@ struct announced {
 };
 
 struct entry {
-    struct dht_map_node node; /* by key: announcements of one key stand there one by one */
+    struct rt_map_node node; /* by key: announcements of one key stand there one by one */
     struct rt_list by_hour, by_bin, by_due, unproven;
     uint8_t key[32];
     enum wire_value_kind kind;
@@ -52,7 +52,7 @@ struct dht_values {
     uint8_t hash_key[16];
     uint64_t (*random)(void *ctx);
     void *random_ctx;
-    struct dht_map by_key, shares, peers, nets;
+    struct rt_map by_key, shares, peers, nets;
     uint64_t bytes;
     uint32_t turn;
     uint64_t hour; /* every list before this hour has been emptied; 0: not begun */

@@ -8,7 +8,7 @@
 
 /* What one worker knows of one slot: at least one link, the one to use first. */
 struct view_slot {
-    struct id_node node;
+    struct rt_map_node node;
     uint64_t version;
     uint32_t count;
     struct rt_addr links[];
@@ -16,7 +16,7 @@ struct view_slot {
 
 static struct view_slot *view_find(const struct tunnel_worker *tw, uint64_t slot_id)
 {
-    struct id_node *n = id_map_find(&tw->slots, slot_id);
+    struct rt_map_node *n = rt_map_find(&tw->slots, slot_id);
 
     return n ? RT_CONTAINER_OF(n, struct view_slot, node) : NULL;
 }
@@ -25,7 +25,7 @@ static void view_drop(struct tunnel_worker *tw, struct view_slot *s)
 {
     if (!s)
         return;
-    id_map_remove(&tw->slots, &s->node);
+    rt_map_remove(&tw->slots, &s->node);
     free(s);
 }
 
@@ -46,7 +46,7 @@ static void view_update(struct tunnel_worker *tw, const struct slots_update *u)
     if (!s) {
         s = malloc(sizeof(*s) + size);
         RT_INSIST(s != NULL);
-        id_map_put(&tw->slots, &s->node, u->slot_id);
+        rt_map_put(&tw->slots, &s->node, u->slot_id);
     }
     s->version = u->version;
     s->count = u->count;
@@ -124,8 +124,9 @@ rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *confi
     return RT_ERR_OK;
 }
 
-static void view_release(struct id_node *n)
+static void view_release(void *ctx, struct rt_map_node *n)
 {
+    (void)ctx;
     free(RT_CONTAINER_OF(n, struct view_slot, node));
 }
 
@@ -138,7 +139,7 @@ void tunnel_worker_fini(struct rt_worker *w)
     RT_REQUIRE(tw->link_count == 0);
     slots_free(&tw->authority);
     rt_actor_stop(&tw->view);
-    id_map_fini(&tw->slots, view_release);
+    rt_map_fini(&tw->slots, view_release, NULL);
     rt_wipe(tw->slot_secret, sizeof(tw->slot_secret));
     rt_worker_set_local(w, RT_LOCAL_TUNNEL, NULL);
     free(tw);

@@ -23,7 +23,7 @@ struct slot_link {
 };
 
 struct slot {
-    struct id_node node;
+    struct rt_map_node node;
     uint8_t key[32];
     uint32_t count, births;
     struct slot_link links[LIM_LINKS_PER_SLOT]; /* the one to use first */
@@ -32,7 +32,7 @@ struct slot {
 struct slots {
     struct rt_actor actor;
     struct relay_timer expiry; /* of temporary slots */
-    struct id_map by_id;       /* struct slot */
+    struct rt_map by_id;       /* struct slot */
     struct temp_slots temp;
     uint64_t version; /* of all updates ever sent */
     uint32_t tunnels_max;
@@ -43,7 +43,7 @@ struct slots {
 
 static struct slot *slot_find(const struct slots *s, uint64_t id)
 {
-    struct id_node *n = id_map_find(&s->by_id, id);
+    struct rt_map_node *n = rt_map_find(&s->by_id, id);
 
     return n ? RT_CONTAINER_OF(n, struct slot, node) : NULL;
 }
@@ -54,7 +54,7 @@ static void broadcast(struct slots *s, const struct slot *slot)
     for (uint16_t i = 0; i < s->view_count; i++) {
         struct slots_update *u = rt_msg_new(SLOTS_UPDATE, sizeof(*u));
 
-        u->slot_id = slot->node.id;
+        u->slot_id = slot->node.hash;
         u->version = s->version;
         u->count = slot->count;
         for (uint32_t j = 0; j < slot->count; j++)
@@ -65,7 +65,7 @@ static void broadcast(struct slots *s, const struct slot *slot)
 
 static void slot_drop(struct slots *s, struct slot *slot)
 {
-    id_map_remove(&s->by_id, &slot->node);
+    rt_map_remove(&s->by_id, &slot->node);
     rt_metric_sub(RT_METRIC_TUNNELS, 1);
     free(slot);
 }
@@ -174,7 +174,7 @@ static enum rt_refusal register_tunnel(struct slots *s, struct slots_ask *a)
         slot = calloc(1, sizeof(*slot));
         RT_INSIST(slot != NULL);
         memcpy(slot->key, a->key, sizeof(slot->key));
-        id_map_put(&s->by_id, &slot->node, id);
+        rt_map_put(&s->by_id, &slot->node, id);
         rt_metric_inc(RT_METRIC_TUNNELS);
     }
     a->slot_id = id;
@@ -311,8 +311,9 @@ struct slots *slots_new(struct rt_worker *w, const struct tunnel_config *config)
     return s;
 }
 
-static void slot_release(struct id_node *n)
+static void slot_release(void *ctx, struct rt_map_node *n)
 {
+    (void)ctx;
     rt_metric_sub(RT_METRIC_TUNNELS, 1);
     free(RT_CONTAINER_OF(n, struct slot, node));
 }
@@ -327,7 +328,7 @@ void slots_free(struct slots **slots)
     rt_timer_disarm(s->actor.worker, &s->expiry);
     rt_actor_stop(&s->actor);
     temp_slots_fini(&s->temp);
-    id_map_fini(&s->by_id, slot_release);
+    rt_map_fini(&s->by_id, slot_release, NULL);
     free(s);
 }
 

@@ -10,7 +10,7 @@
 #include "crypto/crypto.h"
 
 struct temp_slot {
-    struct id_node id_node, owner_node;
+    struct rt_map_node id_node, owner_node;
     struct rt_list expiry_node;
     uint64_t expires_ns;
     uint8_t owner[32], requester[32];
@@ -26,8 +26,8 @@ void temp_slots_init(struct temp_slots *t, const uint8_t hash_key[16])
 
 static void slot_drop(struct temp_slots *t, struct temp_slot *s)
 {
-    id_map_remove(&t->by_id, &s->id_node);
-    id_map_remove(&t->by_owner, &s->owner_node);
+    rt_map_remove(&t->by_id, &s->id_node);
+    rt_map_remove(&t->by_owner, &s->owner_node);
     rt_list_unlink(&s->expiry_node);
     rt_metric_sub(RT_METRIC_TEMP_SLOTS, 1);
     free(s);
@@ -48,16 +48,16 @@ uint64_t temp_slots_expire(struct temp_slots *t, uint64_t now_ns)
 void temp_slots_fini(struct temp_slots *t)
 {
     temp_slots_expire(t, UINT64_MAX);
-    id_map_fini(&t->by_id, NULL);
-    id_map_fini(&t->by_owner, NULL);
+    rt_map_fini(&t->by_id, NULL, NULL);
+    rt_map_fini(&t->by_owner, NULL, NULL);
 }
 
 static struct temp_slot *slot_find(struct temp_slots *t, uint64_t id, uint64_t now_ns)
 {
-    struct id_node *n;
+    struct rt_map_node *n;
 
     temp_slots_expire(t, now_ns);
-    n = id_map_find(&t->by_id, id);
+    n = rt_map_find(&t->by_id, id);
     return n ? RT_CONTAINER_OF(n, struct temp_slot, id_node) : NULL;
 }
 
@@ -72,7 +72,7 @@ static uint32_t owned_by(const struct temp_slots *t, uint64_t owner_id, const ui
 {
     uint32_t count = 0;
 
-    for (struct id_node *n = id_map_find(&t->by_owner, owner_id); n; n = id_map_find_next(n))
+    for (struct rt_map_node *n = rt_map_find(&t->by_owner, owner_id); n; n = rt_map_find_next(n))
         if (memcmp(RT_CONTAINER_OF(n, struct temp_slot, owner_node)->owner, owner, 32) == 0)
             count++;
     return count;
@@ -93,8 +93,8 @@ enum rt_refusal temp_slots_add(struct temp_slots *t, uint64_t id, const uint8_t 
     RT_INSIST(s != NULL);
     memcpy(s->owner, owner, 32);
     rt_list_init(&s->expiry_node);
-    id_map_put(&t->by_id, &s->id_node, id);
-    id_map_put(&t->by_owner, &s->owner_node, owner_id);
+    rt_map_put(&t->by_id, &s->id_node, id);
+    rt_map_put(&t->by_owner, &s->owner_node, owner_id);
     slot_renew(t, s, now_ns);
     rt_metric_inc(RT_METRIC_TEMP_SLOTS);
     return RT_REFUSAL_NONE;

@@ -13,11 +13,11 @@
 
 #include "base/list.h"
 #include "base/refusal.h"
-#include "tunnel/id_map.h"
+#include "base/map.h"
 #include "wire_relay.h"
 
 struct temp_slots {
-    struct id_map by_id, by_owner; /* by_owner: keyed hash of the owner's key */
+    struct rt_map by_id, by_owner; /* by_owner: keyed hash of the owner's key */
     struct rt_list by_expiry;
     uint8_t hash_key[16];
 };

@@ -3,7 +3,7 @@
 #ifndef TUNNEL_PRIVATE_H
 #define TUNNEL_PRIVATE_H
 
-#include "tunnel/id_map.h"
+#include "base/map.h"
 #include "tunnel/tunnel_msg.h"
 
 struct slots;
@@ -12,7 +12,7 @@ struct slots;
 struct tunnel_worker {
     struct rt_worker *worker;
     struct rt_actor view; /* hears SLOTS_UPDATE */
-    struct id_map slots;  /* struct view_slot by slot id */
+    struct rt_map slots;  /* struct view_slot by slot id */
     struct rt_addr authority_addr;
     struct slots *authority; /* worker 0's only */
     uint8_t slot_secret[32];

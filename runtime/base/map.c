@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/map.h"
+#include "base/map.h"
 
 #include <stdlib.h>
 
@@ -7,19 +7,19 @@
 
 #define MAP_START 16u
 
-static void grow(struct dht_map *m)
+static void grow(struct rt_map *m)
 {
     uint32_t old_size = m->buckets ? m->mask + 1 : 0;
     uint32_t size = old_size ? old_size * 2 : MAP_START;
-    struct dht_map_node **grown = calloc(size, sizeof(struct dht_map_node *));
+    struct rt_map_node **grown = calloc(size, sizeof(struct rt_map_node *));
 
     RT_INSIST(grown != NULL);
     for (uint32_t i = 0; i < old_size; i++) {
-        struct dht_map_node *n = m->buckets[i];
+        struct rt_map_node *n = m->buckets[i];
 
         while (n) {
-            struct dht_map_node *next = n->next;
-            struct dht_map_node **head = &grown[n->hash & (size - 1)];
+            struct rt_map_node *next = n->next;
+            struct rt_map_node **head = &grown[n->hash & (size - 1)];
 
             n->next = *head;
             *head = n;
@@ -31,9 +31,9 @@ static void grow(struct dht_map *m)
     m->mask = size - 1;
 }
 
-void dht_map_put(struct dht_map *m, struct dht_map_node *n, uint64_t hash)
+void rt_map_put(struct rt_map *m, struct rt_map_node *n, uint64_t hash)
 {
-    struct dht_map_node **head;
+    struct rt_map_node **head;
 
     if (!m->buckets || m->count > m->mask)
         grow(m);
@@ -44,9 +44,9 @@ void dht_map_put(struct dht_map *m, struct dht_map_node *n, uint64_t hash)
     m->count++;
 }
 
-void dht_map_remove(struct dht_map *m, struct dht_map_node *n)
+void rt_map_remove(struct rt_map *m, struct rt_map_node *n)
 {
-    struct dht_map_node **at;
+    struct rt_map_node **at;
 
     RT_REQUIRE(m->buckets != NULL);
     for (at = &m->buckets[n->hash & m->mask]; *at != n; at = &(*at)->next)
@@ -56,33 +56,33 @@ void dht_map_remove(struct dht_map *m, struct dht_map_node *n)
     m->count--;
 }
 
-struct dht_map_node *dht_map_find(const struct dht_map *m, uint64_t hash)
+struct rt_map_node *rt_map_find(const struct rt_map *m, uint64_t hash)
 {
-    struct dht_map_node *n = m->buckets ? m->buckets[hash & m->mask] : NULL;
+    struct rt_map_node *n = m->buckets ? m->buckets[hash & m->mask] : NULL;
 
     while (n && n->hash != hash)
         n = n->next;
     return n;
 }
 
-struct dht_map_node *dht_map_find_next(const struct dht_map_node *n)
+struct rt_map_node *rt_map_find_next(const struct rt_map_node *n)
 {
-    struct dht_map_node *next = n->next;
+    struct rt_map_node *next = n->next;
 
     while (next && next->hash != n->hash)
         next = next->next;
     return next;
 }
 
-struct dht_map_node *dht_map_draw(const struct dht_map *m, uint64_t random)
+struct rt_map_node *rt_map_draw(const struct rt_map *m, uint64_t random)
 {
     if (m->count == 0)
         return NULL;
     for (uint64_t i = random;; i++) {
-        struct dht_map_node *n = m->buckets[i & m->mask];
+        struct rt_map_node *n = m->buckets[i & m->mask];
         uint32_t length = 0;
 
-        for (const struct dht_map_node *o = n; o; o = o->next)
+        for (const struct rt_map_node *o = n; o; o = o->next)
             length++;
         for (uint64_t skip = length ? (random >> 32) % length : 0; skip > 0; skip--)
             n = n->next;
@@ -91,18 +91,18 @@ struct dht_map_node *dht_map_draw(const struct dht_map *m, uint64_t random)
     }
 }
 
-void dht_map_fini(struct dht_map *m, void (*release)(void *ctx, struct dht_map_node *n), void *ctx)
+void rt_map_fini(struct rt_map *m, void (*release)(void *ctx, struct rt_map_node *n), void *ctx)
 {
     for (uint32_t i = 0; m->buckets && i <= m->mask; i++) {
-        struct dht_map_node *n = m->buckets[i];
+        struct rt_map_node *n = m->buckets[i];
 
         while (n) {
-            struct dht_map_node *next = n->next;
+            struct rt_map_node *next = n->next;
 
             release(ctx, n);
             n = next;
         }
     }
     free((void *)m->buckets);
-    *m = (struct dht_map){0};
+    *m = (struct rt_map){0};
 }
