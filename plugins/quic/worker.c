@@ -226,6 +226,7 @@ void quic_worker_fini(struct quic_worker *qw)
     qw->host->timer_disarm(qw->w, &qw->timer);
     quic_cid_map_fini(&qw->cids);
     quic_expiries_fini(&qw->expiries);
+    QUIC_INSIST(quic_pool_bytes(qw->pool) == 0);
     quic_pool_free(&qw->pool);
     quic_udp_buffers_free(&qw->in);
     explicit_bzero(qw->random, sizeof(qw->random));

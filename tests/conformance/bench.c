@@ -405,6 +405,23 @@ void cf_bench_close(struct cf_bench *b)
 
 /* -- verbs -- */
 
+socklen_t cf_address(struct sockaddr_storage *out, const char *text, uint16_t port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+    memset(out, 0, sizeof(*out));
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return sizeof(*v4);
+    }
+    CF_CHECK(inet_pton(AF_INET6, text, &v6->sin6_addr) == 1);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    return sizeof(*v6);
+}
+
 struct cf_end *cf_dial_to(struct cf_bench *b, const struct sockaddr_storage *addr, socklen_t len,
                           const struct cf_hooks *hooks)
 {

@@ -82,6 +82,8 @@ int cf_bench_forget(void **state);
 
 /* Dials the listener; the end exists at once. */
 struct cf_end *cf_dial(struct cf_bench *b, const struct cf_hooks *hooks);
+/* An address from its text, IPv4 or IPv6; its length. */
+socklen_t cf_address(struct sockaddr_storage *out, const char *text, uint16_t port);
 /* Dials somewhere else. */
 struct cf_end *cf_dial_to(struct cf_bench *b, const struct sockaddr_storage *addr, socklen_t len,
                           const struct cf_hooks *hooks);

@@ -38,7 +38,7 @@ static void dial_through(struct cf_bench *b, const char *text, uint16_t port)
     struct cf_end *a;
 
     b->last_admitted = NULL;
-    a = cf_dial_to(b, &to, quic_address(&to, text, port), NULL);
+    a = cf_dial_to(b, &to, cf_address(&to, text, port), NULL);
     cf_until_opened(a);
     cf_send(a, 100000);
     cf_until_received(cf_until_admitted(b), 100000);
@@ -58,7 +58,7 @@ void over_quic_wildcard(void **state)
         struct relay_listen spec = {.fd = -1, .count = 1, .addr = (struct sockaddr *)&addr};
         struct relay_listener *l;
 
-        spec.addr_len = quic_address(&addr, any[i], 0);
+        spec.addr_len = cf_address(&addr, any[i], 0);
         l = listen_on(b, b->state, &spec, &bound);
         for (int k = 0; k < 4; k++)
             dial_through(b, asked[i][k], quic_port_of(&bound));
@@ -75,7 +75,7 @@ void over_quic_shared_port(void **state)
     struct relay_listener *l[3], *other;
     struct relay_error err = {""};
 
-    spec.addr_len = quic_address(&addr, "127.0.0.1", 0);
+    spec.addr_len = cf_address(&addr, "127.0.0.1", 0);
     for (spec.index = 0; spec.index < 3; spec.index++) {
         l[spec.index] = listen_on(b, b->state, &spec, &bound);
         addr = bound;
@@ -156,7 +156,7 @@ static uint64_t two_workers(const struct cf_subject *s, bool is_steered)
     quic_ways.states[0] = b->state;
     quic_ways.worker_index = 1;
     CF_CHECK(s->transport->worker_init(b->host, b->worker, &quic_ways.states[1], &err) == 0);
-    spec.addr_len = quic_address(&addr, "127.0.0.1", 0);
+    spec.addr_len = cf_address(&addr, "127.0.0.1", 0);
     for (spec.index = 0; spec.index < 2; spec.index++) {
         l[spec.index] = listen_on(b, quic_ways.states[spec.index], &spec, &bound);
         addr = bound;
@@ -204,7 +204,7 @@ void over_quic_forgotten(void **state)
     quic_ways.has_fixed_secret = true;
     b = cf_bench_open(*state);
     CF_CHECK(t->worker_init(b->host, b->worker, &old, &err) == 0);
-    spec.addr_len = quic_address(&addr, "127.0.0.1", 0);
+    spec.addr_len = cf_address(&addr, "127.0.0.1", 0);
     l = listen_on(b, old, &spec, &bound);
     addr = bound;
     a = cf_dial_to(b, &addr, spec.addr_len, NULL);
@@ -241,11 +241,11 @@ void over_quic_error_texts(void **state)
     struct relay_listener *l;
     struct relay_error err;
 
-    spec.addr_len = quic_address(&addr, "192.0.2.1", 27001);
+    spec.addr_len = cf_address(&addr, "192.0.2.1", 27001);
     CF_CHECK(b->subject->transport->listen(b->state, &spec, &l, &bound, &err) == -1);
     CF_CHECK(strcmp(err.text, "quic: cannot listen on 192.0.2.1:27001: cannot assign requested "
                               "address") == 0);
-    spec.addr_len = quic_address(&addr, "127.0.0.1", quic_port_of(&b->address));
+    spec.addr_len = cf_address(&addr, "127.0.0.1", quic_port_of(&b->address));
     CF_CHECK(b->subject->transport->listen(b->state, &spec, &l, &bound, &err) == -1);
     CF_CHECK(strstr(err.text, "quic: cannot listen on 127.0.0.1:") == err.text);
     CF_CHECK(strstr(err.text, ": address already in use"));
@@ -257,7 +257,7 @@ void over_quic_inherited(void **state)
     struct cf_bench *b = cf_bench_open(*state);
     struct sockaddr_storage addr, bound;
     struct relay_listen spec = {.count = 1};
-    socklen_t len = quic_address(&addr, "127.0.0.1", 0);
+    socklen_t len = cf_address(&addr, "127.0.0.1", 0);
     struct relay_listener *l;
     struct relay_error err = {""};
 

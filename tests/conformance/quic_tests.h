@@ -49,8 +49,6 @@ struct quic_host_ways {
 extern struct quic_host_ways quic_ways;
 const struct cf_driver *quic_driver(void);
 
-/* An address as text and a port. */
-socklen_t quic_address(struct sockaddr_storage *out, const char *text, uint16_t port);
 uint16_t quic_port_of(const struct sockaddr_storage *a);
 
 #endif

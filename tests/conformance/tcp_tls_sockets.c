@@ -18,23 +18,6 @@
 #define SETTLE_NS UINT64_C(50000000)
 #define CROWD 100
 
-static socklen_t address(struct sockaddr_storage *out, const char *text, uint16_t port)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-    memset(out, 0, sizeof(*out));
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        return sizeof(*v4);
-    }
-    CF_CHECK(inet_pton(AF_INET6, text, &v6->sin6_addr) == 1);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    return sizeof(*v6);
-}
-
 static uint16_t port_of(const struct sockaddr_storage *a)
 {
     return ntohs(a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
@@ -61,13 +44,13 @@ void tls_dual_stack(void **state)
     struct relay_listen spec = {.fd = -1, .count = 1, .addr = (struct sockaddr *)&any};
     struct relay_listener *l;
 
-    spec.addr_len = address(&any, "::", 0);
+    spec.addr_len = cf_address(&any, "::", 0);
     l = listen_on(b, &spec, &bound);
     for (int i = 0; i < 2; i++) {
         struct cf_end *a;
 
         b->last_admitted = NULL;
-        a = cf_dial_to(b, &to, address(&to, from[i], port_of(&bound)), NULL);
+        a = cf_dial_to(b, &to, cf_address(&to, from[i], port_of(&bound)), NULL);
         cf_until_opened(a);
         cf_send(a, 1000);
         cf_until_received(cf_until_admitted(b), 1000);
@@ -84,7 +67,7 @@ void tls_shared_port(void **state)
     struct relay_listener *l[3];
     struct relay_error err = {""};
 
-    spec.addr_len = address(&addr, "127.0.0.1", 0);
+    spec.addr_len = cf_address(&addr, "127.0.0.1", 0);
     for (spec.index = 0; spec.index < 3; spec.index++) {
         l[spec.index] = listen_on(b, &spec, &bound);
         addr = bound;
@@ -109,11 +92,11 @@ void tls_error_texts(void **state)
     struct relay_listener *l;
     struct relay_error err;
 
-    spec.addr_len = address(&addr, "192.0.2.1", 7001);
+    spec.addr_len = cf_address(&addr, "192.0.2.1", 7001);
     CF_CHECK(b->subject->transport->listen(b->state, &spec, &l, &bound, &err) == -1);
     CF_CHECK(strcmp(err.text, "tcp_tls: cannot listen on 192.0.2.1:7001: cannot assign requested "
                               "address") == 0);
-    spec.addr_len = address(&addr, "127.0.0.1", 0);
+    spec.addr_len = cf_address(&addr, "127.0.0.1", 0);
     ((struct sockaddr_in *)&addr)->sin_port = ((struct sockaddr_in *)&b->address)->sin_port;
     CF_CHECK(b->subject->transport->listen(b->state, &spec, &l, &bound, &err) == -1);
     CF_CHECK(strstr(err.text, "tcp_tls: cannot listen on 127.0.0.1:") == err.text);
@@ -126,7 +109,7 @@ void tls_inherited(void **state)
     struct cf_bench *b = cf_bench_open(*state);
     struct sockaddr_storage addr, bound;
     struct relay_listen spec = {.count = 1};
-    socklen_t len = address(&addr, "127.0.0.1", 0);
+    socklen_t len = cf_address(&addr, "127.0.0.1", 0);
     struct relay_listener *l;
     struct relay_error err = {""};
 

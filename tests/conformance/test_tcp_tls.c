@@ -27,8 +27,8 @@ int main(void)
 
     v6.address = "::1";
     return cf_run(&v4) + cf_run(&v6) +
-                   cmocka_run_group_tests_name("tcp_tls and strangers", own, NULL, NULL) ==
-               0
+                       cmocka_run_group_tests_name("tcp_tls and strangers", own, NULL, NULL) ==
+                   0
                ? 0
                : 1;
 }

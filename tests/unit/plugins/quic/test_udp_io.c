@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "quic/udp_io.h"
+#include "udp_buffers.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -178,33 +178,6 @@ static struct quic_udp any6(void)
 }
 
 static uint8_t buffer[QUIC_UDP_MAX]; /* to write from */
-static struct quic_udp_buffers *buffers;
-
-static int buffers_setup(void **state)
-{
-    (void)state;
-    buffers = quic_udp_buffers_new();
-    return 0;
-}
-
-static int buffers_teardown(void **state)
-{
-    (void)state;
-    quic_udp_buffers_free(&buffers);
-    return 0;
-}
-
-static int read_one(const struct quic_udp *u, struct quic_udp_in *out)
-{
-    struct quic_udp_in in[QUIC_READ_BATCH];
-    unsigned count = 0;
-    int error = quic_udp_read(u, buffers, in, &count);
-
-    assert_int_equal(count, error ? 0 : 1);
-    if (error == 0)
-        *out = in[0];
-    return error;
-}
 
 static void test_read_v4(void **state)
 {
