@@ -189,13 +189,6 @@ void wire_write_relay_list_head(struct wire_writer *w, size_t count)
     wire_write_array(w, count);
 }
 
-void wire_write_relay_list(struct wire_writer *w, const struct wire_announcement *a, size_t count)
-{
-    wire_write_relay_list_head(w, count);
-    for (size_t i = 0; i < count; i++)
-        wire_write_announcement(w, &a[i]);
-}
-
 void wire_write_relay_list_request(struct wire_writer *w, uint16_t max_count)
 {
     wire_write_map(w, 1);

@@ -40,8 +40,7 @@ bool wire_announcement_is_valid(const struct wire_announcement *a);
 typedef void wire_announcement_fn(void *ctx, const struct wire_announcement *a);
 RT_MUST_CHECK rt_err wire_relay_list_decode(uint8_t *buf, size_t len, wire_announcement_fn *fn,
                                             void *ctx);
-void wire_write_relay_list(struct wire_writer *w, const struct wire_announcement *a, size_t count);
-/* ... and its beginning only: count announcements in their encoded form follow. */
+/* The beginning of one: count announcements in their encoded form follow. */
 void wire_write_relay_list_head(struct wire_writer *w, size_t count);
 void wire_write_relay_list_request(struct wire_writer *w, uint16_t max_count);
 

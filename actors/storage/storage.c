@@ -317,25 +317,6 @@ struct storage_flush *storage_flush_new(void)
     return rt_msg_new(STORAGE_FLUSH, sizeof(struct storage_flush));
 }
 
-static void wipe_secret(struct rt_msg *m)
-{
-    struct storage_secret_ask *ask = (struct storage_secret_ask *)m;
-
-    rt_wipe(ask->secret, sizeof(ask->secret));
-}
-
-struct storage_secret_ask *storage_secret_ask_new(const char *name, uint8_t len)
-{
-    struct storage_secret_ask *ask = rt_msg_new(STORAGE_SECRET, sizeof(*ask));
-
-    RT_REQUIRE(*name && strlen(name) <= STORAGE_NAME_MAX);
-    RT_REQUIRE(len > 0 && len <= STORAGE_SECRET_MAX);
-    ask->msg.fini = wipe_secret;
-    memcpy(ask->name, name, strlen(name) + 1);
-    ask->len = len;
-    return ask;
-}
-
 static void log_failure(const char *what, rt_err e, const struct relay_error *err)
 {
     if (e)
@@ -353,15 +334,6 @@ static void on_flush(struct storage *s, struct storage_flush *m)
     rt_msg_answer(s->actor.worker, &m->msg, STORAGE_FLUSHED);
 }
 
-static void on_secret(struct storage *s, struct storage_secret_ask *m)
-{
-    struct relay_error err = {""};
-
-    m->result = get_secret(s, m->name, m->secret, m->len, &err);
-    log_failure("secret could not be read or stored", m->result, &err);
-    rt_msg_answer(s->actor.worker, &m->msg, STORAGE_SECRET_TOLD);
-}
-
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct storage *s = RT_CONTAINER_OF(self, struct storage, actor);
@@ -369,9 +341,6 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     switch (m->kind) {
     case STORAGE_FLUSH:
         on_flush(s, (struct storage_flush *)m);
-        break;
-    case STORAGE_SECRET:
-        on_secret(s, (struct storage_secret_ask *)m);
         break;
     case STORAGE_PUT_VALUE:
     case STORAGE_DROP_VALUE:

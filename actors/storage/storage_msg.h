@@ -12,15 +12,13 @@
 #define STORAGE_KIND(n) (RT_KIND_BASE(5) | (n))
 
 enum storage_kind {
-    STORAGE_FLUSH = STORAGE_KIND(1) | RT_KIND_OWES,  /* struct storage_flush */
-    STORAGE_FLUSHED = STORAGE_KIND(2),               /* the same block, back */
-    STORAGE_SECRET = STORAGE_KIND(3) | RT_KIND_OWES, /* struct storage_secret_ask */
-    STORAGE_SECRET_TOLD = STORAGE_KIND(4),           /* the same block, back */
-    STORAGE_PUT_VALUE = STORAGE_KIND(5),             /* struct storage_write, as the next four */
-    STORAGE_DROP_VALUE = STORAGE_KIND(6),
-    STORAGE_PUT_PEER = STORAGE_KIND(7),
-    STORAGE_DROP_PEER = STORAGE_KIND(8),
-    STORAGE_PUT_PINS = STORAGE_KIND(9),
+    STORAGE_FLUSH = STORAGE_KIND(1) | RT_KIND_OWES, /* struct storage_flush */
+    STORAGE_FLUSHED = STORAGE_KIND(2),              /* the same block, back */
+    STORAGE_PUT_VALUE = STORAGE_KIND(3),            /* struct storage_write, as the next four */
+    STORAGE_DROP_VALUE = STORAGE_KIND(4),
+    STORAGE_PUT_PEER = STORAGE_KIND(5),
+    STORAGE_DROP_PEER = STORAGE_KIND(6),
+    STORAGE_PUT_PINS = STORAGE_KIND(7),
 };
 
 #define STORAGE_NAME_MAX 64u
@@ -31,15 +29,6 @@ enum storage_kind {
 struct storage_flush {
     struct rt_msg msg;
     rt_err result; /* back */
-};
-
-/* The secret of that name, made if it is not there: see storage_secret. Wiped when it is freed. */
-struct storage_secret_ask {
-    struct rt_msg msg;
-    char name[STORAGE_NAME_MAX + 1];
-    uint8_t len;                        /* 1 to STORAGE_SECRET_MAX */
-    rt_err result;                      /* back */
-    uint8_t secret[STORAGE_SECRET_MAX]; /* back: len bytes */
 };
 
 /* -- writes: one row each -- */
@@ -76,6 +65,5 @@ struct storage_write *storage_drop_peer_new(const char *addr_key);
 struct storage_write *storage_put_pins_new(struct relay_slice pins);
 
 struct storage_flush *storage_flush_new(void);
-struct storage_secret_ask *storage_secret_ask_new(const char *name, uint8_t len);
 
 #endif

@@ -241,15 +241,6 @@ static bool may_write_stream(const struct quic_engine *e)
     return e->is_open && e->stream >= 0 && !e->is_stream_closed;
 }
 
-bool quic_engine_has_output(const struct quic_engine *e)
-{
-    if (e->has_ended)
-        return e->owes_goodbye;
-    return e->taken > 0 ||
-           (may_write_stream(e) && (quic_output_unsent(&e->out) > 0 || e->owes_opening ||
-                                    (e->wants_fin && !e->has_sent_fin)));
-}
-
 /* What went into a packet: n bytes of the stream (-1: it is not in it), perhaps its end. */
 static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, bool has_fin)
 {

@@ -144,8 +144,6 @@ static inline uint64_t quic_engine_left(const struct quic_engine *e)
     return quic_output_left(&e->out);
 }
 
-/* There is something to write that no timer tells of. */
-bool quic_engine_has_output(const struct quic_engine *e);
 /* What was sent has arrived, the end of it included as far as can be told. */
 bool quic_engine_is_delivered(const struct quic_engine *e);
 /* ... and the peer has ended, too. */

@@ -29,7 +29,7 @@
     X(CONFIG, REFUSED, "config", "", 0, 0, NULL, "config", 'c', "SCP2P_CONFIG", "FILE",            \
       "Path to a configuration file. Not there yet: refused.")                                     \
     X(DATA_DIR, PATH, "data_dir", "", 0, 0, NULL, "data-dir", 0, "SCP2P_DATA_DIR", "DIR",          \
-      "Directory of the relay's state: identity and slot secret (relay.db).\n"                     \
+      "Directory of the state: identity, slot secret, values, peers (relay.db).\n"                 \
       "Default: $XDG_DATA_HOME/scp2p-relay, else ~/.local/share/scp2p-relay.")                     \
     X(BIND_TCP, LISTEN, "bind_tcp", "", 0, 0, "0.0.0.0:7001", "bind-tcp", 0, "SCP2P_BIND_TCP",     \
       "IP:PORT",                                                                                   \

@@ -460,11 +460,6 @@ void rt_conn_peer(const struct rt_conn *c, struct sockaddr_storage *out)
         c->transport->peer(c->tc, out);
 }
 
-struct rt_worker *rt_conn_worker(const struct rt_conn *c)
-{
-    return c->cw->worker;
-}
-
 void rt_conn_peer_text(const struct rt_conn *c, char *out, size_t cap)
 {
     struct sockaddr_storage ss = {0};

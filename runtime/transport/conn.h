@@ -136,7 +136,6 @@ void rt_conn_close(struct rt_conn *c, enum relay_close how);
 
 /* AF_UNSPEC, and "gone" below, where `ended` comes after the transport has forgotten it. */
 void rt_conn_peer(const struct rt_conn *c, struct sockaddr_storage *out);
-struct rt_worker *rt_conn_worker(const struct rt_conn *c);
 /* "192.0.2.1:7001" or "[2001:db8::1]:7001"; cap >= 64. */
 void rt_conn_peer_text(const struct rt_conn *c, char *out, size_t cap);
 

@@ -440,19 +440,6 @@ struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transpor
     return l;
 }
 
-void load_lane_free(struct load_lane **l)
-{
-    if (!*l)
-        return;
-    rt_actor_stop(&(*l)->actor);
-    free((*l)->nodes);
-    free((*l)->requesters);
-    free((*l)->request);
-    free((*l)->answer);
-    free(*l);
-    *l = NULL;
-}
-
 static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
 {
     (void)ctx;

@@ -38,7 +38,6 @@ struct load_lane;
 /* Identities are drawn from the worker's randomness. Before the threads start. */
 struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transport *t, void *t_state,
                                 const struct load_plan *plan);
-void load_lane_free(struct load_lane **l);
 
 /* For rt_conn_worker_init: nobody connects to us. */
 struct rt_conn_acceptor load_acceptor(void);

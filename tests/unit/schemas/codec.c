@@ -360,7 +360,9 @@ static rt_err recode_relay_list(uint8_t *buf, size_t len, struct wire_writer *w)
     struct announcements list = {0};
     rt_err err = wire_relay_list_decode(buf, len, keep_announcement, &list);
     if (err == RT_ERR_OK)
-        wire_write_relay_list(w, list.at, list.count);
+        wire_write_relay_list_head(w, list.count);
+    for (size_t i = 0; err == RT_ERR_OK && i < list.count; i++)
+        wire_write_announcement(w, &list.at[i]);
     free(list.at);
     return err;
 }

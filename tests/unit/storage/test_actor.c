@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The storage actor on a worker that the test steps by hand: a flush is answered and leaves an
- * empty log; a secret is made, answered, and the same for the next asker and after a restart; one
- * of another length is answered as a mismatch; a request to an actor that has stopped comes back
- * bounced.
+ * empty log; a request to an actor that has stopped comes back bounced.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,37 +84,6 @@ static void flush(void **state)
     assert_int_equal(st.st_size, 0);
 }
 
-static void ask_secret(const char *name, uint8_t len, rt_err expect, uint8_t out[64])
-{
-    struct rt_msg *m = exchange(&storage_secret_ask_new(name, len)->msg);
-    struct storage_secret_ask *ask = (struct storage_secret_ask *)m;
-
-    assert_int_equal(m->kind, STORAGE_SECRET_TOLD);
-    assert_int_equal(ask->result, expect);
-    if (!expect)
-        memcpy(out, ask->secret, len);
-    rt_msg_free(&m);
-}
-
-static void secrets(void **state)
-{
-    uint8_t first[64], again[64], other[64];
-
-    (void)state;
-    ask_secret("dht:salt", 48, RT_ERR_OK, first);
-    ask_secret("dht:salt", 48, RT_ERR_OK, again);
-    assert_memory_equal(first, again, 48);
-    ask_secret("dht:other", 48, RT_ERR_OK, other);
-    assert_memory_not_equal(first, other, 48);
-    ask_secret("dht:salt", 47, RT_ERR_MISMATCH, NULL);
-    storage_stop(storage);
-    storage_close(&storage);
-    storage = scratch_open();
-    storage_addr = storage_start(storage, worker);
-    ask_secret("dht:salt", 48, RT_ERR_OK, again);
-    assert_memory_equal(first, again, 48);
-}
-
 static void stopped(void **state)
 {
     struct rt_msg *m;
@@ -135,7 +102,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(flush),
-        TEST(secrets),
         TEST(stopped),
     };
 
