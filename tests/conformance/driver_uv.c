@@ -205,7 +205,9 @@ static void driver_turn(void *ctx, uint64_t max_wait_ns)
     struct driver *d = ctx;
 
     uv_update_time(&d->loop);
-    uv_timer_start(&d->wait, on_wait_over, (max_wait_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+    /* Again and again: held up for a millisecond here, the first one would be over before the poll,
+     * which then waited for ever. */
+    uv_timer_start(&d->wait, on_wait_over, (max_wait_ns + NS_PER_MS - 1) / NS_PER_MS, 1);
     uv_run(&d->loop, UV_RUN_ONCE);
     fire_timers(d);
 }
