@@ -2,6 +2,7 @@
 #include "host/loop_uv.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,11 +21,11 @@ struct rt_loop {
     struct rt_wake_fd wake;
     uv_loop_t uv;
     uv_poll_t wake_poll;
-    uv_prepare_t turn;    /* runs first before each poll ... */
-    uv_prepare_t settle;  /* ... and this last; between them transports write */
-    uv_timer_t timer;     /* ends a poll when the worker's next timer is due */
-    uv_idle_t idle;       /* active: polls do not wait */
-    uint64_t armed_ns;    /* what timer stands for */
+    uv_prepare_t turn;   /* runs first before each poll ... */
+    uv_prepare_t settle; /* ... and this last; between them transports write */
+    uv_timer_t timer;    /* ends a poll when the worker's next timer is due */
+    uv_idle_t idle;      /* active: polls do not wait */
+    uint64_t armed_ns;   /* what timer stands for */
     pthread_t thread;
     bool is_started, has_more;
     _Atomic bool is_stopping;
@@ -135,10 +136,24 @@ free_loop:
     return RT_ERR_SYSTEM;
 }
 
+/* Where cores are shared, a thread that interrupts another at each packet spends its time on that.
+ * A worker waits for its turn instead and finds more to do at once. Who gave the process another
+ * policy keeps it; without the right to this one all goes on as it was. */
+static void prefer_batches(void)
+{
+    static const struct sched_param none = {0};
+    struct sched_param now;
+    int policy;
+
+    if (pthread_getschedparam(pthread_self(), &policy, &now) == 0 && policy == SCHED_OTHER)
+        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
+
 static void *run(void *arg)
 {
     struct rt_loop *l = arg;
 
+    prefer_batches();
     rt_worker_bind_thread(l->worker);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     rt_worker_unbind_thread(l->worker);

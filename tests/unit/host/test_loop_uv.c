@@ -5,13 +5,15 @@
  * before. A timer fires late by little and never early, also the one armed before start; a callback
  * of the loop after a sleep sees the time of the wake and not of the last turn; what a closing
  * callback leaves behind is handled at once and not at the next event. A worker with work without
- * end still looks at its loop. Free closes a loop that was never started.
+ * end still looks at its loop. Workers wait for their turn at the processor, unless the process was
+ * given a policy. Free closes a loop that was never started.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -37,6 +39,7 @@ static struct {
     uint32_t rounds;
     _Atomic uint32_t handled;
     _Atomic bool is_enough;
+    _Atomic int policy;
     struct relay_timer timer;
     uint64_t armed_ns, fired_ns;
 } world;
@@ -118,6 +121,42 @@ static void test_ball_between_sleepers(void **state)
     sem_wait(&world.done);
     stop();
     assert_int_equal(world.rounds, ROUNDS);
+}
+
+static void on_policy(struct rt_actor *self, struct rt_msg *m)
+{
+    (void)self;
+    atomic_store(&world.policy, sched_getscheduler(0));
+    rt_msg_free(&m);
+    sem_post(&world.done);
+}
+
+/* What a worker's thread runs by when the process was started with that. */
+static int policy_within(int process)
+{
+    static const struct sched_param none;
+    int before = sched_getscheduler(0);
+
+    assert_int_equal(sched_setscheduler(0, process, &none), 0);
+    rt_actor_start(&world.actors[0], world.w[0], on_policy);
+    start();
+    send_to(0);
+    sem_wait(&world.done);
+    stop();
+    assert_int_equal(sched_setscheduler(0, before, &none), 0);
+    return atomic_load(&world.policy);
+}
+
+static void test_workers_do_not_interrupt_others(void **state)
+{
+    (void)state;
+    assert_int_equal(policy_within(SCHED_OTHER), SCHED_BATCH);
+}
+
+static void test_another_policy_is_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(policy_within(SCHED_IDLE), SCHED_IDLE);
 }
 
 static void on_slow(struct rt_actor *self, struct rt_msg *m)
@@ -311,6 +350,8 @@ int main(void)
         TEST(test_time_in_a_callback_after_sleep),
         TEST(test_busy_worker_looks_at_its_loop),
         TEST(test_closing_callback_leaves_a_message),
+        TEST(test_workers_do_not_interrupt_others),
+        TEST(test_another_policy_is_kept),
         TEST(test_never_started),
     };
 
