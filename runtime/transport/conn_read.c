@@ -59,8 +59,8 @@ static bool body_reserve(struct rt_conn *c)
         return true;
     if (want < CONN_BODY_START)
         want = CONN_BODY_START;
-    if (want > c->body_len)
-        want = c->body_len;
+    if (want > c->body_len / 2)
+        want = c->body_len; /* rather than being copied once more for the last bytes */
     if (!rt_budget_has_room(want))
         return false;
     b = c->body ? rt_buf_grow(c->body, want) : rt_buf_new(want);

@@ -72,6 +72,26 @@ static void test_buffers_grow_with_what_has_come(void **state)
     plugin_closed(c, RELAY_END_PEER);
 }
 
+/* A chunk of content and its head: a little more than a power of two. */
+static void test_a_buffer_more_than_half_is_all_of_it(void **state)
+{
+    static uint8_t bytes[300000];
+    struct relay_conn *c = admit("127.0.0.1");
+    size_t len = put_frame(bytes, 262200, 9), at = 0;
+
+    (void)state;
+    rt_conn_set_frame_max(consumers[0].conn, LIM_FRAME_MAX, LIM_FRAME_MAX);
+    while (at < 60000)
+        at += deliver(c, bytes + at, 1000, 1000, NULL);
+    assert_in_range(rt_budget_used(), 60000, 70000);
+    while (at < 70000)
+        at += deliver(c, bytes + at, 1000, 1000, NULL);
+    assert_in_range(rt_budget_used(), 262200, 263000);
+    deliver(c, bytes + at, len - at, 4000, NULL);
+    assert_int_equal(consumers[0].lens[0], 262200);
+    plugin_closed(c, RELAY_END_PEER);
+}
+
 static void test_oversize_ends_and_too_big_to_keep_is_discarded(void **state)
 {
     static uint8_t bytes[200000];
@@ -242,6 +262,7 @@ int main(void)
         T(test_frames_whole_whatever_the_pieces),
         T(test_small_frames_need_no_buffer),
         T(test_buffers_grow_with_what_has_come),
+        T(test_a_buffer_more_than_half_is_all_of_it),
         T(test_oversize_ends_and_too_big_to_keep_is_discarded),
         T(test_held_consumer_hears_nothing_until_released),
         T(test_hold_without_more_data_costs_no_pause),
