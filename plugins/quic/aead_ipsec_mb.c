@@ -20,6 +20,7 @@
 #define KEY_BYTES 16u
 #define IV_BYTES 12u
 #define TAG_BYTES 16u
+#define ROUND_KEYS_BYTES (11u * 16u)
 #define MARK ((uintptr_t)1)
 #define LABEL_PREFIX "tls13 quic "
 
@@ -28,50 +29,74 @@ static struct {
     pthread_once_t once;
     aes_gcm_pre_t expand;
     aes_gcm_enc_dec_t encrypt, decrypt;
-} gcm = {.once = PTHREAD_ONCE_INIT};
+    keyexp_t mask_expand;
+    aes_cfb_t mask;
+} aes = {.once = PTHREAD_ONCE_INIT};
 
-static void gcm_init(void)
+/* AES-128's round keys, for the masks of headers. */
+struct mask_key {
+    _Alignas(16) uint8_t rounds[ROUND_KEYS_BYTES];
+};
+
+static void aes_init(void)
 {
     MB_MGR *m = alloc_mb_mgr(0);
 
     if (!m)
         abort();
     init_mb_mgr_auto(m, NULL);
-    gcm.expand = m->gcm128_pre;
-    gcm.encrypt = m->gcm128_enc;
-    gcm.decrypt = m->gcm128_dec;
+    aes.expand = m->gcm128_pre;
+    aes.encrypt = m->gcm128_enc;
+    aes.decrypt = m->gcm128_dec;
+    aes.mask_expand = m->keyexp_128;
+    aes.mask = m->aes128_cfb_one;
     free_mb_mgr(m);
 }
 
 /* -- keys -- */
 
-static const struct gcm_key_data *ours(const ngtcp2_crypto_aead_ctx *ctx)
+/* What a handle of ours points at; NULL: it is the helper's. */
+static void *ours(const void *handle)
 {
-    uintptr_t handle = (uintptr_t)ctx->native_handle;
+    return (uintptr_t)handle & MARK ? (void *)((uintptr_t)handle & ~MARK) : NULL;
+}
 
-    return handle & MARK ? (const struct gcm_key_data *)(handle & ~MARK) : NULL;
+static void *new_key(size_t alignment, size_t n)
+{
+    void *k;
+
+    if (posix_memalign(&k, alignment, n) != 0)
+        abort();
+    return k;
+}
+
+static void *mark(void *key)
+{
+    return (void *)((uintptr_t)key | MARK);
+}
+
+static void free_key(void *k, size_t n)
+{
+    sodium_memzero(k, n);
+    free(k);
 }
 
 static void make(const uint8_t key[KEY_BYTES], ngtcp2_crypto_aead_ctx *out)
 {
-    struct gcm_key_data *k;
+    struct gcm_key_data *k = new_key(64, sizeof(*k));
 
-    if (posix_memalign((void **)&k, 64, sizeof(*k)) != 0)
-        abort();
-    gcm.expand(key, k);
-    out->native_handle = (void *)((uintptr_t)k | MARK);
+    aes.expand(key, k);
+    out->native_handle = mark(k);
 }
 
 static void forget(ngtcp2_crypto_aead_ctx *ctx)
 {
-    struct gcm_key_data *k = (struct gcm_key_data *)(uintptr_t)ours(ctx);
+    void *k = ours(ctx->native_handle);
 
-    if (k) {
-        sodium_memzero(k, sizeof(*k));
-        free(k);
-    } else {
+    if (k)
+        free_key(k, sizeof(struct gcm_key_data));
+    else
         ngtcp2_crypto_aead_ctx_free(ctx);
-    }
     ctx->native_handle = NULL;
 }
 
@@ -79,6 +104,25 @@ static void on_delete(ngtcp2_conn *conn, ngtcp2_crypto_aead_ctx *ctx, void *user
 {
     (void)conn, (void)user;
     forget(ctx);
+}
+
+static void make_mask(const uint8_t key[KEY_BYTES], ngtcp2_crypto_cipher_ctx *out)
+{
+    struct mask_key *k = new_key(_Alignof(struct mask_key), sizeof(*k)), unused;
+
+    aes.mask_expand(key, k->rounds, unused.rounds);
+    sodium_memzero(&unused, sizeof(unused));
+    out->native_handle = mark(k);
+}
+
+static void on_delete_mask(ngtcp2_conn *conn, ngtcp2_crypto_cipher_ctx *ctx, void *user)
+{
+    void *k = ours(ctx->native_handle);
+
+    if (k)
+        free_key(k, sizeof(struct mask_key));
+    else
+        ngtcp2_crypto_delete_crypto_cipher_ctx_cb(conn, ctx, user);
 }
 
 /* HKDF-Expand-Label of RFC 8446 with an empty context. */
@@ -95,19 +139,6 @@ static int derive(const ngtcp2_crypto_md *md, const uint8_t *secret, size_t secr
     return ngtcp2_crypto_hkdf_expand(out, len, md, secret, secret_len, info, 4 + prefix + n);
 }
 
-/* Headers stay the helper's to mask: its handles are GnuTLS's. */
-static bool mask_init(ngtcp2_crypto_cipher_ctx *out, const ngtcp2_crypto_cipher *hp, uint8_t *key)
-{
-    gnutls_cipher_algorithm_t algorithm = (gnutls_cipher_algorithm_t)(intptr_t)hp->native_handle;
-    gnutls_datum_t datum = {key, KEY_BYTES};
-    gnutls_cipher_hd_t handle;
-
-    if (gnutls_cipher_init(&handle, algorithm, &datum, NULL) != 0)
-        return false;
-    out->native_handle = handle;
-    return true;
-}
-
 typedef int install_fn(ngtcp2_conn *conn, const uint8_t *secret, size_t secretlen,
                        const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *iv, size_t ivlen,
                        const ngtcp2_crypto_cipher_ctx *hp_ctx);
@@ -122,13 +153,13 @@ static int install(ngtcp2_conn *conn, const uint8_t *secret, size_t len, install
 
     if (derive(&ctx->md, secret, len, "key", key, sizeof(key)) == 0 &&
         derive(&ctx->md, secret, len, "iv", iv, sizeof(iv)) == 0 &&
-        derive(&ctx->md, secret, len, "hp", hp, sizeof(hp)) == 0 &&
-        mask_init(&mask, &ctx->hp, hp)) {
+        derive(&ctx->md, secret, len, "hp", hp, sizeof(hp)) == 0) {
         make(key, &aead);
+        make_mask(hp, &mask);
         rc = fn(conn, secret, len, &aead, iv, sizeof(iv), &mask);
         if (rc != 0) {
             forget(&aead);
-            gnutls_cipher_deinit(mask.native_handle);
+            on_delete_mask(conn, &mask, NULL);
         }
     }
     sodium_memzero(key, sizeof(key));
@@ -186,12 +217,12 @@ static int on_encrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
                       const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *p, size_t n,
                       const uint8_t *nonce, size_t nonce_len, const uint8_t *aad, size_t aad_len)
 {
-    const struct gcm_key_data *k = ours(ctx);
+    const struct gcm_key_data *k = ours(ctx->native_handle);
     struct gcm_context_data c;
 
     if (!k)
         return ngtcp2_crypto_encrypt_cb(to, aead, ctx, p, n, nonce, nonce_len, aad, aad_len);
-    gcm.encrypt(k, &c, to, p, n, nonce, aad, aad_len, to + n, TAG_BYTES);
+    aes.encrypt(k, &c, to, p, n, nonce, aad, aad_len, to + n, TAG_BYTES);
     return 0;
 }
 
@@ -199,7 +230,7 @@ static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
                       const ngtcp2_crypto_aead_ctx *ctx, const uint8_t *p, size_t n,
                       const uint8_t *nonce, size_t nonce_len, const uint8_t *aad, size_t aad_len)
 {
-    const struct gcm_key_data *k = ours(ctx);
+    const struct gcm_key_data *k = ours(ctx->native_handle);
     struct gcm_context_data c;
     uint8_t tag[TAG_BYTES];
 
@@ -208,17 +239,35 @@ static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
     if (n < TAG_BYTES)
         return NGTCP2_ERR_DECRYPT;
     n -= TAG_BYTES;
-    gcm.decrypt(k, &c, to, p, n, nonce, aad, aad_len, tag, TAG_BYTES);
-    return sodium_memcmp(tag, p + n, TAG_BYTES) == 0 ? 0 : NGTCP2_ERR_DECRYPT;
+    aes.decrypt(k, &c, to, p, n, nonce, aad, aad_len, tag, TAG_BYTES);
+    return crypto_verify_16(tag, p + n) == 0 ? 0 : NGTCP2_ERR_DECRYPT;
+}
+
+/* RFC 9001, section 5.4.3: the cipher's one block. As the feedback of nothing it comes out plain.
+ */
+static int on_mask(uint8_t *to, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *ctx,
+                   const uint8_t *sample)
+{
+    static const uint8_t nothing[NGTCP2_HP_SAMPLELEN];
+    const struct mask_key *k = ours(ctx->native_handle);
+    uint8_t block[NGTCP2_HP_SAMPLELEN];
+
+    if (!k)
+        return ngtcp2_crypto_hp_mask_cb(to, hp, ctx, sample);
+    aes.mask(block, nothing, sample, k->rounds, sizeof(block));
+    memcpy(to, block, NGTCP2_HP_MASKLEN);
+    return 0;
 }
 
 void quic_aead_callbacks(ngtcp2_callbacks *cb)
 {
-    pthread_once(&gcm.once, gcm_init);
+    pthread_once(&aes.once, aes_init);
     cb->encrypt = on_encrypt;
     cb->decrypt = on_decrypt;
     cb->update_key = on_update;
     cb->delete_crypto_aead_ctx = on_delete;
+    cb->hp_mask = on_mask;
+    cb->delete_crypto_cipher_ctx = on_delete_mask;
 }
 
 void quic_aead_session(gnutls_session_t s)

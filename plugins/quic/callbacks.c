@@ -141,7 +141,6 @@ void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
     }
     cb->recv_crypto_data = on_recv_crypto_data;
     cb->handshake_completed = on_handshake_completed;
-    cb->hp_mask = ngtcp2_crypto_hp_mask_cb;
     cb->recv_stream_data = on_recv_stream_data;
     cb->acked_stream_data_offset = on_acked;
     cb->stream_close = on_stream_close;
@@ -149,7 +148,6 @@ void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server)
     cb->rand = on_rand;
     cb->get_new_connection_id = on_new_cid;
     cb->remove_connection_id = on_remove_cid;
-    cb->delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
     cb->get_path_challenge_data = on_path_challenge;
     cb->version_negotiation = ngtcp2_crypto_version_negotiation_cb;
 }
