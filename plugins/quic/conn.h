@@ -34,7 +34,6 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;    /* eof has been raised */
-    bool is_inside : 1;  /* what came last ends inside a message of the host's */
     bool is_waiting : 1; /* to acknowledge, by the time it is armed for */
     uint32_t unwritten;  /* bytes that came since it last wrote */
     struct quic_expiry expiry;

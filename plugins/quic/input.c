@@ -37,7 +37,7 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         memcpy(to, p + done, cap);
         done += cap;
         quic_engine_consumed(&c->engine, cap);
-        c->is_inside = ev->data(c->user, cap);
+        (void)ev->data(c->user, cap);
     }
     return done;
 }
@@ -106,6 +106,7 @@ const struct quic_engine_ops quic_conn_engine_ops = {
 static void deliver_held(struct relay_conn *c)
 {
     const struct relay_events *ev = c->worker->host->events;
+    size_t total = 0;
 
     while (c->held.bytes > 0 && quic_conn_is_reading(c)) {
         uint8_t *to;
@@ -116,11 +117,12 @@ static void deliver_held(struct relay_conn *c)
             break;
         got = quic_held_take(&c->held, to, cap);
         quic_engine_consumed(&c->engine, got);
-        c->is_inside = ev->data(c->user, got);
+        (void)ev->data(c->user, got);
+        total += got;
     }
     if (c->owes_eof && c->held.bytes == 0)
         raise_eof(c);
-    quic_output_mark(c);
+    quic_output_came(c, total);
 }
 
 void quic_input_run_ready(struct quic_worker *qw)

@@ -31,26 +31,25 @@ void quic_conn_arm(struct relay_conn *c)
     quic_worker_arm(qw);
 }
 
-/* Somebody sends a long message: each acknowledgement costs a packet and a system call, and nothing
- * is lost when one stands for more. */
+/* An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
+ * and of a long message one stands for more. */
 static bool may_wait(const struct relay_conn *c)
 {
-    return c->is_inside && c->unwritten < QUIC_ACK_BYTES && c->state == QUIC_OPEN &&
-           !c->is_closing && !c->is_broken && !c->owes_sent &&
-           quic_output_unsent(&c->engine.out) == 0 && rt_list_empty(&c->dirty);
+    return c->unwritten < QUIC_ACK_BYTES && c->state == QUIC_OPEN && !c->is_closing &&
+           !c->is_broken && !c->owes_sent && quic_output_unsent(&c->engine.out) == 0 &&
+           rt_list_empty(&c->dirty);
 }
 
 void quic_output_came(struct relay_conn *c, size_t n)
 {
     struct quic_worker *qw = c->worker;
-    uint64_t at = quic_engine_expiry(&c->engine), due = qw->now_ns + QUIC_ACK_NS;
 
     c->unwritten += (uint32_t)n;
     if (!may_wait(c)) {
         quic_output_mark(c);
     } else if (!c->is_waiting) {
         c->is_waiting = true;
-        quic_expiries_set(&qw->expiries, &c->expiry, at < due ? at : due);
+        quic_expiries_set(&qw->expiries, &c->expiry, qw->now_ns + QUIC_ACK_NS);
         quic_worker_arm(qw);
     }
 }

@@ -16,6 +16,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define MIB ((size_t)1 << 20)
 #define CROWD 100
+#define ROUNDS 20u
 #define PIECE_BYTES 8400u /* the library keeps one of a stream that came out of order once */
 #define MANY (2 * QUIC_UNVALIDATED_MAX)
 
@@ -329,6 +330,26 @@ void over_quic_goodbye(void **state)
     cf_close(z, RELAY_CLOSE_ABORT);
     quic_peer_until_ended(&p);
     CF_CHECK(p.engine.end.why == RELAY_END_PEER && !p.has_fin);
+    quic_peer_fini(&p);
+    cf_bench_close(b);
+}
+
+void over_quic_acknowledges(void **state)
+{
+    struct cf_bench *b = cf_bench_open(*state);
+    struct quic_peer p;
+    struct cf_end *z;
+
+    quic_peer_begin(b, &p, &b->address);
+    quic_peer_until_opened(&p);
+    z = cf_until_admitted(b);
+    for (unsigned i = 1; i <= ROUNDS; i++) {
+        quic_peer_send(&p, 10);
+        cf_until_received(z, 10 * i);
+        quic_peer_for(&p, SETTLE_NS / 2);
+        CF_CHECK(quic_engine_left(&p.engine) == 0);
+    }
+    quic_peer_leave(&p);
     quic_peer_fini(&p);
     cf_bench_close(b);
 }

@@ -19,6 +19,7 @@
     X(over_quic_unknown_id, "who uses an unknown id is told to forget it, in fewer bytes")         \
     X(over_quic_forgotten, "a dialled end hears from a relay that was started anew")               \
     X(over_quic_goodbye, "a peer's goodbye ends it, an aborted one tells so")                      \
+    X(over_quic_acknowledges, "what is not answered is acknowledged all the same")                 \
     X(over_quic_idle_holds_nothing,                                                                \
       "idle connections hold what they are, and nothing that passed")                              \
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
