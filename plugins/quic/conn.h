@@ -33,9 +33,9 @@ struct relay_conn {
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
-    bool has_eof : 1;    /* eof has been raised */
-    bool is_waiting : 1; /* to acknowledge, by the time it is armed for */
-    uint32_t unwritten;  /* bytes that came since it last wrote */
+    bool has_eof : 1;   /* eof has been raised */
+    uint32_t unwritten; /* bytes that came since it last wrote ... */
+    uint64_t came;      /* ... and ever */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */

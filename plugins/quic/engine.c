@@ -316,6 +316,11 @@ void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
         ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
 }
 
+size_t quic_engine_path_max(const struct quic_engine *e)
+{
+    return ngtcp2_conn_get_path_max_tx_udp_payload_size(e->conn);
+}
+
 size_t quic_engine_quantum(const struct quic_engine *e)
 {
     return ngtcp2_conn_get_send_quantum(e->conn);

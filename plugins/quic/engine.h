@@ -116,6 +116,8 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
                          uint8_t *to, size_t room, uint64_t now_ns);
 /* After a run of packets was written: paces the next. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
+/* What the path is known to carry in one packet: a longer one probes whether it carries more. */
+size_t quic_engine_path_max(const struct quic_engine *e);
 /* Bytes that may be written in one run. */
 size_t quic_engine_quantum(const struct quic_engine *e);
 /* When quic_engine_expire is due, and a write after it; UINT64_MAX: never. */

@@ -87,6 +87,12 @@ void quic_expiries_set(struct quic_expiries *h, struct quic_expiry *m, uint64_t 
     }
 }
 
+void quic_expiries_hasten(struct quic_expiries *h, struct quic_expiry *m, uint64_t at_ns)
+{
+    if (!m->place || h->slots[m->place].at_ns > at_ns)
+        quic_expiries_set(h, m, at_ns);
+}
+
 uint64_t quic_expiries_next(const struct quic_expiries *h)
 {
     return h->count ? h->slots[1].at_ns : QUIC_NEVER;

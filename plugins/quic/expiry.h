@@ -28,6 +28,8 @@ struct quic_expiries {
 void quic_expiries_fini(struct quic_expiries *h);
 /* Puts, moves or (QUIC_NEVER) takes out. */
 void quic_expiries_set(struct quic_expiries *h, struct quic_expiry *m, uint64_t at_ns);
+/* Puts, or moves if that is sooner. */
+void quic_expiries_hasten(struct quic_expiries *h, struct quic_expiry *m, uint64_t at_ns);
 /* QUIC_NEVER: it is empty. */
 uint64_t quic_expiries_next(const struct quic_expiries *h);
 /* Takes out one that is due; NULL: none is. */

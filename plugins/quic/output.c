@@ -31,13 +31,18 @@ void quic_conn_arm(struct relay_conn *c)
     quic_worker_arm(qw);
 }
 
-/* An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
- * and of a long message one stands for more. */
+/*
+ * An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
+ * and of a long message one stands for more: half of what a sender may have on its way while it
+ * starts slowly. With something of ours on its way the library may have more to say than that.
+ */
 static bool may_wait(const struct relay_conn *c)
 {
-    return c->unwritten < QUIC_ACK_BYTES && c->state == QUIC_OPEN && !c->is_closing &&
-           !c->is_broken && !c->owes_sent && quic_output_unsent(&c->engine.out) == 0 &&
-           rt_list_empty(&c->dirty);
+    uint64_t most = QUIC_ACK_FIRST_BYTES + c->came / 4;
+
+    return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) &&
+           c->state == QUIC_OPEN && !c->is_closing && !c->is_broken && !c->owes_sent &&
+           !c->engine.owes_opening && quic_engine_left(&c->engine) == 0 && rt_list_empty(&c->dirty);
 }
 
 void quic_output_came(struct relay_conn *c, size_t n)
@@ -45,12 +50,12 @@ void quic_output_came(struct relay_conn *c, size_t n)
     struct quic_worker *qw = c->worker;
 
     c->unwritten += (uint32_t)n;
-    if (!may_wait(c)) {
-        quic_output_mark(c);
-    } else if (!c->is_waiting) {
-        c->is_waiting = true;
-        quic_expiries_set(&qw->expiries, &c->expiry, qw->now_ns + QUIC_ACK_NS);
+    c->came += n;
+    if (may_wait(c)) {
+        quic_expiries_hasten(&qw->expiries, &c->expiry, qw->now_ns + QUIC_ACK_NS);
         quic_worker_arm(qw);
+    } else {
+        quic_output_mark(c);
     }
 }
 
@@ -73,9 +78,12 @@ static void write_run(struct relay_conn *c, struct run *r)
     r->len = 0;
 }
 
-static bool fits(const struct run *r, const ngtcp2_path_storage *path, uint8_t ecn, size_t n)
+/* Nothing goes with a probe: where it is too long, the system refuses the whole run. */
+static bool fits(const struct relay_conn *c, const struct run *r, const ngtcp2_path_storage *path,
+                 uint8_t ecn, size_t n)
 {
     return r->len > 0 && r->len % r->segment == 0 && n <= r->segment &&
+           r->segment <= quic_engine_path_max(&c->engine) &&
            r->len / r->segment < QUIC_SEGMENTS_MAX && ecn == r->ecn &&
            ngtcp2_path_eq(&r->path.path, &path->path);
 }
@@ -102,7 +110,7 @@ static bool write_packets(struct relay_conn *c)
             is_more = false;
             break;
         }
-        if (!fits(&r, &path, pi.ecn, n)) {
+        if (!fits(c, &r, &path, pi.ecn, n)) {
             write_run(c, &r);
             ngtcp2_path_storage_zero(&r.path);
             ngtcp2_path_copy(&r.path.path, &path.path);
@@ -147,7 +155,6 @@ void quic_conn_flush(struct relay_conn *c)
 {
     bool is_more = true;
 
-    c->is_waiting = false;
     c->unwritten = 0;
     if (c->is_broken) {
         quic_engine_end(&c->engine, QUIC_APP_ABORTED);

@@ -31,11 +31,12 @@
 #include "pool.h"
 #include "udp_io.h"
 
-#define QUIC_READS_PER_EVENT 2        /* of one socket, QUIC_READ_BATCH datagrams each */
-#define QUIC_RANDOM_BYTES 512u        /* fetched at once */
-#define QUIC_RUNS_PER_FLUSH 8         /* of one connection, before others have their turn */
-#define QUIC_ACK_BYTES (64u * 1024u)  /* may wait to be acknowledged: the first window ... */
-#define QUIC_ACK_NS UINT64_C(1000000) /* ... and for so long */
+#define QUIC_READS_PER_EVENT 2             /* of one socket, QUIC_READ_BATCH datagrams each */
+#define QUIC_RANDOM_BYTES 512u             /* fetched at once */
+#define QUIC_RUNS_PER_FLUSH 8              /* of one connection, before others have their turn */
+#define QUIC_ACK_FIRST_BYTES (12u * 1024u) /* so much may wait to be acknowledged at first ... */
+#define QUIC_ACK_BYTES (64u * 1024u)       /* ... and later: the first window; ... */
+#define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
 #define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn ... */

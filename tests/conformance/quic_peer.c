@@ -207,6 +207,14 @@ static bool has_received(void *ctx)
     return w->peer->received >= w->bytes;
 }
 
+static bool is_acknowledged(void *ctx)
+{
+    struct quic_peer *p = ((struct wait *)ctx)->peer;
+
+    quic_peer_turn(p);
+    return quic_engine_left(&p->engine) == 0;
+}
+
 static bool has_ended(void *ctx)
 {
     struct wait *w = ctx;
@@ -245,6 +253,13 @@ void quic_peer_until_received(struct quic_peer *p, uint64_t bytes)
     struct wait w = {.bytes = bytes, .until_ns = now_ns() + CF_WAIT_NS};
 
     until(p, has_received, &w, "the peer's bytes");
+}
+
+void quic_peer_until_acknowledged(struct quic_peer *p)
+{
+    struct wait w = {.until_ns = now_ns() + CF_WAIT_NS};
+
+    until(p, is_acknowledged, &w, "what it sent to be acknowledged");
 }
 
 void quic_peer_until_ended(struct quic_peer *p)

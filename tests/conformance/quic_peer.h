@@ -39,6 +39,8 @@ void quic_peer_leave(struct quic_peer *p);
 
 void quic_peer_until_opened(struct quic_peer *p);
 void quic_peer_until_received(struct quic_peer *p, uint64_t bytes);
+/* All that it sent. */
+void quic_peer_until_acknowledged(struct quic_peer *p);
 void quic_peer_until_ended(struct quic_peer *p);
 /* Turns both for that long. */
 void quic_peer_for(struct quic_peer *p, uint64_t ns);

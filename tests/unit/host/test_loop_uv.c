@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <sodium.h>
@@ -131,19 +132,27 @@ static void on_policy(struct rt_actor *self, struct rt_msg *m)
     sem_post(&world.done);
 }
 
-/* What a worker's thread runs by when the process was started with that. */
-static int policy_within(int process)
+/* A policy is a thread's, and is passed on to those that it starts. */
+static void *start_under(void *policy)
 {
     static const struct sched_param none;
-    int before = sched_getscheduler(0);
 
-    assert_int_equal(sched_setscheduler(0, process, &none), 0);
+    if (sched_setscheduler(0, *(const int *)policy, &none) == 0)
+        start();
+    return NULL;
+}
+
+/* What a worker's thread runs by when it was started under that. */
+static int policy_within(int policy)
+{
+    pthread_t starter;
+
     rt_actor_start(&world.actors[0], world.w[0], on_policy);
-    start();
+    assert_int_equal(pthread_create(&starter, NULL, start_under, &policy), 0);
+    assert_int_equal(pthread_join(starter, NULL), 0);
     send_to(0);
     sem_wait(&world.done);
     stop();
-    assert_int_equal(sched_setscheduler(0, before, &none), 0);
     return atomic_load(&world.policy);
 }
 

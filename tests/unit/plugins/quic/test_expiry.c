@@ -44,6 +44,12 @@ static void put(struct quic_expiries *h, unsigned i, uint64_t at)
     assert_int_equal(members[i].place == 0, at == QUIC_NEVER);
 }
 
+static void hasten(struct quic_expiries *h, unsigned i, uint64_t at)
+{
+    quic_expiries_hasten(h, &members[i], at);
+    times[i] = at < times[i] ? at : times[i];
+}
+
 static void pop_due(struct quic_expiries *h, uint64_t now)
 {
     struct quic_expiry *m = quic_expiries_pop(h, now);
@@ -70,6 +76,8 @@ static void test_against_model(void **state)
 
         if (any(3) == 0)
             pop_due(&h, any(5000));
+        else if (any(4) == 0)
+            hasten(&h, who, any(5000));
         else
             put(&h, who, any(4) ? any(5000) : QUIC_NEVER);
         assert_int_equal(quic_expiries_next(&h), earliest());
