@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,13 +31,35 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
 int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
+/* Bytes of each datagram that a call sends; they may be fewer of the last. */
+static size_t datagram_of(const struct msghdr *m)
+{
+    uint16_t segment;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c;
+         c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)m, c)) {
+        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT) {
+            memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+            return segment;
+        }
+    }
+    return m->msg_iov[0].iov_len;
+}
+
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 {
+    size_t datagram = datagram_of(m);
     static unsigned counts[SOCKETS_MAX];
 
     CF_CHECK(fd >= 0 && fd < (int)SOCKETS_MAX);
     if (quic_ways.full_every && ++counts[fd] % quic_ways.full_every == 0) {
         errno = EAGAIN;
+        return -1;
+    }
+    if (quic_ways.carries && datagram > quic_ways.carries) {
+        quic_ways.refused++;
+        quic_ways.refused_along += m->msg_iov[0].iov_len > datagram;
+        errno = EMSGSIZE;
         return -1;
     }
     return __real_sendmsg(fd, m, flags);

@@ -233,6 +233,28 @@ void over_quic_forgotten(void **state)
     cf_bench_close(b);
 }
 
+void over_quic_narrow_path(void **state)
+{
+    struct cf_bench *b = cf_bench_open(*state);
+    struct cf_end *a, *z;
+
+    quic_ways.carries = 1300;
+    for (int i = 0; i < 5; i++) {
+        cf_connect(b, &a, &z);
+        cf_send(z, 500);
+        cf_send(a, 500);
+        cf_until_received(a, 500);
+        cf_until_received(z, 500);
+    }
+    cf_send(a, 300000);
+    cf_send(z, 300000);
+    cf_until_received(a, 300500);
+    cf_until_received(z, 300500);
+    CF_CHECK(quic_ways.refused > 0 && quic_ways.refused_along == 0);
+    memset(&quic_ways, 0, sizeof(quic_ways));
+    cf_bench_close(b);
+}
+
 void over_quic_error_texts(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);

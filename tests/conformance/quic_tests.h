@@ -30,6 +30,7 @@
     X(over_quic_many_goodbyes, "of too many connections that ended the oldest is forgotten")       \
     X(over_quic_nothing_taken, "what the kernel does not take is kept within a bound")             \
     X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
+    X(over_quic_narrow_path, "a packet too long for the path takes no other with it")              \
     X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
     X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
 
@@ -44,8 +45,10 @@ struct quic_host_ways {
     uint16_t worker_index; /* of the next worker_init */
     bool has_fixed_secret;
     unsigned full_every; /* at every so many writes to a socket it takes no more; 0: never */
-    bool is_kernel_old;  /* it neither joins nor splits datagrams */
-    void *states[2];     /* of the workers, for post */
+    size_t carries;      /* longer datagrams are refused, with what goes with them; 0: none */
+    unsigned refused, refused_along; /* so many, and so many with something */
+    bool is_kernel_old;              /* it neither joins nor splits datagrams */
+    void *states[2];                 /* of the workers, for post */
 };
 extern struct quic_host_ways quic_ways;
 const struct cf_driver *quic_driver(void);
