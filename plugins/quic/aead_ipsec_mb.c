@@ -243,8 +243,7 @@ static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
     return crypto_verify_16(tag, p + n) == 0 ? 0 : NGTCP2_ERR_DECRYPT;
 }
 
-/* RFC 9001, section 5.4.3: the cipher's one block. As the feedback of nothing it comes out plain.
- */
+/* RFC 9001, section 5.4.3: one block of the cipher, which feedback over nothing leaves as it is. */
 static int on_mask(uint8_t *to, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *ctx,
                    const uint8_t *sample)
 {

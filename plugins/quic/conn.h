@@ -34,7 +34,7 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;   /* eof has been raised */
-    uint32_t unwritten; /* bytes that came since it last wrote ... */
+    uint32_t unwritten; /* bytes told to quic_output_came since it last wrote ... */
     uint64_t came;      /* ... and ever */
     struct quic_expiry expiry;
     struct quic_worker *worker;
@@ -74,7 +74,8 @@ void quic_input_run_ready(struct quic_worker *qw);
 /* output.c */
 /* There is something to write, or to tell. */
 void quic_output_mark(struct relay_conn *c);
-/* n bytes of packets have come, which may have to be acknowledged. */
+/* n bytes have come, or were taken by the host after it had let them wait: an acknowledgement, or
+ * credit, is due, which may wait for something else to write. */
 void quic_output_came(struct relay_conn *c, size_t n);
 /* Writes what there is; c may be gone afterwards. */
 void quic_conn_flush(struct relay_conn *c);

@@ -122,7 +122,7 @@ static void deliver_held(struct relay_conn *c)
     }
     if (c->owes_eof && c->held.bytes == 0)
         raise_eof(c);
-    quic_output_came(c, total); /* the credit for it may wait likewise */
+    quic_output_came(c, total);
 }
 
 void quic_input_run_ready(struct quic_worker *qw)
