@@ -133,6 +133,16 @@ static void ask_again(struct relay_conn *c, const union quic_addr *local,
         quic_stateless_retry(&x, &hd);
 }
 
+/* Longer than any before it asks whether the path carries it, and waits for nothing. Otherwise one
+ * that is long and brings nothing follows a lost one, or is the challenge of a path. */
+static void note_packet(struct relay_conn *c, size_t n, bool has_data)
+{
+    if (n > c->longest)
+        c->longest = (uint32_t)n;
+    else if (n > QUIC_CONTROL_BYTES && !has_data)
+        c->is_urgent = true;
+}
+
 void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
                       const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
 {
@@ -143,6 +153,7 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
     };
     bool was_open = c->state == QUIC_OPEN;
+    uint64_t had = c->came;
 
     quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
     if (c->engine.wants_retry)
@@ -151,7 +162,8 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         return;
     if (!was_open && c->state == QUIC_OPEN)
         validated(c);
-    quic_output_came(c, n);
+    note_packet(c, n, c->came > had);
+    quic_output_came(c);
 }
 
 void quic_conn_expire(struct relay_conn *c)
@@ -223,5 +235,5 @@ void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns)
 {
     quic_engine_keep_alive(&c->engine, interval_ns);
-    quic_output_mark(c);
+    quic_output_later(c);
 }

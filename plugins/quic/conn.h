@@ -34,8 +34,11 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;   /* eof has been raised */
-    uint32_t unwritten; /* bytes told to quic_output_came since it last wrote ... */
-    uint64_t came;      /* ... and ever */
+    bool is_urgent : 1; /* a packet came that should not wait long for its acknowledgement */
+    uint32_t longest;   /* of the peer's datagrams */
+    uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
+    uint64_t came;      /* ... and ever; what was held counts again when it is taken */
+    uint64_t in_flight; /* when it last wrote */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -74,9 +77,11 @@ void quic_input_run_ready(struct quic_worker *qw);
 /* output.c */
 /* There is something to write, or to tell. */
 void quic_output_mark(struct relay_conn *c);
-/* n bytes have come, or were taken by the host after it had let them wait: an acknowledgement, or
- * credit, is due, which may wait for something else to write. */
-void quic_output_came(struct relay_conn *c, size_t n);
+/* Something has come, or was taken by the host after it had let it wait: an acknowledgement, or
+ * credit, is due, which may wait for something else to write. May raise sent. */
+void quic_output_came(struct relay_conn *c);
+/* The engine has something to do, which may wait as long as one packet's acknowledgement. */
+void quic_output_later(struct relay_conn *c);
 /* Writes what there is; c may be gone afterwards. */
 void quic_conn_flush(struct relay_conn *c);
 void quic_output_run_dirty(struct quic_worker *qw);

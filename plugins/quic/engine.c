@@ -22,6 +22,7 @@ static void fill_settings(struct quic_env *env, ngtcp2_settings *s, uint64_t now
     ngtcp2_settings_default(s);
     s->initial_ts = now_ns;
     s->rand_ctx.native_handle = env;
+    s->ack_thresh = 1; /* what is written acknowledges all: when to write is the owner's matter */
     s->max_window = WINDOW_MAX;
     s->max_stream_window = WINDOW_MAX;
     s->pmtud_probes = packet_sizes;
@@ -319,6 +320,14 @@ void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
 size_t quic_engine_path_max(const struct quic_engine *e)
 {
     return ngtcp2_conn_get_path_max_tx_udp_payload_size(e->conn);
+}
+
+uint64_t quic_engine_in_flight(const struct quic_engine *e)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(e->conn, &info);
+    return info.bytes_in_flight;
 }
 
 size_t quic_engine_quantum(const struct quic_engine *e)

@@ -118,6 +118,8 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
 /* What the path is known to carry in one packet: a longer one probes whether it carries more. */
 size_t quic_engine_path_max(const struct quic_engine *e);
+/* Bytes on their way, neither acknowledged nor given up for lost. */
+uint64_t quic_engine_in_flight(const struct quic_engine *e);
 /* Bytes that may be written in one run. */
 size_t quic_engine_quantum(const struct quic_engine *e);
 /* When quic_engine_expire is due, and a write after it; UINT64_MAX: never. */

@@ -42,11 +42,18 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
     return done;
 }
 
+static void note_bytes(struct relay_conn *c, size_t n)
+{
+    c->unwritten += (uint32_t)n;
+    c->came += n;
+}
+
 static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
 {
     struct relay_conn *c = conn_of(e);
     size_t done = 0;
 
+    note_bytes(c, n);
     if (c->held.bytes == 0)
         done = deliver(c, p, n);
     if (done == n)
@@ -122,7 +129,8 @@ static void deliver_held(struct relay_conn *c)
     }
     if (c->owes_eof && c->held.bytes == 0)
         raise_eof(c);
-    quic_output_came(c, total);
+    note_bytes(c, total);
+    quic_output_came(c);
 }
 
 void quic_input_run_ready(struct quic_worker *qw)

@@ -34,29 +34,57 @@ void quic_conn_arm(struct relay_conn *c)
 /*
  * An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
  * and of a long message one stands for more: half of what a sender may have on its way while it
- * starts slowly. With something of ours on its way the library may have more to say than that.
+ * starts slowly. Where something of ours has arrived or was lost, or waits for credit, the library
+ * may have more to say than that.
  */
 static bool may_wait(const struct relay_conn *c)
 {
+    const struct quic_engine *e = &c->engine;
     uint64_t most = QUIC_ACK_FIRST_BYTES + c->came / 4;
+    bool is_settled = quic_engine_left(e) == 0 || (quic_output_unsent(&e->out) == 0 &&
+                                                   quic_engine_in_flight(e) == c->in_flight);
 
-    return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) &&
+    return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) && is_settled &&
            c->state == QUIC_OPEN && !c->is_closing && !c->is_broken && !c->owes_sent &&
-           !c->engine.owes_opening && quic_engine_left(&c->engine) == 0 && rt_list_empty(&c->dirty);
+           !e->owes_opening && rt_list_empty(&c->dirty);
 }
 
-void quic_output_came(struct relay_conn *c, size_t n)
+static void look_at(struct relay_conn *c, uint64_t at_ns)
 {
-    struct quic_worker *qw = c->worker;
+    quic_expiries_hasten(&c->worker->expiries, &c->expiry, at_ns);
+    quic_worker_arm(c->worker);
+}
 
-    c->unwritten += (uint32_t)n;
-    c->came += n;
-    if (may_wait(c)) {
-        quic_expiries_hasten(&qw->expiries, &c->expiry, qw->now_ns + QUIC_ACK_NS);
-        quic_worker_arm(qw);
-    } else {
+void quic_output_later(struct relay_conn *c)
+{
+    uint64_t due = quic_engine_expiry(&c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
+
+    look_at(c, due > soon ? due : soon);
+}
+
+static void raise_sent(struct relay_conn *c)
+{
+    uint64_t left = quic_engine_left(&c->engine);
+
+    if (c->state != QUIC_OPEN || c->is_closing || c->is_broken ||
+        (!c->owes_sent && left >= c->told_left))
+        return;
+    c->owes_sent = false;
+    c->told_left = left;
+    c->worker->host->events->sent(c->user, left);
+}
+
+void quic_output_came(struct relay_conn *c)
+{
+    if (!may_wait(c)) {
         quic_output_mark(c);
+        return;
     }
+    if (c->is_urgent || c->unwritten > QUIC_PACKET_MAX)
+        look_at(c, c->worker->now_ns + QUIC_ACK_NS);
+    else
+        quic_output_later(c);
+    raise_sent(c);
 }
 
 static void write_run(struct relay_conn *c, struct run *r)
@@ -121,21 +149,9 @@ static bool write_packets(struct relay_conn *c)
         total += n;
     }
     write_run(c, &r);
-    if (total > 0 && !c->engine.has_ended)
+    if (total > QUIC_BURST_BYTES && !c->engine.has_ended)
         quic_engine_wrote(&c->engine, qw->now_ns);
     return is_more;
-}
-
-static void raise_sent(struct relay_conn *c)
-{
-    uint64_t left = quic_engine_left(&c->engine);
-
-    if (c->state != QUIC_OPEN || c->is_closing || c->is_broken ||
-        (!c->owes_sent && left >= c->told_left))
-        return;
-    c->owes_sent = false;
-    c->told_left = left;
-    c->worker->host->events->sent(c->user, left);
 }
 
 /* Closing gracefully: once all has arrived the peer has a second to end as well. */
@@ -156,6 +172,7 @@ void quic_conn_flush(struct relay_conn *c)
     bool is_more = true;
 
     c->unwritten = 0;
+    c->is_urgent = false;
     if (c->is_broken) {
         quic_engine_end(&c->engine, QUIC_APP_ABORTED);
         c->engine.end = (struct quic_end){RELAY_END_SYSTEM, "no memory for its buffers"};
@@ -173,6 +190,7 @@ void quic_conn_flush(struct relay_conn *c)
         rt_list_push_back(&c->socket->waiting, &c->dirty);
     else if (is_more)
         quic_output_mark(c);
+    c->in_flight = quic_engine_in_flight(&c->engine);
     quic_conn_arm(c);
     raise_sent(c);
 }

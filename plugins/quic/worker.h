@@ -36,7 +36,10 @@
 #define QUIC_RUNS_PER_FLUSH 8              /* of one connection, before others have their turn */
 #define QUIC_ACK_FIRST_BYTES (12u * 1024u) /* so much may wait to be acknowledged at first ... */
 #define QUIC_ACK_BYTES (64u * 1024u)       /* ... and later: the first window; ... */
-#define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long */
+#define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long, ... */
+#define QUIC_ACK_ONE_NS UINT64_C(20000000) /* ... one packet for so long: peers expect 25 ms */
+#define QUIC_CONTROL_BYTES 256u            /* a longer datagram carries data or is padded */
+#define QUIC_BURST_BYTES (2 * QUIC_PACKET_MAX) /* more at once is paced */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
 #define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn ... */

@@ -23,6 +23,7 @@ struct quic_peer {
     bool has_opened, has_fin, is_deaf; /* deaf: leaves what has come where it is */
     uint64_t received, sent;           /* bytes of the stream */
     uint64_t heard, said;              /* ... of datagrams */
+    unsigned loses;                    /* of its datagrams, the next so many */
 };
 
 /* A client of that server; nothing is sent yet. */

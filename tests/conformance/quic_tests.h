@@ -20,6 +20,10 @@
     X(over_quic_forgotten, "a dialled end hears from a relay that was started anew")               \
     X(over_quic_goodbye, "a peer's goodbye ends it, an aborted one tells so")                      \
     X(over_quic_acknowledges, "what is not answered is acknowledged all the same")                 \
+    X(over_quic_one_packet_waits, "one packet's acknowledgement waits for something to go with")   \
+    X(over_quic_answer_acknowledges, "... an answer for one, so that it costs no packet")          \
+    X(over_quic_tells_at_once, "... but the host is told at once what has arrived")                \
+    X(over_quic_gap_is_urgent, "... and what follows a lost packet waits for nothing")             \
     X(over_quic_idle_holds_nothing,                                                                \
       "idle connections hold what they are, and nothing that passed")                              \
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
