@@ -25,6 +25,7 @@ void quic_cid_map_init(struct quic_cid_map *m, const uint8_t key[QUIC_CID_KEY_BY
     m->entries = entries_new(ENTRIES_MIN);
     m->mask = ENTRIES_MIN - 1;
     m->count = 0;
+    m->last_len = SIZE_MAX;
     memcpy(m->key, key, sizeof(m->key));
 }
 
@@ -34,11 +35,18 @@ void quic_cid_map_fini(struct quic_cid_map *m)
     m->entries = NULL;
 }
 
-uint64_t quic_cid_hash(const struct quic_cid_map *m, const uint8_t *id, size_t len)
+uint64_t quic_cid_hash(struct quic_cid_map *m, const uint8_t *id, size_t len)
 {
     uint64_t hash;
 
+    if (len == m->last_len && memcmp(id, m->last_id, len) == 0)
+        return m->last_hash;
     crypto_shorthash((unsigned char *)&hash, id, len, m->key);
+    if (len <= sizeof(m->last_id)) {
+        memcpy(m->last_id, id, len);
+        m->last_len = len;
+        m->last_hash = hash;
+    }
     return hash;
 }
 

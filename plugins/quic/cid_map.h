@@ -30,12 +30,15 @@ struct quic_cid_map {
     struct quic_cid_entry *entries;
     size_t count, mask; /* mask + 1 entries, a power of two */
     uint8_t key[QUIC_CID_KEY_BYTES];
+    uint8_t last_id[8]; /* the last one hashed: packets come in trains */
+    size_t last_len;    /* SIZE_MAX: none yet */
+    uint64_t last_hash;
 };
 
 void quic_cid_map_init(struct quic_cid_map *m, const uint8_t key[QUIC_CID_KEY_BYTES]);
 void quic_cid_map_fini(struct quic_cid_map *m);
 
-uint64_t quic_cid_hash(const struct quic_cid_map *m, const uint8_t *id, size_t len);
+uint64_t quic_cid_hash(struct quic_cid_map *m, const uint8_t *id, size_t len);
 /* By hash. NULL: nobody's. */
 struct quic_owner *quic_cid_map_find(const struct quic_cid_map *m, uint64_t hash);
 /* False: somebody else has it already (which stays so). */

@@ -133,14 +133,19 @@ static void ask_again(struct relay_conn *c, const union quic_addr *local,
         quic_stateless_retry(&x, &hd);
 }
 
-/* Longer than any before it asks whether the path carries it, and waits for nothing. Otherwise one
- * that is long and brings nothing follows a lost one, or is the challenge of a path. */
-static void note_packet(struct relay_conn *c, size_t n, bool has_data)
+/*
+ * Whether the peer waits for what the packet is answered. A datagram longer than any before asks
+ * whether the path carries it, for which there is time. Another that is long and brings nothing
+ * follows a lost one, or is the challenge of a path.
+ */
+static bool is_urgent(struct relay_conn *c, uint8_t ecn, size_t n, bool has_data)
 {
-    if (n > c->longest)
+    bool is_probe = n > c->longest;
+
+    if (is_probe)
         c->longest = (uint32_t)n;
-    else if (n > QUIC_CONTROL_BYTES && !has_data)
-        c->is_urgent = true;
+    return (!is_probe && n > QUIC_CONTROL_BYTES && !has_data) ||
+           (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
 }
 
 void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
@@ -152,6 +157,7 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
         .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
     };
+    bool is_elsewhere = !ngtcp2_path_eq(&path, quic_engine_path(&c->engine));
     bool was_open = c->state == QUIC_OPEN;
     uint64_t had = c->came;
 
@@ -160,9 +166,12 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         ask_again(c, local, remote, p, n);
     if (quic_conn_reap(c))
         return;
-    if (!was_open && c->state == QUIC_OPEN)
+    if (is_elsewhere || is_urgent(c, ecn, n, c->came > had))
+        c->is_urgent = true;
+    if (!was_open && c->state == QUIC_OPEN) {
         validated(c);
-    note_packet(c, n, c->came > had);
+        c->is_urgent = true; /* it is to be told that the handshake is done */
+    }
     quic_output_came(c);
 }
 
@@ -235,5 +244,5 @@ void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns)
 {
     quic_engine_keep_alive(&c->engine, interval_ns);
-    quic_output_later(c);
+    quic_output_timer_changed(c);
 }

@@ -4,7 +4,7 @@
  *
  *     HANDSHAKE -> OPEN -> (closing: FIN sent, waiting for the peer's) -> ENDED
  *
- * Verbs record; whatever they ask for is done by quic_conn_flush at the end of the turn. `closed`
+ * Verbs record; what they ask for is written by quic_conn_flush at the end of the turn. `closed`
  * is raised, and the struct freed, by quic_conn_end, which is called from the loop's own callbacks
  * only, never below an engine's.
  *
@@ -34,11 +34,12 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;   /* eof has been raised */
-    bool is_urgent : 1; /* a packet came that should not wait long for its acknowledgement */
+    bool is_urgent : 1; /* a packet came that must not wait long for its answer */
     uint32_t longest;   /* of the peer's datagrams */
+    uint32_t unpaced;   /* bytes written since the pace was last set */
     uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
     uint64_t came;      /* ... and ever; what was held counts again when it is taken */
-    uint64_t in_flight; /* when it last wrote */
+    uint64_t in_flight; /* bytes of ours on their way when it last wrote */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -80,8 +81,8 @@ void quic_output_mark(struct relay_conn *c);
 /* Something has come, or was taken by the host after it had let it wait: an acknowledgement, or
  * credit, is due, which may wait for something else to write. May raise sent. */
 void quic_output_came(struct relay_conn *c);
-/* The engine has something to do, which may wait as long as one packet's acknowledgement. */
-void quic_output_later(struct relay_conn *c);
+/* The engine wants to be looked at earlier, perhaps, but has nothing to write. */
+void quic_output_timer_changed(struct relay_conn *c);
 /* Writes what there is; c may be gone afterwards. */
 void quic_conn_flush(struct relay_conn *c);
 void quic_output_run_dirty(struct quic_worker *qw);

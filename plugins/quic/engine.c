@@ -9,7 +9,7 @@
 #define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
-#define PACED_RTT_NS (2 * NGTCP2_MILLISECONDS)
+#define CACHE_LINE 64u
 
 /* Packets to try, the likeliest first, so that most connections need one probe: Ethernet, PPPoE,
  * the usual tunnels, IPv6's least (each less 48 bytes of IPv6 and UDP). */
@@ -248,6 +248,18 @@ static bool may_write_stream(const struct quic_engine *e)
     return e->is_open && e->stream >= 0 && !e->is_stream_closed;
 }
 
+/* While one packet is encrypted the bytes of the next come nearer: they lie in a frame that has
+ * long left the caches, or that another core has written. */
+static void fetch_next(const struct iovec *v)
+{
+    const char *p = v->iov_base;
+
+    if (v->iov_len < 2 * QUIC_PACKET_MAX)
+        return;
+    for (size_t at = QUIC_PACKET_MAX; at < 2 * QUIC_PACKET_MAX; at += CACHE_LINE)
+        __builtin_prefetch(p + at);
+}
+
 /* What went into a packet: n bytes of the stream (-1: it is not in it), perhaps its end. */
 static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, bool has_fin)
 {
@@ -281,6 +293,8 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             has_fin = e->wants_fin && !e->has_sent_fin && offered == quic_output_unsent(&e->out);
             if (count > 0 || has_fin || e->owes_opening)
                 stream = e->stream;
+            if (count > 0)
+                fetch_next(v);
         }
         n = ngtcp2_conn_writev_stream(e->conn, &path->path, pi, to, room, &taken,
                                       has_fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream,
@@ -307,14 +321,9 @@ _Static_assert(sizeof(struct iovec) == sizeof(ngtcp2_vec) &&
                    offsetof(struct iovec, iov_len) == offsetof(ngtcp2_vec, len),
                "the library's vectors are the system's");
 
-/* Timers come by the millisecond: where a round trip is hardly longer, pacing would only wait. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
 {
-    ngtcp2_conn_info info;
-
-    ngtcp2_conn_get_conn_info(e->conn, &info);
-    if (info.smoothed_rtt >= PACED_RTT_NS)
-        ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
+    ngtcp2_conn_update_pkt_tx_time(e->conn, now_ns);
 }
 
 size_t quic_engine_path_max(const struct quic_engine *e)

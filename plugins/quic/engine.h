@@ -114,7 +114,7 @@ void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtc
  */
 size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
                          uint8_t *to, size_t room, uint64_t now_ns);
-/* After a run of packets was written: paces the next. */
+/* Sets the pace of what comes next by what was written since the last call. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
 /* What the path is known to carry in one packet: a longer one probes whether it carries more. */
 size_t quic_engine_path_max(const struct quic_engine *e);
@@ -122,8 +122,7 @@ size_t quic_engine_path_max(const struct quic_engine *e);
 uint64_t quic_engine_in_flight(const struct quic_engine *e);
 /* Bytes that may be written in one run. */
 size_t quic_engine_quantum(const struct quic_engine *e);
-/* When quic_engine_expire is due, and a write after it; UINT64_MAX: never. */
-uint64_t quic_engine_expiry(const struct quic_engine *e);
+/* At the time of quic_engine_expiry; a write is due after it. */
 void quic_engine_expire(struct quic_engine *e, uint64_t now_ns);
 
 /* Ends it now, with a goodbye that carries an application's code. */
@@ -141,6 +140,8 @@ void quic_engine_finish(struct quic_engine *e);
 /* n bytes given to ops->data have found their place: as many may come anew. */
 void quic_engine_consumed(struct quic_engine *e, size_t n);
 void quic_engine_keep_alive(struct quic_engine *e, uint64_t interval_ns);
+/* When quic_engine_expire is due; UINT64_MAX: never. */
+uint64_t quic_engine_expiry(const struct quic_engine *e);
 const ngtcp2_path *quic_engine_path(const struct quic_engine *e);
 
 static inline uint64_t quic_engine_left(const struct quic_engine *e)

@@ -34,15 +34,15 @@ void quic_conn_arm(struct relay_conn *c)
 /*
  * An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
  * and of a long message one stands for more: half of what a sender may have on its way while it
- * starts slowly. Where something of ours has arrived or was lost, or waits for credit, the library
- * may have more to say than that.
+ * starts slowly. The library may have more to say than that while some of ours has not been sent,
+ * or when what was on its way has arrived in part or was lost.
  */
 static bool may_wait(const struct relay_conn *c)
 {
     const struct quic_engine *e = &c->engine;
     uint64_t most = QUIC_ACK_FIRST_BYTES + c->came / 4;
-    bool is_settled = quic_engine_left(e) == 0 || (quic_output_unsent(&e->out) == 0 &&
-                                                   quic_engine_in_flight(e) == c->in_flight);
+    bool is_settled = quic_output_unsent(&e->out) == 0 &&
+                      (quic_engine_left(e) == 0 || quic_engine_in_flight(e) == c->in_flight);
 
     return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) && is_settled &&
            c->state == QUIC_OPEN && !c->is_closing && !c->is_broken && !c->owes_sent &&
@@ -55,11 +55,11 @@ static void look_at(struct relay_conn *c, uint64_t at_ns)
     quic_worker_arm(c->worker);
 }
 
-void quic_output_later(struct relay_conn *c)
+void quic_output_timer_changed(struct relay_conn *c)
 {
-    uint64_t due = quic_engine_expiry(&c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
+    uint64_t at = quic_engine_expiry(&c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
 
-    look_at(c, due > soon ? due : soon);
+    look_at(c, at > soon ? at : soon); /* a packet may be waiting to be acknowledged */
 }
 
 static void raise_sent(struct relay_conn *c)
@@ -80,10 +80,9 @@ void quic_output_came(struct relay_conn *c)
         quic_output_mark(c);
         return;
     }
-    if (c->is_urgent || c->unwritten > QUIC_PACKET_MAX)
-        look_at(c, c->worker->now_ns + QUIC_ACK_NS);
-    else
-        quic_output_later(c);
+    look_at(c,
+            c->worker->now_ns +
+                (c->is_urgent || c->unwritten > QUIC_PACKET_MAX ? QUIC_ACK_NS : QUIC_ACK_ONE_NS));
     raise_sent(c);
 }
 
@@ -149,8 +148,11 @@ static bool write_packets(struct relay_conn *c)
         total += n;
     }
     write_run(c, &r);
-    if (total > QUIC_BURST_BYTES && !c->engine.has_ended)
+    c->unpaced += (uint32_t)total;
+    if (c->unpaced > QUIC_BURST_BYTES && !c->engine.has_ended) {
         quic_engine_wrote(&c->engine, qw->now_ns);
+        c->unpaced = 0;
+    }
     return is_more;
 }
 

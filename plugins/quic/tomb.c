@@ -7,7 +7,7 @@
 #define IDS_MAX 16u
 #define LIFE_PTOS 3u
 
-static uint64_t hash_of(const struct quic_worker *qw, const ngtcp2_cid *id)
+static uint64_t hash_of(struct quic_worker *qw, const ngtcp2_cid *id)
 {
     return quic_cid_hash(&qw->cids, id->data, id->datalen);
 }

@@ -6,7 +6,8 @@
  * A turn of the loop: sockets are read, packets go to their connections, events are raised; verbs
  * called meanwhile only record. Before the loop sleeps again (a uv_prepare handle):
  *   1. connections that were resumed get what was held back,
- *   2. packets are written, in runs of one connection, and `sent` is raised,
+ *   2. packets are written, in runs of one connection, and `sent` is raised (it is also when an
+ *      acknowledgement comes that leaves nothing to write),
  *   3. handshakes go on, in the order their packets came, for at most QUIC_HANDSHAKE_TURN_NS,
  *   4. what these wrote is written.
  * The host has had its turn before that, so what it answers carries the acknowledgement. While any
@@ -39,7 +40,7 @@
 #define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long, ... */
 #define QUIC_ACK_ONE_NS UINT64_C(20000000) /* ... one packet for so long: peers expect 25 ms */
 #define QUIC_CONTROL_BYTES 256u            /* a longer datagram carries data or is padded */
-#define QUIC_BURST_BYTES (2 * QUIC_PACKET_MAX) /* more at once is paced */
+#define QUIC_BURST_BYTES (2 * QUIC_PACKET_MAX) /* written before the pace is looked at */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
 #define QUIC_DEFERRED_MAX 1024u               /* handshake packets waiting for their turn ... */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: what waits for something to go along with, and what does not. A wait is shown to be no
- * shorter than half of what it should be, which a machine that stands still only makes longer; that
- * something does not wait, by the quickest of many rounds.
+ * Plan: what waits for something to go along with, and what does not. Machines stand still now and
+ * then, which makes a wait longer, or lets an old timer end it early: that something waits is shown
+ * by most of many rounds, that something does not by the quickest.
  */
 #include <time.h>
 
@@ -50,6 +50,7 @@ void over_quic_one_packet_waits(void **state)
     const struct relay_transport *t = b->subject->transport;
     struct quic_peer p;
     struct cf_end *z = meet(b, &p);
+    unsigned waits = 0;
 
     for (unsigned i = 1; i <= ROUNDS; i++) {
         uint64_t from = now_ns();
@@ -58,8 +59,9 @@ void over_quic_one_packet_waits(void **state)
         cf_until_received(z, SHORT * (i + 1));
         t->keep_alive(z->conn, i % 2 ? KEEP_NS : 0); /* a timer is no reason to write */
         quic_peer_until_acknowledged(&p);
-        CF_CHECK(now_ns() - from >= QUIC_ACK_ONE_NS / 2);
+        waits += now_ns() - from >= QUIC_ACK_ONE_NS / 2;
     }
+    CF_CHECK(waits > ROUNDS / 2);
     part(b, &p);
 }
 
@@ -110,7 +112,7 @@ void over_quic_tells_at_once(void **state)
         cf_until_drained(z);
         quic_peer_until_acknowledged(&p);
     }
-    CF_CHECK(z->sent_events >= ROUNDS);
+    CF_CHECK(z->sent_events >= 2 * ROUNDS);
     part(b, &p);
 }
 
@@ -126,7 +128,7 @@ void over_quic_gap_is_urgent(void **state)
 
         p.loses = 1;
         quic_peer_send(&p, 2000); /* two packets */
-        while (p.heard == heard)
+        while (p.heard == heard && now_ns() - from < CF_WAIT_NS)
             quic_peer_for(&p, QUIC_ACK_NS / 10);
         if (now_ns() - from < quickest)
             quickest = now_ns() - from;
