@@ -157,7 +157,8 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
         .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
     };
-    bool is_elsewhere = !ngtcp2_path_eq(&path, quic_engine_path(&c->engine));
+    /* asked of the first of a train only: it costs as much as finding the connection */
+    bool is_elsewhere = c->unwritten == 0 && !ngtcp2_path_eq(&path, quic_engine_path(&c->engine));
     bool was_open = c->state == QUIC_OPEN;
     uint64_t had = c->came;
 
