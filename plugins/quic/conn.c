@@ -134,16 +134,12 @@ static void ask_again(struct relay_conn *c, const union quic_addr *local,
 }
 
 /*
- * Whether the peer waits for what the packet is answered. A datagram longer than any before asks
- * whether the path carries it, for which there is time. Another that is long and brings nothing
- * follows a lost one, or is the challenge of a path.
+ * Whether the peer waits for what the packet is answered. A probe asks whether the path carries it,
+ * for which there is time. Another that is long and brings nothing follows a lost one, or is the
+ * challenge of a path.
  */
-static bool is_urgent(struct relay_conn *c, uint8_t ecn, size_t n, bool has_data)
+static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
 {
-    bool is_probe = n > c->longest;
-
-    if (is_probe)
-        c->longest = (uint32_t)n;
     return (!is_probe && n > QUIC_CONTROL_BYTES && !has_data) ||
            (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
 }
@@ -159,6 +155,7 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
     };
     /* asked of the first of a train only: it costs as much as finding the connection */
     bool is_elsewhere = c->unwritten == 0 && !ngtcp2_path_eq(&path, quic_engine_path(&c->engine));
+    bool is_probe = n > c->longest; /* longer than any before */
     bool was_open = c->state == QUIC_OPEN;
     uint64_t had = c->came;
 
@@ -167,7 +164,9 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         ask_again(c, local, remote, p, n);
     if (quic_conn_reap(c))
         return;
-    if (is_elsewhere || is_urgent(c, ecn, n, c->came > had))
+    if (is_probe)
+        c->longest = (uint32_t)n;
+    if (is_elsewhere || wants_answer(ecn, n, is_probe, c->came > had))
         c->is_urgent = true;
     if (!was_open && c->state == QUIC_OPEN) {
         validated(c);

@@ -24,6 +24,7 @@
     X(over_quic_answer_acknowledges, "... an answer for one, so that it costs no packet")          \
     X(over_quic_tells_at_once, "... but the host is told at once what has arrived")                \
     X(over_quic_gap_is_urgent, "... and what follows a lost packet is acknowledged at once")       \
+    X(over_quic_other_path_is_urgent, "... and so is one who comes from somewhere else")           \
     X(over_quic_idle_holds_nothing,                                                                \
       "idle connections hold what they are, and nothing that passed")                              \
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
