@@ -100,6 +100,7 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
+    quic_input_end_train(c->worker);
     if (why == RELAY_END_SYSTEM)
         quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     if (c->is_closing)
@@ -153,12 +154,16 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
         .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
     };
-    /* asked of the first of a train only: it costs as much as finding the connection */
-    bool is_elsewhere = c->unwritten == 0 && !ngtcp2_path_eq(&path, quic_engine_path(&c->engine));
     bool is_probe = n > c->longest; /* longer than any before */
     bool was_open = c->state == QUIC_OPEN;
     uint64_t had = c->came;
 
+    if (qw->train.conn != c) {
+        quic_input_end_train(qw);
+        qw->train.conn = c;
+        if (!ngtcp2_path_eq(&path, quic_engine_path(&c->engine)))
+            c->is_urgent = true;
+    }
     quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
     if (c->engine.wants_retry)
         ask_again(c, local, remote, p, n);
@@ -166,13 +171,12 @@ void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
         return;
     if (is_probe)
         c->longest = (uint32_t)n;
-    if (is_elsewhere || wants_answer(ecn, n, is_probe, c->came > had))
+    if (wants_answer(ecn, n, is_probe, c->came > had))
         c->is_urgent = true;
     if (!was_open && c->state == QUIC_OPEN) {
         validated(c);
         c->is_urgent = true; /* it is to be told that the handshake is done */
     }
-    quic_output_came(c);
 }
 
 void quic_conn_expire(struct relay_conn *c)

@@ -33,13 +33,14 @@ struct relay_conn {
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
-    bool has_eof : 1;   /* eof has been raised */
-    bool is_urgent : 1; /* a packet came that must not wait long for its answer */
-    uint32_t longest;   /* of the peer's datagrams */
-    uint32_t unpaced;   /* bytes written since the pace was last set */
-    uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
-    uint64_t came;      /* ... and ever; what was held counts again when it is taken */
-    uint64_t in_flight; /* bytes of ours on their way when it last wrote */
+    bool has_eof : 1;       /* eof has been raised */
+    bool is_urgent : 1;     /* a packet came that must not wait long for its answer */
+    bool is_in_message : 1; /* what the host was given last ended inside one */
+    uint32_t longest;       /* of the peer's datagrams */
+    uint32_t unpaced;       /* bytes written since the pace was last set */
+    uint32_t unwritten;     /* bytes of the stream that came since it last wrote ... */
+    uint64_t came;          /* ... and ever; what was held counts again when it is taken */
+    uint64_t in_flight;     /* bytes of ours on their way when it last wrote */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -60,7 +61,7 @@ void quic_conn_discard(struct relay_conn *c);
 /* The engine may have ended: then so does c. True: it is gone. */
 bool quic_conn_reap(struct relay_conn *c);
 
-/* A packet for it has come. c may be gone afterwards. */
+/* A packet for it has come. c may be gone afterwards; quic_input_end_train is due soon. */
 void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
                       const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
 /* Its time has come. c may be gone afterwards. */
@@ -74,6 +75,8 @@ static inline bool quic_conn_is_reading(const struct relay_conn *c)
 /* input.c */
 extern const struct quic_engine_ops quic_conn_engine_ops;
 void quic_input_run_ready(struct quic_worker *qw);
+/* No packet of the same connection follows at once: what came is handed over, an answer is due. */
+void quic_input_end_train(struct quic_worker *qw);
 
 /* output.c */
 /* There is something to write, or to tell. */

@@ -292,6 +292,7 @@ static void run_deferred(struct quic_worker *qw, struct quic_packet *p)
         c = serve(p, &in);
     if (c && c->socket == p->socket)
         quic_conn_packet(c, &p->local, &p->remote, p->ecn, p->bytes, p->len);
+    quic_input_end_train(qw);
 }
 
 void quic_endpoint_run_deferred(struct quic_worker *qw)
@@ -404,6 +405,7 @@ static bool read_some(struct quic_socket *s)
     quic_count(qw, QUIC_COUNTER_READS, 1);
     for (unsigned i = 0; i < count; i++)
         on_in(s, &in[i]);
+    quic_input_end_train(qw);
     if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH)
         on_unreachable(s, error);
     return error ? error != EAGAIN : count == QUIC_READ_BATCH;

@@ -9,7 +9,6 @@
 #define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
-#define CACHE_LINE 64u
 
 /* Packets to try, the likeliest first, so that most connections need one probe: Ethernet, PPPoE,
  * the usual tunnels, IPv6's least (each less 48 bytes of IPv6 and UDP). */
@@ -256,7 +255,7 @@ static void fetch_next(const struct iovec *v)
 
     if (v->iov_len < 2 * QUIC_PACKET_MAX)
         return;
-    for (size_t at = QUIC_PACKET_MAX; at < 2 * QUIC_PACKET_MAX; at += CACHE_LINE)
+    for (size_t at = QUIC_PACKET_MAX; at < 2 * QUIC_PACKET_MAX; at += QUIC_CACHE_LINE)
         __builtin_prefetch(p + at);
 }
 

@@ -28,6 +28,7 @@
 #include "token.h"
 
 #define QUIC_PACKET_MAX 1500u /* no packet of ours is longer */
+#define QUIC_CACHE_LINE 64u
 #define QUIC_IDLE_NS UINT64_C(30000000000)
 #define QUIC_APP_CLOSED 0u /* application error codes of our goodbyes */
 #define QUIC_APP_ABORTED 1u

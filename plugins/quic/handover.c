@@ -33,6 +33,7 @@ static void on_posted(void *state, void *arg)
                 break;
             }
         }
+        quic_input_end_train(qw);
     }
     free(p);
 }

@@ -19,26 +19,64 @@ static void on_opened(struct quic_engine *e)
         c->worker->host->events->opened(c->user);
 }
 
-/* Hands over from p as long as the host wants it; how much it took. */
+static void tell_data(struct relay_conn *c, size_t n)
+{
+    quic_engine_consumed(&c->engine, n);
+    c->is_in_message = c->worker->host->events->data(c->user, n);
+}
+
+/* -- trains -- */
+
+static void hand_over(struct quic_train *t)
+{
+    size_t n = t->filled;
+
+    t->room = t->filled = 0;
+    if (n > 0)
+        tell_data(t->conn, n);
+}
+
+void quic_input_end_train(struct quic_worker *qw)
+{
+    struct relay_conn *c = qw->train.conn;
+
+    if (!c)
+        return;
+    hand_over(&qw->train);
+    qw->train.conn = NULL;
+    quic_output_came(c);
+}
+
+/* The next packet's bytes will go there: they come nearer while it is decrypted. */
+static void fetch_next(const struct quic_train *t)
+{
+    if (t->room < QUIC_PACKET_MAX)
+        return;
+    for (size_t at = 0; at < QUIC_PACKET_MAX; at += QUIC_CACHE_LINE)
+        __builtin_prefetch(t->to + at, 1);
+}
+
+/* Puts from p where the host wants it, as long as it does; how much. */
 static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
 {
-    const struct relay_events *ev = c->worker->host->events;
+    struct quic_train *t = &c->worker->train;
     size_t done = 0;
 
     while (done < n && quic_conn_is_reading(c)) {
-        size_t cap;
-        uint8_t *to;
+        size_t here;
 
-        ev->alloc(c->user, &to, &cap);
-        if (!quic_conn_is_reading(c))
-            break;
-        if (cap > n - done)
-            cap = n - done;
-        memcpy(to, p + done, cap);
-        done += cap;
-        quic_engine_consumed(&c->engine, cap);
-        (void)ev->data(c->user, cap);
+        if (t->room == 0)
+            c->worker->host->events->alloc(c->user, &t->to, &t->room);
+        here = n - done < t->room ? n - done : t->room;
+        memcpy(t->to, p + done, here);
+        done += here;
+        t->to += here;
+        t->room -= here;
+        t->filled += here;
+        if (t->room == 0 || !c->is_in_message)
+            hand_over(t);
     }
+    fetch_next(t);
     return done;
 }
 
@@ -78,6 +116,7 @@ static void on_fin(struct quic_engine *e)
 {
     struct relay_conn *c = conn_of(e);
 
+    hand_over(&c->worker->train);
     if (c->held.bytes > 0 && !c->is_paused)
         c->owes_eof = true;
     else
@@ -123,8 +162,7 @@ static void deliver_held(struct relay_conn *c)
         if (!quic_conn_is_reading(c))
             break;
         got = quic_held_take(&c->held, to, cap);
-        quic_engine_consumed(&c->engine, got);
-        (void)ev->data(c->user, got);
+        tell_data(c, got);
         total += got;
     }
     if (c->owes_eof && c->held.bytes == 0)

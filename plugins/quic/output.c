@@ -4,10 +4,11 @@
 #include "conn.h"
 #include "endpoint.h"
 
-/* Packets of one path and one size, for one system call. */
+/* Packets of one path and one size (the last may be shorter), for one system call. */
 struct run {
     ngtcp2_path_storage path;
     size_t at, len, segment; /* in worker->out */
+    uint32_t count, max;
     uint8_t ecn;
 };
 
@@ -102,17 +103,28 @@ static void write_run(struct relay_conn *c, struct run *r)
     if (r->len > 0)
         quic_socket_write(c->socket, &o);
     r->at += r->len;
-    r->len = 0;
+    r->len = r->count = 0;
+}
+
+static bool is_same_path(const ngtcp2_path_storage *a, const ngtcp2_path_storage *b)
+{
+    return memcmp(&a->remote_addrbuf, &b->remote_addrbuf, sizeof(a->remote_addrbuf)) == 0 &&
+           memcmp(&a->local_addrbuf, &b->local_addrbuf, sizeof(a->local_addrbuf)) == 0;
+}
+
+static bool fits(const struct run *r, const ngtcp2_path_storage *path, uint8_t ecn, size_t n)
+{
+    return r->count < r->max && n <= r->segment && ecn == r->ecn && is_same_path(&r->path, path);
 }
 
 /* Nothing goes with a probe: where it is too long, the system refuses the whole run. */
-static bool fits(const struct relay_conn *c, const struct run *r, const ngtcp2_path_storage *path,
-                 uint8_t ecn, size_t n)
+static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_storage *path,
+                      uint8_t ecn, size_t n)
 {
-    return r->len > 0 && r->len % r->segment == 0 && n <= r->segment &&
-           r->segment <= quic_engine_path_max(&c->engine) &&
-           r->len / r->segment < QUIC_SEGMENTS_MAX && ecn == r->ecn &&
-           ngtcp2_path_eq(&r->path.path, &path->path);
+    ngtcp2_path_copy(&r->path.path, &path->path);
+    r->segment = n;
+    r->ecn = ecn;
+    r->max = n > quic_engine_path_max(&c->engine) ? 1 : QUIC_SEGMENTS_MAX;
 }
 
 /* Writes packets as long as there are some and the pace allows, 64 KiB at most. True: there may be
@@ -121,29 +133,30 @@ static bool write_packets(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
     size_t quantum = quic_engine_quantum(&c->engine), total = 0;
-    struct run r = {.at = 0};
+    ngtcp2_path_storage path = {0}; /* what no address fills is compared, too */
+    struct run r = {0};
     bool is_more = true;
 
+    ngtcp2_path_storage_zero(&path);
+    ngtcp2_path_storage_zero(&r.path);
     if (quantum > QUIC_UDP_MAX - QUIC_PACKET_MAX)
         quantum = QUIC_UDP_MAX - QUIC_PACKET_MAX;
     while (total < quantum && !c->socket->is_blocked) {
-        ngtcp2_path_storage path;
         ngtcp2_pkt_info pi = {0};
         size_t n;
 
-        ngtcp2_path_storage_zero(&path);
         n = quic_engine_write(&c->engine, &path, &pi, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
         if (n == 0) {
             is_more = false;
             break;
         }
-        if (!fits(c, &r, &path, pi.ecn, n)) {
+        if (!fits(&r, &path, pi.ecn, n)) {
             write_run(c, &r);
-            ngtcp2_path_storage_zero(&r.path);
-            ngtcp2_path_copy(&r.path.path, &path.path);
-            r.segment = n;
-            r.ecn = pi.ecn;
+            begin_run(c, &r, &path, pi.ecn, n);
         }
+        if (n < r.segment)
+            r.max = 0; /* the last of it */
+        r.count++;
         r.len += n;
         total += n;
     }

@@ -116,6 +116,16 @@ struct quic_shared {
     _Atomic uint32_t posted[64]; /* bytes on their way to each worker */
 };
 
+/*
+ * Packets of one connection that came in a row. What they bring of one message is handed to the
+ * host together, when the room it gave is used up or at the end.
+ */
+struct quic_train {
+    struct relay_conn *conn; /* NULL: none */
+    uint8_t *to;             /* where its next bytes go, as the host said, ... */
+    size_t room, filled;     /* ... how many more may, and how many have */
+};
+
 struct quic_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
@@ -133,6 +143,7 @@ struct quic_worker {
     uint8_t random[QUIC_RANDOM_BYTES]; /* the last random_left are unused */
     uint32_t random_left;
     uint64_t now_ns; /* as of the last look at the clock */
+    struct quic_train train;
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;

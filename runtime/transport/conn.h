@@ -6,11 +6,11 @@
  *
  * Receiving. While no frame is under way bytes land in the worker's shared 64 KiB scratch, frames
  * are cut there and handed over as views; an idle connection holds no buffer. A frame that does not
- * end in the scratch gets a buffer of its own, grown with the bytes received (16 KiB, then
- * fourfold, and the announced length once half of it is passed) and charged to memory_max; the rest
- * of it is decrypted straight into it. While the consumer is busy (rt_conn_hold) no further frame
- * is delivered: what the scratch held beyond the current frame is kept aside and the transport is
- * paused.
+ * end in the scratch gets a buffer of its own, grown with the bytes received (32 KiB, then
+ * fivefold, and the announced length where that passes half of it) and charged to memory_max; the
+ * rest of it is decrypted straight into it. While the consumer is busy (rt_conn_hold) no further
+ * frame is delivered: what the scratch held beyond the current frame is kept aside and the
+ * transport is paused.
  *
  * Memory. Output not yet taken by the network counts as stalled; connections with stalled output
  * stand in one list per worker, the longest without progress first, and when memory_max is pressed

@@ -9,8 +9,8 @@
 #include "transport/door.h"
 
 #define CONN_SCRATCH_BYTES (64u * 1024u)
-#define CONN_BODY_START (16u * 1024u) /* first buffer of a frame that did not fit the scratch */
-#define CONN_BODY_GROWTH 4u /* the next: so many times what has come; or all, beyond half of it */
+#define CONN_BODY_START (32u * 1024u) /* first buffer of a frame that did not fit the scratch */
+#define CONN_BODY_GROWTH 5u /* the next: so many times what has come; or all, beyond half of it */
 #define CONN_STARVED_RETRY_NS (20 * RT_MS)
 #define CONN_STARVED_TURNS 50u /* retries, until a frame without memory is given up: a second */
 #define CONN_LOG_BURST 5u      /* lines a second about peers that break the transport */

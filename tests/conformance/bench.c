@@ -70,11 +70,19 @@ static struct cf_end *end_new(struct cf_bench *b, const struct cf_hooks *hooks)
     return e;
 }
 
+/* The offer that was made last may go unused, but after another event it is none any more. */
+static void forget_offer(void)
+{
+    free(bench->offered);
+    bench->offered = NULL;
+    bench->offered_to = NULL;
+}
+
 static void check_event(const struct cf_end *e)
 {
+    forget_offer();
     CF_CHECK(bench->in_verb == 0);
     CF_CHECK(e->closed == 0);
-    CF_CHECK(e->offered == NULL); /* between alloc and data nothing else is raised */
 }
 
 static void check_live_event(const struct cf_end *e)
@@ -91,6 +99,7 @@ static void *on_admit(struct relay_worker *w, const struct relay_transport *t, s
     CF_CHECK(w == bench->worker && t == bench->subject->transport);
     CF_CHECK(peer->sa_family == AF_INET || peer->sa_family == AF_INET6);
     CF_CHECK(bench->in_verb == 0);
+    forget_offer();
     bench->admits++;
     if (bench->refuses)
         return NULL;
@@ -113,25 +122,19 @@ static void on_opened(void *user)
         e->hooks.opened(e);
 }
 
-static void forget_offer(struct cf_end *e)
-{
-    free(e->offered);
-    e->offered = NULL;
-}
-
 static void on_alloc(void *user, uint8_t **out, size_t *out_len)
 {
     struct cf_end *e = user;
 
-    forget_offer(e); /* an offer may go unused */
     check_live_event(e);
     CF_CHECK(e->opened == 1 && !e->is_paused);
-    e->offered_len = e->alloc_max ? e->alloc_max : 1 + cf_random(bench, 65536);
+    bench->offered_len = e->alloc_max ? e->alloc_max : 1 + cf_random(bench, 65536);
     /* of its exact size, so that a sanitizer sees a byte too many */
-    e->offered = malloc(e->offered_len);
-    CF_CHECK(e->offered);
-    *out = e->offered;
-    *out_len = e->offered_len;
+    bench->offered = malloc(bench->offered_len);
+    CF_CHECK(bench->offered);
+    bench->offered_to = e;
+    *out = bench->offered;
+    *out_len = bench->offered_len;
 }
 
 static bool on_data(void *user, size_t n)
@@ -139,24 +142,23 @@ static bool on_data(void *user, size_t n)
     struct cf_end *e = user;
 
     CF_CHECK(bench->in_verb == 0 && e->closed == 0 && !e->has_called_close && !e->is_paused);
-    CF_CHECK(e->offered && n > 0 && n <= e->offered_len);
+    CF_CHECK(bench->offered_to == e && n > 0 && n <= bench->offered_len);
     for (size_t i = 0; i < n; i++) {
-        if (e->offered[i] != cf_byte(e->rx_key, e->received + i))
+        if (bench->offered[i] != cf_byte(e->rx_key, e->received + i))
             cf_fail("byte %llu is wrong", (unsigned long long)(e->received + i));
     }
-    forget_offer(e);
+    forget_offer();
     e->received += n;
     e->data_events++;
     if (e->hooks.data)
         e->hooks.data(e, n);
-    return e->says_inside;
+    return e->inside == CF_INSIDE_ALWAYS || (e->inside == CF_INSIDE_RANDOM && cf_random(bench, 2));
 }
 
 static void on_eof(void *user)
 {
     struct cf_end *e = user;
 
-    forget_offer(e);
     check_live_event(e);
     CF_CHECK(e->opened == 1 && e->eof == 0);
     e->eof = 1;
@@ -168,7 +170,6 @@ static void on_sent(void *user, size_t left)
 {
     struct cf_end *e = user;
 
-    forget_offer(e);
     check_live_event(e);
     CF_CHECK(e->opened == 1 && left <= e->sent);
     e->left = left;
@@ -182,7 +183,6 @@ static void on_closed(void *user, enum relay_end end, const char *detail)
     struct cf_end *e = user;
     struct sockaddr_storage peer;
 
-    forget_offer(e);
     check_event(e);
     if (e->conn)
         bench->subject->transport->peer(e->conn, &peer); /* still allowed */
@@ -216,6 +216,7 @@ void cf_until(struct cf_bench *b, bool (*done)(void *ctx), void *ctx, const char
         if (d->now_ns(b->driver) >= until)
             cf_fail("waited in vain: %s", what);
         d->turn(b->driver, TURN_NS);
+        forget_offer();
     }
 }
 
@@ -226,6 +227,7 @@ void cf_for(struct cf_bench *b, uint64_t ns)
 
     do {
         d->turn(b->driver, until - now < TURN_NS ? until - now : TURN_NS);
+        forget_offer();
         now = d->now_ns(b->driver);
     } while (now < until);
 }
@@ -395,10 +397,9 @@ void cf_bench_close(struct cf_bench *b)
     remains = b->subject->driver->close(b->driver);
     if (remains != 0)
         cf_fail("%zu handles left after worker_fini", remains);
-    for (uint32_t i = 0; i < b->end_count; i++) {
-        forget_offer(b->ends[i]);
+    for (uint32_t i = 0; i < b->end_count; i++)
         free(b->ends[i]);
-    }
+    forget_offer();
     bench = NULL;
     free(b);
 }

@@ -25,6 +25,13 @@ struct cf_hooks {
     void (*closed)(struct cf_end *e);
 };
 
+/* Whether what has come ends inside a message. */
+enum cf_inside {
+    CF_INSIDE_RANDOM,
+    CF_INSIDE_ALWAYS,
+    CF_INSIDE_NEVER,
+};
+
 struct cf_end {
     struct relay_conn *conn; /* NULL once closed */
     struct cf_hooks hooks;
@@ -44,11 +51,9 @@ struct cf_end {
     uint64_t sent; /* bytes given to send */
 
     /* how it takes its input */
-    size_t alloc_max; /* bytes offered at a time; 0: random, 1 to 64 KiB */
-    bool is_paused, has_called_close, says_inside;
-
-    uint8_t *offered;
-    size_t offered_len;
+    size_t alloc_max;      /* bytes offered at a time; 0: random, 1 to 64 KiB */
+    enum cf_inside inside; /* what data returns */
+    bool is_paused, has_called_close;
 };
 
 struct cf_bench {
@@ -63,6 +68,9 @@ struct cf_bench {
     struct cf_end *ends[CF_ENDS_MAX];
     uint32_t end_count;
     struct cf_end *last_admitted;
+    struct cf_end *offered_to; /* whose data may follow: the room is one for all, as a host's is */
+    uint8_t *offered;
+    size_t offered_len;
     struct cf_hooks accept_hooks; /* for ends that are admitted */
     bool refuses;                 /* admit says no */
     unsigned admits;

@@ -25,6 +25,11 @@
     X(over_quic_tells_at_once, "... but the host is told at once what has arrived")                \
     X(over_quic_gap_is_urgent, "... and what follows a lost packet is acknowledged at once")       \
     X(over_quic_other_path_is_urgent, "... and so is one who comes from somewhere else")           \
+    X(over_quic_train, "packets in a row are handed over at once in the middle of a message")      \
+    X(over_quic_train_and_goodbye, "... before a goodbye that came with them")                     \
+    X(over_quic_trains_cross, "... and those of two clients apart")                                \
+    X(over_quic_few_writes, "many packets go with one write")                                      \
+    X(over_quic_short_among_full, "... and come out as they were written")                         \
     X(over_quic_idle_holds_nothing,                                                                \
       "idle connections hold what they are, and nothing that passed")                              \
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \

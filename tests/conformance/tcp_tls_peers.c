@@ -310,7 +310,7 @@ void tls_quick_acknowledgement(void **state)
     struct raw_peer p;
     struct cf_end *z = raw_open(b, &p);
 
-    z->says_inside = true;
+    z->inside = CF_INSIDE_ALWAYS;
     cf_for(b, SETTLE_NS);
     start = b->subject->driver->now_ns(b->driver);
     for (int i = 0; i < 20; i++) {
