@@ -33,14 +33,14 @@ struct relay_conn {
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
-    bool has_eof : 1;       /* eof has been raised */
-    bool is_urgent : 1;     /* a packet came that must not wait long for its answer */
-    bool is_in_message : 1; /* what the host was given last ended inside one */
-    uint32_t longest;       /* of the peer's datagrams */
-    uint32_t unpaced;       /* bytes written since the pace was last set */
-    uint32_t unwritten;     /* bytes of the stream that came since it last wrote ... */
-    uint64_t came;          /* ... and ever; what was held counts again when it is taken */
-    uint64_t in_flight;     /* bytes of ours on their way when it last wrote */
+    bool has_eof : 1;   /* eof has been raised */
+    bool is_urgent : 1; /* a packet came that must not wait long for its answer */
+    bool is_inside : 1; /* the host waits for the rest of a message */
+    uint32_t longest;   /* of the peer's datagrams */
+    uint32_t unpaced;   /* bytes written since the pace was last set */
+    uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
+    uint64_t came;      /* ... and ever; what was held counts again when it is taken */
+    uint64_t in_flight; /* bytes of ours on their way when it last wrote */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */

@@ -45,7 +45,8 @@ void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o);
 void quic_endpoint_run_deferred(struct quic_worker *qw);
 /* Forgets those that wait. */
 void quic_endpoint_drop_deferred(struct quic_worker *qw);
-/* One datagram; from: the socket it came to. */
+/* One datagram; from: the socket it came to. It may begin a train, or belong to one:
+ * quic_input_end_train is due after the last of a read. */
 void quic_endpoint_datagram(struct quic_socket *s, const union quic_addr *local,
                             const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
 

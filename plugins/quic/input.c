@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What an engine tells, as events. All but quic_input_run_ready runs below quic_engine_read. */
+/* What an engine tells, as events: below quic_engine_read, at the end of a train, and later for
+ * what was held. */
 #include <string.h>
 
 #include "conn.h"
@@ -22,7 +23,7 @@ static void on_opened(struct quic_engine *e)
 static void tell_data(struct relay_conn *c, size_t n)
 {
     quic_engine_consumed(&c->engine, n);
-    c->is_in_message = c->worker->host->events->data(c->user, n);
+    c->is_inside = c->worker->host->events->data(c->user, n);
 }
 
 /* -- trains -- */
@@ -67,13 +68,17 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
 
         if (t->room == 0)
             c->worker->host->events->alloc(c->user, &t->to, &t->room);
+        if (!quic_conn_is_reading(c)) {
+            t->room = 0;
+            break;
+        }
         here = n - done < t->room ? n - done : t->room;
         memcpy(t->to, p + done, here);
         done += here;
         t->to += here;
         t->room -= here;
         t->filled += here;
-        if (t->room == 0 || !c->is_in_message)
+        if (t->room == 0 || !c->is_inside)
             hand_over(t);
     }
     fetch_next(t);

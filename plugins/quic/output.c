@@ -133,10 +133,12 @@ static bool write_packets(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
     size_t quantum = quic_engine_quantum(&c->engine), total = 0;
-    ngtcp2_path_storage path = {0}; /* what no address fills is compared, too */
+    ngtcp2_path_storage path;
     struct run r = {0};
     bool is_more = true;
 
+    memset(&path, 0, sizeof(path)); /* what no address fills is compared, too */
+    r.path = path;
     ngtcp2_path_storage_zero(&path);
     ngtcp2_path_storage_zero(&r.path);
     if (quantum > QUIC_UDP_MAX - QUIC_PACKET_MAX)

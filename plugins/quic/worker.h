@@ -117,8 +117,10 @@ struct quic_shared {
 };
 
 /*
- * Packets of one connection that came in a row. What they bring of one message is handed to the
- * host together, when the room it gave is used up or at the end.
+ * Packets of one connection that came in a row, with one read. What they bring of one message is
+ * handed to the host together, when the room it gave is used up or at the end. The end comes before
+ * any event of another connection and before the loop goes on, so that no verb is called on this
+ * one between alloc and data.
  */
 struct quic_train {
     struct relay_conn *conn; /* NULL: none */

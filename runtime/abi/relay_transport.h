@@ -136,8 +136,9 @@ struct relay_events {
     void (*alloc)(void *user, uint8_t **out, size_t *out_len);
 
     /*
-     * n > 0 bytes were written to where alloc pointed. Returns true when they end inside a message,
-     * so that the sender may be waiting for an acknowledgement before it sends the rest.
+     * n > 0 bytes were written to where alloc pointed. Returns true when they end inside a message:
+     * the sender may be waiting for an acknowledgement before it sends the rest, and the plugin may
+     * gather what it has of that before it calls data again.
      */
     bool (*data)(void *user, size_t n);
 

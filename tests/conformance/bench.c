@@ -135,6 +135,8 @@ static void on_alloc(void *user, uint8_t **out, size_t *out_len)
     bench->offered_to = e;
     *out = bench->offered;
     *out_len = bench->offered_len;
+    if (e->hooks.alloc)
+        e->hooks.alloc(e);
 }
 
 static bool on_data(void *user, size_t n)

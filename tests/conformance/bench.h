@@ -19,6 +19,7 @@ struct cf_end;
 /* Called from inside the event, after it was recorded; may use every verb. NULL: nothing. */
 struct cf_hooks {
     void (*opened)(struct cf_end *e);
+    void (*alloc)(struct cf_end *e);
     void (*data)(struct cf_end *e, size_t n);
     void (*eof)(struct cf_end *e);
     void (*sent)(struct cf_end *e, size_t left);

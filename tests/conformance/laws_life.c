@@ -106,6 +106,7 @@ void law_close_inside_events(void **state)
 {
     const struct cf_hooks hooks[] = {
         {.opened = close_now},
+        {.alloc = close_now},
         {.data = close_on_data},
         {.eof = close_now},
         {.opened = send_now, .sent = close_on_data},

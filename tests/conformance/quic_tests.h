@@ -26,7 +26,7 @@
     X(over_quic_gap_is_urgent, "... and what follows a lost packet is acknowledged at once")       \
     X(over_quic_other_path_is_urgent, "... and so is one who comes from somewhere else")           \
     X(over_quic_train, "packets in a row are handed over at once in the middle of a message")      \
-    X(over_quic_train_and_goodbye, "... before a goodbye that came with them")                     \
+    X(over_quic_train_and_end, "... before the end, or a goodbye, that came with them")            \
     X(over_quic_trains_cross, "... and those of two clients apart")                                \
     X(over_quic_few_writes, "many packets go with one write")                                      \
     X(over_quic_short_among_full, "... and come out as they were written")                         \

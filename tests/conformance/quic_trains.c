@@ -10,8 +10,7 @@
 
 #define SETTLE_NS UINT64_C(100000000) /* probes of the path's MTU, and what they are answered */
 #define SHORT 10u
-#define PACKETS 4u
-#define LONG (PACKETS * 1000u) /* so many packets, at least three of which are full */
+#define LONG 4000u /* three or four packets */
 #define ROUNDS 5u
 
 /* A client, and its end at the relay, which waits for the rest of a message. */
@@ -59,17 +58,24 @@ void over_quic_train(void **state)
     cf_bench_close(b);
 }
 
-void over_quic_train_and_goodbye(void **state)
+void over_quic_train_and_end(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
-    struct quic_peer p;
-    struct cf_end *z = begin(b, &p);
+    struct quic_peer p, q;
+    struct cf_end *y = begin(b, &p), *z = begin(b, &q);
 
     quic_peer_send(&p, LONG);
-    quic_peer_leave(&p);
+    quic_engine_finish(&p.engine);
+    quic_peer_turn(&p);
+    quic_peer_send(&q, LONG);
+    quic_peer_leave(&q);
+    cf_until_eof(y);
     cf_until_closed(z);
-    CF_CHECK(z->received == p.sent && z->end == RELAY_END_PEER);
+    CF_CHECK(y->received == p.sent);
+    CF_CHECK(z->received == q.sent && z->end == RELAY_END_PEER);
+    quic_peer_leave(&p);
     quic_peer_fini(&p);
+    quic_peer_fini(&q);
     cf_bench_close(b);
 }
 
@@ -84,8 +90,9 @@ void over_quic_trains_cross(void **state)
         quic_peer_send(&q, 1000);
         quic_peer_send(&p, 1000);
         quic_peer_send(&q, SHORT);
-        cf_until_received(y, p.sent);
-        cf_until_received(z, q.sent);
+        quic_peer_until_acknowledged(&p);
+        quic_peer_until_acknowledged(&q);
+        CF_CHECK(y->received == p.sent && z->received == q.sent);
     }
     quic_peer_leave(&p);
     quic_peer_leave(&q);
@@ -111,20 +118,27 @@ void over_quic_few_writes(void **state)
     cf_bench_close(b);
 }
 
-/* Sixteen pieces at most go into one packet. Where they are short, so is the packet. */
+/* Sixteen pieces at most go into one packet. Where they are short, so is the packet. What is cut in
+ * the wrong place comes again; after a stall of the machine it may, too, but not often. */
 void over_quic_short_among_full(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_peer p;
     struct cf_end *z = begin(b, &p);
-    uint64_t before = p.heard;
+    unsigned again = 0;
 
-    cf_send_owned(z, 3000);
-    for (int i = 0; i < 20; i++)
-        cf_send_owned(z, 1);
-    cf_send_owned(z, 3000);
-    quic_peer_until_received(&p, 6020);
-    CF_CHECK(p.heard - before < 7000); /* nothing was cut in the wrong place and came again */
+    for (unsigned round = 1; round <= 2 * ROUNDS; round++) {
+        uint64_t before = p.heard;
+
+        cf_send_owned(z, 3000);
+        for (int i = 0; i < 20; i++)
+            cf_send_owned(z, 1);
+        cf_send_owned(z, 3000);
+        quic_peer_until_received(&p, round * 6020);
+        quic_peer_for(&p, SETTLE_NS);
+        again += p.heard - before > 7000;
+    }
+    CF_CHECK(again < ROUNDS / 2);
     quic_peer_leave(&p);
     quic_peer_fini(&p);
     cf_bench_close(b);
