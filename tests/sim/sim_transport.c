@@ -172,6 +172,11 @@ static void conn_finish(struct relay_conn *c, enum relay_end end, bool is_reset)
 
 /* -- what has come -- */
 
+static bool is_reading(const struct relay_conn *c)
+{
+    return c->is_open && !c->is_paused && !c->is_closing;
+}
+
 /* Gives the host one piece. False: it wants no more now. */
 static bool give_piece(struct relay_conn *c)
 {
@@ -183,6 +188,8 @@ static bool give_piece(struct relay_conn *c)
 
     ev->alloc(c->user, &to, &room);
     RT_REQUIRE(to != NULL && room > 0);
+    if (!is_reading(c))
+        return true;
     if (sim_prng_chance(&c->state->prng, 2)) {
         later(c);
         return false; /* nothing was there after all */
@@ -205,7 +212,7 @@ static bool give_piece(struct relay_conn *c)
 
 static void conn_receive(struct relay_conn *c)
 {
-    while (c->in && c->is_open && !c->is_paused && !c->is_closing)
+    while (c->in && is_reading(c))
         if (!give_piece(c))
             return;
     /* eof is not held back by a pause, though data may be. */
