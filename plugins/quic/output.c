@@ -8,7 +8,7 @@
 struct run {
     ngtcp2_path_storage path;
     size_t at, len, segment; /* in worker->out */
-    uint32_t count, max;
+    uint32_t count, max;     /* packets, and how many there may be */
     uint8_t ecn;
 };
 
