@@ -40,8 +40,7 @@ static struct cf_end *meet(struct cf_bench *b, struct quic_peer *p)
 
 static void part(struct cf_bench *b, struct quic_peer *p)
 {
-    quic_peer_leave(p);
-    quic_peer_fini(p);
+    quic_peer_part(p);
     cf_bench_close(b);
 }
 

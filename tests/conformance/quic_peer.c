@@ -182,6 +182,12 @@ void quic_peer_leave(struct quic_peer *p)
     say(p, bytes, quic_engine_goodbye(&p->engine, &path, bytes, sizeof(bytes), now_ns()));
 }
 
+void quic_peer_part(struct quic_peer *p)
+{
+    quic_peer_leave(p);
+    quic_peer_fini(p);
+}
+
 /* -- waits -- */
 
 struct wait {

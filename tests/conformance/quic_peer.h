@@ -37,6 +37,8 @@ void quic_peer_move(struct quic_peer *p);
 void quic_peer_send(struct quic_peer *p, size_t n);
 /* The engine's goodbye. */
 void quic_peer_leave(struct quic_peer *p);
+/* Leaves, and is no more. */
+void quic_peer_part(struct quic_peer *p);
 
 void quic_peer_until_opened(struct quic_peer *p);
 void quic_peer_until_received(struct quic_peer *p, uint64_t bytes);

@@ -114,8 +114,7 @@ void over_quic_two_initials(void **state)
     quic_peer_send(&p, 5000);
     cf_until_received(cf_until_admitted(b), 5000);
     CF_CHECK(b->admits == 1);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 
@@ -137,8 +136,7 @@ void over_quic_second_half_first(void **state)
     CF_CHECK(cf_counter(b, "retries_answered_total") == 1);
     quic_peer_send(&p, 5000);
     cf_until_received(b->last_admitted, 5000);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 
@@ -279,8 +277,7 @@ void over_quic_other_port(void **state)
     b->subject->transport->peer(z->conn, &after);
     CF_CHECK(quic_port_of(&before) != quic_port_of(&after));
     CF_CHECK(htons(quic_port_of(&after)) == p.local.v4.sin_port);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 
@@ -348,8 +345,7 @@ void over_quic_acknowledges(void **state)
         cf_until_received(z, 10 * i);
         quic_peer_until_acknowledged(&p);
     }
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 

@@ -53,8 +53,7 @@ void over_quic_train(void **state)
     CF_CHECK(events_of(z, &p, SHORT) == 1);
     for (unsigned i = 0; i < ROUNDS; i++)
         CF_CHECK(events_of(z, &p, LONG) >= 3);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 
@@ -73,8 +72,7 @@ void over_quic_train_and_end(void **state)
     cf_until_closed(z);
     CF_CHECK(y->received == p.sent);
     CF_CHECK(z->received == q.sent && z->end == RELAY_END_PEER);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     quic_peer_fini(&q);
     cf_bench_close(b);
 }
@@ -94,10 +92,8 @@ void over_quic_trains_cross(void **state)
         quic_peer_until_acknowledged(&q);
         CF_CHECK(y->received == p.sent && z->received == q.sent);
     }
-    quic_peer_leave(&p);
-    quic_peer_leave(&q);
-    quic_peer_fini(&p);
-    quic_peer_fini(&q);
+    quic_peer_part(&p);
+    quic_peer_part(&q);
     cf_bench_close(b);
 }
 
@@ -113,8 +109,7 @@ void over_quic_few_writes(void **state)
     writes = cf_counter(b, "writes_total") - writes;
     packets = cf_counter(b, "packets_out_total") - packets;
     CF_CHECK(packets > 1000000 / QUIC_PACKET_MAX && writes * 4 < packets);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
 
@@ -139,7 +134,6 @@ void over_quic_short_among_full(void **state)
         again += p.heard - before > 7000;
     }
     CF_CHECK(again < ROUNDS / 2);
-    quic_peer_leave(&p);
-    quic_peer_fini(&p);
+    quic_peer_part(&p);
     cf_bench_close(b);
 }
