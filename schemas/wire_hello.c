@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "wire_hello.h"
 
+#include <string.h>
+
+#include "wire_dialect.h"
+
 enum { PUBKEY, CAPABILITIES, NONCE, ECHOED, TIMESTAMP, VERSION, EPHEMERAL, SIGNATURE, KEYS };
 static const char *const names[] = {
     "node_pubkey",      "capabilities",     "nonce",     "echoed_nonce", "timestamp_unix_secs",
@@ -8,27 +12,53 @@ static const char *const names[] = {
 };
 
 static const char *const capability_names[] = {
-    "dht", "store", "relay", "content_seed", "mobile_light",
+    "dht",
+    "store",
+    "relay",
+    "content_seed",
+    "mobile_light",
+    "community_paged_browse",
+    "community_search",
+    "community_delta_sync",
 };
-#define CAPABILITY_COUNT 5u
+#define CAPABILITIES_BASIC 5u
+#define CAPABILITIES_ALL 8u
 
 void wire_read_capabilities(struct wire_reader *r, struct wire_capabilities *out)
 {
-    bool *fields[CAPABILITY_COUNT] = {&out->dht, &out->store, &out->relay, &out->content_seed,
-                                      &out->mobile_light};
+    bool *fields[CAPABILITIES_ALL] = {
+        &out->dht,
+        &out->store,
+        &out->relay,
+        &out->content_seed,
+        &out->mobile_light,
+        &out->community_paged_browse,
+        &out->community_search,
+        &out->community_delta_sync,
+    };
     *out = (struct wire_capabilities){0};
-    struct wire_map m = wire_map_open(r, capability_names, CAPABILITY_COUNT);
+    struct wire_map m = wire_map_open(r, capability_names, CAPABILITIES_ALL);
     for (int key; (key = wire_map_next(r, &m)) >= 0;)
         *fields[key] = wire_read_bool(r);
-    wire_map_require(r, &m, (1u << CAPABILITY_COUNT) - 1);
+    wire_map_require(r, &m, (1u << CAPABILITIES_BASIC) - 1);
+    out->has_community_fields = m.seen >> CAPABILITIES_BASIC != 0;
 }
 
 void wire_write_capabilities(struct wire_writer *w, const struct wire_capabilities *c)
 {
-    const bool fields[CAPABILITY_COUNT] = {c->dht, c->store, c->relay, c->content_seed,
-                                           c->mobile_light};
-    wire_write_map(w, CAPABILITY_COUNT);
-    for (uint32_t i = 0; i < CAPABILITY_COUNT; i++) {
+    const bool fields[CAPABILITIES_ALL] = {
+        c->dht,
+        c->store,
+        c->relay,
+        c->content_seed,
+        c->mobile_light,
+        c->community_paged_browse,
+        c->community_search,
+        c->community_delta_sync,
+    };
+    uint32_t count = c->has_community_fields ? CAPABILITIES_ALL : CAPABILITIES_BASIC;
+    wire_write_map(w, count);
+    for (uint32_t i = 0; i < count; i++) {
         wire_write_key(w, capability_names[i]);
         wire_write_bool(w, fields[i]);
     }
@@ -133,4 +163,24 @@ size_t wire_hello_signed(const struct wire_hello *h, uint8_t *out, size_t cap)
     wire_write_array(&w, SIGNATURE);
     write_fields(&w, h, false);
     return w.pos;
+}
+
+/* -- the marker of our relays -- */
+
+static const uint8_t mark[6] = {0x9d, 0x53, 0x43, 0x50, 0x32, 0x72};
+#define MARK_FORMAT 1u
+#define MARK_FORMAT_MASK 0x0fu
+
+void wire_nonce_mark(uint8_t nonce[32], uint8_t dialects)
+{
+    memcpy(nonce, mark, sizeof(mark));
+    nonce[6] = MARK_FORMAT;
+    nonce[7] = dialects;
+}
+
+uint8_t wire_nonce_dialects(const uint8_t nonce[32])
+{
+    if (memcmp(nonce, mark, sizeof(mark)) != 0 || (nonce[6] & MARK_FORMAT_MASK) < MARK_FORMAT)
+        return 0;
+    return nonce[7] & WIRE_DIALECTS_ALL;
 }

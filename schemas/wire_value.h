@@ -13,16 +13,27 @@
 #include "wire_peer.h"
 
 enum wire_value_kind {
+    /* CBOR maps */
     WIRE_VALUE_SHARE_HEAD,
     WIRE_VALUE_PROVIDERS,
     WIRE_VALUE_MANIFEST,
     WIRE_VALUE_ANNOUNCEMENT,
     WIRE_VALUE_MEMBERS,
-    WIRE_VALUE_NONE, /* not a value of this protocol */
+    /* a tag byte, then a CBOR map (wire_community.h) */
+    WIRE_VALUE_MEMBER_RECORD,  /* 0x31 */
+    WIRE_VALUE_SHARE_RECORD,   /* 0x32 */
+    WIRE_VALUE_COMMUNITY_HINT, /* 0x33 */
+    WIRE_VALUE_MEMBERS_PAGE,   /* 0x34 */
+    WIRE_VALUE_SHARES_PAGE,    /* 0x35 */
+    WIRE_VALUE_ROTATION,       /* 0x36 */
+    WIRE_VALUE_REVOCATION,     /* 0x37 */
+    WIRE_VALUE_NONE,           /* not a value of this protocol */
 };
 
-/* Tells the kinds apart by a key that only one of them has (the first such key counts). Says
- * nothing about the rest, which is the decoder's. Changes nothing. */
+#define WIRE_VALUE_TAG_FIRST 0x31u /* of WIRE_VALUE_MEMBER_RECORD; the others follow in order */
+
+/* Tells the kinds apart: by the tag byte, or by a key that only one of the untagged kinds has (the
+ * first such key counts). The rest of the value is not checked. Changes nothing. */
 enum wire_value_kind wire_value_kind(const uint8_t *buf, size_t len);
 
 /* -- keys in the DHT -- */

@@ -31,12 +31,13 @@ static void ask_fini(struct rt_msg *m)
     relay_slice_drop(&((struct relay_list_ask *)m)->answer);
 }
 
-struct relay_list_ask *relay_list_ask_new(uint16_t max_count)
+struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect)
 {
     struct relay_list_ask *q = rt_msg_new(RELAY_LIST_ASK, sizeof(*q));
 
     q->msg.fini = ask_fini;
     q->max_count = max_count;
+    q->dialect = dialect;
     return q;
 }
 

@@ -6,6 +6,7 @@
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
 #include "base/refusal.h"
+#include "wire_dialect.h"
 #include "wire_peer.h"
 
 #define ANNOUNCER_KIND(n) (RT_KIND_BASE(6) | (n))
@@ -19,11 +20,13 @@ enum announcer_kind {
     ANNOUNCER_SHUTDOWN = ANNOUNCER_KIND(3) | RT_KIND_OWES,
     ANNOUNCER_SHUT_DOWN = ANNOUNCER_KIND(4), /* the same block, back */
     ANNOUNCER_SEEN_SELF = ANNOUNCER_KIND(5), /* struct announcer_seen_self; owes nothing */
+    ANNOUNCER_REVOKED = ANNOUNCER_KIND(6),   /* struct announcer_revoked; owes nothing */
 };
 
 /* A peer's RelayListRequest, from its session. */
 struct relay_list_ask {
     struct rt_msg msg;
+    enum wire_dialect dialect; /* of the session that asks */
     uint16_t max_count;
     enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
     struct relay_slice answer; /* back: the encoded payload of message 461 */
@@ -35,8 +38,14 @@ struct announcer_seen_self {
     struct wire_peer_hop hop;
 };
 
+/* A valid revocation of this key is held by the value store. */
+struct announcer_revoked {
+    struct rt_msg msg;
+    uint8_t key[32];
+};
+
 /* Zeroed, kind and fini set. */
-struct relay_list_ask *relay_list_ask_new(uint16_t max_count);
+struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect);
 
 /* The announcer's address, from any worker of the relay; none where there is no announcer. */
 struct rt_addr announcer_addr(const struct rt_worker *w);

@@ -159,6 +159,7 @@ static enum candidate_end how_it_ended(enum dht_outcome outcome)
     case DHT_CALL_WRONG_KEY:
     case DHT_CALL_REFUSED:
     case DHT_CALL_TIMEOUT:
+    case DHT_CALL_WRONG_DIALECT:
         break;
     }
     return CANDIDATE_SILENT;

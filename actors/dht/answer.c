@@ -256,6 +256,13 @@ void dht_answer(struct dht *d, struct dht_ask *a)
     case DHT_PEX_OFFER:
         pex_offer(d, a);
         break;
+    case DHT_COMMUNITY_STATUS:
+    case DHT_COMMUNITY_MEMBERS:
+    case DHT_COMMUNITY_SHARES:
+    case DHT_COMMUNITY_SEARCH:
+    case DHT_COMMUNITY_EVENTS:
+        a->refusal = RT_REFUSAL_UNSUPPORTED_TYPE;
+        break;
     }
     rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
 }

@@ -159,6 +159,8 @@ static struct dht_remote *open_remote(struct dht_calls *c, const struct wire_pee
     const struct transport *t = &c->transports[hop->transport];
     struct sockaddr_storage addr;
     socklen_t len = dht_hop_sockaddr(hop, &addr);
+    struct dial_hello hello = {
+        .identity = c->identity, .dialect = WIRE_DIALECT_A, .dialects_served = WIRE_DIALECTS_ALL};
     struct relay_error err;
     struct dht_remote *r;
 
@@ -180,8 +182,8 @@ static struct dht_remote *open_remote(struct dht_calls *c, const struct wire_pee
     rt_list_init(&r->queue);
     rt_list_init(&r->idle);
     *out_why = DHT_CALL_UNREACHABLE;
-    if (dial_open(c->worker, c->identity, t->table, t->state, (const struct sockaddr *)&addr, len,
-                  NULL, &ops, r, &r->dial, &err) != RT_ERR_OK) {
+    if (dial_open(c->worker, &hello, t->table, t->state, (const struct sockaddr *)&addr, len, &ops,
+                  r, &r->dial, &err) != RT_ERR_OK) {
         free(r);
         return NULL;
     }

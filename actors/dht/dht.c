@@ -492,7 +492,8 @@ static bool is_news(struct rt_worker *w, struct dht_local *l, const struct wire_
 }
 
 void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
-                      const struct sockaddr_storage *from, int64_t skew_s)
+                      const struct sockaddr_storage *from, enum wire_dialect dialect,
+                      uint8_t peer_dialects, int64_t skew_s)
 {
     struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
     struct wire_peer_hop hop;
@@ -502,6 +503,8 @@ void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
         return;
     m = rt_msg_new(DHT_INBOUND, sizeof(*m));
     m->from = hop;
+    m->dialect = dialect;
+    m->peer_dialects = peer_dialects;
     m->skew_s = skew_s;
     rt_send(w, l->addr, &m->msg);
 }

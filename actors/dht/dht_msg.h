@@ -10,6 +10,7 @@
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
 #include "base/refusal.h"
+#include "wire_dialect.h"
 #include "wire_peer.h"
 
 #define DHT_KIND(n) (RT_KIND_BASE(4) | (n))
@@ -33,12 +34,18 @@ enum dht_kind {
 /* -- requests of peers, for their sessions -- */
 
 enum dht_op {
-    DHT_FIND_NODE,   /* key: the target in its first 20 bytes */
-    DHT_FIND_VALUE,  /* key */
-    DHT_STORE,       /* key, payload = the value, ttl_secs */
-    DHT_MANIFEST,    /* key = the manifest's id */
-    DHT_PEX_REQUEST, /* max_peers */
-    DHT_PEX_OFFER,   /* payload = that of message 100, checked to be well-formed */
+    DHT_FIND_NODE,        /* key: the target in its first 20 bytes */
+    DHT_FIND_VALUE,       /* key */
+    DHT_STORE,            /* key, payload = the value, ttl_secs */
+    DHT_MANIFEST,         /* key = the manifest's id */
+    DHT_PEX_REQUEST,      /* max_peers */
+    DHT_PEX_OFFER,        /* payload = that of message 100, checked to be well-formed */
+    DHT_COMMUNITY_STATUS, /* key = the community's id */
+    /* payload = that of message 410, 412, 414, 416, checked to be well-formed */
+    DHT_COMMUNITY_MEMBERS,
+    DHT_COMMUNITY_SHARES,
+    DHT_COMMUNITY_SEARCH,
+    DHT_COMMUNITY_EVENTS,
 };
 
 struct dht_ask {
@@ -48,16 +55,21 @@ struct dht_ask {
     uint64_t ttl_secs;
     uint8_t max_peers;
     struct wire_peer_hop origin; /* who asks: its key, and the address it came from */
+    enum wire_dialect dialect;   /* of its session */
+    uint8_t peer_dialects;       /* that it speaks */
+    uint8_t reached_dialects;    /* STORE of our own announcer: in which its relay was reached */
     struct relay_slice payload;
     enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
     struct relay_slice answer; /* back: the answer's encoded payload; empty for STORE and offers */
+    bool is_joined;            /* back: COMMUNITY_STATUS: a live record of the community is held */
 };
 
 /* -- questions of our own actors -- */
 
-/* Stores a value here and at the K closest nodes that a look-up finds. */
+/* Stores a value here and at the K closest nodes that a look-up in each of the dialects finds. */
 struct dht_publish_ask {
     struct rt_msg msg;
+    uint8_t dialects;
     uint8_t key[32];
     struct relay_slice value;
     uint64_t ttl_secs;
@@ -69,6 +81,7 @@ struct dht_publish_ask {
 #define DHT_LOOKUP_VALUES_MAX 20u
 struct dht_lookup_ask {
     struct rt_msg msg;
+    enum wire_dialect dialect;
     uint8_t key[32];
     uint32_t values_max; /* it ends when so many were found; at most DHT_LOOKUP_VALUES_MAX */
     uint32_t count;      /* back */
@@ -82,15 +95,20 @@ enum dht_outcome {
     DHT_CALL_WRONG_KEY,   /* another key than pubkey_hint answered there */
     DHT_CALL_REFUSED,     /* its hello or its frames were not acceptable, or it closed */
     DHT_CALL_TIMEOUT,
-    DHT_CALL_BUSY,         /* too many calls under way, or no memory */
-    DHT_CALL_NO_TRANSPORT, /* nothing here speaks the hop's transport, or the address is not one
-                            * we may dial: our own, or of narrower scope than ours */
+    DHT_CALL_BUSY,          /* too many calls under way, or no memory */
+    DHT_CALL_WRONG_DIALECT, /* it speaks another dialect than the one wanted */
+    DHT_CALL_NO_TRANSPORT,  /* nothing here speaks the hop's transport, or the address is not one
+                             * we may dial: our own, or of narrower scope than ours */
 };
+
+#define DHT_DIALECT_ANY WIRE_DIALECTS /* of calls: whatever the peer speaks */
 
 struct dht_call_ask {
     struct rt_msg msg;
-    struct wire_peer_hop to; /* with pubkey_hint: only that key will do */
-    uint16_t type;           /* of the request; 0: authenticate only */
+    enum wire_dialect dialect; /* that the session must be of, or ANY; back: that it is of */
+    uint8_t peer_dialects;     /* back, where a session stood: that the peer speaks */
+    struct wire_peer_hop to;   /* with pubkey_hint: only that key will do */
+    uint16_t type;             /* of the request; 0: authenticate only */
     struct relay_slice payload;
     uint64_t timeout_ns; /* for all of it, dialling included */
     enum dht_outcome outcome;
@@ -100,10 +118,12 @@ struct dht_call_ask {
     struct relay_slice answer; /* back: the answer's payload */
 };
 
-/* A random sample of the routing table: peers dialled and authenticated at these addresses. */
+/* A random sample of the dialect's routing table: peers dialled and authenticated at these
+ * addresses. */
 #define DHT_PEERS_MAX 64u
 struct dht_peers_ask {
     struct rt_msg msg;
+    enum wire_dialect dialect;
     uint32_t max; /* at most DHT_PEERS_MAX */
     bool has_exclude;
     uint8_t exclude[32];                       /* a key that is not wanted */
@@ -116,6 +136,8 @@ struct dht_peers_ask {
 struct dht_inbound {
     struct rt_msg msg;
     struct wire_peer_hop from; /* port 0 */
+    enum wire_dialect dialect; /* of its hello */
+    uint8_t peer_dialects;     /* that it speaks */
     int64_t skew_s;            /* theirs minus ours, seconds */
 };
 
@@ -140,6 +162,7 @@ struct rt_addr dht_addr(const struct rt_worker *w);
  * worker 0 nothing.
  */
 void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
-                      const struct sockaddr_storage *from, int64_t skew_s);
+                      const struct sockaddr_storage *from, enum wire_dialect dialect,
+                      uint8_t peer_dialects, int64_t skew_s);
 
 #endif

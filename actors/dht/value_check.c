@@ -149,7 +149,7 @@ static bool check_kind(struct check *c)
         return check_manifest(c);
     case WIRE_VALUE_ANNOUNCEMENT:
         return check_announcement(c);
-    case WIRE_VALUE_NONE:
+    default:
         break;
     }
     return false;

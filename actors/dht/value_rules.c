@@ -243,7 +243,7 @@ enum rt_refusal values_store(struct dht_values *v, const struct incoming *in)
         return store_set(v, in);
     case WIRE_VALUE_ANNOUNCEMENT:
         return store_announcement(v, in);
-    case WIRE_VALUE_NONE:
+    default:
         break;
     }
     return RT_REFUSAL_STORE_VALUE;

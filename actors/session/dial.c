@@ -13,6 +13,8 @@ enum dial_state { DIAL_CONNECTING, DIAL_HELLO_SENT, DIAL_IDLE, DIAL_WAITING };
 struct dial {
     struct rt_worker *worker;
     const struct rt_sign_key *identity;
+    enum wire_dialect dialect;
+    uint8_t dialects_served;
     struct rt_conn *conn;
     const struct dial_ops *ops;
     void *user;
@@ -43,7 +45,9 @@ static void end(struct dial *d, const struct dial_end *why)
 
 static void refuse(struct dial *d, enum rt_refusal r)
 {
-    struct dial_end why = {.how = RT_CONN_END_TRANSPORT, .refusal = r};
+    struct dial_end why = {.how = RT_CONN_END_TRANSPORT,
+                           .refusal = r,
+                           .is_hello_refused = r == RT_REFUSAL_HELLO_VERSION};
 
     if (r == RT_REFUSAL_HELLO_CLOCK)
         why.skew_s = (int64_t)(d->server.timestamp_unix_secs - rt_wall_ns(d->worker) / RT_S);
@@ -59,7 +63,7 @@ static void send_hello(struct dial *d, const uint8_t *echoed)
     struct relay_vec v = {.count = 1};
     size_t len;
 
-    handshake_hello(d->identity, &d->fresh, echoed, rt_wall_ns(d->worker) / RT_S, &h);
+    handshake_hello(d->identity, &d->fresh, d->dialect, echoed, rt_wall_ns(d->worker) / RT_S, &h);
     len = wire_hello_encode(&h, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);
     wire_length_write(frame, (uint32_t)len);
     v.slice[0] = relay_slice_view(frame, (uint32_t)(WIRE_LENGTH_BYTES + len));
@@ -71,6 +75,8 @@ static void on_opened(void *user)
     struct dial *d = user;
 
     rt_random(d->worker, &d->fresh, sizeof(d->fresh));
+    if (d->dialects_served)
+        wire_nonce_mark(d->fresh.nonce, d->dialects_served);
     send_hello(d, NULL);
     d->state = DIAL_HELLO_SENT;
 }
@@ -100,6 +106,8 @@ static void on_server_hello(struct dial *d, struct rt_frame *f)
     if (err == RT_ERR_BAD_SIGNATURE)
         r = RT_REFUSAL_HELLO_SIGNATURE;
     if (err == RT_ERR_OK)
+        r = handshake_check_dialect(&d->server, d->dialect);
+    if (r == RT_REFUSAL_NONE)
         r = handshake_check_shape(&d->server, true, rt_wall_ns(d->worker) / RT_S);
     if (r == RT_REFUSAL_NONE)
         r = handshake_check_server(&d->server, d->fresh.nonce,
@@ -139,7 +147,9 @@ static void on_frame(void *user, struct rt_frame *f)
 static void on_eof(void *user)
 {
     struct dial *d = user;
-    struct dial_end why = {.how = RT_CONN_END_TRANSPORT, .transport = RELAY_END_PEER};
+    struct dial_end why = {.how = RT_CONN_END_TRANSPORT,
+                           .transport = RELAY_END_PEER,
+                           .is_hello_refused = d->state == DIAL_HELLO_SENT};
 
     rt_conn_close(d->conn, RELAY_CLOSE_GRACEFUL);
     end(d, &why);
@@ -147,9 +157,14 @@ static void on_eof(void *user)
 
 static void on_ended(void *user, enum rt_conn_end how, enum relay_end transport)
 {
-    struct dial_end why = {.how = how, .transport = transport};
+    struct dial *d = user;
+    struct dial_end why = {.how = how,
+                           .transport = transport,
+                           .is_hello_refused = how == RT_CONN_END_TRANSPORT &&
+                                               transport == RELAY_END_PEER &&
+                                               d->state == DIAL_HELLO_SENT};
 
-    end(user, &why);
+    end(d, &why);
 }
 
 static const struct rt_conn_ops dial_conn_ops = {
@@ -159,24 +174,26 @@ static const struct rt_conn_ops dial_conn_ops = {
     .ended = on_ended,
 };
 
-rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
+rt_err dial_open(struct rt_worker *w, const struct dial_hello *hello,
                  const struct relay_transport *t, void *t_state, const struct sockaddr *addr,
-                 socklen_t len, const uint8_t *expected_key, const struct dial_ops *ops, void *user,
-                 struct dial **out, struct relay_error *err)
+                 socklen_t len, const struct dial_ops *ops, void *user, struct dial **out,
+                 struct relay_error *err)
 {
     struct dial *d = calloc(1, sizeof(*d));
     rt_err e;
 
     RT_INSIST(d != NULL);
     d->worker = w;
-    d->identity = identity;
+    d->identity = hello->identity;
+    d->dialect = hello->dialect;
+    d->dialects_served = hello->dialects_served;
     d->ops = ops;
     d->user = user;
     d->job.run = verify_job;
     rt_list_init(&d->job.node);
-    if (expected_key) {
+    if (hello->expected_key) {
         d->has_expected_key = true;
-        memcpy(d->expected_key, expected_key, 32);
+        memcpy(d->expected_key, hello->expected_key, 32);
     }
     e = rt_conn_dial(w, t, t_state, addr, len, &dial_conn_ops, d, &d->conn, err);
     if (e != RT_ERR_OK) {

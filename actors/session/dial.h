@@ -12,6 +12,7 @@
 #include "base/refusal.h"
 #include "crypto/crypto.h"
 #include "transport/conn.h"
+#include "wire_dialect.h"
 #include "wire_envelope.h"
 #include "wire_hello.h"
 
@@ -23,6 +24,9 @@ struct dial_end {
     enum relay_end transport; /* ... and the transport's word for it */
     enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
     int64_t skew_s;           /* refused for its clock: the server's minus ours, seconds; else 0 */
+    /* The server was reached but the hellos did not match: it closed before its ServerHello, or
+     * answered with another version. It may speak another dialect. */
+    bool is_hello_refused;
 };
 
 struct dial_ops {
@@ -33,15 +37,20 @@ struct dial_ops {
     void (*ended)(void *user, const struct dial_end *end);
 };
 
-/*
- * identity: who we are; must outlive the handshake. expected_key: the pinned or hinted key, or NULL
- * for any. The whole handshake has LIM_HANDSHAKE_NS.
- */
-RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
+/* What our hello says, and what the server's must say. */
+struct dial_hello {
+    const struct rt_sign_key *identity; /* outlives the handshake */
+    enum wire_dialect dialect;
+    uint8_t dialects_served; /* for the marker of a relay (wire_hello.h); 0: a client, no marker */
+    const uint8_t *expected_key; /* the pinned or hinted key, copied; NULL: any */
+};
+
+/* The whole handshake has LIM_HANDSHAKE_NS. */
+RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct dial_hello *hello,
                                const struct relay_transport *t, void *t_state,
                                const struct sockaddr *addr, socklen_t len,
-                               const uint8_t *expected_key, const struct dial_ops *ops, void *user,
-                               struct dial **out, struct relay_error *err);
+                               const struct dial_ops *ops, void *user, struct dial **out,
+                               struct relay_error *err);
 
 /* After ready, with no request under way. The answer must come within timeout_ns. payload is moved.
  */

@@ -41,7 +41,7 @@ static void on_relay_list(struct session *s, struct rt_frame *f, uint8_t *payloa
         refuse_payload(s, err);
         return;
     }
-    q = relay_list_ask_new(max);
+    q = relay_list_ask_new(max, s->dialect);
     q->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, announcer_addr(s->sw->worker), &q->msg);
 }
@@ -79,6 +79,8 @@ static void ask_dht(struct session *s, struct dht_ask *a)
 
     rt_conn_peer(s->conn, &from);
     dht_hop_of(&from, s->peer_key, &a->origin);
+    a->dialect = s->dialect;
+    a->peer_dialects = s->peer_dialects;
     a->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, dht_addr(s->sw->worker), &a->msg);
 }

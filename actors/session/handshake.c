@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "session/handshake.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 
 void handshake_hello(const struct rt_sign_key *identity, const struct handshake_fresh *fresh,
-                     const uint8_t *echoed, uint64_t wall_s, struct wire_hello *out)
+                     enum wire_dialect dialect, const uint8_t *echoed, uint64_t wall_s,
+                     struct wire_hello *out)
 {
+    bool has_community_fields = wire_dialect_has_community_fields(dialect);
     uint8_t covered[WIRE_HELLO_MAX];
     size_t len;
 
     memset(out, 0, sizeof(*out));
     memcpy(out->node_pubkey, identity->public_key, 32);
-    out->capabilities.dht = true;
-    out->capabilities.relay = true;
+    out->capabilities = (struct wire_capabilities){
+        .dht = true,
+        .relay = true,
+        .community_paged_browse = has_community_fields,
+        .community_search = has_community_fields,
+        .community_delta_sync = has_community_fields,
+        .has_community_fields = has_community_fields,
+    };
     memcpy(out->nonce, fresh->nonce, 32);
     if (echoed) {
         out->has_echoed_nonce = true;
         memcpy(out->echoed_nonce, echoed, 32);
     }
     out->timestamp_unix_secs = wall_s;
-    out->protocol_version = WIRE_PROTOCOL_VERSION;
+    out->protocol_version = wire_dialect_version(dialect);
     rt_kx_public(fresh->ephemeral_secret, out->ephemeral_pubkey);
     len = wire_hello_signed(out, covered, sizeof(covered));
     rt_sign(identity, covered, len, out->signature);
@@ -32,13 +41,36 @@ enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_ech
     uint64_t theirs = h->timestamp_unix_secs;
     uint64_t skew = theirs > wall_s ? theirs - wall_s : wall_s - theirs;
 
-    if (h->protocol_version != WIRE_PROTOCOL_VERSION)
-        return RT_REFUSAL_HELLO_VERSION;
     if (h->has_echoed_nonce != wants_echo)
         return wants_echo ? RT_REFUSAL_ACK_MISMATCH : RT_REFUSAL_HELLO_MALFORMED;
     if (skew > LIM_HELLO_SKEW_S)
         return RT_REFUSAL_HELLO_CLOCK;
     return RT_REFUSAL_NONE;
+}
+
+enum rt_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out)
+{
+    enum wire_dialect d;
+
+    if (!wire_dialect_of(h->protocol_version, h->capabilities.has_community_fields, &d))
+        return RT_REFUSAL_HELLO_VERSION;
+    h->capabilities.has_community_fields = wire_dialect_has_community_fields(d);
+    *out = d;
+    return RT_REFUSAL_NONE;
+}
+
+enum rt_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect)
+{
+    if (h->protocol_version != wire_dialect_version(dialect))
+        return RT_REFUSAL_HELLO_VERSION;
+    h->capabilities.has_community_fields = wire_dialect_has_community_fields(dialect);
+    return RT_REFUSAL_NONE;
+}
+
+void handshake_version_text(const struct wire_hello *h, char out[HANDSHAKE_VERSION_TEXT])
+{
+    snprintf(out, HANDSHAKE_VERSION_TEXT, "version %u with %d capability fields",
+             h->protocol_version, h->capabilities.has_community_fields ? 8 : 5);
 }
 
 enum rt_refusal handshake_check_signature(const struct wire_hello *h)

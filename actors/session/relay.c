@@ -35,7 +35,7 @@ void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
     a = slots_ask_new(m.tunnel ? SLOTS_REGISTER_TUNNEL : SLOTS_REGISTER_TEMP,
                       m.has_slot_id ? m.slot_id : 0);
     if (m.tunnel) {
-        s->registering = tunnel_new(s->sw->worker, s->peer_key);
+        s->registering = tunnel_new(s->sw->worker, s->peer_key, s->dialect);
         a->link = tunnel_addr(s->registering);
     }
     ask_slots(s, a);

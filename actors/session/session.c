@@ -159,13 +159,26 @@ static void note_inbound(struct session *s, const uint8_t key[32], int64_t skew_
     struct sockaddr_storage from;
 
     rt_conn_peer(s->conn, &from);
-    dht_note_inbound(s->sw->worker, key, &from, skew_s);
+    dht_note_inbound(s->sw->worker, key, &from, s->dialect, s->peer_dialects, skew_s);
+}
+
+static enum rt_refusal check_dialect(struct session *s, struct wire_hello *h, bool is_ack)
+{
+    enum rt_refusal r;
+    uint8_t marked = wire_nonce_dialects(h->nonce);
+
+    if (is_ack)
+        return handshake_check_dialect(h, s->dialect);
+    r = handshake_choose_dialect(h, &s->dialect);
+    s->peer_dialects = marked ? marked : WIRE_DIALECT_BIT(s->dialect);
+    return r;
 }
 
 static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
 {
     struct wire_hello *h = &s->handshake->hello;
     rt_err err = wire_hello_decode(f->ptr, f->len, h);
+    char version[HANDSHAKE_VERSION_TEXT];
     enum rt_refusal r;
 
     if (err != RT_ERR_OK) {
@@ -175,7 +188,10 @@ static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
                      rt_err_text(err));
         return false;
     }
-    r = handshake_check_shape(h, wants_echo, rt_wall_ns(s->sw->worker) / RT_S);
+    handshake_version_text(h, version);
+    r = check_dialect(s, h, wants_echo);
+    if (r == RT_REFUSAL_NONE)
+        r = handshake_check_shape(h, wants_echo, rt_wall_ns(s->sw->worker) / RT_S);
     if (r == RT_REFUSAL_NONE && wants_echo)
         r = handshake_check_ack(h, s->peer_key, s->handshake->client_nonce,
                                 s->handshake->fresh.nonce);
@@ -183,7 +199,7 @@ static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
         note_inbound(s, h->node_pubkey,
                      (int64_t)(h->timestamp_unix_secs - rt_wall_ns(s->sw->worker) / RT_S));
     if (r != RT_REFUSAL_NONE) {
-        session_drop(s, r, NULL);
+        session_drop(s, r, r == RT_REFUSAL_HELLO_VERSION ? version : NULL);
         return false;
     }
     return true;
@@ -201,8 +217,9 @@ static void send_server_hello(struct session *s)
     memcpy(hs->client_nonce, hs->hello.nonce, 32);
     memcpy(s->peer_key, hs->hello.node_pubkey, 32);
     rt_random(w, &hs->fresh, sizeof(hs->fresh));
-    handshake_hello(&s->sw->shared->identity, &hs->fresh, hs->client_nonce, rt_wall_ns(w) / RT_S,
-                    &ours);
+    wire_nonce_mark(hs->fresh.nonce, WIRE_DIALECTS_ALL);
+    handshake_hello(&s->sw->shared->identity, &hs->fresh, s->dialect, hs->client_nonce,
+                    rt_wall_ns(w) / RT_S, &ours);
     len = wire_hello_encode(&ours, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);
     wire_length_write(frame, (uint32_t)len);
     v.slice[0] = relay_slice_view(frame, (uint32_t)(WIRE_LENGTH_BYTES + len));
@@ -219,6 +236,7 @@ static void authenticated(struct session *s)
     rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
     note_inbound(s, s->peer_key, 0);
     rt_metric_inc(RT_METRIC_SESSIONS);
+    rt_metric_inc(RT_METRIC_SESSIONS_A + s->dialect);
 }
 
 static void verify_job(struct rt_job *job)

@@ -45,6 +45,8 @@ struct session {
     bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
     uint8_t peer_key[32];
     uint64_t peer_hash; /* keyed hash of peer_key */
+    enum wire_dialect dialect;
+    uint8_t peer_dialects; /* that the peer speaks: of its marker, else the session's only */
     struct session_handshake *handshake;
     struct rt_job job;
 

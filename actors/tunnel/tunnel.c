@@ -33,8 +33,9 @@ struct tunnel {
     struct rt_conn *conn; /* NULL before tunnel_attach */
     struct relay_timer timer;
     uint64_t slot_id;
-    uint64_t byte_ns;       /* when its last byte came */
-    uint64_t owes_since_ns; /* when it last began to owe */
+    uint64_t byte_ns;          /* when its last byte came */
+    uint64_t owes_since_ns;    /* when it last began to owe */
+    enum wire_dialect dialect; /* of the session that registered it */
     bool is_silent;
     bool is_quiet;  /* nothing has come in since the timer last fired */
     bool is_doomed; /* closed by the authority before it was attached */
@@ -227,6 +228,7 @@ static void link_log(const struct tunnel *t, const char *msg, const char *reason
 static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *reason)
 {
     rt_metric_sub(RT_METRIC_TUNNEL_LINKS, 1);
+    rt_metric_sub(RT_METRIC_TUNNEL_LINKS_A + t->dialect, 1);
     link_log(t, "tunnel closed", reason);
     tell_authority(t, SLOTS_LINK_GONE);
     link_end(t, refusal);
@@ -484,12 +486,13 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
 /* -- the beginning -- */
 
-struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32])
+struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32], enum wire_dialect dialect)
 {
     struct tunnel *t = calloc(1, sizeof(*t));
 
     RT_INSIST(t != NULL);
     t->slot_id = tunnel_slot_id(w, key);
+    t->dialect = dialect;
     t->timer.fire = on_timer;
     pending_init(&t->pending);
     rt_actor_start(&t->actor, w, on_msg);
@@ -508,6 +511,7 @@ void tunnel_attach(struct tunnel *t, struct rt_conn *c)
     t->conn = c;
     t->byte_ns = rt_now_ns(worker_of(t));
     rt_metric_inc(RT_METRIC_TUNNEL_LINKS);
+    rt_metric_inc(RT_METRIC_TUNNEL_LINKS_A + t->dialect);
     link_log(t, "tunnel open", "registered");
     rt_conn_set_consumer(c, &link_ops, t);
     rt_conn_set_frame_max(c, LIM_FRAME_MAX, LIM_INNER_FRAME_MAX);

@@ -14,6 +14,7 @@
 #include "actor/actor.h"
 #include "base/limits.h"
 #include "base/refusal.h"
+#include "wire_dialect.h"
 #include "wire_relay.h"
 
 struct rt_conn;
@@ -134,7 +135,7 @@ struct rt_addr tunnel_slot_lookup(const struct rt_worker *w, uint64_t slot_id);
  * come before tunnel_attach wait in it.
  */
 struct tunnel;
-struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32]);
+struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32], enum wire_dialect dialect);
 struct rt_addr tunnel_addr(const struct tunnel *t);
 /* Registered: the connection becomes the link (moved; consumer set, hold released). What the node
  * is to hear about its registration has been sent before. */

@@ -9,6 +9,11 @@
     X(HALF_OPEN, "connections_half_open", "connections not yet authenticated (gauge)")             \
     X(TUNNELS, "tunnels", "identities with a live tunnel (gauge)")                                 \
     X(TUNNEL_LINKS, "tunnel_links", "tunnel connections (gauge)")                                  \
+    X(TUNNEL_LINKS_A, "tunnel_links_dialect_a",                                                    \
+      "of these: version 1, 5 capability fields (gauge)")                                          \
+    X(TUNNEL_LINKS_B, "tunnel_links_dialect_b",                                                    \
+      "of these: version 1, 8 capability fields (gauge)")                                          \
+    X(TUNNEL_LINKS_C, "tunnel_links_dialect_c", "of these: version 2 (gauge)")                     \
     X(MEMORY_BYTES, "memory_charged_bytes", "bytes charged to memory_max (gauge)")                 \
     /* connections */                                                                              \
     X(ADMITTED, "connections_admitted_total", "connections let in at the door")                    \
@@ -23,6 +28,9 @@
     X(TIMEOUT_SEND, "timeout_send_total", "closed: an answer did not leave in time")               \
     X(END_HANDSHAKE, "transport_handshake_failed_total", "secure handshake failed")                \
     X(SESSIONS, "sessions_authenticated_total", "SCP2P handshakes completed")                      \
+    X(SESSIONS_A, "sessions_dialect_a_total", "of these: version 1, 5 capability fields")          \
+    X(SESSIONS_B, "sessions_dialect_b_total", "of these: version 1, 8 capability fields")          \
+    X(SESSIONS_C, "sessions_dialect_c_total", "of these: version 2")                               \
     /* requests */                                                                                 \
     X(REQUESTS, "requests_total", "request envelopes read")                                        \
     X(ERRORS_SENT, "error_answers_total", "error envelopes answered")                              \

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "client.h"
 #include "net_private.h"
+#include "wire_dialect.h"
 #include "wire_hello.h"
 
 enum client_state { CLIENT_CONNECTS, CLIENT_SAID_HELLO, CLIENT_READY, CLIENT_GIVEN_UP };
@@ -69,7 +70,7 @@ static void make_hello(struct sim_client *c)
     fill(c, secret, 32);
     rt_kx_public(secret, h->ephemeral_pubkey);
     h->timestamp_unix_secs = wall_s(c);
-    h->protocol_version = WIRE_PROTOCOL_VERSION;
+    h->protocol_version = wire_dialect_version(WIRE_DIALECT_A);
     if (c->trick == SIM_TRICK_STALE_CLOCK)
         h->timestamp_unix_secs -= LIM_HELLO_SKEW_S + 2;
     if (c->trick == SIM_TRICK_EARLY_CLOCK)
@@ -149,7 +150,7 @@ static void check_server_hello(struct sim_client *c, const struct wire_hello *h)
         sim_fail(c->world, "the relay's hello is another relay's");
     if (!h->has_echoed_nonce || memcmp(h->echoed_nonce, c->hello.nonce, 32) != 0)
         sim_fail(c->world, "the relay's hello does not echo our nonce");
-    if (h->protocol_version != WIRE_PROTOCOL_VERSION ||
+    if (h->protocol_version != wire_dialect_version(WIRE_DIALECT_A) ||
         h->timestamp_unix_secs + LIM_HELLO_SKEW_S < now || h->timestamp_unix_secs > now + 1)
         sim_fail(c->world, "the relay's hello has a wrong version or clock");
 }

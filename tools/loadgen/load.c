@@ -172,6 +172,17 @@ static void node_ended(void *user, const struct dial_end *why)
 
 static const struct dial_ops node_dial_ops = {node_ready, node_answer, node_ended};
 
+static rt_err open_dial(struct load_lane *l, const struct rt_sign_key *identity,
+                        const struct dial_ops *ops, void *user, struct dial **out,
+                        struct relay_error *err)
+{
+    struct dial_hello hello = {.identity = identity, .dialect = l->plan.dialect};
+
+    return dial_open(l->worker, &hello, l->transport, l->transport_state,
+                     (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, ops, user, out,
+                     err);
+}
+
 static void open_next_node(struct load_lane *l)
 {
     struct relay_error err;
@@ -180,9 +191,7 @@ static void open_next_node(struct load_lane *l)
     if (l->is_stopping || l->nodes_opened == l->plan.nodes)
         return;
     n = &l->nodes[l->nodes_opened++];
-    if (dial_open(l->worker, &n->identity, l->transport, l->transport_state,
-                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL, &node_dial_ops,
-                  n, &n->dial, &err) != RT_ERR_OK)
+    if (open_dial(l, &n->identity, &node_dial_ops, n, &n->dial, &err) != RT_ERR_OK)
         failed(l, "node", err.text);
 }
 
@@ -334,9 +343,7 @@ static void requester_start(struct requester *q)
         return;
     identity = &l->identities[(q->index + q->done * l->plan.requesters) % IDENTITIES];
     q->started_ns = rt_worker_seams(l->worker)->mono_ns(NULL);
-    if (dial_open(l->worker, identity, l->transport, l->transport_state,
-                  (const struct sockaddr *)&l->plan.relay, l->plan.relay_len, NULL, &requester_ops,
-                  q, &q->dial, &err) != RT_ERR_OK) {
+    if (open_dial(l, identity, &requester_ops, q, &q->dial, &err) != RT_ERR_OK) {
         failed(l, "request", err.text);
         retry_later(q);
     }

@@ -13,6 +13,7 @@
 #include "actor/actor.h"
 #include "crypto/crypto.h"
 #include "histogram.h"
+#include "wire_dialect.h"
 
 enum load_mode {
     LOAD_CONNECT, /* per request: connect, both handshakes, one relayed request, close */
@@ -25,8 +26,9 @@ struct load_plan {
     enum load_mode mode;
     struct sockaddr_storage relay;
     socklen_t relay_len;
-    uint32_t nodes;      /* of this lane */
-    uint32_t requesters; /* of this lane */
+    enum wire_dialect dialect; /* what the clients speak */
+    uint32_t nodes;            /* of this lane */
+    uint32_t requesters;       /* of this lane */
     uint32_t request_bytes;
     uint32_t answer_bytes; /* 0: the request's own bytes come back */
     uint32_t per;          /* requests per standing connection; 0: until stopped */

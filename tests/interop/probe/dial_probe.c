@@ -98,6 +98,7 @@ int main(int argc, char **argv)
     const struct relay_transport *t;
     struct relay_error err = {.text = "cannot start"};
     struct rt_sign_key identity;
+    struct dial_hello hello = {.identity = &identity, .dialect = WIRE_DIALECT_A};
     struct rt_system *sys;
     struct rt_worker *w;
     struct rt_loop *loop;
@@ -126,12 +127,13 @@ int main(int argc, char **argv)
         .system = sys, .worker_count = 1, .events = &rt_conn_events, .secret = fresh_secret});
     rt_random(w, seed, sizeof(seed));
     rt_sign_key_from_seed(seed, &identity);
+    hello.expected_key = argc > 4 ? key : NULL;
     if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||
         rt_conn_worker_init(w, door, (struct rt_conn_acceptor){nobody_connects, NULL}) !=
             RT_ERR_OK ||
         t->worker_init(rt_services_add(plugin), w, &state, &err) != 0 ||
-        dial_open(w, &identity, t, state, (const struct sockaddr *)&to, sizeof(to),
-                  argc > 4 ? key : NULL, &probe_ops, NULL, &probe.dial, &err) != RT_ERR_OK ||
+        dial_open(w, &hello, t, state, (const struct sockaddr *)&to, sizeof(to), &probe_ops, NULL,
+                  &probe.dial, &err) != RT_ERR_OK ||
         rt_loop_start(loop, "probe") != RT_ERR_OK)
         goto failed;
     for (int i = 0; i < 2000 && !atomic_load(&probe.is_over); i++)

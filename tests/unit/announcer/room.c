@@ -368,7 +368,7 @@ int room_ask_list(uint16_t max_count)
 {
     uint32_t before = room.lists;
 
-    ask(&relay_list_ask_new(max_count)->msg);
+    ask(&relay_list_ask_new(max_count, WIRE_DIALECT_A)->msg);
     assert_int_equal(room.lists, before + 1);
     return room.list.owner ? (int)search_list(NULL).count : -1;
 }

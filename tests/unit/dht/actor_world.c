@@ -107,7 +107,7 @@ void actor_come_in(uint32_t ip, uint32_t number)
     uint8_t key[32];
 
     test_key(number, key);
-    dht_note_inbound(world_worker(), key, &a, 0);
+    dht_note_inbound(world_worker(), key, &a, WIRE_DIALECT_A, 1, 0);
     world_pass(RT_S);
 }
 

@@ -14,15 +14,15 @@ const struct relay_transport world_transport;
 
 /* -- sessions -- */
 
-rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
+rt_err dial_open(struct rt_worker *w, const struct dial_hello *hello,
                  const struct relay_transport *t, void *t_state, const struct sockaddr *addr,
-                 socklen_t len, const uint8_t *expected_key, const struct dial_ops *ops, void *user,
-                 struct dial **out, struct relay_error *err)
+                 socklen_t len, const struct dial_ops *ops, void *user, struct dial **out,
+                 struct relay_error *err)
 {
     struct sockaddr_storage to = {0};
     struct dial *d;
 
-    (void)identity, (void)t_state, (void)expected_key, (void)err;
+    (void)t_state, (void)err;
     assert_ptr_equal(w, world_worker());
     assert_ptr_equal(t, &world_transport);
     if (fake_fails)
@@ -31,6 +31,7 @@ rt_err dial_open(struct rt_worker *w, const struct rt_sign_key *identity,
     assert_non_null(d);
     memcpy(&to, addr, len);
     assert_true(dht_hop_from(&to, &d->to));
+    d->dialect = hello->dialect;
     d->ops = ops;
     d->user = user;
     d->next = fake_dials;
@@ -106,16 +107,30 @@ void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payl
     d->ops->answer(d->user, &e);
 }
 
-void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s)
+static void end_with(struct dial *d, const struct dial_end *end)
 {
-    struct dial_end end = {.how = how, .transport = transport, .skew_s = skew_s};
     const struct dial_ops *ops = d->ops;
     void *user = d->user;
 
+    forget(d);
+    ops->ended(user, end);
+}
+
+void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s)
+{
+    struct dial_end end = {.how = how, .transport = transport, .skew_s = skew_s};
+
     if (skew_s != 0)
         end.refusal = RT_REFUSAL_HELLO_CLOCK;
-    forget(d);
-    ops->ended(user, &end);
+    end_with(d, &end);
+}
+
+void fake_refuse(struct dial *d)
+{
+    struct dial_end end = {
+        .how = RT_CONN_END_TRANSPORT, .transport = RELAY_END_PEER, .is_hello_refused = true};
+
+    end_with(d, &end);
 }
 
 /* -- the world -- */

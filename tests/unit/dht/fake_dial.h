@@ -12,6 +12,7 @@
 struct dial {
     struct dial *next;
     struct wire_peer_hop to; /* without a transport: all are TCP */
+    enum wire_dialect dialect;
     const struct dial_ops *ops;
     void *user;
     struct wire_hello hello;
@@ -32,6 +33,9 @@ void fake_ready(struct dial *d, const uint8_t key[32]);
 void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len);
 /* It ends by itself; d is gone. */
 void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s);
+
+/* The server closes instead of answering our hello; d is gone. */
+void fake_refuse(struct dial *d);
 
 /* -- the worker and its clock -- */
 extern struct rt_system *world_system;

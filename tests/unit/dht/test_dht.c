@@ -69,7 +69,7 @@ static void test_not_every_inbound_is_dialled(void **state)
     assert_int_equal(fake_opened, 2);
     for (uint32_t i = 0; i < 1000; i++) { /* a crowd: 20 reports a second, 5 dials a second */
         a = actor_from(0x0c000001 + (i << 8), 1);
-        dht_note_inbound(world_worker(), key, &a, 0);
+        dht_note_inbound(world_worker(), key, &a, WIRE_DIALECT_A, 1, 0);
     }
     world_pass(RT_S);
     assert_true(fake_opened <= 2 + LIM_PROBES_PER_S + 1);

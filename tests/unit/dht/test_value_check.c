@@ -51,7 +51,7 @@ static void test_each_kind_under_its_own_key_only(void **state)
     struct test_value v;
 
     (void)state;
-    for (int kind = 0; kind < WIRE_VALUE_NONE; kind++) {
+    for (int kind = 0; kind <= WIRE_VALUE_MEMBERS; kind++) {
         make(kind, &v);
         assert_int_equal(test_checked(&v, NOW_S).kind, kind);
         refused_elsewhere(&v);

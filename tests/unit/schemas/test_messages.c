@@ -206,7 +206,8 @@ static void test_hello_size(void **state)
     uint8_t buf[WIRE_HELLO_MAX];
     struct wire_hello h;
     memset(&h, 0xff, sizeof h);
-    h.capabilities = (struct wire_capabilities){true, true, true, true, true};
+    h.capabilities =
+        (struct wire_capabilities){true, true, true, true, true, true, true, true, true};
     h.has_echoed_nonce = true;
     assert_in_range(wire_hello_encode(&h, buf, sizeof buf), 500, sizeof buf);
     assert_in_range(wire_hello_signed(&h, buf, sizeof buf), 300, sizeof buf);

@@ -64,8 +64,11 @@ void assert_recodes(const struct vector *v, const char *codec)
 struct wire_capabilities capabilities_of(const struct vector *v)
 {
     return (struct wire_capabilities){
-        vector_bool(v, "dht"),          vector_bool(v, "store"),        vector_bool(v, "relay"),
-        vector_bool(v, "content_seed"), vector_bool(v, "mobile_light"),
+        .dht = vector_bool(v, "dht"),
+        .store = vector_bool(v, "store"),
+        .relay = vector_bool(v, "relay"),
+        .content_seed = vector_bool(v, "content_seed"),
+        .mobile_light = vector_bool(v, "mobile_light"),
     };
 }
 

@@ -40,7 +40,7 @@ static struct wire_hello client_hello(void)
 {
     struct wire_hello h;
 
-    handshake_hello(&client, &client_fresh, NULL, NOW, &h);
+    handshake_hello(&client, &client_fresh, WIRE_DIALECT_A, NULL, NOW, &h);
     return h;
 }
 
@@ -48,7 +48,7 @@ static struct wire_hello server_hello(void)
 {
     struct wire_hello h;
 
-    handshake_hello(&server, &server_fresh, client_fresh.nonce, NOW, &h);
+    handshake_hello(&server, &server_fresh, WIRE_DIALECT_A, client_fresh.nonce, NOW, &h);
     return h;
 }
 
@@ -56,7 +56,7 @@ static struct wire_hello client_ack(void)
 {
     struct wire_hello h;
 
-    handshake_hello(&client, &client_fresh, server_fresh.nonce, NOW, &h);
+    handshake_hello(&client, &client_fresh, WIRE_DIALECT_A, server_fresh.nonce, NOW, &h);
     return h;
 }
 
@@ -86,15 +86,85 @@ static void test_three_hellos_and_a_secret(void **state)
     assert_memory_equal(a, b, 32);
 }
 
-static void test_version(void **state)
+static void test_dialects(void **state)
 {
-    struct wire_hello h = client_hello();
+    static const struct {
+        uint16_t version;
+        bool has_community_fields;
+        enum rt_refusal refusal;
+        enum wire_dialect dialect;
+    } cases[] = {
+        {0, false, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {0, true, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {1, false, RT_REFUSAL_NONE, WIRE_DIALECT_A},
+        {1, true, RT_REFUSAL_NONE, WIRE_DIALECT_B},
+        {2, false, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {2, true, RT_REFUSAL_NONE, WIRE_DIALECT_C},
+        {3, false, RT_REFUSAL_NONE, WIRE_DIALECT_C},
+        {UINT16_MAX, true, RT_REFUSAL_NONE, WIRE_DIALECT_C},
+    };
 
     (void)state;
-    h.protocol_version = 2;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_VERSION);
-    h.protocol_version = 0;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_VERSION);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum wire_dialect d = WIRE_DIALECTS;
+        struct wire_hello h = client_hello();
+
+        h.protocol_version = cases[i].version;
+        h.capabilities.has_community_fields = cases[i].has_community_fields;
+        assert_int_equal(handshake_choose_dialect(&h, &d), cases[i].refusal);
+        assert_int_equal(d, cases[i].dialect);
+        if (d != WIRE_DIALECTS)
+            assert_true(h.capabilities.has_community_fields == (d != WIRE_DIALECT_A));
+    }
+}
+
+/* Each dialect's hello verifies in its own form only; the version of a later hello must be the
+ * session's. */
+static void test_hello_of_each_dialect(void **state)
+{
+    (void)state;
+    for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++) {
+        struct wire_hello h;
+
+        handshake_hello(&client, &client_fresh, d, NULL, NOW, &h);
+        assert_int_equal(h.protocol_version, d == WIRE_DIALECT_C ? 2 : 1);
+        assert_true(h.capabilities.community_search == (d != WIRE_DIALECT_A));
+        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_NONE);
+        for (enum wire_dialect other = WIRE_DIALECT_A; other < WIRE_DIALECTS; other++) {
+            struct wire_hello copy = h;
+            bool same_version = wire_dialect_version(other) == wire_dialect_version(d);
+
+            assert_int_equal(handshake_check_dialect(&copy, other),
+                             same_version ? RT_REFUSAL_NONE : RT_REFUSAL_HELLO_VERSION);
+            if (same_version)
+                assert_int_equal(handshake_check_signature(&copy),
+                                 other == d ? RT_REFUSAL_NONE : RT_REFUSAL_HELLO_SIGNATURE);
+        }
+    }
+}
+
+static void test_marked_nonce(void **state)
+{
+    uint8_t nonce[32];
+
+    (void)state;
+    memset(nonce, 7, sizeof(nonce));
+    assert_int_equal(wire_nonce_dialects(nonce), 0);
+    for (uint8_t set = 1; set <= WIRE_DIALECTS_ALL; set++) {
+        wire_nonce_mark(nonce, set);
+        assert_int_equal(wire_nonce_dialects(nonce), set);
+        for (size_t i = WIRE_NONCE_MARK_BYTES; i < sizeof(nonce); i++)
+            assert_int_equal(nonce[i], 7);
+    }
+    nonce[6] |= 0x80; /* a flag changes nothing */
+    assert_int_equal(wire_nonce_dialects(nonce), WIRE_DIALECTS_ALL);
+    nonce[6] = 2; /* nor does a later format version */
+    assert_int_equal(wire_nonce_dialects(nonce), WIRE_DIALECTS_ALL);
+    nonce[6] = 0;
+    assert_int_equal(wire_nonce_dialects(nonce), 0);
+    nonce[6] = 1;
+    nonce[0] ^= 1;
+    assert_int_equal(wire_nonce_dialects(nonce), 0);
 }
 
 static void test_clock_both_ways(void **state)
@@ -188,7 +258,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_hellos_and_a_secret),
-        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_hello_of_each_dialect),
+        cmocka_unit_test(test_marked_nonce),
         cmocka_unit_test(test_clock_both_ways),
         cmocka_unit_test(test_echo_where_it_belongs),
         cmocka_unit_test(test_signature_covers_every_field),

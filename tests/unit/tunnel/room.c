@@ -240,7 +240,7 @@ enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
 
 void peer_begin_register(struct peer *p, uint64_t slot_id)
 {
-    p->tunnel = tunnel_new(p->actor.worker, p->key);
+    p->tunnel = tunnel_new(p->actor.worker, p->key, WIRE_DIALECT_A);
     ask(p, SLOTS_REGISTER_TUNNEL, slot_id, WIRE_KIND_CONTROL);
 }
 
