@@ -42,7 +42,7 @@ static void end(struct dht_ask *a, const struct wire_writer *w)
 static uint32_t closest(const struct dht *d, const struct dht_ask *a, struct wire_peer *out)
 {
     struct wire_peer_hop hops[DHT_K];
-    uint32_t count = dht_table_closest(d->table, a->key, DHT_K, hops);
+    uint32_t count = dht_table_closest(d->tables[a->dialect], a->key, DHT_K, hops);
 
     return dht_peers_of(hops, count, a->origin.pubkey_hint, out);
 }
@@ -103,7 +103,7 @@ static void pex_request(struct dht *d, struct dht_ask *a)
     struct wire_peer_hop hops[LIM_PEX_MAX];
     struct wire_peer peers[LIM_PEX_MAX];
     uint32_t max = a->max_peers < LIM_PEX_MAX ? a->max_peers : LIM_PEX_MAX;
-    uint32_t count = dht_peers_sample(d->peers, max, dht_now_s(d), hops);
+    uint32_t count = dht_peers_sample(d->peers, a->dialect, max, dht_now_s(d), hops);
     struct wire_writer w;
 
     count = dht_peers_of(hops, count, a->origin.pubkey_hint, peers);
@@ -116,6 +116,7 @@ static void pex_request(struct dht *d, struct dht_ask *a)
 struct offer {
     struct dht *dht;
     const struct wire_peer_hop *from;
+    enum wire_dialect dialect;
     const uint8_t *key; /* of an announcement: the relay's */
     uint32_t count;
 };
@@ -125,7 +126,7 @@ static void take_offered(void *ctx, const struct wire_peer *p)
     struct offer *o = ctx;
 
     if (o->count++ < LIM_PEX_MAX)
-        dht_network_offered(o->dht, o->from, p);
+        dht_network_offered(o->dht, o->from, o->dialect, p);
 }
 
 static bool may_offer(struct dht *d, const struct dht_ask *a)
@@ -138,7 +139,7 @@ static bool may_offer(struct dht *d, const struct dht_ask *a)
 
 static void pex_offer(struct dht *d, struct dht_ask *a)
 {
-    struct offer o = {.dht = d, .from = &a->origin};
+    struct offer o = {.dht = d, .from = &a->origin, .dialect = a->dialect};
 
     /* The payload is the ask's own, and reading peers changes nothing in it. */
     if (a->payload.owner && may_offer(d, a))
@@ -161,7 +162,7 @@ static void take_announced(void *ctx, const struct wire_peer *p)
  * make is found by it. */
 static void announced(struct dht *d, const struct dht_ask *a)
 {
-    struct offer o = {.dht = d, .from = &a->origin};
+    struct offer o = {.dht = d, .from = &a->origin, .dialect = a->dialect};
     struct wire_announcement said;
     uint8_t *copy;
 
@@ -184,12 +185,10 @@ static struct dht_origin origin_of(const struct dht *d, const struct wire_peer_h
     uint64_t net = dht_hop_net(from, DHT_NET_BUCKET);
     struct dht_origin o = {.peer = rt_siphash(d->hash_key, from->pubkey_hint, 32),
                            .net = rt_siphash(d->hash_key, &net, sizeof(net))};
-    uint8_t id[20];
 
     if (o.peer <= DHT_ORIGIN_LOADED)
         o.peer += DHT_ORIGIN_LOADED + 1;
-    rt_node_id(from->pubkey_hint, id);
-    o.is_push = dht_table_has(d->table, id);
+    o.is_push = dht_has_node(d, from->pubkey_hint);
     return o;
 }
 

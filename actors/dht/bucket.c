@@ -274,6 +274,16 @@ enum dht_failed dht_table_failed(struct dht_table *t, const struct wire_peer_hop
     return admit_waiting(t, b, out_new) ? DHT_FAILED_REPLACED : DHT_FAILED_DROPPED;
 }
 
+bool dht_table_leave(struct dht_table *t, const uint8_t key[32])
+{
+    struct entry *e = find_key(t, key);
+
+    if (!e)
+        return false;
+    entry_drop(t, bucket_at(t, e->id), e);
+    return true;
+}
+
 void dht_table_hold(struct dht_table *t, const uint8_t key[32], uint64_t until_ns)
 {
     struct entry *e = find_key(t, key);

@@ -54,6 +54,9 @@ enum dht_failed {
 enum dht_failed dht_table_failed(struct dht_table *t, const struct wire_peer_hop *hop,
                                  struct wire_peer_hop *out_new);
 
+/* The node with this key is not of this table's dialect: gone. False: it was not there. */
+bool dht_table_leave(struct dht_table *t, const uint8_t key[32]);
+
 /* No store is pushed to it before until_ns (it said `rate limit`). */
 void dht_table_hold(struct dht_table *t, const uint8_t key[32], uint64_t until_ns);
 bool dht_table_is_held(const struct dht_table *t, const uint8_t key[32], uint64_t now_ns);

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Outbound requests: a pool of sessions dialled for them (session/dial.h). One session per address,
- * one request in flight on each, the others wait for their turn; idle sessions are closed after
- * LIM_OUTBOUND_IDLE_NS, or earlier to make room. At most LIM_OUTBOUND_MAX sessions, at most
- * LIM_CALLS_MAX calls.
+ * Outbound requests: a pool of sessions dialled for them (session/dial.h). One session per address
+ * and dialect, one request in flight on each, the others wait for their turn; idle sessions are
+ * closed after LIM_OUTBOUND_IDLE_NS, or earlier to make room. At most LIM_OUTBOUND_MAX sessions, at
+ * most LIM_CALLS_MAX calls.
+ *
+ * A call wants a dialect, or takes any. The first dial speaks the dialect that is wanted, or, where
+ * any will do, the one that the call names. When the peer refuses that hello, the same session
+ * is dialled again in the dialects not tried yet, C before B before A, within the time of its
+ * calls. A peer that cannot be reached or does not answer is not dialled again.
  *
  * A session that ends while it was idle says nothing about its peer; one that had been used before
  * and ends under a request is dialled anew, once.
@@ -25,7 +30,9 @@ struct dht_remote;
 
 struct dht_call_end {
     enum dht_outcome outcome;
-    const uint8_t *key; /* who authenticated, also where no answer came; NULL: nobody */
+    const uint8_t *key;        /* who authenticated, also where no answer came; NULL: nobody */
+    enum wire_dialect dialect; /* of the session, where key is not NULL ... */
+    uint8_t peer_dialects;     /* ... and the dialects that the peer speaks */
     const struct wire_envelope *answer; /* ANSWERED, but to a call of type 0; good for the call */
 };
 
@@ -33,6 +40,8 @@ struct dht_call_end {
 struct dht_call {
     /* the owner's */
     struct wire_peer_hop to;    /* with pubkey_hint: only that key will do */
+    enum wire_dialect dialect;  /* or DHT_DIALECT_ANY */
+    enum wire_dialect first;    /* ANY: to begin with */
     uint16_t type;              /* 0: authenticate only */
     struct relay_slice payload; /* moved; owned or empty */
     uint64_t timeout_ns;        /* for all of it */
@@ -45,16 +54,21 @@ struct dht_call {
     struct rt_list node;
     struct relay_timer timer;
     enum dht_outcome failure; /* what is known already when it is started: told on a later turn */
-    uint8_t key[32];          /* ... with ANSWERED and WRONG_KEY */
+    uint8_t key[32];          /* ... with ANSWERED and WRONG_KEY, and the session's dialects */
+    enum wire_dialect found_dialect;
+    uint8_t found_dialects;
 };
 
 /* What the pool learns of peers; called before the calls concerned are done. */
 struct dht_calls_hooks {
-    /* Dialled, and this key authenticated there (hop has it); or, hello NULL, it has answered on
-     * such a session. */
-    void (*reached)(void *ctx, const struct wire_peer_hop *hop, const struct wire_hello *hello);
-    /* Nobody was reached there, or it ended badly, or another key answered than hop's. */
-    void (*lost)(void *ctx, const struct wire_peer_hop *hop, enum dht_outcome why);
+    /* Dialled, and this key authenticated there (hop has it) on a session of this dialect;
+     * dialects: those that the peer speaks. hello NULL: it has answered on such a session. */
+    void (*reached)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                    uint8_t dialects, const struct wire_hello *hello);
+    /* Nobody was reached there, or it ended badly, or another key answered than hop's, or
+     * (WRONG_DIALECT) the peer does not speak this dialect. */
+    void (*lost)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                 enum dht_outcome why);
     /* What a hello says of the time, theirs minus ours; the hello may have been refused for it. */
     void (*skew)(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s);
     void *ctx;

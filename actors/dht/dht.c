@@ -133,23 +133,29 @@ uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const ui
 
 /* -- errands -- */
 
-struct dht_errand *dht_errand(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
-                              struct relay_slice payload, uint64_t timeout_ns,
-                              void (*done)(struct dht_call *c, const struct dht_call_end *end))
+struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
+                                  struct relay_slice payload, uint64_t timeout_ns,
+                                  void (*done)(struct dht_call *c, const struct dht_call_end *end))
 {
     struct dht_errand *e = calloc(1, sizeof(*e));
 
     RT_INSIST(e != NULL);
     e->dht = d;
     e->call.to = *to;
+    e->call.dialect = DHT_DIALECT_ANY;
+    e->call.first = dht_peers_dialect(d->peers, to);
     e->call.type = type;
     e->call.payload = payload;
     e->call.timeout_ns = timeout_ns;
     e->call.done = done;
     rt_list_init(&e->node);
     rt_list_push_back(&d->errands, &e->node);
-    dht_calls_start(d->calls, &e->call);
     return e;
+}
+
+void dht_errand_start(struct dht_errand *e)
+{
+    dht_calls_start(e->dht->calls, &e->call);
 }
 
 void dht_errand_end(struct dht_errand *e)
@@ -166,8 +172,11 @@ static void on_called(struct dht_call *c, const struct dht_call_end *end)
 
     e->owed = NULL;
     a->outcome = end->outcome;
-    if (end->key)
+    if (end->key) {
         memcpy(a->peer_key, end->key, sizeof(a->peer_key));
+        a->dialect = end->dialect;
+        a->peer_dialects = end->peer_dialects;
+    }
     if (end->answer) {
         a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
         a->answer_type = end->answer->type;
@@ -181,22 +190,26 @@ static void on_called(struct dht_call *c, const struct dht_call_end *end)
 
 static void call(struct dht *d, struct dht_call_ask *a)
 {
+    struct dht_errand *e;
+
     dht_hop_normalise(&a->to);
     if (!dht_network_may(d, &a->to)) {
         a->outcome = DHT_CALL_NO_TRANSPORT;
         rt_msg_answer(d->worker, &a->msg, DHT_CALLED);
         return;
     }
-    dht_errand(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called)->owed =
-        &a->msg;
+    e = dht_errand_new(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called);
+    e->owed = &a->msg;
+    e->call.dialect = a->dialect;
+    dht_errand_start(e);
 }
 
 static void tell_peers(struct dht *d, struct dht_peers_ask *a)
 {
     if (a->max > DHT_PEERS_MAX)
         a->max = DHT_PEERS_MAX;
-    a->count = dht_table_sample(d->table, a->max, a->has_exclude ? a->exclude : NULL, dht_random, d,
-                                a->peers);
+    a->count = dht_table_sample(d->tables[a->dialect], a->max, a->has_exclude ? a->exclude : NULL,
+                                dht_random, d, a->peers);
     rt_msg_answer(d->worker, &a->msg, DHT_PEERS_TOLD);
 }
 
@@ -286,6 +299,39 @@ static void on_prove(struct rt_job *job)
         rt_job_queue(d->worker, job);
 }
 
+/* -- contacts -- */
+
+uint32_t dht_node_count(const struct dht *d)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+        count += dht_table_count(d->tables[i]);
+    return count;
+}
+
+bool dht_has_node(const struct dht *d, const uint8_t key[32])
+{
+    uint8_t id[20];
+
+    rt_node_id(key, id);
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+        if (dht_table_has(d->tables[i], id))
+            return true;
+    return false;
+}
+
+enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
+                                   enum wire_dialect wanted)
+{
+    uint8_t id[20];
+
+    rt_node_id(key, id);
+    return dht_table_has(d->tables[wanted], id) && dht_table_has(d->tables[WIRE_DIALECT_C], id)
+               ? WIRE_DIALECT_C
+               : wanted;
+}
+
 /* -- life -- */
 
 static struct dht *dht_of(struct rt_system *sys)
@@ -301,7 +347,8 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct dht_calls_hooks hooks;
 
-    d->table = dht_table_new(d->self_id);
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+        d->tables[i] = dht_table_new(d->self_id);
     d->values = dht_values_new(&limits, c->hash_key, dht_random, d);
     dht_values_set_sink(d->values, &values);
     d->peers = dht_peers_new(c->hash_key, dht_random, d);
@@ -332,6 +379,7 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     rt_list_init(&d->errands);
     rt_list_init(&d->searches);
     rt_list_init(&d->searching);
+    rt_list_init(&d->publications);
     rt_list_init(&d->pushes);
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
@@ -357,15 +405,13 @@ static void free_parts(struct dht *d)
     dht_probe_free(&d->probe);
     dht_peers_free(&d->peers);
     dht_values_free(&d->values);
-    dht_table_free(&d->table);
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+        dht_table_free(&d->tables[i]);
     rt_rate_sketch_fini(&d->offers);
 }
 
 static void free_dht(struct dht *d)
 {
-    static const enum rt_metric gauges[] = {RT_METRIC_DHT_NODES, RT_METRIC_DHT_VALUES,
-                                            RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
-
     rt_timer_disarm(d->worker, &d->tick_timer);
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
@@ -373,8 +419,8 @@ static void free_dht(struct dht *d)
     rt_job_cancel(d->worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
-    for (int i = 0; i < 4; i++)
-        rt_metric_sub(gauges[i], d->gauges[i]);
+    for (uint32_t i = 0; i < DHT_GAUGES; i++)
+        rt_metric_sub(dht_gauges[i], d->gauges[i]);
     free(d);
 }
 
@@ -415,11 +461,12 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
     (void)dht_values_load(d->values, key, value, len, expires_s, origin, dht_now_s(d));
 }
 
-void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row)
+void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
+                   enum wire_dialect last)
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_peers_load(d->peers, row, dht_now_s(d));
+    (void)dht_peers_load(d->peers, row, dialects, last, dht_now_s(d));
 }
 
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)

@@ -40,7 +40,8 @@ struct dht_self {
 struct dht_disk {
     void (*put_value)(void *ctx, const struct dht_value *v);
     void (*drop_value)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
-    void (*put_peer)(void *ctx, const struct wire_peer_row *row);
+    void (*put_peer)(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
+                     enum wire_dialect last);
     void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
     void (*put_pins)(void *ctx, struct relay_slice pins); /* moved */
     void *ctx;
@@ -77,7 +78,9 @@ struct dht_origin; /* dht/values.h */
 /* -- from disk, before dht_start. origin: that of struct dht_value -- */
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
                     uint32_t len, uint64_t expires_s, const struct dht_origin *origin);
-void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row);
+/* dialects 0: not known. */
+void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
+                   enum wire_dialect last);
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len);
 
 /* Begins to join the network. */

@@ -4,6 +4,7 @@
 #define DHT_PRIVATE_H
 
 #include "base/list.h"
+#include "base/metric.h"
 #include "base/sketch.h"
 #include "dht/addr.h"
 #include "dht/bootstrap.h"
@@ -18,6 +19,7 @@
 #include "dht/values.h"
 
 #define DHT_BOOT_HOPS_MAX 16u
+#define DHT_GAUGES (3u + WIRE_DIALECTS)
 
 struct dht {
     struct rt_actor actor;
@@ -29,7 +31,7 @@ struct dht {
     const struct rt_resolver *resolver;
     bool is_started, is_stopped;
 
-    struct dht_table *table;
+    struct dht_table *tables[WIRE_DIALECTS];
     struct dht_values *values;
     struct dht_peers *peers;
     struct dht_probe *probe;
@@ -51,12 +53,16 @@ struct dht {
 
     /* bootstrap peers reached, for look-ups while the table is thin: join.c */
     uint32_t boot_hop_count;
-    struct wire_peer_hop boot_hops[DHT_BOOT_HOPS_MAX];
+    struct dht_boot_hop {
+        struct wire_peer_hop hop;
+        uint8_t dialects;
+    } boot_hops[DHT_BOOT_HOPS_MAX];
 
     struct rt_list errands;             /* struct dht_errand, under way */
     struct rt_list searches, searching; /* struct dht_search: waiting, under way */
     uint32_t search_waiting, search_active;
-    struct rt_list pushes; /* struct dht_push, under way */
+    struct rt_list publications; /* struct dht_publication, under way */
+    struct rt_list pushes;       /* struct dht_push, under way */
     uint32_t push_count;
 
     struct rt_msg *stores, **stores_tail; /* STOREs that wait for their check: answer.c */
@@ -65,9 +71,11 @@ struct dht {
 
     struct relay_timer tick_timer, probe_timer, boot_timer, push_timer;
     uint64_t ticks;
-    uint64_t self_search_ns;    /* when the last one began */
-    uint32_t self_search_nodes; /* the table's count then */
-    uint64_t gauges[4];         /* as last reported */
+    struct {
+        uint64_t began_ns; /* the last look-up of ourselves */
+        uint32_t nodes;    /* the table's count then */
+    } self_search[WIRE_DIALECTS];
+    uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
 
 static inline uint64_t dht_now_ns(const struct dht *d)
@@ -82,6 +90,9 @@ static inline uint64_t dht_now_s(const struct dht *d)
 
 uint64_t dht_random(void *ctx); /* ctx: struct dht */
 
+/* Reported every tick: nodes of each dialect, values, their bytes, peers. */
+extern const enum rt_metric dht_gauges[DHT_GAUGES];
+
 /* -- dht.c -- */
 
 /* A call of our own that needs no more state than this. */
@@ -94,11 +105,22 @@ struct dht_errand {
     struct rt_msg *owed; /* a question it is for */
 };
 
-/* Starts it; done frees it by dht_errand_end. payload moves. */
-struct dht_errand *dht_errand(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
-                              struct relay_slice payload, uint64_t timeout_ns,
-                              void (*done)(struct dht_call *c, const struct dht_call_end *end));
+/* A call of any dialect, beginning with the one last seen there; its maker may change the call
+ * before it starts it. done ends it by dht_errand_end. payload moves. */
+struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
+                                  struct relay_slice payload, uint64_t timeout_ns,
+                                  void (*done)(struct dht_call *c, const struct dht_call_end *end));
+void dht_errand_start(struct dht_errand *e);
 void dht_errand_end(struct dht_errand *e);
+
+/* Nodes of all tables; one that speaks several dialects counts in each. */
+uint32_t dht_node_count(const struct dht *d);
+/* Whether the node is a contact, in any dialect. */
+bool dht_has_node(const struct dht *d, const uint8_t key[32]);
+/* The dialect in which a contact is sent a value that nodes of `wanted` accept: a relay of ours
+ * takes all of them on one session. */
+enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
+                                   enum wire_dialect wanted);
 
 /* Peers as they are written into messages. */
 uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
@@ -120,9 +142,9 @@ void dht_network_failed(struct dht *d, const struct wire_peer_hop *node);
 /* Another relay names this peer: brought into form; true: it may be dialled. */
 bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_peer_hop *out);
 void dht_network_inbound(struct dht *d, const struct dht_inbound *m);
-void dht_network_offered(struct dht *d, const struct wire_peer_hop *from,
+void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum wire_dialect dialect,
                          const struct wire_peer *p);
-void dht_network_ping(struct dht *d, const struct wire_peer_hop *node);
+void dht_network_ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node);
 void dht_network_probe(struct dht *d);
 void dht_network_upkeep(struct dht *d); /* every tick */
 
@@ -137,6 +159,7 @@ void dht_join_resolved(struct dht *d, struct rt_msg *m);
 struct dht_search {
     struct rt_list node;
     struct dht *dht;
+    enum wire_dialect dialect;
     struct dht_lookup *lookup;
     uint8_t key[32];     /* of a value; its first 20 bytes are the target */
     uint32_t values_max; /* 0: nodes only */
@@ -144,8 +167,9 @@ struct dht_search {
     struct relay_slice values[DHT_SEARCH_VALUES_MAX];
     void (*done)(struct dht_search *s); /* its owner takes what it wants; it is freed after */
     struct rt_msg *owed;                /* what it is for; done takes it */
-    struct relay_timer timer;           /* the end of its time */
-    uint32_t adding;                    /* the candidate whose answer is being read */
+    void *user;
+    struct relay_timer timer; /* the end of its time */
+    uint32_t adding;          /* the candidate whose answer is being read */
     struct dht_query {
         struct dht_call call;
         struct dht_search *search;
@@ -155,12 +179,15 @@ struct dht_search {
     } queries[DHT_ALPHA];
 };
 
-/* Begins a look-up of target (its first 20 bytes for nodes, all 32 for values), or queues it.
- * False: too many wait, and done is not called. */
-bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
-                void (*done)(struct dht_search *s), struct rt_msg *owed);
-/* A node look-up that is done when it is done. */
-void dht_search_around(struct dht *d, const uint8_t target[20]);
+/* Begins a look-up among the nodes of a dialect, of target (its first 20 bytes for nodes, all 32
+ * for values), or queues it. NULL: too many wait, and done is not called. */
+struct dht_search *dht_search(struct dht *d, enum wire_dialect dialect, const uint8_t target[32],
+                              uint32_t values_max, void (*done)(struct dht_search *s),
+                              struct rt_msg *owed);
+/* A node look-up whose answers only fill the table. */
+void dht_search_around(struct dht *d, enum wire_dialect dialect, const uint8_t target[20]);
+/* The same around ourselves. */
+void dht_search_self(struct dht *d, enum wire_dialect dialect);
 void dht_search_fini(struct dht *d);
 void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a);
 

@@ -58,15 +58,16 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
 }
 
 static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
-                           const uint8_t *key, bool is_pinned_now)
+                           const struct dht_call_end *end, bool is_pinned_now)
 {
     char addr[DHT_HOP_TEXT], hex[65];
 
     dht_hop_text(hop, addr, sizeof(addr));
-    rt_hex(key, 32, hex);
+    rt_hex(end->key, 32, hex);
     rt_log(RELAY_LOG_INFO,
            is_pinned_now ? "bootstrap peer reached, its key is pinned" : "bootstrap peer reached",
-           "peer=%s addr=%s key=%s", dht_boot_peer(d->boot, entry)->text, addr, hex);
+           "peer=%s addr=%s key=%s dialect=%s", dht_boot_peer(d->boot, entry)->text, addr, hex,
+           wire_dialect_name(end->dialect));
     if (!dht_network_may(d, hop))
         rt_log(RELAY_LOG_WARN,
                "bootstrap peer's address is of narrower scope (loopback, private) than our own: it "
@@ -86,20 +87,21 @@ static void save_pins(struct dht *d)
 }
 
 /* A place to look things up from, as long as the table is thin. */
-static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8_t *key)
+static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8_t *key,
+                     uint8_t dialects)
 {
-    struct wire_peer_hop *place = NULL;
+    struct dht_boot_hop *place = NULL;
 
     for (uint32_t i = 0; i < d->boot_hop_count; i++)
-        if (dht_hop_same(&d->boot_hops[i], hop))
+        if (dht_hop_same(&d->boot_hops[i].hop, hop))
             place = &d->boot_hops[i];
     if (!place && d->boot_hop_count < DHT_BOOT_HOPS_MAX)
         place = &d->boot_hops[d->boot_hop_count++];
     if (!place)
         place = &d->boot_hops[dht_random(d) % DHT_BOOT_HOPS_MAX];
-    *place = *hop;
-    place->has_pubkey_hint = true;
-    memcpy(place->pubkey_hint, key, 32);
+    *place = (struct dht_boot_hop){*hop, dialects};
+    place->hop.has_pubkey_hint = true;
+    memcpy(place->hop.pubkey_hint, key, 32);
 }
 
 static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
@@ -117,12 +119,12 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
     if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
-        if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search_ns == 0)
-            report_reached(d, entry, &c->to, end->key, v == DHT_BOOT_PINNED);
-        keep_hop(d, &c->to, end->key);
-        d->self_search_ns = dht_now_ns(d);
-        d->self_search_nodes = dht_table_count(d->table);
-        dht_search_around(d, d->self_id);
+        if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search[end->dialect].began_ns == 0)
+            report_reached(d, entry, &c->to, end, v == DHT_BOOT_PINNED);
+        keep_hop(d, &c->to, end->key, end->peer_dialects);
+        for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
+            if (end->peer_dialects & WIRE_DIALECT_BIT(i))
+                dht_search_self(d, i);
     }
     report_failure(d, entry, failures);
     dht_errand_end(e);
@@ -132,11 +134,14 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
 static void dial(struct dht *d, uint32_t entry, struct wire_peer_hop hop)
 {
     const uint8_t *key = dht_boot_key(d->boot, entry);
+    struct dht_errand *e;
 
     hop.has_pubkey_hint = key != NULL;
     if (key)
         memcpy(hop.pubkey_hint, key, 32);
-    dht_errand(d, &hop, 0, (struct relay_slice){0}, DIAL_NS, on_dialled)->entry = entry;
+    e = dht_errand_new(d, &hop, 0, (struct relay_slice){0}, DIAL_NS, on_dialled);
+    e->entry = entry;
+    dht_errand_start(e);
 }
 
 static void resolve(struct dht *d, uint32_t entry)
@@ -180,7 +185,7 @@ void dht_join(struct dht *d)
 
     if (!d->is_started || d->is_stopped)
         return;
-    if (dht_table_count(d->table) == 0)
+    if (dht_node_count(d) == 0)
         dht_boot_hurry(d->boot);
     while ((what = dht_boot_next(d->boot, dht_now_ns(d), &entry, &hop)) != DHT_BOOT_NOTHING) {
         if (what == DHT_BOOT_RESOLVE)

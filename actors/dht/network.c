@@ -81,7 +81,8 @@ void dht_network_self(struct dht *d)
     d->self = now;
     d->scope = now.announced_count ? widest(now.announced, now.announced_count)
                                    : widest(now.bound, now.bound_count);
-    dht_table_filter(d->table, keep, d);
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+        dht_table_filter(d->tables[i], keep, d);
     dht_peers_filter(d->peers, keep, d);
 }
 
@@ -125,24 +126,25 @@ static void introduce(struct dht *d, const struct wire_peer_hop *to)
     wire_write_pex_offer(&w, peers, count);
     payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
     if (payload.owner)
-        (void)dht_errand(d, to, WIRE_PEX_OFFER, payload, LIM_QUERY_NS, errand_done);
+        dht_errand_start(dht_errand_new(d, to, WIRE_PEX_OFFER, payload, LIM_QUERY_NS, errand_done));
 }
 
 /* -- what calls learn -- */
 
-static void joined(struct dht *d, const struct wire_peer_hop *node, bool is_new)
+/* A node has entered the tables of these dialects. */
+static void joined(struct dht *d, const struct wire_peer_hop *node, uint8_t dialects, bool is_new)
 {
     char text[DHT_HOP_TEXT];
 
     if (rt_log_enabled(RELAY_LOG_DEBUG)) {
         dht_hop_text(node, text, sizeof(text));
-        rt_log(RELAY_LOG_DEBUG, "node joins the routing table", "addr=%s nodes=%u", text,
-               dht_table_count(d->table));
+        rt_log(RELAY_LOG_DEBUG, "node joins the routing table", "addr=%s dialects=%u nodes=%u",
+               text, dialects, dht_node_count(d));
     }
     introduce(d, node);
     if (!is_new)
         return;
-    dht_republish_joined(d->republish, node);
+    dht_republish_joined(d->republish, node, dialects);
     dht_push_due(d);
 }
 
@@ -152,11 +154,40 @@ static void met_self(struct dht *d, const struct wire_peer_hop *hop)
         d->met[d->met_count++] = *hop;
 }
 
-static void on_reached(void *ctx, const struct wire_peer_hop *hop, const struct wire_hello *hello)
+/* The node speaks these dialects: it is in their tables, as far as they have room, and in no other.
+ * Returns the dialects whose table is new to it. */
+static uint8_t enter_tables(struct dht *d, const struct wire_peer_hop *hop, uint8_t dialects)
+{
+    struct wire_peer_hop ping;
+    uint8_t added = 0;
+
+    for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
+        if (!(dialects & WIRE_DIALECT_BIT(i))) {
+            (void)dht_table_leave(d->tables[i], hop->pubkey_hint);
+            continue;
+        }
+        switch (dht_table_seen(d->tables[i], hop, dht_now_ns(d), &ping)) {
+        case DHT_SEEN_ADDED:
+            added |= WIRE_DIALECT_BIT(i);
+            break;
+        case DHT_SEEN_WAITS:
+            if (ping.port != 0)
+                dht_network_ping(d, i, &ping);
+            break;
+        case DHT_SEEN_KNOWN:
+        case DHT_SEEN_REFUSED:
+            break;
+        }
+    }
+    return added;
+}
+
+static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                       uint8_t dialects, const struct wire_hello *hello)
 {
     struct dht *d = ctx;
-    struct wire_peer_hop ping;
     uint64_t before;
+    uint8_t added;
 
     if (memcmp(hop->pubkey_hint, d->identity->public_key, 32) == 0) {
         met_self(d, hop);
@@ -164,35 +195,34 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, const struct 
     }
     if (!may_keep(d, hop))
         return;
-    before = dht_peers_seen(d->peers, hop, hello ? &hello->capabilities : NULL, dht_now_s(d));
+    before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
+                            dht_now_s(d));
     dht_probe_forgive(d->probe, hop);
-    switch (dht_table_seen(d->table, hop, dht_now_ns(d), &ping)) {
-    case DHT_SEEN_ADDED:
-        joined(d, hop, before + NEW_AGAIN_S < dht_now_s(d));
-        break;
-    case DHT_SEEN_WAITS:
-        if (ping.port != 0)
-            dht_network_ping(d, &ping);
-        break;
-    case DHT_SEEN_KNOWN:
-    case DHT_SEEN_REFUSED:
-        break;
-    }
+    added = enter_tables(d, hop, dialects);
+    if (added)
+        joined(d, hop, added, before + NEW_AGAIN_S < dht_now_s(d));
 }
 
 void dht_network_failed(struct dht *d, const struct wire_peer_hop *node)
 {
     struct wire_peer_hop replaced;
 
-    if (node->has_pubkey_hint && dht_table_failed(d->table, node, &replaced) == DHT_FAILED_REPLACED)
-        joined(d, &replaced, true);
+    for (enum wire_dialect i = WIRE_DIALECT_A; node->has_pubkey_hint && i < WIRE_DIALECTS; i++)
+        if (dht_table_failed(d->tables[i], node, &replaced) == DHT_FAILED_REPLACED)
+            joined(d, &replaced, WIRE_DIALECT_BIT(i), true);
 }
 
-static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum dht_outcome why)
+static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                    enum dht_outcome why)
 {
     struct dht *d = ctx;
 
-    (void)why;
+    if (why == DHT_CALL_WRONG_DIALECT) {
+        dht_peers_refused(d->peers, hop, dialect);
+        if (hop->has_pubkey_hint)
+            (void)dht_table_leave(d->tables[dialect], hop->pubkey_hint);
+        return;
+    }
     dht_peers_failed(d->peers, hop, dht_now_s(d));
     dht_network_failed(d, hop);
 }
@@ -247,25 +277,28 @@ bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_pee
     return true;
 }
 
-void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, const struct wire_peer *p)
+void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum wire_dialect dialect,
+                         const struct wire_peer *p)
 {
     struct wire_peer_hop hop;
 
     if (!dht_network_heard(d, p, &hop))
         return;
-    (void)dht_peers_heard(d->peers, &hop, dht_now_s(d));
+    (void)dht_peers_heard(d->peers, &hop, dialect, dht_now_s(d));
     if (!dht_hop_same_ip(&hop, from) || !hop.has_pubkey_hint ||
         memcmp(hop.pubkey_hint, from->pubkey_hint, 32) != 0)
         return;
-    /* Its own address, by its own word, from that very host. */
+    /* A self-reported address, from the same source IP. */
     dht_probe_forgive(d->probe, &hop);
     if (!dht_peers_is_alive(d->peers, &hop))
-        (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+        (void)dht_probe_offer(d->probe, &hop, dialect, dht_now_ns(d));
     dht_network_probe(d);
 }
 
 void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
 {
+    bool is_marked = m->peer_dialects != WIRE_DIALECT_BIT(m->dialect);
+    enum wire_dialect first = is_marked ? WIRE_DIALECT_C : m->dialect;
     struct wire_peer_hop hop = m->from;
 
     on_skew(d, &m->from, m->skew_s);
@@ -276,7 +309,7 @@ void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
         hop.transport = i == 0 ? WIRE_TCP : WIRE_QUIC;
         hop.port = i == 0 ? PORT_TCP : PORT_QUIC;
         if (dht_network_may(d, &hop) && !dht_peers_is_alive(d->peers, &hop))
-            (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+            (void)dht_probe_offer(d->probe, &hop, first, dht_now_ns(d));
     }
     dht_network_probe(d);
 }
@@ -297,15 +330,20 @@ static void probe_done(struct dht_call *c, const struct dht_call_end *end)
 
 void dht_network_probe(struct dht *d)
 {
+    enum wire_dialect first;
     struct wire_peer_hop hop;
     uint64_t next_ns;
 
     if (d->is_stopped || !d->is_started)
         return;
-    while (dht_probe_next(d->probe, dht_now_ns(d), &hop)) {
+    while (dht_probe_next(d->probe, dht_now_ns(d), &hop, &first)) {
+        struct dht_errand *e;
+
         hop.has_pubkey_hint = false;
         rt_metric_inc(RT_METRIC_DHT_PROBED);
-        (void)dht_errand(d, &hop, 0, (struct relay_slice){0}, LIM_QUERY_NS, probe_done);
+        e = dht_errand_new(d, &hop, 0, (struct relay_slice){0}, LIM_QUERY_NS, probe_done);
+        e->call.first = first;
+        dht_errand_start(e);
     }
     next_ns = dht_probe_next_ns(d->probe);
     if (next_ns != UINT64_MAX)
@@ -314,108 +352,135 @@ void dht_network_probe(struct dht *d)
 
 static void take_peer(void *ctx, const struct wire_peer *p)
 {
-    struct dht *d = ctx;
+    const struct dht_errand *e = ctx;
+    struct dht *d = e->dht;
     struct wire_peer_hop hop;
 
     if (dht_network_heard(d, p, &hop))
-        (void)dht_peers_heard(d->peers, &hop, dht_now_s(d));
+        (void)dht_peers_heard(d->peers, &hop, e->call.dialect, dht_now_s(d));
 }
 
-static void ping(struct dht *d, const struct wire_peer_hop *node, bool is_repeated);
+static void ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node,
+                 bool is_repeated);
 
 static void ping_done(struct dht_call *c, const struct dht_call_end *end)
 {
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
+    enum wire_dialect dialect = e->call.dialect;
     uint8_t id[20];
 
     rt_node_id(c->to.pubkey_hint, id);
     if (end->outcome == DHT_CALL_ANSWERED && !(end->answer->flags & WIRE_FLAG_ERROR))
         (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)end->answer->payload.ptr,
-                                     end->answer->payload.len, take_peer, e->dht);
-    else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->table, id) &&
+                                     end->answer->payload.len, take_peer, e);
+    else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->tables[dialect], id) &&
              !e->is_repeated && !e->dht->is_stopped)
-        ping(e->dht, &c->to, true); /* once more, and nobody is sent there any longer */
+        ping(e->dht, dialect, &c->to, true); /* meanwhile the node is named to nobody */
     dht_errand_end(e);
 }
 
-static void ping(struct dht *d, const struct wire_peer_hop *node, bool is_repeated)
+static void ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node,
+                 bool is_repeated)
 {
     uint8_t bytes[32];
     struct relay_slice payload;
+    struct dht_errand *e;
     struct wire_writer w;
     bool fits;
 
     wire_writer_init(&w, bytes, sizeof(bytes));
     wire_write_pex_request(&w, PING_PEERS);
     payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
-    if (payload.owner)
-        dht_errand(d, node, WIRE_PEX_REQUEST, payload, LIM_QUERY_NS, ping_done)->is_repeated =
-            is_repeated;
+    if (!payload.owner)
+        return;
+    e = dht_errand_new(d, node, WIRE_PEX_REQUEST, payload, LIM_QUERY_NS, ping_done);
+    e->call.dialect = dialect;
+    e->is_repeated = is_repeated;
+    dht_errand_start(e);
 }
 
-void dht_network_ping(struct dht *d, const struct wire_peer_hop *node)
+void dht_network_ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node)
 {
-    ping(d, node, false);
+    ping(d, dialect, node, false);
 }
 
 /* -- upkeep -- */
 
-static void ping_stale(struct dht *d)
+/* A node that speaks several dialects is pinged in one of them at a time. */
+static void ping_stale(struct dht *d, enum wire_dialect dialect)
 {
+    struct dht_table *t = d->tables[dialect];
     uint64_t now_ns = dht_now_ns(d);
     struct wire_peer_hop node;
 
-    for (uint32_t i = 0; i <= dht_table_count(d->table) / 50; i++) {
-        if (now_ns < PING_NS || !dht_table_stalest(d->table, now_ns - PING_NS, &node))
+    for (uint32_t i = 0; i <= dht_table_count(t) / 50; i++) {
+        if (now_ns < PING_NS || !dht_table_stalest(t, now_ns - PING_NS, &node))
             return;
-        dht_table_touch(d->table, node.pubkey_hint);
-        dht_network_ping(d, &node);
+        for (uint32_t k = 0; k < WIRE_DIALECTS; k++)
+            dht_table_touch(d->tables[k], node.pubkey_hint);
+        dht_network_ping(d, dialect, &node);
     }
 }
 
-static void search_around(struct dht *d)
+static bool knows_any(const struct dht *d, enum wire_dialect dialect)
 {
-    uint64_t now_ns = dht_now_ns(d), since_ns = now_ns - d->self_search_ns;
-    uint32_t nodes = dht_table_count(d->table);
+    for (uint32_t i = 0; i < d->boot_hop_count; i++)
+        if (d->boot_hops[i].dialects & WIRE_DIALECT_BIT(dialect))
+            return true;
+    return dht_table_count(d->tables[dialect]) > 0;
+}
+
+static void search_around(struct dht *d, enum wire_dialect dialect)
+{
+    struct dht_table *t = d->tables[dialect];
+    uint64_t now_ns = dht_now_ns(d), began_ns = d->self_search[dialect].began_ns;
+    uint32_t nodes = dht_table_count(t);
     uint8_t random[20], target[20];
 
-    if (nodes == 0 && d->boot_hop_count == 0)
+    if (!knows_any(d, dialect))
         return;
-    if (d->self_search_ns == 0 || since_ns >= SELF_SEARCH_NS ||
-        (since_ns >= SELF_SEARCH_SOON_NS && nodes < DHT_K && nodes != d->self_search_nodes)) {
-        d->self_search_ns = now_ns;
-        d->self_search_nodes = nodes;
-        dht_search_around(d, d->self_id);
+    if (began_ns == 0 || now_ns - began_ns >= SELF_SEARCH_NS ||
+        (now_ns - began_ns >= SELF_SEARCH_SOON_NS && nodes < DHT_K &&
+         nodes != d->self_search[dialect].nodes)) {
+        dht_search_self(d, dialect);
         return;
     }
     rt_random(d->worker, random, sizeof(random));
     if (d->search_active == 0 &&
-        dht_table_refresh(d->table, now_ns > REFRESH_NS ? now_ns - REFRESH_NS : 0, random, target))
-        dht_search_around(d, target);
+        dht_table_refresh(t, now_ns > REFRESH_NS ? now_ns - REFRESH_NS : 0, random, target))
+        dht_search_around(d, dialect, target);
 }
 
 /* Many while we know few, and one a minute always: the table follows the network. */
 static void try_candidates(struct dht *d)
 {
-    uint32_t count = dht_table_count(d->table) < DHT_K ? 4 : d->ticks % SELF_TICKS == 0;
+    uint32_t count = dht_node_count(d) < DHT_K ? 4 : d->ticks % SELF_TICKS == 0;
     struct wire_peer_hop hop;
 
     for (uint32_t i = 0; i < count && dht_peers_candidate(d->peers, dht_now_s(d), &hop); i++)
         if (dht_network_may(d, &hop))
-            (void)dht_probe_offer(d->probe, &hop, dht_now_ns(d));
+            (void)dht_probe_offer(d->probe, &hop, dht_peers_dialect(d->peers, &hop), dht_now_ns(d));
     dht_network_probe(d);
 }
 
+const enum rt_metric dht_gauges[DHT_GAUGES] = {RT_METRIC_DHT_NODES_A,     RT_METRIC_DHT_NODES_B,
+                                               RT_METRIC_DHT_NODES_C,     RT_METRIC_DHT_VALUES,
+                                               RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+
 static void report(struct dht *d)
 {
-    static const enum rt_metric gauges[] = {RT_METRIC_DHT_NODES, RT_METRIC_DHT_VALUES,
-                                            RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
-    uint64_t now[] = {dht_table_count(d->table), dht_values_count(d->values),
-                      dht_values_bytes(d->values), dht_peers_count(d->peers)};
+    uint64_t now[DHT_GAUGES] = {
+        dht_table_count(d->tables[WIRE_DIALECT_A]),
+        dht_table_count(d->tables[WIRE_DIALECT_B]),
+        dht_table_count(d->tables[WIRE_DIALECT_C]),
+        dht_values_count(d->values),
+        dht_values_bytes(d->values),
+        dht_peers_count(d->peers),
+    };
 
-    for (int i = 0; i < 4; i++) {
-        rt_metric_add(gauges[i], now[i]);
-        rt_metric_sub(gauges[i], d->gauges[i]);
+    for (uint32_t i = 0; i < DHT_GAUGES; i++) {
+        rt_metric_add(dht_gauges[i], now[i]);
+        rt_metric_sub(dht_gauges[i], d->gauges[i]);
         d->gauges[i] = now[i];
     }
 }
@@ -429,9 +494,13 @@ void dht_network_upkeep(struct dht *d)
         dht_network_self(d);
     if (d->is_stopped)
         return;
-    ping_stale(d);
-    search_around(d);
+    for (uint32_t i = 0; i < WIRE_DIALECTS; i++) {
+        enum wire_dialect dialect = (enum wire_dialect)((d->ticks + i) % WIRE_DIALECTS);
+
+        ping_stale(d, dialect);
+        search_around(d, dialect);
+    }
     try_candidates(d);
-    if (dht_table_count(d->table) == 0)
+    if (dht_node_count(d) == 0)
         dht_join(d);
 }

@@ -23,10 +23,18 @@ struct record {
     struct rt_map_node node;
     struct rt_list order; /* in one of the lists below */
     struct wire_peer_row row;
-    uint32_t place; /* in `alive`, or NOT_ALIVE */
+    uint8_t dialects;              /* that it speaks; 0: not known */
+    enum wire_dialect last;        /* spoken with it, or by who named it */
+    uint32_t place[WIRE_DIALECTS]; /* in `alive` of the dialect, or NOT_ALIVE */
     uint32_t failures;
     uint64_t retry_s;
     uint64_t saved_s; /* the seen time on disk; 0: it is not there */
+};
+
+/* Those alive that speak one dialect, in no order. */
+struct alive {
+    struct record **at;
+    uint32_t count, capacity;
 };
 
 struct dht_peers {
@@ -39,9 +47,9 @@ struct dht_peers {
     struct rt_list known; /* candidates that we, or an earlier run, once reached: likewise */
     struct rt_list seen;  /* alive: seen least recently first */
     bool heard_is_next;   /* candidates are taken from both in turn */
-    struct record **alive;
-    uint32_t alive_count, alive_capacity;
-    uint64_t success_s; /* when anybody was last reached */
+    struct alive alive[WIRE_DIALECTS];
+    uint32_t alive_count;
+    uint64_t success_s; /* when any peer was last reached */
 };
 
 struct dht_peers *dht_peers_new(const uint8_t hash_key[16], uint64_t (*random)(void *ctx),
@@ -70,7 +78,8 @@ void dht_peers_free(struct dht_peers **p)
     if (!*p)
         return;
     rt_map_fini(&(*p)->by_addr, free_node, NULL);
-    free((void *)(*p)->alive);
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++)
+        free((void *)(*p)->alive[d].at);
     free(*p);
     *p = NULL;
 }
@@ -99,29 +108,53 @@ static struct record *find(const struct dht_peers *p, const struct wire_peer_hop
     return (struct record *)n;
 }
 
-static void set_alive(struct dht_peers *p, struct record *r)
+static bool is_alive(const struct record *r)
 {
-    if (r->place != NOT_ALIVE)
-        return;
-    if (p->alive_count == p->alive_capacity) {
-        p->alive_capacity = p->alive_capacity ? 2 * p->alive_capacity : 16;
-        p->alive = realloc((void *)p->alive, p->alive_capacity * sizeof(struct record *));
-        RT_INSIST(p->alive != NULL);
-    }
-    r->place = p->alive_count;
-    p->alive[p->alive_count++] = r;
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++)
+        if (r->place[d] != NOT_ALIVE)
+            return true;
+    return false;
 }
 
-static void set_dead(struct dht_peers *p, struct record *r)
+static void alive_add(struct dht_peers *p, uint32_t d, struct record *r)
 {
+    struct alive *a = &p->alive[d];
+
+    if (r->place[d] != NOT_ALIVE)
+        return;
+    if (a->count == a->capacity) {
+        a->capacity = a->capacity ? 2 * a->capacity : 16;
+        a->at = realloc((void *)a->at, a->capacity * sizeof(struct record *));
+        RT_INSIST(a->at != NULL);
+    }
+    r->place[d] = a->count;
+    a->at[a->count++] = r;
+}
+
+static void alive_remove(struct dht_peers *p, uint32_t d, struct record *r)
+{
+    struct alive *a = &p->alive[d];
     struct record *last;
 
-    if (r->place == NOT_ALIVE)
+    if (r->place[d] == NOT_ALIVE)
         return;
-    last = p->alive[--p->alive_count];
-    p->alive[r->place] = last;
-    last->place = r->place;
-    r->place = NOT_ALIVE;
+    last = a->at[--a->count];
+    a->at[r->place[d]] = last;
+    last->place[d] = r->place[d];
+    r->place[d] = NOT_ALIVE;
+}
+
+/* Alive in exactly these dialects; none: not alive. */
+static void set_alive(struct dht_peers *p, struct record *r, uint8_t dialects)
+{
+    p->alive_count -= is_alive(r);
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++) {
+        if (dialects & WIRE_DIALECT_BIT(d))
+            alive_add(p, d, r);
+        else
+            alive_remove(p, d, r);
+    }
+    p->alive_count += is_alive(r);
 }
 
 static void move_to(struct rt_list *list, struct record *r)
@@ -134,7 +167,7 @@ static void record_drop(struct dht_peers *p, struct record *r)
 {
     if (r->saved_s && p->sink.drop)
         p->sink.drop(p->sink.ctx, &r->row.addr.hop);
-    set_dead(p, r);
+    set_alive(p, r, 0);
     rt_list_unlink(&r->order);
     rt_map_remove(&p->by_addr, &r->node);
     free(r);
@@ -164,7 +197,9 @@ static struct record *record_add(struct dht_peers *p, const struct wire_peer_hop
     r = calloc(1, sizeof(*r));
     RT_INSIST(r != NULL);
     r->row.addr.hop = *hop;
-    r->place = NOT_ALIVE;
+    r->last = WIRE_DIALECT_C;
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++)
+        r->place[d] = NOT_ALIVE;
     rt_list_init(&r->order);
     rt_map_put(&p->by_addr, &r->node, hash_of(p, hop));
     return r;
@@ -174,7 +209,7 @@ static void save(struct dht_peers *p, struct record *r)
 {
     r->saved_s = r->row.last_seen_unix;
     if (p->sink.put)
-        p->sink.put(p->sink.ctx, &r->row);
+        p->sink.put(p->sink.ctx, &r->row, r->dialects, r->last);
 }
 
 /* -- what happens to them -- */
@@ -184,7 +219,8 @@ static bool is_too_old(const struct record *r, uint64_t now_s)
     return r->row.last_seen_unix + LIM_PEER_FORGET_S < now_s;
 }
 
-bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint64_t now_s)
+bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint8_t dialects,
+                    enum wire_dialect last, uint64_t now_s)
 {
     struct record *r;
 
@@ -194,6 +230,11 @@ bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint64
     r = record_add(p, &row->addr.hop);
     r->row = *row;
     r->row.addr.raw = (struct wire_bytes){0};
+    r->dialects = dialects;
+    r->last = last;
+    if (dialects == 0) /* another relay's row */
+        r->last = row->has_capabilities && !row->capabilities.has_community_fields ? WIRE_DIALECT_A
+                                                                                   : WIRE_DIALECT_C;
     if (r->row.last_seen_unix > now_s)
         r->row.last_seen_unix = now_s;
     r->saved_s = r->row.last_seen_unix;
@@ -204,10 +245,15 @@ bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint64
 static bool same_capabilities(const struct wire_capabilities *a, const struct wire_capabilities *b)
 {
     return a->dht == b->dht && a->store == b->store && a->relay == b->relay &&
-           a->content_seed == b->content_seed && a->mobile_light == b->mobile_light;
+           a->content_seed == b->content_seed && a->mobile_light == b->mobile_light &&
+           a->community_paged_browse == b->community_paged_browse &&
+           a->community_search == b->community_search &&
+           a->community_delta_sync == b->community_delta_sync &&
+           a->has_community_fields == b->has_community_fields;
 }
 
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
+                        enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s)
 {
     struct record *r = find(p, hop);
@@ -221,7 +267,10 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
         r->row.last_seen_unix = 0; /* somebody else */
         is_news = true;
     }
+    is_news = is_news || r->dialects != dialects || r->last != dialect;
     before = r->row.last_seen_unix;
+    r->dialects = dialects;
+    r->last = dialect;
     r->row.addr.hop = *hop;
     r->row.last_seen_unix = now_s;
     if (capabilities) {
@@ -235,7 +284,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
         r->row.reputation_score++;
     r->failures = 0;
     p->success_s = now_s;
-    set_alive(p, r);
+    set_alive(p, r, dialects);
     move_to(&p->seen, r);
     if (is_news)
         save(p, r);
@@ -248,7 +297,7 @@ void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint
 
     if (!r)
         return;
-    set_dead(p, r);
+    set_alive(p, r, 0);
     if (p->success_s + OFFLINE_S >= now_s)
         r->row.reputation_score -= 2;
     if (r->row.reputation_score <= -REPUTATION_MAX) {
@@ -263,7 +312,28 @@ void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint
         save(p, r);
 }
 
-bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s)
+void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
+                       enum wire_dialect dialect)
+{
+    struct record *r = find(p, hop);
+
+    if (!r)
+        return;
+    r->dialects &= (uint8_t)~WIRE_DIALECT_BIT(dialect);
+    set_alive(p, r, is_alive(r) ? r->dialects : 0);
+    if (!is_alive(r) && r->saved_s)
+        move_to(&p->known, r);
+}
+
+enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop)
+{
+    const struct record *r = find(p, hop);
+
+    return r ? r->last : WIRE_DIALECT_C;
+}
+
+bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
+                     enum wire_dialect dialect, uint64_t now_s)
 {
     struct record *r = find(p, hop);
 
@@ -271,6 +341,7 @@ bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop, uint6
         return false;
     r = record_add(p, hop);
     r->row.last_seen_unix = now_s; /* of hearsay: it is never saved nor passed on as such */
+    r->last = dialect;
     move_to(&p->heard, r);
     return true;
 }
@@ -302,20 +373,21 @@ bool dht_peers_candidate(struct dht_peers *p, uint64_t now_s, struct wire_peer_h
     return true;
 }
 
-uint32_t dht_peers_sample(struct dht_peers *p, uint32_t max, uint64_t now_s,
-                          struct wire_peer_hop *out)
+uint32_t dht_peers_sample(struct dht_peers *p, enum wire_dialect dialect, uint32_t max,
+                          uint64_t now_s, struct wire_peer_hop *out)
 {
+    struct alive *a = &p->alive[dialect];
     uint32_t count = 0;
 
-    /* A shuffle of `alive`, as far as it is needed. */
-    for (uint32_t i = 0; i < p->alive_count && i < 2 * max && count < max; i++) {
-        uint32_t pick = i + (uint32_t)(p->random(p->random_ctx) % (p->alive_count - i));
-        struct record *r = p->alive[pick];
+    /* A shuffle of those alive, as far as it is needed. */
+    for (uint32_t i = 0; i < a->count && i < 2 * max && count < max; i++) {
+        uint32_t pick = i + (uint32_t)(p->random(p->random_ctx) % (a->count - i));
+        struct record *r = a->at[pick];
 
-        p->alive[pick] = p->alive[i];
-        p->alive[pick]->place = pick;
-        p->alive[i] = r;
-        r->place = i;
+        a->at[pick] = a->at[i];
+        a->at[pick]->place[dialect] = pick;
+        a->at[i] = r;
+        r->place[dialect] = i;
         if (r->row.last_seen_unix + LIM_PEER_FRESH_S >= now_s)
             out[count++] = r->row.addr.hop;
     }
@@ -361,7 +433,7 @@ bool dht_peers_is_alive(const struct dht_peers *p, const struct wire_peer_hop *h
 {
     const struct record *r = find(p, hop);
 
-    return r && r->place != NOT_ALIVE;
+    return r && is_alive(r);
 }
 
 int32_t dht_peers_reputation(const struct dht_peers *p, const struct wire_peer_hop *hop)

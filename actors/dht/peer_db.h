@@ -3,10 +3,10 @@
  * The peers we know by address (protocol: messages 100 and 101; State database). Pure; time is unix
  * seconds.
  *
- * A record is *alive* once we have dialled the address and somebody authenticated there, until a
- * dial fails. Only records that are alive and were seen within LIM_PEER_FRESH_S are ever passed on,
- * and only those that were alive once are saved. All others are candidates: addresses that others
- * have named, or that an earlier run knew.
+ * A record is *alive* once we have dialled the address and a peer authenticated there, until a dial
+ * fails. Only records that are alive and were seen within LIM_PEER_FRESH_S are ever passed on, and
+ * only to askers whose dialect they speak; only those that were alive once are saved. All others
+ * are candidates: addresses that others have named, or that an earlier run knew.
  *
  * Reputation: +1 for a success, -2 for a failure (while anybody can be reached), between -10 and
  * 10, as the reference counts it; at -10, or LIM_PEER_FORGET_S after it was last seen, a record
@@ -22,13 +22,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire_dialect.h"
 #include "wire_state.h"
 
 struct dht_peers;
 
-/* What is to be on disk. May be NULL. A seen time alone is told once an hour. */
+/* What is to be on disk. May be NULL. A seen time alone is told once an hour. dialects: those that
+ * the peer speaks; last: the one last spoken with it. */
 struct dht_peers_sink {
-    void (*put)(void *ctx, const struct wire_peer_row *row);
+    void (*put)(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
+                enum wire_dialect last);
     void (*drop)(void *ctx, const struct wire_peer_hop *hop);
     void *ctx;
 };
@@ -38,25 +41,35 @@ struct dht_peers *dht_peers_new(const uint8_t hash_key[16], uint64_t (*random)(v
 void dht_peers_free(struct dht_peers **p);
 void dht_peers_set_sink(struct dht_peers *p, const struct dht_peers_sink *sink);
 
-/* A row from disk: a candidate. False: too old, or there is no room. */
-bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint64_t now_s);
+/* A row from disk: a candidate. dialects 0: not known, so that the row's capabilities say where to
+ * begin. False: too old, or there is no room. */
+bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint8_t dialects,
+                    enum wire_dialect last, uint64_t now_s);
 
-/* Reached and authenticated, with its key in the hop. Returns when it was last seen before that;
- * 0: never. capabilities: what its hello says, or NULL. */
+/* Reached and authenticated in a dialect, with its key in the hop; dialects: those that it speaks.
+ * Returns when it was last seen before that; 0: never. capabilities: what its hello says, or NULL.
+ */
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
+                        enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
-/* Dialled in vain, or somebody else was there. Unknown addresses are ignored. */
+/* A dial failed, or another key answered. Unknown addresses are ignored. */
 void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s);
-/* Somebody names this address. True: it was not known. */
-bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s);
+/* The peer there does not speak this dialect. */
+void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
+                       enum wire_dialect dialect);
+/* A peer that speaks this dialect names the address. True: it was not known. */
+bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
+                     enum wire_dialect dialect, uint64_t now_s);
+/* The dialect to begin with at an address: last spoken there, or of who named it; else C. */
+enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop);
 
 /* A candidate whose time to be tried has come; it is not given again for ten minutes, and twice as
  * long after each failure. */
 bool dht_peers_candidate(struct dht_peers *p, uint64_t now_s, struct wire_peer_hop *out);
 
-/* Up to max peers at random that are alive and fresh, with their keys. */
-uint32_t dht_peers_sample(struct dht_peers *p, uint32_t max, uint64_t now_s,
-                          struct wire_peer_hop *out);
+/* Up to max peers at random that speak the dialect, are alive and fresh, with their keys. */
+uint32_t dht_peers_sample(struct dht_peers *p, enum wire_dialect dialect, uint32_t max,
+                          uint64_t now_s, struct wire_peer_hop *out);
 
 /* Forgets what is too old, looking at no more than `max` records. */
 void dht_peers_expire(struct dht_peers *p, uint64_t now_s, uint32_t max);

@@ -21,6 +21,7 @@ struct waiting {
     struct rt_map_node node; /* by address */
     struct rt_list order;
     struct wire_peer_hop hop;
+    enum wire_dialect dialect;
     uint64_t net;
 };
 
@@ -142,7 +143,8 @@ static bool is_crowded(const struct dht_probe *p, uint64_t net)
     return same >= NET_SHARE || p->waiting.count >= LIM_PROBES_QUEUED;
 }
 
-bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t now_ns)
+bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
+                     enum wire_dialect dialect, uint64_t now_ns)
 {
     uint64_t hash = hash_of(p, hop), net = dht_hop_net(hop, DHT_NET_PROBE);
     struct waiting *w;
@@ -156,6 +158,7 @@ bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint6
     w = calloc(1, sizeof(*w));
     RT_INSIST(w != NULL);
     w->hop = *hop;
+    w->dialect = dialect;
     w->net = net;
     rt_list_init(&w->order);
     rt_list_push_back(&p->queue, &w->order);
@@ -184,7 +187,8 @@ static struct waiting *next(const struct dht_probe *p)
     return NULL;
 }
 
-bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out)
+bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out,
+                    enum wire_dialect *out_dialect)
 {
     struct waiting *w = now_ns >= p->next_ns ? next(p) : NULL;
 
@@ -193,6 +197,7 @@ bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *
     p->next_ns = now_ns + SPACE_NS;
     p->nets[p->under_way++] = w->net;
     *out = w->hop;
+    *out_dialect = w->dialect;
     rt_map_remove(&p->waiting, &w->node);
     rt_list_unlink(&w->order);
     free(w);

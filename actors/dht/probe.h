@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire_dialect.h"
 #include "wire_peer.h"
 
 struct dht_probe;
@@ -21,11 +22,14 @@ struct dht_probe;
 struct dht_probe *dht_probe_new(const uint8_t hash_key[16]);
 void dht_probe_free(struct dht_probe **p);
 
-/* Queues an address. False: it waits already, refused not long ago, or too many wait. */
-bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t now_ns);
+/* Queues an address; dialect: to begin with there. False: it waits already, refused not long ago,
+ * or too many wait. */
+bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
+                     enum wire_dialect dialect, uint64_t now_ns);
 
 /* The next to be dialled now; it must be ended. False: none, or not yet. */
-bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out);
+bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out,
+                    enum wire_dialect *out_dialect);
 /* When to ask again, if nothing else happens; UINT64_MAX: nothing waits that could be dialled. */
 uint64_t dht_probe_next_ns(const struct dht_probe *p);
 /* The dial came to an end, in vain unless is_there. */

@@ -26,7 +26,20 @@ struct dht_push {
     struct push_call {
         struct dht_call call;
         struct dht_push *push;
-    } calls[DHT_K];
+    } calls[]; /* count of them */
+};
+
+/* A value whose closest nodes are being looked up, in each dialect that accepts it. */
+struct dht_publication {
+    struct rt_list node;
+    struct dht *dht;
+    struct dht_publish_ask *owed; /* NULL: it is our own idea */
+    uint8_t key[32];
+    struct relay_slice value;
+    uint64_t ttl_secs;
+    uint32_t searching; /* look-ups under way */
+    uint32_t count;
+    struct dht_target to[DHT_TARGETS_MAX];
 };
 
 static struct relay_slice encode(const uint8_t key[32], const struct relay_slice *value,
@@ -90,7 +103,8 @@ static void on_done(struct dht_call *c, const struct dht_call_end *e)
     } else if (e->outcome == DHT_CALL_ANSWERED && says_limited(e->answer)) {
         p->is_limited = true;
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
-        dht_table_hold(d->table, e->key, dht_now_ns(d) + LIMITED_NS);
+        for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
+            dht_table_hold(d->tables[i], e->key, dht_now_ns(d) + LIMITED_NS);
     }
     pump(p);
 }
@@ -110,10 +124,10 @@ static void pump(struct dht_push *p)
 
 /* Always ends by `end`, now or later. */
 static void push(struct dht *d, const uint8_t key[32], const struct relay_slice *value,
-                 uint64_t ttl_secs, const struct wire_peer_hop *to, uint32_t count,
+                 uint64_t ttl_secs, const struct dht_target *to, uint32_t count,
                  struct dht_publish_ask *owed)
 {
-    struct dht_push *p = calloc(1, sizeof(*p));
+    struct dht_push *p = calloc(1, sizeof(*p) + count * sizeof(p->calls[0]));
 
     RT_INSIST(p != NULL);
     p->dht = d;
@@ -126,7 +140,8 @@ static void push(struct dht *d, const uint8_t key[32], const struct relay_slice 
         d->push_count++;
     for (uint32_t i = 0; i < p->count; i++) {
         p->calls[i].push = p;
-        p->calls[i].call.to = to[i];
+        p->calls[i].call.to = to[i].hop;
+        p->calls[i].call.dialect = to[i].dialect;
         p->calls[i].call.type = WIRE_STORE;
         p->calls[i].call.timeout_ns = LIM_REPUBLISH_TARGETS_NS;
         p->calls[i].call.done = on_done;
@@ -134,18 +149,77 @@ static void push(struct dht *d, const uint8_t key[32], const struct relay_slice 
     pump(p);
 }
 
-/* -- publishing -- */
+/* -- publishing: look-ups, then a push -- */
+
+static void publication_free(struct dht_publication *p)
+{
+    rt_list_unlink(&p->node);
+    relay_slice_drop(&p->value);
+    free(p);
+}
+
+static void looked_up(struct dht_publication *p)
+{
+    if (p->searching > 0)
+        return;
+    if (!p->owed)
+        p->dht->push_count--; /* the push counts from here on */
+    push(p->dht, p->key, &p->value, p->ttl_secs, p->to, p->count, p->owed);
+    publication_free(p);
+}
+
+static void add_target(struct dht_publication *p, const struct wire_peer_hop *hop,
+                       enum wire_dialect dialect)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (memcmp(p->to[i].hop.pubkey_hint, hop->pubkey_hint, 32) == 0)
+            return;
+    p->to[p->count++] =
+        (struct dht_target){*hop, dht_push_dialect(p->dht, hop->pubkey_hint, dialect)};
+}
 
 static void found_closest(struct dht_search *s)
 {
-    struct dht_publish_ask *a = (struct dht_publish_ask *)s->owed;
+    struct dht_publication *p = s->user;
     struct wire_peer_hop to[DHT_K];
     uint32_t count = dht_lookup_closest(s->lookup, DHT_K, true, to);
-    struct relay_slice value = relay_slice_take(&a->value);
 
-    s->owed = NULL;
-    push(s->dht, a->key, &value, a->ttl_secs, to, count, a);
-    relay_slice_drop(&value);
+    for (uint32_t i = 0; i < count; i++)
+        add_target(p, &to[i], s->dialect);
+    p->searching--;
+    looked_up(p);
+}
+
+/* value is moved. False: no look-up could begin, and nothing follows. */
+static bool publish(struct dht *d, const uint8_t key[32], struct relay_slice value,
+                    uint64_t ttl_secs, uint8_t dialects, struct dht_publish_ask *owed)
+{
+    struct dht_publication *p = calloc(1, sizeof(*p));
+
+    RT_INSIST(p != NULL);
+    p->dht = d;
+    p->owed = owed;
+    memcpy(p->key, key, sizeof(p->key));
+    p->value = value;
+    p->ttl_secs = ttl_secs;
+    rt_list_init(&p->node);
+    for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
+        struct dht_search *s =
+            dialects & WIRE_DIALECT_BIT(i) ? dht_search(d, i, key, 0, found_closest, NULL) : NULL;
+
+        if (!s)
+            continue;
+        s->user = p;
+        p->searching++;
+    }
+    if (p->searching == 0) {
+        publication_free(p);
+        return false;
+    }
+    rt_list_push_back(&d->publications, &p->node);
+    if (!owed)
+        d->push_count++;
+    return true;
 }
 
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
@@ -159,13 +233,21 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->value.ptr, a->value.len,
                                       a->ttl_secs, &ours, now_s);
-    if (a->refusal == RT_REFUSAL_STORE_VALUE || !dht_search(d, a->key, 0, found_closest, &a->msg)) {
+    if (a->refusal == RT_REFUSAL_STORE_VALUE ||
+        !publish(d, a->key, relay_slice_take(&a->value), a->ttl_secs, a->dialects, a)) {
         relay_slice_drop(&a->value);
         rt_msg_answer(d->worker, &a->msg, DHT_PUBLISHED);
     }
 }
 
-/* -- republishing and handing over -- */
+/* -- republishing, handing over, fresh values -- */
+
+static void push_plan(struct dht *d, struct dht_push_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++)
+        plan->to[i].dialect = dht_push_dialect(d, plan->to[i].hop.pubkey_hint, plan->to[i].dialect);
+    push(d, plan->key, &plan->value, plan->ttl_secs, plan->to, plan->count, NULL);
+}
 
 void dht_push_due(struct dht *d)
 {
@@ -175,8 +257,12 @@ void dht_push_due(struct dht *d)
     if (!d->is_started || d->is_stopped)
         return;
     if (d->push_count < PUSHES_MAX &&
-        dht_republish_next(d->republish, d->values, d->table, now_ns, now_s, &plan)) {
-        push(d, plan.key, &plan.value, plan.ttl_secs, plan.to, plan.count, NULL);
+        dht_republish_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
+        if (plan.is_fresh)
+            (void)publish(d, plan.key, relay_slice_take(&plan.value), plan.ttl_secs, plan.dialects,
+                          NULL);
+        else
+            push_plan(d, &plan);
         relay_slice_drop(&plan.value);
     }
     if (d->push_count < PUSHES_MAX)
@@ -188,6 +274,13 @@ void dht_push_due(struct dht *d)
 
 void dht_push_fini(struct dht *d)
 {
+    for (struct rt_list *n; (n = rt_list_pop_front(&d->publications));) {
+        struct dht_publication *p = RT_CONTAINER_OF(n, struct dht_publication, node);
+        struct rt_msg *m = p->owed ? &p->owed->msg : NULL;
+
+        rt_msg_free(&m);
+        publication_free(p);
+    }
     for (struct rt_list *n; (n = rt_list_pop_front(&d->pushes));) {
         struct dht_push *p = RT_CONTAINER_OF(n, struct dht_push, node);
         struct rt_msg *m = p->owed ? &p->owed->msg : NULL;

@@ -18,9 +18,13 @@
 
 struct dht_republish {
     uint8_t self[20];
-    struct wire_peer_hop joined[JOINED_MAX];
+    struct newcomer {
+        struct wire_peer_hop node;
+        uint8_t dialects;
+    } joined[JOINED_MAX];
     uint32_t first, count;
-    bool is_walking; /* through what may be of interest to joined[first] */
+    bool is_walking;    /* through what may be of interest to joined[first] */
+    bool is_fresh_next; /* fresh values and due ones take turns */
     uint64_t next_ns;
     uint64_t space_ns;
 };
@@ -48,11 +52,12 @@ static void next_joined(struct dht_republish *r)
     r->is_walking = false;
 }
 
-void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node)
+void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node,
+                          uint8_t dialects)
 {
     if (r->count == JOINED_MAX)
         next_joined(r);
-    r->joined[(r->first + r->count++) % JOINED_MAX] = *node;
+    r->joined[(r->first + r->count++) % JOINED_MAX] = (struct newcomer){*node, dialects};
 }
 
 static bool is_worth_it(const struct dht_value *v, uint64_t now_s)
@@ -66,60 +71,108 @@ static void plan(const struct dht_value *v, uint64_t now_s, struct dht_push_plan
 {
     memcpy(out->key, v->key, sizeof(out->key));
     out->value = v->value;
+    out->dialects = v->dialects;
     out->ttl_secs = v->expires_s - now_s;
 }
 
-/* The closest to the value that are not to be left alone. */
-static bool plan_republish(const struct dht_table *t, const struct dht_value *v, uint64_t now_ns,
-                           uint64_t now_s, struct dht_push_plan *out)
+static bool is_target(const struct dht_push_plan *p, const uint8_t key[32])
 {
+    for (uint32_t i = 0; i < p->count; i++)
+        if (memcmp(p->to[i].hop.pubkey_hint, key, 32) == 0)
+            return true;
+    return false;
+}
+
+/* Adds the closest nodes of a dialect that are not held, if we are among the closest. */
+static void add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire_dialect dialect,
+                        uint64_t now_ns, struct dht_push_plan *out)
+{
+    const struct dht_table *t = tables[dialect];
     struct wire_peer_hop closest[DHT_K];
     uint32_t count;
 
-    if (!is_worth_it(v, now_s) || !dht_table_self_is_among(t, v->key, DHT_K, NULL))
-        return false;
-    count = dht_table_closest(t, v->key, DHT_K, closest);
-    out->count = 0;
+    if (!dht_table_self_is_among(t, out->key, DHT_K, NULL))
+        return;
+    count = dht_table_closest(t, out->key, DHT_K, closest);
     for (uint32_t i = 0; i < count; i++)
-        if (!dht_table_is_held(t, closest[i].pubkey_hint, now_ns))
-            out->to[out->count++] = closest[i];
+        if (!dht_table_is_held(t, closest[i].pubkey_hint, now_ns) &&
+            !is_target(out, closest[i].pubkey_hint))
+            out->to[out->count++] = (struct dht_target){closest[i], dialect};
+}
+
+/* C first: what is sent to a relay of ours goes over its C session. */
+static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const struct dht_value *v,
+                           uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
+{
+    if (!is_worth_it(v, now_s))
+        return false;
     plan(v, now_s, out);
+    for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--)
+        if (v->dialects & WIRE_DIALECT_BIT(d))
+            add_closest(tables, (enum wire_dialect)d, now_ns, out);
     return out->count > 0;
 }
 
 /* -- handover -- */
 
-/* Keys further from us than this have two closer holders. */
+/* Keys further from us than this have two closer holders in every dialect of the newcomer. */
 static void begin_walk(struct dht_republish *r, struct dht_values *values,
-                       const struct dht_table *t)
+                       struct dht_table *const tables[WIRE_DIALECTS], uint8_t dialects)
 {
-    uint32_t bits = dht_table_reach(t, HANDERS + 1); /* the newcomer may be one of them */
-    uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+    uint32_t bits = 8;
+    uint8_t mask;
 
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++) {
+        uint32_t reach = dht_table_reach(tables[d], HANDERS + 1); /* the newcomer may be one */
+
+        if (dialects & WIRE_DIALECT_BIT(d) && reach < bits)
+            bits = reach;
+    }
+    mask = (uint8_t)(0xff00u >> bits);
     dht_values_walk(values, r->self[0] & mask, (uint8_t)(r->self[0] | (uint8_t)~mask));
     r->is_walking = true;
 }
 
-static bool is_for(const struct dht_table *t, const uint8_t node_id[20], const struct dht_value *v)
+/* Whether we hand the value over to the node, and in which dialect. */
+static bool is_for(struct dht_table *const tables[WIRE_DIALECTS], const uint8_t node_id[20],
+                   uint8_t dialects, const struct dht_value *v, enum wire_dialect *out)
 {
-    return dht_table_is_among(t, v->key, DHT_K, node_id) &&
-           dht_table_self_is_among(t, v->key, HANDERS, node_id);
+    for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--) {
+        if (!(dialects & v->dialects & WIRE_DIALECT_BIT(d)) ||
+            !dht_table_is_among(tables[d], v->key, DHT_K, node_id) ||
+            !dht_table_self_is_among(tables[d], v->key, HANDERS, node_id))
+            continue;
+        *out = (enum wire_dialect)d;
+        return true;
+    }
+    return false;
+}
+
+/* Whether the node is still there and may be sent something. */
+static bool is_open(struct dht_table *const tables[WIRE_DIALECTS], const struct newcomer *n,
+                    const uint8_t id[20], uint64_t now_ns)
+{
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++)
+        if (n->dialects & WIRE_DIALECT_BIT(d) && dht_table_has(tables[d], id))
+            return !dht_table_is_held(tables[d], n->node.pubkey_hint, now_ns);
+    return false;
 }
 
 static bool next_handover(struct dht_republish *r, struct dht_values *values,
-                          const struct dht_table *t, uint64_t now_ns, uint64_t now_s,
-                          struct dht_push_plan *out)
+                          struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
+                          uint64_t now_s, struct dht_push_plan *out)
 {
-    const struct wire_peer_hop *node = &r->joined[r->first];
+    const struct newcomer *n = &r->joined[r->first];
+    enum wire_dialect dialect;
     struct dht_value v;
     uint8_t id[20];
 
     if (r->count == 0)
         return false;
     if (!r->is_walking)
-        begin_walk(r, values, t);
-    rt_node_id(node->pubkey_hint, id);
-    if (dht_table_is_held(t, node->pubkey_hint, now_ns) || !dht_table_has(t, id)) {
+        begin_walk(r, values, tables, n->dialects);
+    rt_node_id(n->node.pubkey_hint, id);
+    if (!is_open(tables, n, id, now_ns)) {
         next_joined(r); /* the hourly round will come to it */
         return false;
     }
@@ -128,44 +181,68 @@ static bool next_handover(struct dht_republish *r, struct dht_values *values,
             next_joined(r);
             return false;
         }
-        if (!is_worth_it(&v, now_s) || !is_for(t, id, &v))
+        if (!is_worth_it(&v, now_s) || !is_for(tables, id, n->dialects, &v, &dialect))
             continue;
         v.value = relay_slice_ref(v.value);
         plan(&v, now_s, out);
         out->count = 1;
-        out->to[0] = *node;
+        out->to[0] = (struct dht_target){n->node, dialect};
         return true;
     }
     return false;
 }
 
-/* -- both -- */
+/* -- fresh and due values -- */
 
-static bool next_due(struct dht_values *values, const struct dht_table *t, uint64_t now_ns,
-                     uint64_t now_s, struct dht_push_plan *out)
+static bool next_fresh(struct dht_values *values, uint64_t now_s, struct dht_push_plan *out)
+{
+    struct dht_value v;
+
+    for (uint32_t i = 0; i < LOOK_AT && dht_values_has_fresh(values); i++) {
+        if (!dht_values_take_fresh(values, now_s, &v))
+            continue;
+        plan(&v, now_s, out);
+        out->is_fresh = true;
+        return true;
+    }
+    return false;
+}
+
+static bool next_due(struct dht_values *values, struct dht_table *const tables[WIRE_DIALECTS],
+                     uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
     struct dht_value v;
 
     for (uint32_t i = 0; i < LOOK_AT && dht_values_next_due(values) <= now_s; i++) {
         if (!dht_values_take_due(values, now_s, &v))
             continue;
-        if (plan_republish(t, &v, now_ns, now_s, out))
+        if (plan_republish(tables, &v, now_ns, now_s, out))
             return true;
         relay_slice_drop(&v.value);
     }
     return false;
 }
 
-bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
-                        const struct dht_table *table, uint64_t now_ns, uint64_t now_s,
-                        struct dht_push_plan *out)
+static bool next_stored(struct dht_republish *r, struct dht_values *values,
+                        struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
+                        uint64_t now_s, struct dht_push_plan *out)
 {
-    struct dht_push_plan found;
+    r->is_fresh_next = !r->is_fresh_next;
+    if (!r->is_fresh_next)
+        return next_fresh(values, now_s, out) || next_due(values, tables, now_ns, now_s, out);
+    return next_due(values, tables, now_ns, now_s, out) || next_fresh(values, now_s, out);
+}
+
+bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
+                        struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
+                        uint64_t now_s, struct dht_push_plan *out)
+{
+    struct dht_push_plan found = {0};
 
     if (now_ns < r->next_ns)
         return false;
-    if (!next_handover(r, values, table, now_ns, now_s, &found) &&
-        !next_due(values, table, now_ns, now_s, &found)) {
+    if (!next_handover(r, values, tables, now_ns, now_s, &found) &&
+        !next_stored(r, values, tables, now_ns, now_s, &found)) {
         /* There may be more to look through: soon again, but not in one go. */
         r->next_ns = now_ns + RT_MS;
         return false;
@@ -181,7 +258,7 @@ uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_v
     uint64_t due_s = dht_values_next_due(values);
     uint64_t at_ns = now_ns + IDLE_NS;
 
-    if (r->count > 0 || due_s <= now_s)
+    if (r->count > 0 || due_s <= now_s || dht_values_has_fresh(values))
         at_ns = now_ns;
     else if (due_s - now_s < IDLE_NS / RT_S)
         at_ns = now_ns + (due_s - now_s) * RT_S;

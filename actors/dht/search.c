@@ -36,12 +36,14 @@ static void add_seeds(struct dht_search *s)
 {
     struct wire_peer_hop seeds[DHT_K];
     struct dht *d = s->dht;
-    uint32_t count = dht_table_closest(d->table, dht_lookup_target(s->lookup), DHT_K, seeds);
+    uint32_t count =
+        dht_table_closest(d->tables[s->dialect], dht_lookup_target(s->lookup), DHT_K, seeds);
 
     for (uint32_t i = 0; i < count; i++)
         dht_lookup_add(s->lookup, &seeds[i], DHT_LOOKUP_SEED);
     for (uint32_t i = 0; count < DHT_K && i < d->boot_hop_count; i++)
-        dht_lookup_add(s->lookup, &d->boot_hops[i], DHT_LOOKUP_SEED);
+        if (d->boot_hops[i].dialects & WIRE_DIALECT_BIT(s->dialect))
+            dht_lookup_add(s->lookup, &d->boot_hops[i].hop, DHT_LOOKUP_SEED);
 }
 
 static void begin(struct dht_search *s)
@@ -50,7 +52,7 @@ static void begin(struct dht_search *s)
 
     d->search_active++;
     rt_metric_inc(RT_METRIC_DHT_LOOKUPS);
-    dht_table_looked_up(d->table, dht_lookup_target(s->lookup), dht_now_ns(d));
+    dht_table_looked_up(d->tables[s->dialect], dht_lookup_target(s->lookup), dht_now_ns(d));
     add_seeds(s);
     rt_timer_arm(d->worker, &s->timer, dht_now_ns(d) + LIM_LOOKUP_NS);
     pump(s);
@@ -81,20 +83,22 @@ static void on_timer(struct relay_timer *t)
     end(RT_CONTAINER_OF(t, struct dht_search, timer));
 }
 
-bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
-                void (*done)(struct dht_search *s), struct rt_msg *owed)
+struct dht_search *dht_search(struct dht *d, enum wire_dialect dialect, const uint8_t target[32],
+                              uint32_t values_max, void (*done)(struct dht_search *s),
+                              struct rt_msg *owed)
 {
     struct dht_search *s;
 
     if (d->is_stopped)
-        return false;
+        return NULL;
     if (d->search_waiting >= LIM_LOOKUPS_QUEUED) {
         rt_metric_inc(RT_METRIC_DHT_LOOKUPS_DROPPED);
-        return false;
+        return NULL;
     }
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     s->dht = d;
+    s->dialect = dialect;
     s->lookup = dht_lookup_new(target, values_max > 0);
     memcpy(s->key, target, values_max ? 32 : 20);
     s->values_max = values_max;
@@ -107,11 +111,11 @@ bool dht_search(struct dht *d, const uint8_t target[32], uint32_t values_max,
     if (d->search_active >= LIM_LOOKUPS_MAX) {
         d->search_waiting++;
         rt_list_push_back(&d->searches, &s->node);
-        return true;
+        return s;
     }
     rt_list_push_back(&d->searching, &s->node);
     begin(s);
-    return true;
+    return s;
 }
 
 void dht_search_fini(struct dht *d)
@@ -182,7 +186,7 @@ static void on_failed(struct dht_query *q, const struct dht_call_end *e)
         return; /* says nothing of it, or was told by the pool: it knew the key */
     if (q->hop.has_pubkey_hint)
         rt_node_id(q->hop.pubkey_hint, id);
-    if (q->hop.has_pubkey_hint && dht_table_has(d->table, id))
+    if (q->hop.has_pubkey_hint && dht_table_has(d->tables[q->search->dialect], id))
         dht_network_failed(d, &q->hop);
     else
         dht_probe_refused(d->probe, &q->hop, dht_now_ns(d) + FAILED_NS, dht_now_ns(d));
@@ -228,6 +232,7 @@ static void ask(struct dht_search *s, uint32_t candidate, const struct wire_peer
     q->is_under_way = true;
     q->call.to = *hop;
     q->call.to.has_pubkey_hint = false; /* whoever is there may answer, as itself */
+    q->call.dialect = s->dialect;
     q->call.type = s->values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
     q->call.payload = question(s);
     q->call.timeout_ns = LIM_QUERY_NS;
@@ -263,12 +268,19 @@ static void nothing_more(struct dht_search *s)
                dht_lookup_hops(s->lookup));
 }
 
-void dht_search_around(struct dht *d, const uint8_t target[20])
+void dht_search_around(struct dht *d, enum wire_dialect dialect, const uint8_t target[20])
 {
     uint8_t key[32] = {0};
 
     memcpy(key, target, 20);
-    (void)dht_search(d, key, 0, nothing_more, NULL);
+    (void)dht_search(d, dialect, key, 0, nothing_more, NULL);
+}
+
+void dht_search_self(struct dht *d, enum wire_dialect dialect)
+{
+    d->self_search[dialect].began_ns = dht_now_ns(d);
+    d->self_search[dialect].nodes = dht_table_count(d->tables[dialect]);
+    dht_search_around(d, dialect, d->self_id);
 }
 
 static void looked_up(struct dht_search *s)
@@ -293,6 +305,7 @@ void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
     if (a->values_max > DHT_LOOKUP_VALUES_MAX)
         a->values_max = DHT_LOOKUP_VALUES_MAX;
     a->count = dht_values_find_all(d->values, a->key, a->values_max, dht_now_s(d), a->values);
-    if (a->count == a->values_max || !dht_search(d, a->key, a->values_max, looked_up, &a->msg))
+    if (a->count == a->values_max ||
+        !dht_search(d, a->dialect, a->key, a->values_max, looked_up, &a->msg))
         rt_msg_answer(d->worker, &a->msg, DHT_LOOKED_UP);
 }

@@ -54,6 +54,7 @@ struct dht_value {
     uint8_t key[32];
     uint8_t sub[32]; /* announcements: the relay's key; others: zeros */
     enum wire_value_kind kind;
+    uint8_t dialects; /* that accept it */
     struct relay_slice value;
     uint64_t expires_s;
     struct dht_origin origin;
@@ -112,6 +113,12 @@ bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
 uint64_t dht_values_next_due(const struct dht_values *v);
 /* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
+
+/* -- fresh values: new ones from storers that are no contacts -- */
+bool dht_values_has_fresh(const struct dht_values *v);
+/* One of them, with a reference of its own. It counts as pushed and falls due LIM_REPUBLISH_S
+ * later. False: it is not worth it any more. */
+bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
 /* -- going through a part of the key space, one value a call; one walk at a time -- */
 

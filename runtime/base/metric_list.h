@@ -48,11 +48,14 @@
     X(QUEUE_FULL, "tunnel_queue_full_total", "requests refused: tunnel queue full")                \
     X(TEMP_SLOTS, "temporary_slots", "live temporary slots (gauge)")                               \
     /* DHT */                                                                                      \
-    X(DHT_NODES, "dht_nodes", "nodes in the routing table (gauge)")                                \
+    X(DHT_NODES_A, "dht_nodes_dialect_a", "nodes in the routing table of dialect A (gauge)")       \
+    X(DHT_NODES_B, "dht_nodes_dialect_b", "nodes in the routing table of dialect B (gauge)")       \
+    X(DHT_NODES_C, "dht_nodes_dialect_c", "nodes in the routing table of dialect C (gauge)")       \
     X(DHT_VALUES, "dht_values", "values stored (gauge)")                                           \
     X(DHT_VALUE_BYTES, "dht_value_bytes", "bytes of values stored (gauge)")                        \
     X(DHT_PEERS, "dht_peers", "addresses in the peer database (gauge)")                            \
     X(DHT_DIALS, "dht_dials_total", "outbound sessions dialled")                                   \
+    X(DHT_DIALECT_REDIALS, "dht_dialect_redials_total", "of these: after a refused hello")         \
     X(DHT_LOOKUPS, "dht_lookups_total", "iterative look-ups begun")                                \
     X(DHT_QUERIES, "dht_queries_total", "queries of look-ups")                                     \
     X(DHT_QUERIES_FAILED, "dht_queries_failed_total", "of these: without an answer")               \

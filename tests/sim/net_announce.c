@@ -116,7 +116,7 @@ static void search_in(void *ctx, struct dht *d)
         relay_slice_drop(&own[i]);
     }
     q->found->begun++;
-    if (!is_found && dht_search(d, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+    if (!is_found && dht_search(d, WIRE_DIALECT_C, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
         return;
     q->found->ended++;
     q->found->found += is_found;

@@ -245,6 +245,7 @@ static void publish(struct dht *d, const uint8_t key[32], const uint8_t *value, 
 {
     struct dht_publish_ask *a = dht_publish_ask_new();
 
+    a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, key, sizeof(a->key));
     a->value = rt_slice_copy(value, len);
     rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);

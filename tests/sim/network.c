@@ -178,6 +178,7 @@ static void publish_in(void *ctx, struct dht *d)
     const struct net_value *v = ((struct publishing *)ctx)->value;
     struct dht_publish_ask *a = dht_publish_ask_new();
 
+    a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
     a->ttl_secs = LIM_VALUE_TTL_MAX_S;
@@ -262,7 +263,7 @@ static void look_in(void *ctx, struct dht *d)
         q->stats->found++;
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
-    } else if (!dht_search(d, q->key, q->is_for_nodes ? 0 : 1, searched, &q->msg)) {
+    } else if (!dht_search(d, WIRE_DIALECT_C, q->key, q->is_for_nodes ? 0 : 1, searched, &q->msg)) {
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
     }
@@ -345,7 +346,7 @@ static void holds_in(void *ctx, struct dht *d)
     struct relay_slice own;
     uint64_t ttl;
 
-    h->nodes = dht_table_count(d->table);
+    h->nodes = dht_table_count(d->tables[WIRE_DIALECT_C]);
     h->has = dht_values_find(d->values, h->key, dht_now_s(d), &own, &ttl);
     if (h->has)
         relay_slice_drop(&own);

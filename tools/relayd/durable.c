@@ -44,7 +44,8 @@ static void addr_key_of(const struct wire_peer_hop *hop, char out[STORAGE_ADDR_K
              hop->transport == WIRE_QUIC ? "Quic" : "Tcp");
 }
 
-static void put_peer(void *ctx, const struct wire_peer_row *row)
+static void put_peer(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
+                     enum wire_dialect last)
 {
     char addr_key[STORAGE_ADDR_KEY_MAX + 1];
     uint8_t payload[STORAGE_PEER_BYTES_MAX];
@@ -53,6 +54,7 @@ static void put_peer(void *ctx, const struct wire_peer_row *row)
     bool fits;
     size_t len;
 
+    (void)dialects, (void)last;
     wire_writer_init(&w, payload, sizeof(payload));
     wire_write_peer_row(&w, row);
     len = wire_writer_len(&w, &fits);
@@ -110,7 +112,7 @@ static void load_peer(void *ctx, const char *addr_key, uint8_t *payload, size_t 
         save(l->relay, storage_drop_peer_new(addr_key));
         l->stale++;
     } else {
-        dht_load_peer(l->relay->system, &row);
+        dht_load_peer(l->relay->system, &row, 0, WIRE_DIALECT_C);
         l->peers++;
     }
 }

@@ -135,6 +135,7 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
     struct test_value v;
 
     (void)state;
+    a->dialects = WIRE_DIALECT_BIT(WIRE_DIALECT_A);
     test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, NOW_S, &v);
     memcpy(a->key, v.key, 32);
     a->value = rt_slice_copy(v.bytes, v.len);

@@ -7,7 +7,8 @@
  * saved, what was is saved once an hour; rows from disk are candidates; records are bounded, and
  * candidates make room first, those never reached before those that were, and both are given in
  * turn; what is old goes, in bounded steps; the sample reaches all; a filter
- * drops what it refuses.
+ * drops what it refuses; a peer is named only to askers whose dialect it speaks, keeps its dialects
+ * on disk, and loses one that it refuses.
  */
 #include "support.h"
 
@@ -16,17 +17,24 @@
 static const uint8_t hash_key[16] = "dht-peers-test";
 static uint64_t rng = 20261203;
 
+#define A_ONLY WIRE_DIALECT_BIT(WIRE_DIALECT_A)
+
 struct disk {
     uint32_t puts, drops;
     struct wire_peer_row last;
+    uint8_t dialects;
+    enum wire_dialect last_dialect;
 };
 
-static void on_put(void *ctx, const struct wire_peer_row *row)
+static void on_put(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
+                   enum wire_dialect last)
 {
     struct disk *d = ctx;
 
     d->puts++;
     d->last = *row;
+    d->dialects = dialects;
+    d->last_dialect = last;
 }
 
 static void on_drop(void *ctx, const struct wire_peer_hop *hop)
@@ -49,7 +57,7 @@ static uint32_t sampled(struct dht_peers *p, uint64_t now_s)
 {
     struct wire_peer_hop out[LIM_PEX_MAX];
 
-    return dht_peers_sample(p, LIM_PEX_MAX, now_s, out);
+    return dht_peers_sample(p, WIRE_DIALECT_A, LIM_PEX_MAX, now_s, out);
 }
 
 static void test_only_what_was_reached_is_passed_on(void **state)
@@ -58,15 +66,15 @@ static void test_only_what_was_reached_is_passed_on(void **state)
     struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000002, 2), out[4];
 
     (void)state;
-    assert_true(dht_peers_heard(p, &a, NOW_S));
-    assert_false(dht_peers_heard(p, &a, NOW_S));
+    assert_true(dht_peers_heard(p, &a, WIRE_DIALECT_A, NOW_S));
+    assert_false(dht_peers_heard(p, &a, WIRE_DIALECT_A, NOW_S));
     assert_int_equal(sampled(p, NOW_S), 0);
-    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S), 0);
-    assert_int_equal(dht_peers_sample(p, 4, NOW_S, out), 1);
+    assert_int_equal(dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S), 0);
+    assert_int_equal(dht_peers_sample(p, WIRE_DIALECT_A, 4, NOW_S, out), 1);
     assert_true(dht_hop_same(&out[0], &b) && out[0].has_pubkey_hint);
     assert_int_equal(sampled(p, NOW_S + LIM_PEER_FRESH_S), 1);
     assert_int_equal(sampled(p, NOW_S + LIM_PEER_FRESH_S + 1), 0);
-    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S + 90000), NOW_S);
+    assert_int_equal(dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 90000), NOW_S);
     assert_int_equal(sampled(p, NOW_S + 90000), 1);
     dht_peers_failed(p, &b, NOW_S + 90001);
     assert_int_equal(sampled(p, NOW_S + 90001), 0);
@@ -81,7 +89,7 @@ static void test_reputation(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 20; i++)
-        dht_peers_seen(p, &a, NULL, NOW_S);
+        dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     assert_int_equal(dht_peers_reputation(p, &a), 10);
     dht_peers_failed(p, &a,
                      NOW_S + 601); /* nobody was reached for ten minutes: the fault is ours */
@@ -106,7 +114,7 @@ static void test_candidates_back_off(void **state)
 
     (void)state;
     assert_false(dht_peers_candidate(p, now, &out));
-    dht_peers_heard(p, &a, now);
+    dht_peers_heard(p, &a, WIRE_DIALECT_A, now);
     assert_true(dht_peers_candidate(p, now, &out));
     assert_true(dht_hop_same(&out, &a));
     assert_false(dht_peers_candidate(p, now + 599, &out));
@@ -118,7 +126,7 @@ static void test_candidates_back_off(void **state)
         if (i < 7)
             wait *= 2;
     }
-    dht_peers_seen(p, &a, NULL, now); /* alive: no candidate any more */
+    dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, now); /* alive: no candidate any more */
     assert_false(dht_peers_candidate(p, now + 1000000, &out));
     dht_peers_free(&p);
 }
@@ -130,8 +138,8 @@ static void test_somebody_else_starts_anew(void **state)
     struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000001, 2);
 
     (void)state;
-    dht_peers_seen(p, &a, NULL, NOW_S);
-    assert_int_equal(dht_peers_seen(p, &b, NULL, NOW_S + 5), 0);
+    dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
+    assert_int_equal(dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 5), 0);
     assert_int_equal(d.puts, 2);
     assert_memory_equal(d.last.addr.hop.pubkey_hint, b.pubkey_hint, 32);
     assert_int_equal(dht_peers_count(p), 1);
@@ -146,19 +154,19 @@ static void test_what_is_saved(void **state)
     struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000002, 2);
 
     (void)state;
-    dht_peers_heard(p, &a, NOW_S);
+    dht_peers_heard(p, &a, WIRE_DIALECT_A, NOW_S);
     dht_peers_failed(p, &a, NOW_S);
     assert_int_equal(d.puts + d.drops, 0); /* hearsay */
-    dht_peers_seen(p, &b, NULL, NOW_S);
-    dht_peers_seen(p, &b, NULL, NOW_S + 3599);
+    dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
+    dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 3599);
     assert_int_equal(d.puts, 1);
-    dht_peers_seen(p, &b, NULL, NOW_S + 3600);
+    dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 3600);
     assert_int_equal(d.puts, 2);
     assert_int_equal(d.last.last_seen_unix, NOW_S + 3600);
-    dht_peers_seen(p, &b, &caps, NOW_S + 3601);
+    dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, &caps, NOW_S + 3601);
     assert_int_equal(d.puts, 3);
     assert_true(d.last.has_capabilities && d.last.capabilities.dht);
-    dht_peers_seen(p, &b, &caps, NOW_S + 3602);
+    dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, &caps, NOW_S + 3602);
     assert_int_equal(d.puts, 3);
     dht_peers_expire(p, NOW_S + 3602 + LIM_PEER_FORGET_S + 1, 10);
     assert_int_equal(d.drops, 1);
@@ -175,21 +183,22 @@ static void test_rows_from_disk_are_candidates(void **state)
 
     (void)state;
     row.addr.hop = test_node(0x0b000001, 1);
-    assert_true(dht_peers_load(p, &row, NOW_S));
-    assert_false(dht_peers_load(p, &row, NOW_S));
+    assert_true(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
+    assert_false(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     assert_int_equal(sampled(p, NOW_S), 0);
     assert_int_equal(dht_peers_reputation(p, &row.addr.hop), 4);
     assert_true(dht_peers_candidate(p, NOW_S, &out));
     assert_int_equal(d.puts, 0);
-    assert_int_equal(dht_peers_seen(p, &row.addr.hop, NULL, NOW_S), NOW_S - 100);
+    assert_int_equal(dht_peers_seen(p, &row.addr.hop, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S),
+                     NOW_S - 100);
     row.addr.hop = test_node(0x0b000002, 1);
     row.last_seen_unix = NOW_S - LIM_PEER_FORGET_S - 1;
-    assert_false(dht_peers_load(p, &row, NOW_S));
+    assert_false(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     row.last_seen_unix = UINT64_MAX / 2; /* the future: now */
-    assert_true(dht_peers_load(p, &row, NOW_S));
+    assert_true(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     row.addr.has_relay_via = true;
     row.addr.hop = test_node(0x0b000003, 1);
-    assert_false(dht_peers_load(p, &row, NOW_S));
+    assert_false(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     dht_peers_free(&p);
 }
 
@@ -201,18 +210,18 @@ static void test_bounded_and_candidates_make_room(void **state)
     (void)state;
     for (uint32_t i = 0; i < 100; i++) {
         h = test_node(0x0c000001 + i, i);
-        dht_peers_seen(p, &h, NULL, NOW_S);
+        dht_peers_seen(p, &h, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     }
     for (uint32_t i = 0; i < 2 * LIM_PEERS_MAX; i++) {
         h = test_hop(0x0d000001 + i, 7001);
-        dht_peers_heard(p, &h, NOW_S);
+        dht_peers_heard(p, &h, WIRE_DIALECT_A, NOW_S);
         assert_true(dht_peers_count(p) <= LIM_PEERS_MAX);
     }
     assert_int_equal(dht_peers_alive(p), 100);
     assert_int_equal(sampled(p, NOW_S), LIM_PEX_MAX);
     for (uint32_t i = 100; i < LIM_PEERS_MAX + 200; i++) {
         h = test_node(0x0c000001 + i, i);
-        dht_peers_seen(p, &h, NULL, NOW_S + i);
+        dht_peers_seen(p, &h, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + i);
     }
     assert_int_equal(dht_peers_count(p), LIM_PEERS_MAX);
     assert_int_equal(dht_peers_alive(p), LIM_PEERS_MAX);
@@ -234,11 +243,11 @@ static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
     (void)state;
     for (uint32_t i = 0; i < 200; i++) {
         row.addr.hop = test_node(0x0c000001 + i, i);
-        assert_true(dht_peers_load(p, &row, NOW_S));
+        assert_true(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     }
     for (uint32_t i = 0; i < 3 * LIM_PEERS_MAX; i++) {
         h = test_hop(0x0d000001 + i, 7001);
-        dht_peers_heard(p, &h, NOW_S);
+        dht_peers_heard(p, &h, WIRE_DIALECT_A, NOW_S);
         if (i % 100 == 0 && dht_peers_candidate(p, NOW_S, &h)) {
             known += h.ip[0] == 0x0c;
             dht_peers_failed(p, &h, NOW_S);
@@ -249,7 +258,7 @@ static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
     assert_in_range(known, 60, 63); /* every other one of 123 */
     for (uint32_t i = 0; i < 200; i++) {
         h = test_node(0x0c000001 + i, i);
-        assert_false(dht_peers_heard(p, &h, NOW_S));
+        assert_false(dht_peers_heard(p, &h, WIRE_DIALECT_A, NOW_S));
     }
     dht_peers_free(&p);
 }
@@ -263,9 +272,9 @@ static void test_old_ones_go_in_bounded_steps(void **state)
     for (uint32_t i = 0; i < 30; i++) {
         h = test_node(0x0c000001 + i, i);
         if (i % 2)
-            dht_peers_seen(p, &h, NULL, NOW_S);
+            dht_peers_seen(p, &h, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
         else
-            dht_peers_heard(p, &h, NOW_S);
+            dht_peers_heard(p, &h, WIRE_DIALECT_A, NOW_S);
     }
     dht_peers_expire(p, NOW_S + LIM_PEER_FORGET_S, 100);
     assert_int_equal(dht_peers_count(p), 30);
@@ -291,10 +300,10 @@ static void test_sample_and_filter(void **state)
     (void)state;
     for (uint32_t i = 0; i < 32; i++) {
         h = test_node(0x0c000000 + i, i);
-        dht_peers_seen(p, &h, NULL, NOW_S);
+        dht_peers_seen(p, &h, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     }
     for (uint32_t n = 0; n < 400; n++) {
-        assert_int_equal(dht_peers_sample(p, 8, NOW_S, out), 8);
+        assert_int_equal(dht_peers_sample(p, WIRE_DIALECT_A, 8, NOW_S, out), 8);
         for (uint32_t i = 0; i < 8; i++)
             hit[out[i].ip[3]]++;
     }
@@ -305,9 +314,81 @@ static void test_sample_and_filter(void **state)
     dht_peers_free(&p);
 }
 
+static uint32_t sampled_in(struct dht_peers *p, enum wire_dialect dialect)
+{
+    struct wire_peer_hop out[LIM_PEX_MAX];
+
+    return dht_peers_sample(p, dialect, LIM_PEX_MAX, NOW_S, out);
+}
+
+static void test_dialects(void **state)
+{
+    struct wire_peer_hop a = test_node(0x0b000001, 1), c = test_node(0x0b000002, 2),
+                         ours = test_node(0x0b000003, 3), heard = test_node(0x0b000004, 4);
+    struct disk d = {0};
+    struct dht_peers *p = peers_new(&d);
+
+    (void)state;
+    dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
+    assert_int_equal(d.dialects, A_ONLY);
+    dht_peers_seen(p, &c, WIRE_DIALECT_C, WIRE_DIALECT_BIT(WIRE_DIALECT_C), NULL, NOW_S);
+    dht_peers_seen(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    assert_int_equal(d.dialects, WIRE_DIALECTS_ALL);
+    assert_int_equal(d.last_dialect, WIRE_DIALECT_C);
+    dht_peers_heard(p, &heard, WIRE_DIALECT_B, NOW_S);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 2);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 1);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
+    assert_int_equal(dht_peers_alive(p), 3);
+    assert_int_equal(dht_peers_dialect(p, &a), WIRE_DIALECT_A);
+    assert_int_equal(dht_peers_dialect(p, &heard), WIRE_DIALECT_B);
+
+    /* Upgraded: it is in the new dialect only. */
+    dht_peers_seen(p, &a, WIRE_DIALECT_C, WIRE_DIALECT_BIT(WIRE_DIALECT_C), NULL, NOW_S);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 1);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 3);
+    dht_peers_refused(p, &ours, WIRE_DIALECT_A);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 0);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 1);
+    dht_peers_refused(p, &c, WIRE_DIALECT_C);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
+    assert_false(dht_peers_is_alive(p, &c));
+    dht_peers_failed(p, &ours, NOW_S);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 0);
+    assert_int_equal(dht_peers_alive(p), 1);
+    dht_peers_free(&p);
+}
+
+/* Rows of another relay say nothing of dialects: their capabilities tell where to begin. */
+static void test_dialect_of_a_row_from_disk(void **state)
+{
+    struct wire_peer_row row = {.last_seen_unix = NOW_S};
+    struct dht_peers *p = peers_new(NULL);
+
+    (void)state;
+    row.addr.hop = test_node(0x0b000001, 1);
+    assert_true(dht_peers_load(p, &row, 0, WIRE_DIALECT_A, NOW_S));
+    assert_int_equal(dht_peers_dialect(p, &row.addr.hop), WIRE_DIALECT_C);
+    row.addr.hop = test_node(0x0b000002, 2);
+    row.has_capabilities = true;
+    assert_true(dht_peers_load(p, &row, 0, WIRE_DIALECT_C, NOW_S));
+    assert_int_equal(dht_peers_dialect(p, &row.addr.hop), WIRE_DIALECT_A);
+    row.addr.hop = test_node(0x0b000003, 3);
+    row.capabilities.has_community_fields = true;
+    assert_true(dht_peers_load(p, &row, 0, WIRE_DIALECT_A, NOW_S));
+    assert_int_equal(dht_peers_dialect(p, &row.addr.hop), WIRE_DIALECT_C);
+    row.addr.hop = test_node(0x0b000004, 4);
+    assert_true(dht_peers_load(p, &row, WIRE_DIALECT_BIT(WIRE_DIALECT_B), WIRE_DIALECT_B, NOW_S));
+    assert_int_equal(dht_peers_dialect(p, &row.addr.hop), WIRE_DIALECT_B);
+    assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 0); /* a candidate */
+    dht_peers_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_dialect_of_a_row_from_disk),
         cmocka_unit_test(test_only_what_was_reached_is_passed_on),
         cmocka_unit_test(test_reputation),
         cmocka_unit_test(test_candidates_back_off),

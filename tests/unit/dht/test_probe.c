@@ -14,6 +14,7 @@
 #define SPACE (RT_S / LIM_PROBES_PER_S)
 
 static const uint8_t hash_key[16] = "dht-probe-test";
+static enum wire_dialect dialect; /* as last given */
 
 static void test_five_a_second_in_order(void **state)
 {
@@ -25,13 +26,13 @@ static void test_five_a_second_in_order(void **state)
     assert_int_equal(dht_probe_next_ns(p), UINT64_MAX);
     for (uint32_t i = 0; i < 20; i++) {
         in = test_hop(0x0b000001 + (i << 8), 7001);
-        assert_true(dht_probe_offer(p, &in, now));
-        assert_false(dht_probe_offer(p, &in, now));
+        assert_true(dht_probe_offer(p, &in, WIRE_DIALECT_C, now));
+        assert_false(dht_probe_offer(p, &in, WIRE_DIALECT_C, now));
     }
     for (uint32_t i = 0; i < 20; i++) {
-        assert_true(dht_probe_next(p, now, &out));
+        assert_true(dht_probe_next(p, now, &out, &dialect));
         assert_int_equal(out.ip[2], i);
-        assert_false(dht_probe_next(p, now + SPACE - 1, &out));
+        assert_false(dht_probe_next(p, now + SPACE - 1, &out, &dialect));
         if (i < 19)
             assert_int_equal(dht_probe_next_ns(p), now + SPACE);
         dht_probe_ended(p, &out, true, now);
@@ -48,19 +49,19 @@ static void test_one_at_a_time_per_network(void **state)
                          c = test_hop(0x0b000101, 7001), out;
 
     (void)state;
-    dht_probe_offer(p, &a, 0);
-    dht_probe_offer(p, &b, 0);
-    dht_probe_offer(p, &c, 0);
-    assert_true(dht_probe_next(p, 0, &out));
+    dht_probe_offer(p, &a, WIRE_DIALECT_C, 0);
+    dht_probe_offer(p, &b, WIRE_DIALECT_C, 0);
+    dht_probe_offer(p, &c, WIRE_DIALECT_C, 0);
+    assert_true(dht_probe_next(p, 0, &out, &dialect));
     assert_true(dht_hop_same(&out, &a));
-    assert_true(dht_probe_next(p, SPACE, &out));
+    assert_true(dht_probe_next(p, SPACE, &out, &dialect));
     assert_true(dht_hop_same(&out, &c));
-    assert_false(dht_probe_next(p, 2 * SPACE, &out));
+    assert_false(dht_probe_next(p, 2 * SPACE, &out, &dialect));
     assert_int_equal(dht_probe_next_ns(p), UINT64_MAX); /* nothing before one of them ends */
     dht_probe_ended(p, &c, true, 3 * SPACE);
-    assert_false(dht_probe_next(p, 3 * SPACE, &out));
+    assert_false(dht_probe_next(p, 3 * SPACE, &out, &dialect));
     dht_probe_ended(p, &a, true, 3 * SPACE);
-    assert_true(dht_probe_next(p, 3 * SPACE, &out));
+    assert_true(dht_probe_next(p, 3 * SPACE, &out, &dialect));
     assert_true(dht_hop_same(&out, &b));
     dht_probe_free(&p);
 }
@@ -71,15 +72,15 @@ static void test_refused_for_an_hour(void **state)
     struct wire_peer_hop a = test_hop(0x0b000001, 7001), out;
 
     (void)state;
-    dht_probe_offer(p, &a, 0);
-    assert_true(dht_probe_next(p, 0, &out));
+    dht_probe_offer(p, &a, WIRE_DIALECT_C, 0);
+    assert_true(dht_probe_next(p, 0, &out, &dialect));
     dht_probe_ended(p, &a, false, RT_S);
-    assert_false(dht_probe_offer(p, &a, RT_S + LIM_REFUSED_NS - 1));
+    assert_false(dht_probe_offer(p, &a, WIRE_DIALECT_C, RT_S + LIM_REFUSED_NS - 1));
     assert_true(dht_probe_is_refused(p, &a, RT_S + LIM_REFUSED_NS - 1));
     a.port++; /* another port is another address */
-    assert_true(dht_probe_offer(p, &a, RT_S));
+    assert_true(dht_probe_offer(p, &a, WIRE_DIALECT_C, RT_S));
     a.port--;
-    assert_true(dht_probe_offer(p, &a, RT_S + LIM_REFUSED_NS));
+    assert_true(dht_probe_offer(p, &a, WIRE_DIALECT_C, RT_S + LIM_REFUSED_NS));
     dht_probe_refused(p, &a, 5000 * RT_S, 4000 * RT_S);
     assert_true(dht_probe_is_refused(p, &a, 4500 * RT_S));
     dht_probe_forgive(p, &a);
@@ -96,7 +97,7 @@ static void test_queue_and_memory_are_bounded(void **state)
     (void)state;
     for (uint32_t i = 0; i < 2 * LIM_PROBES_QUEUED; i++) {
         h = test_hop(0x0b000001 + (i << 8), 7001);
-        queued += dht_probe_offer(p, &h, 0);
+        queued += dht_probe_offer(p, &h, WIRE_DIALECT_C, 0);
     }
     assert_int_equal(queued, LIM_PROBES_QUEUED);
     for (uint32_t i = 0; i < 2 * LIM_REFUSED_ENTRIES; i++) {
@@ -124,14 +125,14 @@ static void test_one_network_leaves_room_for_others(void **state)
     (void)state;
     for (uint32_t i = 0; i < 2 * LIM_PROBES_QUEUED; i++) {
         h = test_hop(0x0b000001, (uint16_t)(1024 + i));
-        (void)dht_probe_offer(p, &h, 0);
+        (void)dht_probe_offer(p, &h, WIRE_DIALECT_C, 0);
     }
     assert_int_equal(dht_probe_waiting(p), LIM_PROBES_QUEUED / 2);
     assert_int_equal(rt_metric_get(RT_METRIC_DHT_PROBES_DROPPED) - dropped,
                      LIM_PROBES_QUEUED * 3 / 2);
     for (uint32_t i = 0; i < LIM_PROBES_QUEUED; i++) {
         h = test_hop(0x0c000001 + (i << 8), 7001);
-        others += dht_probe_offer(p, &h, 0);
+        others += dht_probe_offer(p, &h, WIRE_DIALECT_C, 0);
     }
     assert_int_equal(others, LIM_PROBES_QUEUED / 2);
     dht_probe_free(&p);
@@ -150,8 +151,8 @@ static void test_nobodys_port_scanner(void **state)
     print_message("seed %llu\n", (unsigned long long)seed);
     for (uint64_t now = RT_S; now < 600 * RT_S; now += 10 * RT_MS) {
         h = test_hop(0x0b000000 + (uint32_t)(test_random(&seed) % 4096), 7001);
-        (void)dht_probe_offer(p, &h, now);
-        while (dht_probe_next(p, now, &h)) {
+        (void)dht_probe_offer(p, &h, WIRE_DIALECT_C, now);
+        while (dht_probe_next(p, now, &h, &dialect)) {
             uint32_t n = (uint32_t)h.ip[2] << 8 | h.ip[3];
 
             if (now / RT_S != window)

@@ -17,7 +17,7 @@ static const struct dht_origin someone = {.peer = 77, .net = 7};
 struct room {
     uint8_t self[20];
     struct dht_values *values;
-    struct dht_table *table;
+    struct dht_table *tables[WIRE_DIALECTS];
     struct dht_republish *republish;
 };
 
@@ -28,14 +28,16 @@ static void room_make(struct room *r)
     for (int i = 0; i < 20; i++)
         r->self[i] = (uint8_t)test_random(&rng);
     r->values = dht_values_new(&limits, hash_key, test_random, &rng);
-    r->table = dht_table_new(r->self);
+    for (int d = 0; d < WIRE_DIALECTS; d++)
+        r->tables[d] = dht_table_new(r->self);
     r->republish = dht_republish_new(r->self);
 }
 
 static void room_free(struct room *r)
 {
     dht_values_free(&r->values);
-    dht_table_free(&r->table);
+    for (int d = 0; d < WIRE_DIALECTS; d++)
+        dht_table_free(&r->tables[d]);
     dht_republish_free(&r->republish);
     assert_int_equal(rt_buf_live(), 0);
 }
@@ -45,7 +47,7 @@ static struct wire_peer_hop add_node(struct room *r, uint32_t n, uint32_t bits)
     struct wire_peer_hop h = test_node(0x0b000001 + (n << 8), n), ping;
 
     test_key_at(r->self, bits, &rng, h.pubkey_hint);
-    assert_int_equal(dht_table_seen(r->table, &h, RT_S, &ping), DHT_SEEN_ADDED);
+    assert_int_equal(dht_table_seen(r->tables[WIRE_DIALECT_A], &h, RT_S, &ping), DHT_SEEN_ADDED);
     return h;
 }
 
@@ -68,7 +70,7 @@ static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_
 
 static bool next(struct room *r, uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
-    bool found = dht_republish_next(r->republish, r->values, r->table, now_ns, now_s, out);
+    bool found = dht_republish_next(r->republish, r->values, r->tables, now_ns, now_s, out);
 
     if (found)
         relay_slice_drop(&out->value);
@@ -193,10 +195,10 @@ static void test_held_remotes_are_left_out(void **state)
     a = add_node(&r, 0, 0);
     b = add_node(&r, 1, 1);
     add_value(&r, 3, LIM_VALUE_TTL_MAX_S, NOW_S, key);
-    dht_table_hold(r.table, a.pubkey_hint, (LIM_REPUBLISH_S + 60) * RT_S);
+    dht_table_hold(r.tables[WIRE_DIALECT_A], a.pubkey_hint, (LIM_REPUBLISH_S + 60) * RT_S);
     assert_int_equal(drain(&r, LIM_REPUBLISH_S, 3000, &plan), 1);
     assert_int_equal(plan.count, 1);
-    assert_true(dht_hop_same(&plan.to[0], &b));
+    assert_true(dht_hop_same(&plan.to[0].hop, &b));
     assert_int_equal(drain(&r, 2 * LIM_REPUBLISH_S, 3000, &plan), 1);
     assert_int_equal(plan.count, 2);
     room_free(&r);
@@ -224,15 +226,15 @@ static void test_newcomer_gets_what_is_its_own(void **state)
     newcomer = add_node(&r, 99, 3);
     rt_node_id(newcomer.pubkey_hint, id);
     for (uint32_t i = 0; i < 300; i++)
-        expected += dht_table_is_among(r.table, keys[i], DHT_K, id) &&
-                    dht_table_self_is_among(r.table, keys[i], 2, id);
+        expected += dht_table_is_among(r.tables[WIRE_DIALECT_A], keys[i], DHT_K, id) &&
+                    dht_table_self_is_among(r.tables[WIRE_DIALECT_A], keys[i], 2, id);
     assert_true(expected > 20 && expected < 300);
-    dht_republish_joined(r.republish, &newcomer);
+    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     for (uint64_t now_ns = RT_S, i = 0; i < 5000 && now_ns < 3000 * RT_S; i++) {
         if (next(&r, now_ns, NOW_S, &plan)) {
             assert_int_equal(plan.count, 1);
-            assert_true(dht_hop_same(&plan.to[0], &newcomer));
-            assert_true(dht_table_is_among(r.table, plan.key, DHT_K, id));
+            assert_true(dht_hop_same(&plan.to[0].hop, &newcomer));
+            assert_true(dht_table_is_among(r.tables[WIRE_DIALECT_A], plan.key, DHT_K, id));
             got++;
             dht_republish_ended(r.republish, false);
         }
@@ -260,7 +262,7 @@ static void test_announcements_are_handed_over_but_never_due(void **state)
     assert_int_equal(dht_values_store(r.values, v.key, &c, v.bytes, v.len, 0, &someone, NOW_S), 0);
     newcomer = add_node(&r, 1, 0);
     assert_int_equal(drain(&r, LIM_REPUBLISH_S, 3000, &plan), 0);
-    dht_republish_joined(r.republish, &newcomer);
+    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     assert_int_equal(drain(&r, 2 * LIM_REPUBLISH_S, 3000, &plan), 1);
     assert_memory_equal(plan.key, v.key, 32);
     room_free(&r);
@@ -279,8 +281,8 @@ static void test_a_crowd_of_newcomers_is_bounded(void **state)
     for (uint32_t i = 0; i < 200; i++) {
         struct wire_peer_hop h = test_node(0x0b000001 + (i << 8), i), ping;
 
-        (void)dht_table_seen(r.table, &h, RT_S, &ping);
-        dht_republish_joined(r.republish, &h);
+        (void)dht_table_seen(r.tables[WIRE_DIALECT_A], &h, RT_S, &ping);
+        dht_republish_joined(r.republish, &h, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     }
     count = drain(&r, 1, 1000, &plan);
     assert_true(count <= 64);
