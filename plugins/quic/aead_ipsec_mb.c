@@ -40,7 +40,7 @@ struct mask_key {
 
 static void aes_init(void)
 {
-    MB_MGR *m = alloc_mb_mgr(0);
+    IMB_MGR *m = alloc_mb_mgr(0);
 
     if (!m)
         abort();

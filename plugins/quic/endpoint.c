@@ -391,7 +391,7 @@ static void on_in(struct quic_socket *s, const struct quic_udp_in *in)
 static void on_unreachable(struct quic_socket *s, int error)
 {
     if (s->only && s->only->state == QUIC_HANDSHAKE)
-        quic_conn_end(s->only, RELAY_END_REFUSED, strerrordesc_np(error));
+        quic_conn_end(s->only, RELAY_END_REFUSED, strerror(error));
 }
 
 /* True: the socket may hold more. */

@@ -191,11 +191,9 @@ static void address_text(const struct sockaddr *addr, socklen_t len, char *out, 
 int quic_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
                    socklen_t len, int error)
 {
-    const char *why = strerrordesc_np(error);
+    const char *why = strerror(error);
     char text[80];
 
-    if (!why || !*why)
-        why = "unknown error";
     address_text(addr, len, text, sizeof(text));
     snprintf(err->text, sizeof(err->text), "quic: %s %s: %c%s", what, text, tolower(*why), why + 1);
     return -1;

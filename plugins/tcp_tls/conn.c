@@ -168,7 +168,7 @@ static enum relay_end end_of_errno(const struct relay_conn *c, int error)
 
 void tls_conn_end_errno(struct relay_conn *c, int error)
 {
-    tls_conn_end(c, end_of_errno(c, error), error ? strerrordesc_np(error) : NULL);
+    tls_conn_end(c, end_of_errno(c, error), error ? strerror(error) : NULL);
 }
 
 void tls_conn_broken(struct relay_conn *c, int error)

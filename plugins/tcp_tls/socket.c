@@ -70,11 +70,9 @@ void tls_addr_text(const struct sockaddr *addr, socklen_t len, char *out, size_t
 int tls_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
                   socklen_t len, int error)
 {
-    const char *why = strerrordesc_np(error);
+    const char *why = strerror(error);
     char text[80];
 
-    if (!why || !*why)
-        why = "unknown error";
     tls_addr_text(addr, len, text, sizeof(text));
     snprintf(err->text, sizeof(err->text), "tcp_tls: %s %s: %c%s", what, text, tolower(*why),
              why + 1);

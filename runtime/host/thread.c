@@ -4,6 +4,23 @@
 #include <signal.h>
 #include <stdio.h>
 
+/* Bytes. The default depends on the C library: 8 MiB in glibc, 128 KiB in musl. */
+#define STACK_SIZE (1024u * 1024u)
+
+static int create(void *(*run)(void *arg), void *arg, pthread_t *out)
+{
+    pthread_attr_t attr;
+    int failed = pthread_attr_init(&attr);
+
+    if (failed)
+        return failed;
+    failed = pthread_attr_setstacksize(&attr, STACK_SIZE);
+    if (!failed)
+        failed = pthread_create(out, &attr, run, arg);
+    pthread_attr_destroy(&attr);
+    return failed;
+}
+
 rt_err rt_thread_start(const char *name, void *(*run)(void *arg), void *arg, pthread_t *out)
 {
     sigset_t all, before;
@@ -13,7 +30,7 @@ rt_err rt_thread_start(const char *name, void *(*run)(void *arg), void *arg, pth
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&thread, NULL, run, arg);
+    failed = create(run, arg, &thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return RT_ERR_SYSTEM;

@@ -60,7 +60,7 @@ enum load_kind {
 struct load_figures {
     uint64_t requests, failures, bytes; /* bytes: of payloads, both ways */
     struct histogram latency;
-    char first_failure[160];
+    char first_failure[288]; /* "what: why", why up to the size of an error text */
 };
 /* After LOAD_STOP was handled and the thread has ended. */
 void load_lane_figures(const struct load_lane *l, struct load_figures *add_to);

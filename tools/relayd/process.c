@@ -33,14 +33,24 @@ static void occupy_standard_fds(void)
         close(fd);
 }
 
+/* Other C libraries have no such settings. */
+static void tune_heap(uint16_t workers)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    mallopt(M_ARENA_MAX, workers + 1);
+#else
+    (void)workers;
+#endif
+}
+
 void process_prepare(uint16_t workers)
 {
     occupy_standard_fds();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN); /* until there are counters to report */
-    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
-    mallopt(M_ARENA_MAX, workers + 1);
+    tune_heap(workers);
 }
 
 uint32_t process_connections_max(uint32_t max_tunnels)

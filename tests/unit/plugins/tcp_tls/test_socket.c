@@ -72,7 +72,7 @@ static void test_texts(void **state)
         -1);
     assert_string_equal(err.text, "tcp_tls: cannot listen on 0.0.0.0:7001: address already in use");
     tls_error_set(&err, "cannot dial", (struct sockaddr *)&v4, sizeof(v4), 99999);
-    assert_string_equal(err.text, "tcp_tls: cannot dial 0.0.0.0:7001: unknown error");
+    assert_string_equal(err.text, "tcp_tls: cannot dial 0.0.0.0:7001: unknown error 99999");
 }
 
 int main(void)
