@@ -6,6 +6,7 @@ use crate::out::{File, Line, id};
 use anyhow::{Result, bail, ensure};
 use ed25519_dalek::SigningKey;
 use scp2p_core::{Capabilities, cbor};
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 fn session_secret(
@@ -19,99 +20,116 @@ fn session_secret(
     blake3::derive_key("scp2p-handshake-session-secret-v1", &ikm)
 }
 
-async fn read(io: &mut DuplexStream) -> Result<Hello> {
+async fn read<C>(io: &mut DuplexStream) -> Result<Hello<C>>
+where
+    C: Clone + Serialize + DeserializeOwned,
+{
     let mut body = vec![0; io.read_u32().await? as usize];
     io.read_exact(&mut body).await?;
-    let h: Hello = cbor::from_slice(&body)?;
+    let h: Hello<C> = cbor::from_slice(&body)?;
     ensure!(cbor::to_vec(&h)? == body, "the mirror encodes a hello otherwise than the crate");
     h.verify()?;
     Ok(h)
 }
 
-async fn write(io: &mut DuplexStream, h: &Hello) -> Result<()> {
+async fn write<C: Clone + Serialize>(io: &mut DuplexStream, h: &Hello<C>) -> Result<()> {
     let body = cbor::to_vec(h)?;
     io.write_u32(body.len() as u32).await?;
     Ok(io.write_all(&body).await?)
 }
 
-/// Runs the crate as initiator and as responder against the mirror; fails where they differ.
-pub async fn prove() -> Result<()> {
-    let (client, server) = sides();
-    let now = scp2p_core::transport::now_unix_secs()?;
-    let (mut near, mut far) = tokio::io::duplex(1 << 16);
-    let (key, nonce, caps) =
-        (SigningKey::from_bytes(&client.seed), client.nonce, client.caps.clone());
-    let pin = SigningKey::from_bytes(&server.seed).verifying_key().to_bytes();
-    let crate_side = tokio::spawn(async move {
-        scp2p_core::handshake_initiator(&mut far, &key, caps, nonce, Some(pin)).await
-    });
-    let hello = read(&mut near).await?;
-    ensure!(
-        hello.nonce == client.nonce
-            && hello.echoed_nonce.is_none()
-            && hello.capabilities == client.caps
-    );
-    write(&mut near, &server.hello(Some(hello.nonce), now, 1)).await?;
-    let ack = read(&mut near).await?;
-    ensure!(
-        ack.nonce == hello.nonce
-            && ack.echoed_nonce == Some(server.nonce)
-            && ack.ephemeral_pubkey == hello.ephemeral_pubkey
-    );
-    let session = crate_side.await??;
-    ensure!(
-        session.session_secret
-            == session_secret(
-                server.eph_secret,
-                hello.ephemeral_pubkey,
-                &client.nonce,
-                &server.nonce
-            )
-    );
+macro_rules! of_crate {
+    ($name:ident, $krate:ident, $version:literal) => {
+        pub struct $name;
+        impl $name {
+            /// Runs the crate as initiator and as responder against the mirror; fails where they differ.
+            pub async fn prove() -> Result<()> {
+                let (client, server) = Self::sides();
+                let now = $krate::transport::now_unix_secs()?;
+                let (mut near, mut far) = tokio::io::duplex(1 << 16);
+                let (key, nonce, caps) =
+                    (SigningKey::from_bytes(&client.seed), client.nonce, client.caps.clone());
+                let pin = SigningKey::from_bytes(&server.seed).verifying_key().to_bytes();
+                let crate_side = tokio::spawn(async move {
+                    $krate::handshake_initiator(&mut far, &key, caps, nonce, Some(pin)).await
+                });
+                let hello = read::<$krate::Capabilities>(&mut near).await?;
+                ensure!(
+                    hello.nonce == client.nonce
+                        && hello.echoed_nonce.is_none()
+                        && hello.capabilities == client.caps
+                );
+                write(&mut near, &server.hello(Some(hello.nonce), now, $version)).await?;
+                let ack = read::<$krate::Capabilities>(&mut near).await?;
+                ensure!(
+                    ack.nonce == hello.nonce
+                        && ack.echoed_nonce == Some(server.nonce)
+                        && ack.ephemeral_pubkey == hello.ephemeral_pubkey
+                );
+                let session = crate_side.await??;
+                ensure!(
+                    session.session_secret
+                        == session_secret(
+                            server.eph_secret,
+                            hello.ephemeral_pubkey,
+                            &client.nonce,
+                            &server.nonce
+                        )
+                );
 
-    let (mut near, mut far) = tokio::io::duplex(1 << 16);
-    let (key, nonce, caps) =
-        (SigningKey::from_bytes(&server.seed), server.nonce, server.caps.clone());
-    let crate_side = tokio::spawn(async move {
-        scp2p_core::handshake_responder(&mut far, &key, caps, nonce, None, None).await
-    });
-    write(&mut near, &client.hello(None, now, 1)).await?;
-    let answer = read(&mut near).await?;
-    ensure!(answer.echoed_nonce == Some(client.nonce));
-    write(&mut near, &client.hello(Some(answer.nonce), now, 1)).await?;
-    let session = crate_side.await??;
-    ensure!(
-        session.session_secret
-            == session_secret(
-                client.eph_secret,
-                answer.ephemeral_pubkey,
-                &client.nonce,
-                &server.nonce
-            )
-    );
-    if session.remote_node_pubkey != SigningKey::from_bytes(&client.seed).verifying_key().to_bytes()
-    {
-        bail!("the crate saw another key");
-    }
-    Ok(())
-}
+                let (mut near, mut far) = tokio::io::duplex(1 << 16);
+                let (key, nonce, caps) =
+                    (SigningKey::from_bytes(&server.seed), server.nonce, server.caps.clone());
+                let crate_side = tokio::spawn(async move {
+                    $krate::handshake_responder(&mut far, &key, caps, nonce, None, None).await
+                });
+                write(&mut near, &client.hello(None, now, $version)).await?;
+                let answer = read::<$krate::Capabilities>(&mut near).await?;
+                ensure!(answer.echoed_nonce == Some(client.nonce));
+                write(&mut near, &client.hello(Some(answer.nonce), now, $version)).await?;
+                let session = crate_side.await??;
+                ensure!(
+                    session.session_secret
+                        == session_secret(
+                            client.eph_secret,
+                            answer.ephemeral_pubkey,
+                            &client.nonce,
+                            &server.nonce
+                        )
+                );
+                if session.remote_node_pubkey
+                    != SigningKey::from_bytes(&client.seed).verifying_key().to_bytes()
+                {
+                    bail!("the crate saw another key");
+                }
+                Ok(())
+            }
 
-fn sides() -> (Side, Side) {
-    let client = Side {
-        seed: id("client seed"),
-        caps: Capabilities::default(),
-        nonce: id("client nonce"),
-        eph_secret: id("client ephemeral"),
+            pub fn sides() -> (Side<$krate::Capabilities>, Side<$krate::Capabilities>) {
+                let client = Side {
+                    seed: id("client seed"),
+                    caps: $krate::Capabilities::default(),
+                    nonce: id("client nonce"),
+                    eph_secret: id("client ephemeral"),
+                };
+                let caps = $krate::Capabilities {
+                    dht: true,
+                    relay: true,
+                    ..$krate::Capabilities::default()
+                };
+                let server = Side {
+                    seed: std::array::from_fn(|i| i as u8),
+                    caps,
+                    nonce: id("server nonce"),
+                    eph_secret: id("server ephemeral"),
+                };
+                (client, server)
+            }
+        }
     };
-    let caps = Capabilities { dht: true, relay: true, ..Capabilities::default() };
-    let server = Side {
-        seed: std::array::from_fn(|i| i as u8),
-        caps,
-        nonce: id("server nonce"),
-        eph_secret: id("server ephemeral"),
-    };
-    (client, server)
 }
+of_crate!(Crate03, scp2p_core, 1);
+of_crate!(Crate06, core06, 2);
 
 fn add(f: &mut File, name: &str, s: &Side, h: &Hello) {
     h.verify().unwrap();
@@ -133,7 +151,7 @@ fn add(f: &mut File, name: &str, s: &Side, h: &Hello) {
 
 pub fn file() -> File {
     let mut f = File::new("Handshake messages (bodies, without the frame length)");
-    let (client, server) = sides();
+    let (client, server) = Crate03::sides();
     let at = 1_700_000_000;
     add(&mut f, "client_hello", &client, &client.hello(None, at, 1));
     add(&mut f, "server_hello", &server, &server.hello(Some(client.nonce), at + 1, 1));

@@ -7,6 +7,7 @@ mod out;
 mod payload;
 mod state;
 mod value;
+mod version2;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,7 +19,8 @@ async fn main() -> Result<()> {
         ["--check", dir] => (true, dir),
         _ => bail!("usage: scp2p-vectors [--check] DIRECTORY"),
     };
-    hello::prove().await.context("the mirrored hello is not the crate's")?;
+    hello::Crate03::prove().await.context("the mirrored hello is not that of 0.3.2")?;
+    hello::Crate06::prove().await.context("the mirrored hello is not that of 0.6.0")?;
     let files = [
         ("hello.txt", hello::file()),
         ("envelope.txt", payload::envelopes()),
@@ -27,6 +29,7 @@ async fn main() -> Result<()> {
         ("key.txt", value::keys()),
         ("state.txt", state::file().await?),
         ("decode.txt", decode::file()),
+        ("version2.txt", version2::file()),
     ];
     let mut differ = 0;
     for (name, f) in files {

@@ -4,10 +4,11 @@ use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use scp2p_core::{Capabilities, cbor};
 use serde::{Deserialize, Serialize};
 
+/// `C`: the capabilities of one of the crates.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Hello {
+pub struct Hello<C = Capabilities> {
     pub node_pubkey: [u8; 32],
-    pub capabilities: Capabilities,
+    pub capabilities: C,
     pub nonce: [u8; 32],
     pub echoed_nonce: Option<[u8; 32]>,
     pub timestamp_unix_secs: u64,
@@ -16,7 +17,7 @@ pub struct Hello {
     pub signature: Vec<u8>,
 }
 
-impl Hello {
+impl<C: Clone + Serialize> Hello<C> {
     pub fn signed_bytes(&self) -> Vec<u8> {
         cbor::to_vec(&(
             self.node_pubkey,
@@ -39,15 +40,15 @@ impl Hello {
     }
 }
 
-pub struct Side {
+pub struct Side<C = Capabilities> {
     pub seed: [u8; 32],
-    pub caps: Capabilities,
+    pub caps: C,
     pub nonce: [u8; 32],
     pub eph_secret: [u8; 32],
 }
 
-impl Side {
-    pub fn hello(&self, echoed: Option<[u8; 32]>, at: u64, version: u16) -> Hello {
+impl<C: Clone + Serialize> Side<C> {
+    pub fn hello(&self, echoed: Option<[u8; 32]>, at: u64, version: u16) -> Hello<C> {
         let key = SigningKey::from_bytes(&self.seed);
         let eph = x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(self.eph_secret));
         Hello {

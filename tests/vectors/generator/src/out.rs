@@ -19,9 +19,11 @@ pub fn hex_or_dash(b: &[u8]) -> String {
 
 impl File {
     pub fn new(about: &str) -> Self {
-        Self {
-            text: format!("# {about}\n# Made by generator/ from scp2p-core 0.3.2; do not edit.\n"),
-        }
+        Self::of("0.3.2", about)
+    }
+    pub fn of(version: &str, about: &str) -> Self {
+        let made = format!("Made by generator/ from scp2p-core {version}; do not edit.");
+        Self { text: format!("# {about}\n# {made}\n") }
     }
     pub fn add(&mut self, l: Line) {
         self.text.push_str(&l.text);
