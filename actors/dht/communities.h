@@ -30,12 +30,13 @@ enum dht_record_kind { DHT_RECORD_MEMBER, DHT_RECORD_SHARE, DHT_RECORD_KINDS };
 
 /* A record as the index sees it, in its owner's memory; zeroed but for what the owner sets. */
 struct dht_record {
-    /* The owner's, set before enter or load and unchanged until leave. What the pointers point to
-     * may change, before dht_communities_changed or _renewed is called. */
+    /* The owner's, set before enter or load and unchanged until leave, but for updated_at. That,
+     * and what the pointers point to, changes before changed or renewed is called. */
     enum dht_record_kind kind;
     const uint8_t *id;               /* 32 bytes: the member's key, or the share id */
     const struct relay_slice *value; /* the whole value, tag included */
     const uint64_t *expires_s;       /* when the store drops it, unix seconds */
+    uint64_t updated_at;             /* of a share: its record's, unix seconds */
     uint64_t net;                    /* the network of who stored it; then set by changed */
 
     /* the index's */
