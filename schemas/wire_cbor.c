@@ -350,6 +350,11 @@ struct wire_bytes wire_read_text(struct wire_reader *r, uint32_t max)
     return no_bytes;
 }
 
+struct wire_bytes wire_read_optional_text(struct wire_reader *r, uint32_t max)
+{
+    return wire_read_null(r) ? no_bytes : wire_read_text(r, max);
+}
+
 static bool is_name(const char *name, const uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)

@@ -68,6 +68,8 @@ void wire_read_fixed(struct wire_reader *r, uint8_t *out, uint32_t len);
 void wire_read_signature(struct wire_reader *r, uint8_t out[64]);
 /* Text (valid UTF-8 or malformed), also of indefinite length; max: most bytes. */
 struct wire_bytes wire_read_text(struct wire_reader *r, uint32_t max);
+/* The same or null, which gives ptr == NULL. */
+struct wire_bytes wire_read_optional_text(struct wire_reader *r, uint32_t max);
 /* A text that is one of `names` (at most 31 bytes each): its index. Another text is malformed. */
 uint32_t wire_read_choice(struct wire_reader *r, const char *const *names, uint32_t count);
 

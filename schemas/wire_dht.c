@@ -151,15 +151,25 @@ rt_err wire_community_shares_decode(uint8_t *buf, size_t len, struct wire_commun
                             1u << SHARE_ID | 1u << SHARE_PUBKEY | 1u << MAX_ENTRIES, out);
 }
 
-void wire_write_community_status_not_joined(struct wire_writer *w, const uint8_t id[32])
+static void write_community_status(struct wire_writer *w, const uint8_t id[32], bool is_joined)
 {
     wire_write_map(w, 3);
     wire_write_key(w, community_names[SHARE_ID]);
     wire_write_int_array(w, id, 32);
     wire_write_key(w, "joined");
-    wire_write_bool(w, false);
+    wire_write_bool(w, is_joined);
     wire_write_key(w, "membership_proof");
     wire_write_null(w);
+}
+
+void wire_write_community_status_joined(struct wire_writer *w, const uint8_t id[32])
+{
+    write_community_status(w, id, true);
+}
+
+void wire_write_community_status_not_joined(struct wire_writer *w, const uint8_t id[32])
+{
+    write_community_status(w, id, false);
 }
 
 void wire_write_community_share_list_empty(struct wire_writer *w, const uint8_t id[32])

@@ -51,6 +51,8 @@ void wire_write_find_value_answer(struct wire_writer *w, const struct wire_store
                                   const struct wire_peer *peers, size_t count);
 void wire_write_manifest_data(struct wire_writer *w, const uint8_t id[32], struct wire_bytes bytes);
 void wire_write_public_share_list_empty(struct wire_writer *w);
+/* 405, without a proof and a name */
+void wire_write_community_status_joined(struct wire_writer *w, const uint8_t id[32]);
 void wire_write_community_status_not_joined(struct wire_writer *w, const uint8_t id[32]);
 void wire_write_community_share_list_empty(struct wire_writer *w, const uint8_t id[32]);
 

@@ -28,6 +28,14 @@
     X(COMMUNITY_STATUS, 405)                                                                       \
     X(LIST_COMMUNITY_PUBLIC_SHARES, 406)                                                           \
     X(COMMUNITY_PUBLIC_SHARE_LIST, 407)                                                            \
+    X(LIST_COMMUNITY_MEMBERS_PAGE, 410)                                                            \
+    X(COMMUNITY_MEMBERS_PAGE, 411)                                                                 \
+    X(LIST_COMMUNITY_SHARES_PAGE, 412)                                                             \
+    X(COMMUNITY_SHARES_PAGE, 413)                                                                  \
+    X(SEARCH_COMMUNITY_SHARES, 414)                                                                \
+    X(COMMUNITY_SEARCH_RESULTS, 415)                                                               \
+    X(LIST_COMMUNITY_EVENTS, 416)                                                                  \
+    X(COMMUNITY_EVENTS, 417)                                                                       \
     X(RELAY_REGISTER, 450)                                                                         \
     X(RELAY_REGISTERED, 451)                                                                       \
     X(RELAY_CONNECT, 452)                                                                          \

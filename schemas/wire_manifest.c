@@ -47,11 +47,6 @@ enum form {
 
 /* -- reading -- */
 
-static struct wire_bytes read_optional_text(struct wire_reader *r)
-{
-    return wire_read_null(r) ? (struct wire_bytes){0} : wire_read_text(r, UINT32_MAX);
-}
-
 /* An array whose elements `read` reads and checks; what was read is not kept. */
 static struct wire_list read_list(struct wire_reader *r, uint32_t max,
                                   void (*read)(struct wire_reader *r))
@@ -99,10 +94,10 @@ void wire_read_item(struct wire_reader *r, struct wire_item *out)
             out->name = wire_read_text(r, UINT32_MAX);
             break;
         case PATH:
-            out->path = read_optional_text(r);
+            out->path = wire_read_optional_text(r, UINT32_MAX);
             break;
         case MIME:
-            out->mime = read_optional_text(r);
+            out->mime = wire_read_optional_text(r, UINT32_MAX);
             break;
         case TAGS:
             out->tags = read_list(r, UINT32_MAX, read_tag);
@@ -142,10 +137,10 @@ static void read_field(struct wire_reader *r, int key, struct wire_manifest *m)
             m->expires_at = wire_read_uint(r, UINT64_MAX);
         break;
     case TITLE:
-        m->title = read_optional_text(r);
+        m->title = wire_read_optional_text(r, UINT32_MAX);
         break;
     case DESCRIPTION:
-        m->description = read_optional_text(r);
+        m->description = wire_read_optional_text(r, UINT32_MAX);
         break;
     case VISIBILITY:
         m->visibility = (enum wire_visibility)wire_read_choice(r, visibility_names, 2);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Paged reading of a community's index (protocol-v2: Communities, messages): requests 410, 412, 414
+ * and 416, decoded, and their answers 411, 413, 415 and 417, encoded. Dialects B and C.
+ *
+ * An answer is written in one pass: its head with the number of entries, so many entries, and the
+ * cursor if the head announces one. A writer without a buffer (wire_writer_init with NULL) measures
+ * an entry exactly.
+ */
+#ifndef WIRE_BROWSE_H
+#define WIRE_BROWSE_H
+
+#include "wire_cbor.h"
+#include "wire_community.h"
+
+struct wire_browse_request {
+    uint8_t community_id[32];
+    struct wire_bytes cursor; /* text; ptr NULL: none; in 416 it is since_cursor */
+    uint16_t limit;
+    bool has_since; /* 412 only */
+    uint64_t since_unix;
+    struct wire_bytes query; /* 414 only; may be empty */
+};
+
+RT_MUST_CHECK rt_err wire_community_members_request_decode(uint8_t *buf, size_t len,
+                                                           struct wire_browse_request *out);
+RT_MUST_CHECK rt_err wire_community_shares_request_decode(uint8_t *buf, size_t len,
+                                                          struct wire_browse_request *out);
+RT_MUST_CHECK rt_err wire_community_search_request_decode(uint8_t *buf, size_t len,
+                                                          struct wire_browse_request *out);
+RT_MUST_CHECK rt_err wire_community_events_request_decode(uint8_t *buf, size_t len,
+                                                          struct wire_browse_request *out);
+
+/* Bytes an answer takes at most, cursor included, besides its entries ... */
+#define WIRE_ANSWER_FRAME_MAX 192u
+#define WIRE_CURSOR_MAX 64u /* ... whose cursor is no longer than this; ours are not */
+/* Bytes an entry, a hit or an event takes at most, besides those of its texts. */
+#define WIRE_ANSWER_ENTRY_MAX 224u
+
+/* count: how many entries follow. has_cursor: wire_write_answer_cursor follows them. */
+void wire_write_members_answer_head(struct wire_writer *w, const uint8_t community_id[32],
+                                    uint32_t count, bool has_cursor);
+void wire_write_shares_answer_head(struct wire_writer *w, const uint8_t community_id[32],
+                                   uint32_t count, bool has_cursor);
+void wire_write_search_answer_head(struct wire_writer *w, const uint8_t community_id[32],
+                                   uint32_t count, bool has_cursor);
+void wire_write_events_answer_head(struct wire_writer *w, const uint8_t community_id[32],
+                                   uint32_t count, bool has_cursor);
+
+void wire_write_members_answer_entry(struct wire_writer *w, const uint8_t member_node_pubkey[32],
+                                     enum wire_member_status status, uint64_t announce_seq);
+void wire_write_shares_answer_entry(struct wire_writer *w, const struct wire_share_record *share);
+void wire_write_search_answer_hit(struct wire_writer *w, const struct wire_share_record *share,
+                                  uint32_t score);
+/* member_joined or member_left, by the status */
+void wire_write_events_answer_member(struct wire_writer *w, const uint8_t member_node_pubkey[32],
+                                     enum wire_member_status status, uint64_t announce_seq);
+/* share_upserted */
+void wire_write_events_answer_share(struct wire_writer *w, const struct wire_share_record *share);
+
+void wire_write_answer_cursor(struct wire_writer *w, const char *text, size_t len);
+
+#endif
