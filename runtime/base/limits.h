@@ -58,6 +58,11 @@
 #define LIM_ANNOUNCEMENTS_PER_KEY 32u        /* protocol: relays under one rendezvous key ... */
 #define LIM_ANNOUNCEMENT_BYTES_PER_KEY (64u * 1024u) /* ... and their bytes */
 
+/* -- communities (protocol-v2: Communities) -- */
+#define LIM_COMMUNITY_RECORDS 10000u /* protocol: members, and shares, of one community */
+#define LIM_COMMUNITIES_EMPTY 4096u  /* communities without records whose numbers are remembered */
+#define LIM_EVENT_MARK_STEP 1024u    /* event numbers per write of a community's mark */
+
 /* -- DHT network -- */
 #define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */
 #define LIM_LOOKUPS_QUEUED 256u   /* ... and so many may */

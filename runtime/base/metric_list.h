@@ -64,6 +64,10 @@
     X(DHT_LOOKUPS_DROPPED, "dht_lookups_dropped_total", "look-ups not begun: too many wait")       \
     X(DHT_OFFERS_DROPPED, "dht_offers_dropped_total", "peers' offers unheard: too many from one")  \
     X(DHT_VALUES_EVICTED, "dht_values_evicted_total", "values that gave way in a full store")      \
+    X(COMMUNITY_RECORDS_REFUSED, "community_records_refused_total",                                \
+      "records refused: community full, no crowded network")                                       \
+    X(COMMUNITIES_FORGOTTEN, "communities_forgotten_total",                                        \
+      "empty communities forgotten early: too many")                                               \
     X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \
       "of addresses to be dialled: too many waited")                                               \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
