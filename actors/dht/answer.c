@@ -68,7 +68,7 @@ static void find_value(struct dht *d, struct dht_ask *a)
     struct wire_writer w;
 
     memcpy(store.key, a->key, sizeof(store.key));
-    (void)dht_values_find(d->values, a->key, dht_now_s(d), &value, &store.ttl_secs);
+    (void)dht_values_find(d->values, a->key, a->dialect, dht_now_s(d), &value, &store.ttl_secs);
     store.value = (struct wire_bytes){value.ptr, value.len};
     if (begin(a, count, value.len, &w)) {
         wire_write_find_value_answer(&w, value.ptr ? &store : NULL, peers, count);
@@ -85,7 +85,7 @@ static void find_manifest(struct dht *d, struct dht_ask *a)
     uint8_t key[32];
 
     wire_manifest_key(a->key, key);
-    if (!dht_values_find(d->values, key, dht_now_s(d), &value, &ttl_secs)) {
+    if (!dht_values_find(d->values, key, a->dialect, dht_now_s(d), &value, &ttl_secs)) {
         a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
         return;
     }
@@ -180,11 +180,13 @@ static void announced(struct dht *d, const struct dht_ask *a)
 
 /* -- STORE: signatures are verified, so each waits for a heavy job of its own -- */
 
-static struct dht_origin origin_of(const struct dht *d, const struct wire_peer_hop *from)
+static struct dht_origin origin_of(const struct dht *d, const struct dht_ask *a)
 {
+    const struct wire_peer_hop *from = &a->origin;
     uint64_t net = dht_hop_net(from, DHT_NET_BUCKET);
     struct dht_origin o = {.peer = rt_siphash(d->hash_key, from->pubkey_hint, 32),
-                           .net = rt_siphash(d->hash_key, &net, sizeof(net))};
+                           .net = rt_siphash(d->hash_key, &net, sizeof(net)),
+                           .reached = a->reached_dialects};
 
     if (o.peer <= DHT_ORIGIN_LOADED)
         o.peer += DHT_ORIGIN_LOADED + 1;
@@ -194,11 +196,14 @@ static struct dht_origin origin_of(const struct dht *d, const struct wire_peer_h
 
 static void store(struct dht *d, struct dht_ask *a)
 {
-    struct dht_origin origin = origin_of(d, &a->origin);
+    struct dht_origin origin = origin_of(d, a);
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);
 
-    a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
+    if (dht_value_may_store(wire_value_kind(a->payload.ptr, a->payload.len), a->peer_dialects))
+        a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
+    else
+        a->refusal = RT_REFUSAL_STORE_VALUE;
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
                                       a->ttl_secs, &origin, now_s);

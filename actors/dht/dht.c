@@ -453,12 +453,13 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
     dht_calls_set_transport(dht_of(sys)->calls, kind, t, state);
 }
 
-void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
-                    uint32_t len, uint64_t expires_s, const struct dht_origin *origin)
+void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
+                    const uint8_t *value, uint32_t len, uint64_t expires_s,
+                    const struct dht_origin *origin)
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_values_load(d->values, key, value, len, expires_s, origin, dht_now_s(d));
+    (void)dht_values_load(d->values, key, sub, value, len, expires_s, origin, dht_now_s(d));
 }
 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,

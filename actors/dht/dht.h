@@ -75,9 +75,10 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
 
 struct dht_origin; /* dht/values.h */
 
-/* -- from disk, before dht_start. origin: that of struct dht_value -- */
-void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
-                    uint32_t len, uint64_t expires_s, const struct dht_origin *origin);
+/* -- from disk, before dht_start. sub, origin: those of struct dht_value -- */
+void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
+                    const uint8_t *value, uint32_t len, uint64_t expires_s,
+                    const struct dht_origin *origin);
 /* dialects 0: not known. */
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
                    enum wire_dialect last);

@@ -304,7 +304,8 @@ void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
 {
     if (a->values_max > DHT_LOOKUP_VALUES_MAX)
         a->values_max = DHT_LOOKUP_VALUES_MAX;
-    a->count = dht_values_find_all(d->values, a->key, a->values_max, dht_now_s(d), a->values);
+    a->count =
+        dht_values_find_all(d->values, a->key, a->dialect, a->values_max, dht_now_s(d), a->values);
     if (a->count == a->values_max ||
         !dht_search(d, a->dialect, a->key, a->values_max, looked_up, &a->msg))
         rt_msg_answer(d->worker, &a->msg, DHT_LOOKED_UP);

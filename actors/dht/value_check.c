@@ -9,9 +9,9 @@
 #include "dht/addr.h"
 #include "wire_announce.h"
 
-/* A value under check. With key NULL it is only read. */
+/* A value under check. With key NULL it is only read, and sub is what it is kept under. */
 struct check {
-    const uint8_t *key;
+    const uint8_t *key, *sub;
     uint64_t now_s;
     uint8_t *copy;
     uint32_t len;
@@ -107,6 +107,17 @@ static void note_net(void *ctx, const struct wire_peer *p)
         out->net = dht_hop_net(&p->hop, DHT_NET_BUCKET);
 }
 
+static void set_form(struct check *c, struct wire_announcement *a, bool has_community_fields)
+{
+    static const char tag[] = "relay announcement of 8 fields:";
+
+    a->capabilities.has_community_fields = c->out->has_community_fields = has_community_fields;
+    if (has_community_fields)
+        rt_sha256_2(tag, sizeof(tag) - 1, a->relay_pubkey, 32, c->out->sub);
+    else
+        memcpy(c->out->sub, a->relay_pubkey, 32);
+}
+
 static bool announcement_is_signed(struct check *c, const struct wire_announcement *a)
 {
     struct wire_writer w;
@@ -119,21 +130,40 @@ static bool announcement_is_signed(struct check *c, const struct wire_announceme
     return fits && rt_sign_verify(a->relay_pubkey, c->room, len, a->signature);
 }
 
+/* The form is the one whose signature verifies, whatever fields were sent. */
+static bool find_signed_form(struct check *c, struct wire_announcement *a)
+{
+    set_form(c, a, true);
+    if (announcement_is_signed(c, a))
+        return true;
+    set_form(c, a, false);
+    return announcement_is_signed(c, a);
+}
+
+static void find_kept_form(struct check *c, struct wire_announcement *a)
+{
+    set_form(c, a, true);
+    if (memcmp(c->out->sub, c->sub, 32) != 0)
+        set_form(c, a, false);
+}
+
 static bool check_announcement(struct check *c)
 {
     struct wire_announcement a;
 
     if (wire_announcement_decode(c->copy, c->len, &a) != RT_ERR_OK)
         return false;
-    memcpy(c->out->sub, a.relay_pubkey, 32);
+    memcpy(c->out->relay, a.relay_pubkey, 32);
     c->out->first = a.issued_at;
     c->out->expires_at = a.expires_at;
     wire_peers_each(&a.addrs, note_net, c->out);
-    if (!c->key)
+    if (!c->key) {
+        find_kept_form(c, &a);
         return true;
+    }
     return wire_announcement_is_valid(&a) && a.expires_at > c->now_s &&
            a.issued_at <= c->now_s + LIM_HELLO_SKEW_S && wire_announcement_has_key(&a, c->key) &&
-           announcement_is_signed(c, &a);
+           find_signed_form(c, &a);
 }
 
 static bool check_kind(struct check *c)
@@ -155,11 +185,12 @@ static bool check_kind(struct check *c)
     return false;
 }
 
-enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
-                                uint64_t now_s, struct dht_checked *out)
+/* key or sub is NULL: see struct check. */
+static enum rt_refusal check(const uint8_t *key, const uint8_t *sub, const uint8_t *value,
+                             uint32_t len, uint64_t now_s, struct dht_checked *out)
 {
     struct dht_checked checked = {.expires_at = UINT64_MAX};
-    struct check c = {.key = key, .now_s = now_s, .len = len, .out = &checked};
+    struct check c = {.key = key, .sub = sub, .now_s = now_s, .len = len, .out = &checked};
     bool is_valid;
 
     if (len > LIM_VALUE_MAX)
@@ -172,7 +203,8 @@ enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uin
         memcpy(c.copy, value, len);
     c.room = c.copy + len;
     checked.kind = wire_value_kind(c.copy, len);
-    is_valid = check_kind(&c);
+    memcpy(checked.sub, dht_value_sub(checked.kind), sizeof(checked.sub));
+    is_valid = check_kind(&c) && (!sub || memcmp(checked.sub, sub, sizeof(checked.sub)) == 0);
     free(c.copy);
     if (!is_valid)
         return RT_REFUSAL_STORE_VALUE;
@@ -180,9 +212,30 @@ enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uin
     return RT_REFUSAL_NONE;
 }
 
-enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, struct dht_checked *out)
+enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
+                                uint64_t now_s, struct dht_checked *out)
 {
-    return dht_value_check(NULL, value, len, 0, out);
+    return check(key, NULL, value, len, now_s, out);
+}
+
+enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, const uint8_t sub[32],
+                               struct dht_checked *out)
+{
+    return check(NULL, sub, value, len, 0, out);
+}
+
+/* A community's hint has the key of its CommunityMembers. */
+const uint8_t *dht_value_sub(enum wire_value_kind kind)
+{
+    static const uint8_t none[32], hint[32] = "community hint";
+
+    return kind == WIRE_VALUE_COMMUNITY_HINT ? hint : none;
+}
+
+bool dht_value_may_store(enum wire_value_kind kind, uint8_t peer_dialects)
+{
+    return kind == WIRE_VALUE_ANNOUNCEMENT ||
+           (wire_value_dialects(kind, false) & peer_dialects) != 0;
 }
 
 bool dht_head_verify(const struct wire_share_head *head, const uint8_t share_pubkey[32])

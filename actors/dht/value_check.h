@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Whether a value may stand under a key (protocol: DHT, the table of values): one of the five
- * kinds, decodable, under the key that its content names, with what can be verified of it alone:
- * a manifest's id, an announcement's signature and time. A share head's signature can be verified
- * only by who knows the share's key: see values.h. Pure.
+ * Whether a value may be stored under a key (protocol: DHT, the table of values): of a known kind,
+ * decodable, under the key that its content names, with what can be verified of it alone: a
+ * manifest's id, an announcement's signature and time. A share head's signature can be verified
+ * only by a holder of the share's key: see values.h. Pure.
  */
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H
 
 #include "base/refusal.h"
+#include "wire_dialect.h"
 #include "wire_value.h"
 
 /* What a value says of itself, as far as the store must know. */
@@ -16,11 +17,16 @@ struct dht_checked {
     enum wire_value_kind kind;
     /* Two values under one key (and sub) are compared by these; `first` counts before `second`. */
     uint64_t first, second;
-    /* Announcements: the relay's key, the network of its first public address (0: none), and when
-     * it ends, unix seconds. */
+    /* Tells apart values that are held side by side under one key; zeros where there is only one.
+     * Announcements: the relay's key for the form of 5 signed fields, a hash of it for that of 8.
+     */
     uint8_t sub[32];
+    /* Announcements: the form that is signed, the relay's key, and the network of its first public
+     * address (0: none). */
+    bool has_community_fields;
+    uint8_t relay[32];
     uint64_t net;
-    uint64_t expires_at; /* other kinds: UINT64_MAX */
+    uint64_t expires_at; /* announcements: when it ends, unix seconds; others: UINT64_MAX */
     uint32_t peers;      /* Providers and CommunityMembers: entries */
     /* Share heads. */
     struct wire_share_head head;
@@ -37,9 +43,17 @@ struct dht_checked {
 enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
                                 uint64_t now_s, struct dht_checked *out);
 
-/* The same for a value that was checked when it was stored: decodes it, verifies nothing, and
- * leaves is_proven false. */
-enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, struct dht_checked *out);
+/* The same for a value that was checked when it was stored, under this sub: decodes it, verifies
+ * nothing, and leaves is_proven false. An announcement's form is the one that sub names. */
+enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, const uint8_t sub[32],
+                               struct dht_checked *out);
+
+/* The sub of values of this kind, 32 bytes; of announcements see struct dht_checked. */
+const uint8_t *dht_value_sub(enum wire_value_kind kind);
+
+/* Whether a peer that speaks these dialects may store values of this kind: those that one of the
+ * dialects accepts, and announcements of either form. */
+bool dht_value_may_store(enum wire_value_kind kind, uint8_t peer_dialects);
 
 /* Whether the share's key signed the head. */
 bool dht_head_verify(const struct wire_share_head *head, const uint8_t share_pubkey[32]);

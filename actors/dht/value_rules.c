@@ -60,6 +60,7 @@ void values_unshare(struct dht_values *v, struct entry *e)
 
 void values_proven(struct dht_values *v, struct entry *manifest, const struct dht_checked *checked)
 {
+    static const uint8_t sub[32];
     struct dht_checked held;
     struct entry *head;
     uint8_t key[32];
@@ -71,7 +72,7 @@ void values_proven(struct dht_values *v, struct entry *manifest, const struct dh
     head = values_entry(v, key, NULL);
     if (!head || head->share)
         return;
-    if (dht_value_read(head->value.ptr, head->value.len, &held) == RT_REFUSAL_NONE &&
+    if (dht_value_read(head->value.ptr, head->value.len, sub, &held) == RT_REFUSAL_NONE &&
         dht_head_verify(&held.head, manifest->share->pubkey))
         head->share = share_ref(v, checked->share_id, checked->share_pubkey);
     else
@@ -143,7 +144,7 @@ static enum rt_refusal store_manifest(struct dht_values *v, const struct incomin
 
 static enum rt_refusal store_set(struct dht_values *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, NULL);
+    struct entry *e = values_entry(v, in->key, in->checked->sub);
     struct relay_slice merged;
     struct dht_set_meta *meta;
     enum rt_refusal r =
@@ -172,14 +173,35 @@ static enum rt_refusal store_set(struct dht_values *v, const struct incoming *in
     return RT_REFUSAL_NONE;
 }
 
-/* -- announcements -- */
+/* -- announcements: the two forms under a key do not compete -- */
 
-/* Of the announcements under a key and one more: how many stand for the network of this one. */
+/* The next announcement of the newcomer's form, e itself included. */
+static struct entry *of_form(const struct incoming *in, struct entry *e)
+{
+    while (e && (e->kind != WIRE_VALUE_ANNOUNCEMENT ||
+                 e->announced->has_community_fields != in->checked->has_community_fields))
+        e = values_next_same(e);
+    return e;
+}
+
+static struct entry *first_announcement(const struct dht_values *v, const struct incoming *in)
+{
+    return of_form(in, values_entry(v, in->key, NULL));
+}
+
+static struct entry *next_announcement(const struct incoming *in, const struct entry *e)
+{
+    return of_form(in, values_next_same(e));
+}
+
+/* The number of announcements of one network, the newcomer included. */
 static uint32_t crowd(const struct dht_values *v, const struct incoming *in, uint64_t net)
 {
     uint32_t count = net != 0 && in->checked->net == net;
 
-    for (struct entry *e = values_entry(v, in->key, NULL); net != 0 && e; e = values_next_same(e))
+    if (net == 0)
+        return 0;
+    for (struct entry *e = first_announcement(v, in); e; e = next_announcement(in, e))
         count += e->announced->net == net;
     return count;
 }
@@ -191,7 +213,7 @@ static struct entry *most_crowded(const struct dht_values *v, const struct incom
     uint64_t oldest = in->checked->first;
     struct entry *victim = NULL;
 
-    for (struct entry *e = values_entry(v, in->key, NULL); e; e = values_next_same(e)) {
+    for (struct entry *e = first_announcement(v, in); e; e = next_announcement(in, e)) {
         uint32_t size = crowd(v, in, e->announced->net);
 
         if (size < most || (size == most && e->first > oldest))
@@ -207,7 +229,7 @@ static bool key_has_room(const struct dht_values *v, const struct incoming *in)
 {
     uint32_t count = 1, bytes = in->len;
 
-    for (struct entry *e = values_entry(v, in->key, NULL); e; e = values_next_same(e)) {
+    for (struct entry *e = first_announcement(v, in); e; e = next_announcement(in, e)) {
         count++;
         bytes += e->value.len;
     }
@@ -217,10 +239,16 @@ static bool key_has_room(const struct dht_values *v, const struct incoming *in)
 static enum rt_refusal store_announcement(struct dht_values *v, const struct incoming *in)
 {
     struct entry *e = values_entry(v, in->key, in->checked->sub);
+    uint8_t reached = in->origin.reached;
+    enum rt_refusal r;
 
-    if (e && is_newer(e, in->checked))
+    if (e && reached == 0)
+        reached = e->announced->reached;
+    if (e && is_newer(e, in->checked)) {
+        e->announced->reached = reached;
         return RT_REFUSAL_NONE;
-    if (e) /* its older one goes in any case, and its bytes with it */
+    }
+    if (e) /* the older one is dropped in any case, and its bytes with it */
         values_drop(v, e, true);
     while (!key_has_room(v, in)) {
         e = most_crowded(v, in);
@@ -228,7 +256,10 @@ static enum rt_refusal store_announcement(struct dht_values *v, const struct inc
             return RT_REFUSAL_STORE_FULL;
         values_drop(v, e, true);
     }
-    return put(v, NULL, in, &e);
+    r = put(v, NULL, in, &e);
+    if (r == RT_REFUSAL_NONE)
+        e->announced->reached = reached;
+    return r;
 }
 
 enum rt_refusal values_store(struct dht_values *v, const struct incoming *in)

@@ -58,10 +58,14 @@ uint64_t values_hash(const struct dht_values *v, const uint8_t bytes[32])
 
 /* -- entries -- */
 
+static const uint8_t *sub_of(const struct entry *e)
+{
+    return e->kind == WIRE_VALUE_ANNOUNCEMENT ? e->announced->sub : dht_value_sub(e->kind);
+}
+
 static bool fits(const struct entry *e, const uint8_t key[32], const uint8_t *sub)
 {
-    return memcmp(e->key, key, 32) == 0 && (!sub || e->kind != WIRE_VALUE_ANNOUNCEMENT ||
-                                            memcmp(e->announced->relay, sub, 32) == 0);
+    return memcmp(e->key, key, 32) == 0 && (!sub || memcmp(sub_of(e), sub, 32) == 0);
 }
 
 struct entry *values_entry(const struct dht_values *v, const uint8_t key[32], const uint8_t *sub)
@@ -99,7 +103,10 @@ struct entry *values_add(struct dht_values *v, const uint8_t key[32],
     if (e->kind == WIRE_VALUE_ANNOUNCEMENT) {
         e->announced = malloc(sizeof(*e->announced));
         RT_INSIST(e->announced != NULL);
-        memcpy(e->announced->relay, checked->sub, sizeof(e->announced->relay));
+        memcpy(e->announced->sub, checked->sub, sizeof(e->announced->sub));
+        memcpy(e->announced->relay, checked->relay, sizeof(e->announced->relay));
+        e->announced->has_community_fields = checked->has_community_fields;
+        e->announced->reached = 0;
         e->announced->net = checked->net;
         e->announced->draw = (uint32_t)v->random(v->random_ctx);
     }
@@ -118,17 +125,22 @@ static void release(struct dht_values *v, struct entry *e)
     relay_slice_drop(&e->value);
 }
 
+static uint8_t dialects_of(const struct entry *e)
+{
+    return wire_value_dialects(e->kind, e->kind == WIRE_VALUE_ANNOUNCEMENT &&
+                                            e->announced->has_community_fields);
+}
+
 static struct dht_value value_of(const struct entry *e)
 {
     struct dht_value out = {.kind = e->kind,
-                            .dialects = wire_value_dialects(e->kind, false),
+                            .dialects = dialects_of(e),
                             .value = e->value,
                             .expires_s = e->expires_s,
                             .origin = e->origin};
 
     memcpy(out.key, e->key, sizeof(out.key));
-    if (e->kind == WIRE_VALUE_ANNOUNCEMENT)
-        memcpy(out.sub, e->announced->relay, sizeof(out.sub));
+    memcpy(out.sub, sub_of(e), sizeof(out.sub));
     return out;
 }
 
@@ -392,16 +404,18 @@ enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
     struct entry *e = values_entry(v, key, NULL), *next;
 
     for (; e; e = next) {
+        bool is_other = e->kind != checked->kind && memcmp(sub_of(e), checked->sub, 32) == 0;
+
         next = values_next_same(e);
-        if (e->expires_s <= now_s || e->kind != checked->kind)
+        if (e->expires_s <= now_s || is_other)
             values_drop(v, e, true);
     }
     return values_store(v, &in);
 }
 
-bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t *value,
-                     uint32_t len, uint64_t expires_s, const struct dht_origin *origin,
-                     uint64_t now_s)
+bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
+                     const uint8_t *value, uint32_t len, uint64_t expires_s,
+                     const struct dht_origin *origin, uint64_t now_s)
 {
     struct dht_values_sink sink = v->sink;
     struct dht_checked checked;
@@ -410,8 +424,7 @@ bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t 
     struct entry *e;
 
     if (expires_s <= now_s || is_full(v, 1, len) ||
-        dht_value_read(value, len, &checked) != RT_REFUSAL_NONE ||
-        values_entry(v, key, checked.sub))
+        dht_value_read(value, len, sub, &checked) != RT_REFUSAL_NONE || values_entry(v, key, sub))
         return false;
     copy = rt_slice_copy(value, len);
     if (!copy.owner)
@@ -456,14 +469,35 @@ static bool is_before(const struct entry *a, const struct entry *b)
     return a->kind == WIRE_VALUE_ANNOUNCEMENT && a->announced->draw < b->announced->draw;
 }
 
-bool dht_values_find(struct dht_values *v, const uint8_t key[32], uint64_t now_s,
-                     struct relay_slice *out_value, uint64_t *out_ttl_secs)
+/* The groups that what is held under a key falls into for one asker. */
+enum rank { RANK_FIRST, RANK_SECOND, RANK_NONE };
+
+static enum rank rank_of(const struct entry *e, enum wire_dialect dialect, uint64_t now_s)
 {
+    const uint8_t bit = WIRE_DIALECT_BIT(dialect);
+
+    if (e->expires_s <= now_s || !(dialects_of(e) & bit))
+        return RANK_NONE;
+    if (e->kind != WIRE_VALUE_ANNOUNCEMENT || !e->announced->has_community_fields ||
+        (e->announced->reached & bit))
+        return RANK_FIRST;
+    return e->announced->reached ? RANK_NONE : RANK_SECOND;
+}
+
+bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
+                     uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs)
+{
+    enum rank best_rank = RANK_NONE;
     struct entry *best = NULL;
 
-    for (struct entry *e = values_entry(v, key, NULL); e; e = values_next_same(e))
-        if (e->expires_s > now_s && (!best || is_before(e, best)))
+    for (struct entry *e = values_entry(v, key, NULL); e; e = values_next_same(e)) {
+        enum rank rank = rank_of(e, dialect, now_s);
+
+        if (rank < best_rank || (rank == best_rank && best && is_before(e, best))) {
+            best_rank = rank;
             best = e;
+        }
+    }
     if (!best)
         return false;
     best->served = ++v->turn;
@@ -472,14 +506,17 @@ bool dht_values_find(struct dht_values *v, const uint8_t key[32], uint64_t now_s
     return true;
 }
 
-uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32], uint32_t max,
-                             uint64_t now_s, struct relay_slice *out)
+uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
+                             enum wire_dialect dialect, uint32_t max, uint64_t now_s,
+                             struct relay_slice *out)
 {
     uint32_t count = 0;
 
-    for (struct entry *e = values_entry(v, key, NULL); e && count < max; e = values_next_same(e))
-        if (e->expires_s > now_s)
-            out[count++] = relay_slice_ref(e->value);
+    for (enum rank rank = RANK_FIRST; rank < RANK_NONE; rank++)
+        for (struct entry *e = values_entry(v, key, NULL); e && count < max;
+             e = values_next_same(e))
+            if (rank_of(e, dialect, now_s) == rank)
+                out[count++] = relay_slice_ref(e->value);
     return count;
 }
 

@@ -9,10 +9,13 @@
  *    comes, a held head that is false is dropped.
  *  - ManifestV1: its id names its content; the first stays.
  *  - Providers, CommunityMembers: merged, see peer_set.h.
- *  - RelayAnnouncement: one per relay, the newest; many under one key, served in turn. Past
- *    LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY the network that has most of them
- *    gives its oldest.
+ *  - RelayAnnouncement: one per relay and form, the newest; many under one key, served in turn.
+ *    Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form the network that
+ *    has most of that form gives its oldest.
  *  What is not newer is accepted and changes nothing but, where it is the same, the TTL.
+ *
+ * Dialects: every value is held once; a look-up names the asker's dialect and is given only what
+ * that dialect accepts, of announcements its form.
  *
  * Space. count_max values and bytes_max bytes; of one storing key no more than its share. When the
  * store is full a newcomer's value takes the place of one from a network that has more in the store
@@ -47,12 +50,14 @@ struct dht_origin {
     bool is_push; /* from another node of the DHT, which has it from others: what is held already is
                    * not given a longer life for it, or nodes would keep it for each other for ever
                    */
+    uint8_t reached; /* announcements: the dialects in which our own announcer has reached the
+                      * relay, kept until it names others; 0: not said */
 };
 
 /* A value as it stands in the table; `value` is the table's. */
 struct dht_value {
     uint8_t key[32];
-    uint8_t sub[32]; /* announcements: the relay's key; others: zeros */
+    uint8_t sub[32]; /* tells apart the values under one key: see struct dht_checked */
     enum wire_value_kind kind;
     uint8_t dialects; /* that accept it */
     struct relay_slice value;
@@ -87,21 +92,26 @@ enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
 
 /* A value from disk: taken as it is, limits apply. Its manifest proves nothing until
  * dht_values_prove has come to it. False: it does not decode or has no room. */
-bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t *value,
-                     uint32_t len, uint64_t expires_s, const struct dht_origin *origin,
-                     uint64_t now_s);
+bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
+                     const uint8_t *value, uint32_t len, uint64_t expires_s,
+                     const struct dht_origin *origin, uint64_t now_s);
 
 /* Verifies at most `max` loaded manifests' signatures; false: there are none left. */
 bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
 
-/* The value under key with a reference of its own and the seconds it has left; of several the one
- * that was served least recently. False: none. */
-bool dht_values_find(struct dht_values *v, const uint8_t key[32], uint64_t now_s,
-                     struct relay_slice *out_value, uint64_t *out_ttl_secs);
+/*
+ * The value under key that the dialect accepts, with a reference of its own and the seconds it has
+ * left. Of several announcements the one that was served least recently; in dialects B and C, whose
+ * announcements have one form, those of relays reached in that dialect come before those of relays
+ * never reached, and those of relays reached in other dialects only are left out. False: none.
+ */
+bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
+                     uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs);
 
-/* All values under key, at most max, each with a reference of its own. */
-uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32], uint32_t max,
-                             uint64_t now_s, struct relay_slice *out);
+/* All of these, at most max, each with a reference of its own. */
+uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
+                             enum wire_dialect dialect, uint32_t max, uint64_t now_s,
+                             struct relay_slice *out);
 
 /* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
 bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);

@@ -22,9 +22,11 @@ struct share {
 };
 
 struct announced {
-    uint8_t relay[32];
-    uint32_t draw; /* between those not handed out yet: another order at every node */
-    uint64_t net;  /* 0: none of its own */
+    uint8_t sub[32], relay[32];
+    bool has_community_fields;
+    uint8_t reached; /* dialects in which our announcer has reached the relay */
+    uint32_t draw;   /* between those not handed out yet: another order at every node */
+    uint64_t net;    /* 0: none of its own */
 };
 
 struct entry {
@@ -79,9 +81,9 @@ struct incoming {
 
 /* -- values.c -- */
 
-/* The entry under key; sub NULL: the first, which is the only one but for announcements. */
+/* The entry under key and sub; sub NULL: the first of any. */
 struct entry *values_entry(const struct dht_values *v, const uint8_t key[32], const uint8_t *sub);
-struct entry *values_next_same(const struct entry *e);
+struct entry *values_next_same(const struct entry *e); /* of any sub */
 /* Room for one more value (or, e not NULL, for e with another value) of len bytes from this origin:
  * NONE or STORE_FULL. Others may be dropped for it, never e. */
 enum rt_refusal values_make_room(struct dht_values *v, const struct entry *e, uint32_t len,

@@ -166,7 +166,8 @@ static double find_all(struct dht_values *v, const struct item *items, uint32_t 
     struct relay_slice got;
 
     for (uint32_t i = 0; i < count; i++) {
-        RT_INSIST(dht_values_find(v, items[(uint64_t)i * 7919 % count].key, NOW_S, &got, &ttl));
+        RT_INSIST(dht_values_find(v, items[(uint64_t)i * 7919 % count].key, WIRE_DIALECT_C, NOW_S,
+                                  &got, &ttl));
         relay_slice_drop(&got);
     }
     return (double)(cpu_ns() - began) / count;
@@ -209,6 +210,7 @@ static void make_second(uint32_t n, struct item *out)
 
 static void bench_store(uint32_t count)
 {
+    static const uint8_t zeros[32];
     struct item *items = make_all(count, make_first), *again = make_all(count, make_second);
     static const struct dht_origin loaded = {.peer = 5, .net = 5};
     struct dht_values *v = values_new();
@@ -229,8 +231,8 @@ static void bench_store(uint32_t count)
     v = values_new();
     began = cpu_ns();
     for (uint32_t i = 0; i < count; i++)
-        RT_INSIST(dht_values_load(v, items[i].key, items[i].bytes, items[i].len, NOW_S + 86400,
-                                  &loaded, NOW_S));
+        RT_INSIST(dht_values_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
+                                  NOW_S + 86400, &loaded, NOW_S));
     printf("load values=%u ns_each=%.0f ms_all=%.0f\n", count, (double)(cpu_ns() - began) / count,
            (double)(cpu_ns() - began) / 1e6);
     dht_values_free(&v);

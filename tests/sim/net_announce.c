@@ -107,8 +107,8 @@ static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
     struct relay_slice own[LIM_ANNOUNCEMENTS_PER_KEY];
-    uint32_t count =
-        dht_values_find_all(d->values, q->key, LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
+    uint32_t count = dht_values_find_all(d->values, q->key, WIRE_DIALECT_C,
+                                         LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
     bool is_found = false;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -116,7 +116,8 @@ static void search_in(void *ctx, struct dht *d)
         relay_slice_drop(&own[i]);
     }
     q->found->begun++;
-    if (!is_found && dht_search(d, WIRE_DIALECT_C, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+    if (!is_found &&
+        dht_search(d, WIRE_DIALECT_C, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
         return;
     q->found->ended++;
     q->found->found += is_found;

@@ -257,7 +257,8 @@ static void look_in(void *ctx, struct dht *d)
     uint64_t ttl;
 
     q->stats->begun++;
-    if (!q->is_for_nodes && dht_values_find(d->values, q->key, dht_now_s(d), &own, &ttl)) {
+    if (!q->is_for_nodes &&
+        dht_values_find(d->values, q->key, WIRE_DIALECT_C, dht_now_s(d), &own, &ttl)) {
         relay_slice_drop(&own);
         q->stats->local++;
         q->stats->found++;
@@ -347,7 +348,7 @@ static void holds_in(void *ctx, struct dht *d)
     uint64_t ttl;
 
     h->nodes = dht_table_count(d->tables[WIRE_DIALECT_C]);
-    h->has = dht_values_find(d->values, h->key, dht_now_s(d), &own, &ttl);
+    h->has = dht_values_find(d->values, h->key, WIRE_DIALECT_C, dht_now_s(d), &own, &ttl);
     if (h->has)
         relay_slice_drop(&own);
 }

@@ -97,7 +97,7 @@ static void load_value(void *ctx, const struct storage_value *v)
     struct loading *l = ctx;
     struct dht_origin origin = {.peer = v->origin_peer, .net = v->origin_net};
 
-    dht_load_value(l->relay->system, v->key, v->value, v->len, v->expires_s, &origin);
+    dht_load_value(l->relay->system, v->key, v->sub, v->value, v->len, v->expires_s, &origin);
     l->values++;
 }
 

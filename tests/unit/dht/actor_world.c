@@ -134,6 +134,7 @@ struct dht_ask *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number, const
     test_key(number, who);
     assert_true(dht_hop_of(&addr, who, &a->origin));
     a->max_peers = 255;
+    a->peer_dialects = WIRE_DIALECT_BIT(WIRE_DIALECT_A);
     if (key)
         memcpy(a->key, key, 32);
     if (len > 0)

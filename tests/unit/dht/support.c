@@ -135,9 +135,13 @@ void test_set(enum wire_value_kind kind, uint8_t id, const struct wire_peer *pee
     finish(&w, out);
 }
 
-void test_announcement(const struct rt_sign_key *relay, const struct wire_peer *addrs,
-                       uint32_t count, uint64_t issued_at, uint8_t which, int64_t later_s,
-                       struct test_value *out)
+struct form {
+    bool is_signed_over_8, is_sent_with_8;
+};
+
+static void announcement(const struct rt_sign_key *relay, const struct wire_peer *addrs,
+                         uint32_t count, uint64_t issued_at, uint8_t which, int64_t later_s,
+                         struct form form, struct test_value *out)
 {
     uint64_t bucket = wire_rendezvous_bucket(issued_at + (uint64_t)later_s);
     struct wire_announcement a = {.max_tunnels = 64,
@@ -154,13 +158,31 @@ void test_announcement(const struct rt_sign_key *relay, const struct wire_peer *
     a.addrs.count = count;
     memcpy(a.relay_pubkey, relay->public_key, 32);
     a.capabilities.relay = true;
+    a.capabilities.has_community_fields = form.is_signed_over_8;
     wire_writer_init(&w, covered, sizeof(covered));
     wire_write_announcement_signed(&w, &a);
     rt_sign(relay, covered, wire_writer_len(&w, &fits), a.signature);
     wire_rendezvous_key(bucket, wire_rendezvous_slot(relay->public_key, bucket, which), out->key);
+    a.capabilities.has_community_fields = form.is_sent_with_8;
     wire_writer_init(&w, out->bytes, sizeof(out->bytes));
     wire_write_announcement(&w, &a);
     finish(&w, out);
+}
+
+void test_announcement(const struct rt_sign_key *relay, const struct wire_peer *addrs,
+                       uint32_t count, uint64_t issued_at, uint8_t which, int64_t later_s,
+                       struct test_value *out)
+{
+    announcement(relay, addrs, count, issued_at, which, later_s, (struct form){0}, out);
+}
+
+void test_announcement_of(const struct rt_sign_key *relay, const struct wire_peer *addr,
+                          uint64_t issued_at, bool is_signed_over_8, bool is_sent_with_8,
+                          struct test_value *out)
+{
+    struct form form = {is_signed_over_8, is_sent_with_8};
+
+    announcement(relay, addr, 1, issued_at, 0, 0, form, out);
 }
 
 struct dht_checked test_checked(const struct test_value *v, uint64_t now_s)

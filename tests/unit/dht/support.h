@@ -62,6 +62,10 @@ void test_set(enum wire_value_kind kind, uint8_t id, const struct wire_peer *pee
 void test_announcement(const struct rt_sign_key *relay, const struct wire_peer *addrs,
                        uint32_t count, uint64_t issued_at, uint8_t which, int64_t later_s,
                        struct test_value *out);
+/* ... signed over 8 fields or 5, and sent with 8 or 5. */
+void test_announcement_of(const struct rt_sign_key *relay, const struct wire_peer *addr,
+                          uint64_t issued_at, bool is_signed_over_8, bool is_sent_with_8,
+                          struct test_value *out);
 
 /* Checked as of now_s; asserts that it passes. */
 struct dht_checked test_checked(const struct test_value *v, uint64_t now_s);

@@ -8,130 +8,11 @@
  * another; nobody there, refused, no transport, a dial that fails at once: each its outcome, on a
  * later turn; sessions and calls are bounded, the longest idle session makes room; cancelled calls
  * are never told; stopping ends all; freeing tells nobody; peers reached and lost are reported, and
- * clocks; a refused hello is repeated in the dialects that are left, C, B, A, in the same call, but
- * a timeout is not; a call that wants one dialect is told when the peer speaks another; sessions of
- * several dialects to one address live side by side; a marked relay speaks what its marker says.
+ * clocks.
  */
-#include "fake_dial.h"
+#include "calls_room.h"
 
 #include "base/metric.h"
-#include "dht/calls.h"
-
-static struct dht_calls *pool;
-static uint32_t reached, lost;
-static uint8_t reached_dialects;
-static enum dht_outcome lost_why;
-static enum wire_dialect lost_dialect;
-static int64_t last_skew;
-static bool is_starting;
-
-struct call {
-    struct dht_call call;
-    uint32_t done;
-    enum dht_outcome outcome;
-    bool has_key, is_error;
-    enum wire_dialect dialect;
-    uint8_t dialects;
-    uint8_t key[32];
-    uint16_t type;
-    uint32_t len;
-    uint8_t answer[64];
-};
-
-static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
-                       uint8_t dialects, const struct wire_hello *hello)
-{
-    (void)ctx, (void)hello, (void)dialect;
-    assert_true(hop->has_pubkey_hint);
-    reached++;
-    reached_dialects = dialects;
-}
-
-static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
-                    enum dht_outcome why)
-{
-    (void)ctx, (void)hop;
-    lost_why = why;
-    lost_dialect = dialect;
-    lost++;
-}
-
-static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
-{
-    (void)ctx, (void)hop;
-    last_skew = skew_s;
-}
-
-static int begin(void **state)
-{
-    static const struct dht_calls_hooks hooks = {on_reached, on_lost, on_skew, NULL};
-    static struct rt_sign_key identity;
-
-    (void)state;
-    world_begin();
-    test_sign_key(1, &identity);
-    reached = lost = 0;
-    last_skew = 0;
-    pool = dht_calls_new(world_worker(), &identity, &hooks);
-    dht_calls_set_transport(pool, WIRE_TCP, &world_transport, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    dht_calls_free(&pool);
-    world_end();
-    return 0;
-}
-
-static void on_done(struct dht_call *c, const struct dht_call_end *e)
-{
-    struct call *call = (struct call *)c;
-
-    assert_false(is_starting);
-    call->done++;
-    call->outcome = e->outcome;
-    call->has_key = e->key != NULL;
-    if (e->key) {
-        memcpy(call->key, e->key, 32);
-        call->dialect = e->dialect;
-        call->dialects = e->peer_dialects;
-    }
-    if (!e->answer)
-        return;
-    call->type = e->answer->type;
-    call->is_error = e->answer->flags & WIRE_FLAG_ERROR;
-    call->len = e->answer->payload.len;
-    memcpy(call->answer, e->answer->payload.ptr, call->len);
-}
-
-static void start_in(struct call *c, const struct wire_peer_hop *to, uint16_t type,
-                     enum wire_dialect dialect)
-{
-    memset(c, 0, sizeof(*c));
-    c->call.dialect = dialect;
-    c->call.first = WIRE_DIALECT_C;
-    c->call.to = *to;
-    c->call.type = type;
-    c->call.timeout_ns = 5 * RT_S;
-    c->call.done = on_done;
-    if (type)
-        c->call.payload = rt_slice_copy("ask", 3);
-    is_starting = true;
-    dht_calls_start(pool, &c->call);
-    is_starting = false;
-}
-
-static void start(struct call *c, const struct wire_peer_hop *to, uint16_t type)
-{
-    start_in(c, to, type, DHT_DIALECT_ANY);
-}
-
-static struct wire_peer_hop address(uint32_t n)
-{
-    return test_hop(0x0b000001 + (n << 8), 7001);
-}
 
 static void test_one_session_one_request_at_a_time(void **state)
 {
@@ -441,173 +322,23 @@ static void test_freeing_tells_nobody(void **state)
     assert_int_equal(c[0].done + c[1].done, 0);
 }
 
-/* -- dialects -- */
-
-static void test_refused_hellos_go_through_all_dialects(void **state)
-{
-    static const enum wire_dialect order[] = {WIRE_DIALECT_B, WIRE_DIALECT_C, WIRE_DIALECT_A};
-    struct wire_peer_hop to = address(1);
-    struct call c;
-
-    (void)state;
-    memset(&c, 0, sizeof(c));
-    c.call = (struct dht_call){.to = to,
-                               .dialect = DHT_DIALECT_ANY,
-                               .first = WIRE_DIALECT_B,
-                               .timeout_ns = 5 * RT_S,
-                               .done = on_done};
-    dht_calls_start(pool, &c.call);
-    for (uint32_t i = 0; i < 3; i++) {
-        assert_int_equal(fake_opened, i + 1);
-        assert_int_equal(fake_to(&to)->dialect, order[i]);
-        assert_int_equal(c.done, 0);
-        fake_refuse(fake_to(&to));
-    }
-    assert_int_equal(fake_opened, 3);
-    assert_int_equal(c.done, 1);
-    assert_int_equal(c.outcome, DHT_CALL_REFUSED);
-    assert_int_equal(lost_why, DHT_CALL_REFUSED);
-    assert_int_equal(dht_calls_sessions(pool), 0);
-}
-
-static void test_the_dialect_that_works_answers(void **state)
-{
-    struct wire_peer_hop to = address(1);
-    uint8_t key[32] = {1};
-    struct call c, again;
-
-    (void)state;
-    start(&c, &to, WIRE_PEX_REQUEST);
-    fake_refuse(fake_to(&to));
-    fake_refuse(fake_to(&to));
-    assert_int_equal(fake_to(&to)->dialect, WIRE_DIALECT_A);
-    fake_ready(fake_to(&to), key);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
-    assert_int_equal(c.outcome, DHT_CALL_ANSWERED);
-    assert_int_equal(c.dialect, WIRE_DIALECT_A);
-    assert_int_equal(c.dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
-    assert_int_equal(reached_dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
-
-    /* The session is found by calls of its dialect, and by those of any. */
-    start_in(&again, &to, WIRE_PEX_REQUEST, WIRE_DIALECT_A);
-    assert_true(fake_to(&to)->has_request);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
-    start(&again, &to, WIRE_PEX_REQUEST);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
-    assert_int_equal(again.outcome, DHT_CALL_ANSWERED);
-    assert_int_equal(fake_opened, 3);
-}
-
-static void test_a_call_of_one_dialect(void **state)
-{
-    struct wire_peer_hop to = address(1);
-    uint8_t key[32] = {1};
-    struct call a, any;
-
-    (void)state;
-    start_in(&a, &to, WIRE_FIND_NODE, WIRE_DIALECT_A);
-    assert_int_equal(fake_to(&to)->dialect, WIRE_DIALECT_A);
-    fake_refuse(fake_to(&to));
-    assert_int_equal(fake_to(&to)->dialect, WIRE_DIALECT_C);
-    fake_ready(fake_to(&to), key);
-    assert_int_equal(a.done, 1);
-    assert_int_equal(a.outcome, DHT_CALL_WRONG_DIALECT);
-    assert_int_equal(a.dialect, WIRE_DIALECT_C);
-    assert_int_equal(lost_why, DHT_CALL_WRONG_DIALECT);
-    assert_int_equal(lost_dialect, WIRE_DIALECT_A);
-    assert_int_equal(reached, 1); /* it is there, in dialect C */
-
-    start(&any, &to, WIRE_FIND_NODE);
-    assert_true(fake_to(&to)->has_request);
-    fake_answer(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
-    assert_int_equal(any.outcome, DHT_CALL_ANSWERED);
-}
-
-static void test_a_silent_or_absent_peer_is_not_dialled_again(void **state)
-{
-    struct wire_peer_hop to = address(1);
-    struct call c;
-
-    (void)state;
-    start(&c, &to, WIRE_FIND_NODE);
-    world_pass(6 * RT_S);
-    assert_int_equal(c.outcome, DHT_CALL_TIMEOUT);
-    start(&c, &to, WIRE_FIND_NODE);
-    fake_end(fake_to(&to), RT_CONN_END_TRANSPORT, RELAY_END_REFUSED, 0);
-    assert_int_equal(c.outcome, DHT_CALL_UNREACHABLE);
-    start(&c, &to, WIRE_FIND_NODE);
-    fake_end(fake_to(&to), RT_CONN_END_HANDSHAKE_TIMEOUT, RELAY_END_LOCAL, 0);
-    assert_int_equal(c.outcome, DHT_CALL_TIMEOUT);
-    assert_int_equal(fake_opened, 3);
-}
-
-static void test_the_time_of_a_call_covers_all_its_dials(void **state)
-{
-    struct wire_peer_hop to = address(1);
-    struct call c;
-
-    (void)state;
-    start(&c, &to, WIRE_FIND_NODE);
-    world_pass(3 * RT_S);
-    fake_refuse(fake_to(&to));
-    world_pass(RT_S);
-    fake_refuse(fake_to(&to));
-    assert_int_equal(c.done, 0);
-    world_pass(RT_S + RT_MS);
-    assert_int_equal(c.done, 1);
-    assert_int_equal(c.outcome, DHT_CALL_TIMEOUT);
-    assert_int_equal(dht_calls_sessions(pool), 0);
-}
-
-static void test_a_marked_relay(void **state)
-{
-    struct wire_peer_hop to = address(1);
-    uint8_t key[32] = {1};
-    struct call c, a;
-
-    (void)state;
-    start_in(&c, &to, WIRE_FIND_NODE, WIRE_DIALECT_C);
-    wire_nonce_mark(fake_to(&to)->hello.nonce, WIRE_DIALECTS_ALL);
-    fake_ready(fake_to(&to), key);
-    assert_int_equal(reached_dialects, WIRE_DIALECTS_ALL);
-    fake_answer(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
-    assert_int_equal(c.dialects, WIRE_DIALECTS_ALL);
-
-    /* A session of another dialect stands beside it. What the relay refuses it does not speak. */
-    start_in(&a, &to, WIRE_FIND_NODE, WIRE_DIALECT_A);
-    assert_int_equal(dht_calls_sessions(pool), 2);
-    fake_refuse(fake_dials);
-    wire_nonce_mark(fake_dials->hello.nonce, WIRE_DIALECTS_ALL);
-    fake_ready(fake_dials, key);
-    assert_int_equal(a.outcome, DHT_CALL_WRONG_DIALECT);
-    assert_int_equal(a.dialects,
-                     WIRE_DIALECT_BIT(WIRE_DIALECT_B) | WIRE_DIALECT_BIT(WIRE_DIALECT_C));
-}
-
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_refused_hellos_go_through_all_dialects),
-        TEST(test_the_dialect_that_works_answers),
-        TEST(test_a_call_of_one_dialect),
-        TEST(test_a_silent_or_absent_peer_is_not_dialled_again),
-        TEST(test_the_time_of_a_call_covers_all_its_dials),
-        TEST(test_a_marked_relay),
 
-        TEST(test_one_session_one_request_at_a_time),
-        TEST(test_authenticating_needs_no_request),
-        TEST(test_another_key_than_wanted),
-        TEST(test_idle_sessions_end),
-        TEST(test_used_session_that_ends_is_dialled_once_more),
-        TEST(test_timeout_takes_the_session_with_it),
-        TEST(test_silence_before_the_handshake),
-        TEST(test_each_failure_has_its_outcome),
-        TEST(test_sessions_are_bounded_and_idle_ones_make_room),
-        TEST(test_calls_are_bounded),
-        TEST(test_cancelled_calls_are_never_told),
-        TEST(test_stopping_ends_all),
-        TEST(test_freeing_tells_nobody),
+        CALLS_TEST(test_one_session_one_request_at_a_time),
+        CALLS_TEST(test_authenticating_needs_no_request),
+        CALLS_TEST(test_another_key_than_wanted),
+        CALLS_TEST(test_idle_sessions_end),
+        CALLS_TEST(test_used_session_that_ends_is_dialled_once_more),
+        CALLS_TEST(test_timeout_takes_the_session_with_it),
+        CALLS_TEST(test_silence_before_the_handshake),
+        CALLS_TEST(test_each_failure_has_its_outcome),
+        CALLS_TEST(test_sessions_are_bounded_and_idle_ones_make_room),
+        CALLS_TEST(test_calls_are_bounded),
+        CALLS_TEST(test_cancelled_calls_are_never_told),
+        CALLS_TEST(test_stopping_ends_all),
+        CALLS_TEST(test_freeing_tells_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 
 static const uint8_t hash_key[16] = "dht-rules-test";
 static uint64_t rng = 20261124;
+static const uint8_t no_sub[32];
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 
 static struct dht_values *values_new(void)
@@ -51,7 +52,7 @@ static bool holds(struct dht_values *v, const struct test_value *value)
     uint64_t ttl;
     bool is_same;
 
-    if (!dht_values_find(v, value->key, NOW_S, &got, &ttl))
+    if (!dht_values_find(v, value->key, WIRE_DIALECT_A, NOW_S, &got, &ttl))
         return false;
     is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
     relay_slice_drop(&got);
@@ -190,7 +191,7 @@ static void test_key_outlives_its_manifest(void **state)
     assert_int_equal(store(v, &manifest), 0);
     assert_int_equal(store_at(v, &good, later), 0);
     dht_values_expire(v, end, 10);
-    assert_false(dht_values_find(v, manifest.key, end, &got, &ttl));
+    assert_false(dht_values_find(v, manifest.key, WIRE_DIALECT_A, end, &got, &ttl));
     assert_int_equal(store_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
     dht_values_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
     assert_int_equal(store_at(v, &bad, end + LIM_VALUE_TTL_MIN_S), 0); /* now nobody knows it */
@@ -209,11 +210,12 @@ static void test_loaded_manifest_proves_when_asked(void **state)
     test_manifest(&k, 2, 10, &forged);
     false_head(&k, 99, &bad);
     forged.key[0] ^= 1; /* a row somebody has changed */
+    assert_true(dht_values_load(v, manifest.key, no_sub, manifest.bytes, manifest.len, NOW_S + 9,
+                                &someone, NOW_S));
+    assert_true(dht_values_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9,
+                                &someone, NOW_S));
     assert_true(
-        dht_values_load(v, manifest.key, manifest.bytes, manifest.len, NOW_S + 9, &someone, NOW_S));
-    assert_true(
-        dht_values_load(v, forged.key, forged.bytes, forged.len, NOW_S + 9, &someone, NOW_S));
-    assert_true(dht_values_load(v, bad.key, bad.bytes, bad.len, NOW_S + 9, &someone, NOW_S));
+        dht_values_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, &someone, NOW_S));
     assert_true(dht_values_prove(v, 1, NOW_S));
     assert_false(dht_values_prove(v, 5, NOW_S));
     assert_false(holds(v, &bad));
@@ -235,9 +237,9 @@ static void test_manifest_stays_the_first(void **state)
     test_sign_key(1, &k);
     test_manifest(&k, 1, 10, &manifest);
     assert_int_equal(store(v, &manifest), 0);
-    assert_true(dht_values_find(v, manifest.key, NOW_S, &a, &ttl));
+    assert_true(dht_values_find(v, manifest.key, WIRE_DIALECT_A, NOW_S, &a, &ttl));
     assert_int_equal(store_at(v, &manifest, NOW_S + 500), 0);
-    assert_true(dht_values_find(v, manifest.key, NOW_S + 500, &b, &ttl));
+    assert_true(dht_values_find(v, manifest.key, WIRE_DIALECT_A, NOW_S + 500, &b, &ttl));
     assert_ptr_equal(a.ptr, b.ptr);
     assert_int_equal(ttl, LIM_VALUE_TTL_MIN_S); /* its life is */
     relay_slice_drop(&a);
@@ -300,17 +302,17 @@ static void test_announcements_in_turn(void **state)
         struct relay_slice got;
         uint64_t ttl;
 
-        assert_true(dht_values_find(v, a[0].key, NOW_S, &got, &ttl));
+        assert_true(dht_values_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
         while (which < 5 && (got.len != a[which].len || memcmp(got.ptr, a[which].bytes, got.len)))
             which++;
         assert_true(which < 5);
         assert_int_equal(seen[which]++, served / 5);
         relay_slice_drop(&got);
     }
-    assert_int_equal(dht_values_find_all(v, a[0].key, 10, NOW_S, all), 5);
+    assert_int_equal(dht_values_find_all(v, a[0].key, WIRE_DIALECT_A, 10, NOW_S, all), 5);
     for (uint32_t i = 0; i < 5; i++)
         relay_slice_drop(&all[i]);
-    assert_int_equal(dht_values_find_all(v, a[0].key, 3, NOW_S, all), 3);
+    assert_int_equal(dht_values_find_all(v, a[0].key, WIRE_DIALECT_A, 3, NOW_S, all), 3);
     for (uint32_t i = 0; i < 3; i++)
         relay_slice_drop(&all[i]);
     free_values(&v);
@@ -334,7 +336,7 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
 
         for (uint32_t i = 0; i < 5; i++)
             assert_int_equal(store(v, &a[i]), 0);
-        assert_true(dht_values_find(v, a[0].key, NOW_S, &got, &ttl));
+        assert_true(dht_values_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
         for (uint32_t i = 0; i < 5; i++) {
             if (got.len == a[i].len && memcmp(got.ptr, a[i].bytes, got.len) == 0 && !is_first[i])
                 is_first[i] = ++firsts > 0;
@@ -355,17 +357,18 @@ static void test_announcements_end_when_they_say(void **state)
     (void)state;
     assert_true(announce(1, 0x0b000001, NOW_S, NULL, 1, &a));
     assert_int_equal(store(v, &a), 0);
-    assert_true(dht_values_find(v, a.key, NOW_S + LIM_ANNOUNCEMENT_S - 1, &got, &ttl));
+    assert_true(
+        dht_values_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S - 1, &got, &ttl));
     relay_slice_drop(&got);
     assert_int_equal(ttl, 1);
-    assert_false(dht_values_find(v, a.key, NOW_S + LIM_ANNOUNCEMENT_S, &got, &ttl));
+    assert_false(dht_values_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S, &got, &ttl));
     free_values(&v);
 }
 
 static uint32_t bytes_under(const struct dht_values *v, const uint8_t key[32], uint32_t *out_count)
 {
     struct relay_slice all[64];
-    uint32_t bytes = 0, count = dht_values_find_all(v, key, 64, NOW_S + 60, all);
+    uint32_t bytes = 0, count = dht_values_find_all(v, key, WIRE_DIALECT_A, 64, NOW_S + 60, all);
 
     for (uint32_t i = 0; i < count; i++) {
         bytes += all[i].len;

@@ -16,6 +16,7 @@
 static const uint8_t hash_key[16] = "dht-values-test";
 static uint64_t rng = 20261123;
 
+static const uint8_t no_sub[32];
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 static const struct dht_checked head = {.kind = WIRE_VALUE_SHARE_HEAD, .expires_at = UINT64_MAX};
 
@@ -57,7 +58,7 @@ static bool find(struct dht_values *v, uint32_t n, uint64_t now_s, struct relay_
     uint8_t key[32];
 
     key_of(n, key);
-    return dht_values_find(v, key, now_s, got, ttl);
+    return dht_values_find(v, key, WIRE_DIALECT_A, now_s, got, ttl);
 }
 
 static bool has(struct dht_values *v, uint32_t n, uint64_t now_s)
@@ -416,16 +417,19 @@ static void test_loaded_as_it_was(void **state)
     dht_values_set_sink(v, &sink);
     test_sign_key(1, &k);
     test_head(&k, 1, NOW_S, &value);
-    assert_false(dht_values_load(v, value.key, value.bytes, value.len, NOW_S, &someone, NOW_S));
-    assert_false(dht_values_load(v, value.key, value.bytes, 5, NOW_S + 9, &someone, NOW_S));
-    assert_true(dht_values_load(v, value.key, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
-    assert_false(dht_values_load(v, value.key, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
-    assert_true(dht_values_find(v, value.key, NOW_S + 1, &got, &ttl));
+    assert_false(
+        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S, &someone, NOW_S));
+    assert_false(dht_values_load(v, value.key, no_sub, value.bytes, 5, NOW_S + 9, &someone, NOW_S));
+    assert_true(
+        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
+    assert_false(
+        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
+    assert_true(dht_values_find(v, value.key, WIRE_DIALECT_A, NOW_S + 1, &got, &ttl));
     assert_int_equal(ttl, 8);
     assert_memory_equal(got.ptr, value.bytes, value.len);
     relay_slice_drop(&got);
     assert_int_equal(d.puts + d.drops, 0);
-    assert_false(dht_values_find(v, value.key, NOW_S + 9, &got, &ttl));
+    assert_false(dht_values_find(v, value.key, WIRE_DIALECT_A, NOW_S + 9, &got, &ttl));
     free_values(&v);
 }
 

@@ -42,7 +42,7 @@ macro_rules! of_crate {
     ($name:ident, $krate:ident, $version:literal) => {
         pub struct $name;
         impl $name {
-            /// Runs the crate as initiator and as responder against the mirror; fails where they differ.
+            /// Runs the crate both ways against the mirror; fails where they differ.
             pub async fn prove() -> Result<()> {
                 let (client, server) = Self::sides();
                 let now = $krate::transport::now_unix_secs()?;
