@@ -200,7 +200,8 @@ static void store(struct dht *d, struct dht_ask *a)
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);
 
-    if (dht_value_may_store(wire_value_kind(a->payload.ptr, a->payload.len), a->peer_dialects))
+    if (dht_value_may_store(wire_value_kind(a->payload.ptr, a->payload.len),
+                            a->peer_dialects & d->dialects))
         a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
     else
         a->refusal = RT_REFUSAL_STORE_VALUE;

@@ -11,13 +11,14 @@
 #include "dht/calls_private.h"
 
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
-                                const struct dht_calls_hooks *hooks)
+                                uint8_t dialects, const struct dht_calls_hooks *hooks)
 {
     struct dht_calls *c = calloc(1, sizeof(*c));
 
     RT_INSIST(c != NULL);
     c->worker = w;
     c->identity = identity;
+    c->dialects = dialects;
     c->hooks = *hooks;
     rt_random(w, c->hash_key, sizeof(c->hash_key));
     rt_list_init(&c->idle);

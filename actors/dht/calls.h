@@ -74,8 +74,9 @@ struct dht_calls_hooks {
     void *ctx;
 };
 
+/* dialects: those we speak. */
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
-                                const struct dht_calls_hooks *hooks);
+                                uint8_t dialects, const struct dht_calls_hooks *hooks);
 /* Closes all sessions; no call is told. */
 void dht_calls_free(struct dht_calls **c);
 

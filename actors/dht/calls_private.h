@@ -34,6 +34,7 @@ struct dht_dialler {
 struct dht_calls {
     struct rt_worker *worker;
     const struct rt_sign_key *identity;
+    uint8_t dialects; /* that we speak */
     struct dht_calls_hooks hooks;
     struct dht_dialler transports[2];
     uint8_t hash_key[16];

@@ -358,7 +358,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     d->boot =
         dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, dht_random, d);
     dht_network_hooks(d, &hooks);
-    d->calls = dht_calls_new(d->worker, d->identity, &hooks);
+    d->calls = dht_calls_new(d->worker, d->identity, d->dialects, &hooks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -370,6 +370,7 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->identity = c->identity;
     rt_node_id(c->identity->public_key, d->self_id);
     memcpy(d->hash_key, c->hash_key, sizeof(d->hash_key));
+    d->dialects = c->dialects;
     d->disk = c->disk;
     d->resolver = c->resolver;
     d->get_self = c->self;

@@ -49,6 +49,7 @@ struct dht_disk {
 
 struct dht_config {
     const struct rt_sign_key *identity;    /* outlives the actor */
+    uint8_t dialects;                      /* of the networks it takes part in; not empty */
     uint8_t hash_key[16];                  /* secret, and the same after a restart */
     uint64_t value_bytes_max;              /* at most LIM_VALUE_BYTES_MAX */
     const struct dht_boot_peer *bootstrap; /* copied */

@@ -27,6 +27,7 @@ struct dht {
     const struct rt_sign_key *identity;
     uint8_t self_id[20];
     uint8_t hash_key[16];
+    uint8_t dialects; /* of our networks */
     struct dht_disk disk;
     const struct rt_resolver *resolver;
     bool is_started, is_stopped;

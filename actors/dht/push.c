@@ -204,9 +204,10 @@ static bool publish(struct dht *d, const uint8_t key[32], struct relay_slice val
     p->ttl_secs = ttl_secs;
     rt_list_init(&p->node);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
-        struct dht_search *s =
-            dialects & WIRE_DIALECT_BIT(i) ? dht_search(d, i, key, 0, found_closest, NULL) : NULL;
+        struct dht_search *s = NULL;
 
+        if (dialects & d->dialects & WIRE_DIALECT_BIT(i))
+            s = dht_search(d, i, key, 0, found_closest, NULL);
         if (!s)
             continue;
         s->user = p;

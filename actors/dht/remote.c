@@ -78,7 +78,7 @@ static bool dial(struct dht_remote *r)
     struct dht_calls *c = r->pool;
     const struct dht_dialler *t = &c->transports[r->hop.transport];
     struct dial_hello hello = {
-        .identity = c->identity, .dialect = r->dialect, .dialects_served = WIRE_DIALECTS_ALL};
+        .identity = c->identity, .dialect = r->dialect, .dialects_served = c->dialects};
     struct sockaddr_storage addr;
     socklen_t len = dht_hop_sockaddr(&r->hop, &addr);
     struct relay_error err;
@@ -90,18 +90,28 @@ static bool dial(struct dht_remote *r)
     return true;
 }
 
+/* C before B before A, of those that we speak and that were not refused. */
+static bool next_dialect(struct dht_remote *r)
+{
+    uint8_t left = r->pool->dialects & (uint8_t)~r->refused;
+
+    for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--) {
+        if (!(left & WIRE_DIALECT_BIT(d)))
+            continue;
+        r->dialect = (enum wire_dialect)d;
+        return true;
+    }
+    return false;
+}
+
 bool dht_remote_dial_next(struct dht_remote *r)
 {
     r->dial = NULL;
     r->refused |= WIRE_DIALECT_BIT(r->dialect);
-    for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--) {
-        if (r->refused & WIRE_DIALECT_BIT(d))
-            continue;
-        r->dialect = (enum wire_dialect)d;
-        rt_metric_inc(RT_METRIC_DHT_DIALECT_REDIALS);
-        return dial(r);
-    }
-    return false;
+    if (!next_dialect(r))
+        return false;
+    rt_metric_inc(RT_METRIC_DHT_DIALECT_REDIALS);
+    return dial(r);
 }
 
 struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_hop *hop,
@@ -126,6 +136,8 @@ struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_h
     r->hop.has_pubkey_hint = false;
     r->place = place;
     r->dialect = first;
+    if (!(c->dialects & WIRE_DIALECT_BIT(first)))
+        RT_INSIST(next_dialect(r)); /* we speak one at least */
     r->timer.fire = on_idle;
     rt_list_init(&r->queue);
     rt_list_init(&r->idle);
@@ -175,7 +187,7 @@ static void settle(struct dht_remote *r)
 /* A marked relay speaks what its marker says, but for what it has refused. */
 static uint8_t dialects_of(const struct dht_remote *r, const struct wire_hello *hello)
 {
-    uint8_t marked = wire_nonce_dialects(hello->nonce) & (uint8_t)~r->refused;
+    uint8_t marked = wire_nonce_dialects(hello->nonce) & r->pool->dialects & (uint8_t)~r->refused;
 
     return marked | WIRE_DIALECT_BIT(r->dialect);
 }

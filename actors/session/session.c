@@ -12,7 +12,8 @@
 /* -- shared by the relay's sessions -- */
 
 rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
-                           const struct session_rates *rates, const uint8_t hash_key[16])
+                           uint8_t dialects, const struct session_rates *rates,
+                           const uint8_t hash_key[16])
 {
     static const struct session_rates defaults = {
         .dht_per_minute = LIM_RATE_DHT_PER_MIN,
@@ -25,6 +26,7 @@ rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *i
     memset(s, 0, sizeof(*s));
     rates = rates ? rates : &defaults;
     s->identity = *identity;
+    s->dialects = dialects;
     memcpy(s->hash_key, hash_key, sizeof(s->hash_key));
     err = rt_rate_sketch_init(&s->rate_dht, LIM_SKETCH_WIDTH, rates->dht_per_minute,
                               rates->dht_per_minute, hash_key);
@@ -170,6 +172,8 @@ static enum rt_refusal check_dialect(struct session *s, struct wire_hello *h, bo
     if (is_ack)
         return handshake_check_dialect(h, s->dialect);
     r = handshake_choose_dialect(h, &s->dialect);
+    if (r == RT_REFUSAL_NONE && !(s->sw->shared->dialects & WIRE_DIALECT_BIT(s->dialect)))
+        r = RT_REFUSAL_HELLO_VERSION;
     s->peer_dialects = marked ? marked : WIRE_DIALECT_BIT(s->dialect);
     return r;
 }
@@ -217,7 +221,7 @@ static void send_server_hello(struct session *s)
     memcpy(hs->client_nonce, hs->hello.nonce, 32);
     memcpy(s->peer_key, hs->hello.node_pubkey, 32);
     rt_random(w, &hs->fresh, sizeof(hs->fresh));
-    wire_nonce_mark(hs->fresh.nonce, WIRE_DIALECTS_ALL);
+    wire_nonce_mark(hs->fresh.nonce, s->sw->shared->dialects);
     handshake_hello(&s->sw->shared->identity, &hs->fresh, s->dialect, hs->client_nonce,
                     rt_wall_ns(w) / RT_S, &ours);
     len = wire_hello_encode(&ours, frame + WIRE_LENGTH_BYTES, WIRE_HELLO_MAX);

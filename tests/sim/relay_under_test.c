@@ -332,6 +332,7 @@ void sim_relay_config_default(struct sim_relay_config *c)
     *c = (struct sim_relay_config){.workers = 1,
                                    .number = 1,
                                    .max_tunnels = 1000,
+                                   .dialects = WIRE_DIALECTS_ALL,
                                    .door = {.connections_max = 100000,
                                             .half_open_max = LIM_HALF_OPEN_MAX,
                                             .per_prefix_max = LIM_CONNS_PER_PREFIX},
@@ -374,7 +375,8 @@ static void start_rooms(struct sim_relay *r)
     RT_INSIST(dht_hop_from(&r->target.addr, &r->self));
     rt_random(rt_system_worker(r->system, 0), secret, sizeof(secret));
     memcpy(tunnels.slot_secret, secret, sizeof(tunnels.slot_secret));
-    RT_INSIST(session_shared_init(&r->sessions, &key, &r->config.rates, secret + 32) == RT_ERR_OK);
+    RT_INSIST(session_shared_init(&r->sessions, &key, r->config.dialects, &r->config.rates,
+                                  secret + 32) == RT_ERR_OK);
     RT_INSIST(rt_door_new(&r->config.door, r->config.workers, secret + 32, &r->door) == RT_ERR_OK);
     for (uint16_t i = 0; i < r->config.workers; i++) {
         struct rt_worker *w = rt_system_worker(r->system, i);
@@ -384,6 +386,7 @@ static void start_rooms(struct sim_relay *r)
         RT_INSIST(rt_conn_worker_init(w, r->door, session_acceptor(w)) == RT_ERR_OK);
     }
     dht.identity = &r->sessions.identity;
+    dht.dialects = r->config.dialects;
     memcpy(dht.hash_key, secret + 32, sizeof(dht.hash_key));
     RT_INSIST(dht_init(r->system, &dht) == RT_ERR_OK);
     announcer.identity = &r->sessions.identity;

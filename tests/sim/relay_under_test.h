@@ -17,6 +17,7 @@ struct sim_relay_config {
     uint16_t workers;
     uint32_t number; /* its identity and its address */
     uint32_t max_tunnels;
+    uint8_t dialects; /* served; all, as in production, unless it plays a node of one dialect */
     struct rt_door_limits door;
     struct session_rates rates;
 

@@ -20,6 +20,7 @@
 #include "process.h"
 #include "report.h"
 #include "tunnel/tunnel_msg.h"
+#include "wire_dialect.h"
 
 static rt_err fail(struct relay_error *err, const char *text)
 {
@@ -61,7 +62,8 @@ static rt_err make_shared(struct relay *r)
     rt_budget_configure(r->cfg->memory_max);
     e = rt_door_new(&limits, r->workers, door_key, &r->door);
     if (!e)
-        e = session_shared_init(&r->shared, storage_identity(r->storage), NULL, session_key);
+        e = session_shared_init(&r->shared, storage_identity(r->storage), WIRE_DIALECTS_ALL, NULL,
+                                session_key);
     r->has_shared = !e;
     return e;
 }

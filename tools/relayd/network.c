@@ -99,6 +99,7 @@ rt_err network_init(struct relay *r)
     struct dht_boot_peer *bootstrap = calloc(peers->count + 1, sizeof(*bootstrap));
     struct dht_config c = {
         .identity = &r->shared.identity,
+        .dialects = r->shared.dialects,
         .value_bytes_max = r->cfg->memory_max / 4,
         .bootstrap = bootstrap,
         .bootstrap_count = peers->count,

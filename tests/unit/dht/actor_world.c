@@ -35,6 +35,7 @@ static void seen_self(void *ctx, struct rt_worker *w, const struct wire_peer_hop
 int actor_begin(void **state)
 {
     struct dht_config c = {.identity = &actor_identity,
+                           .dialects = WIRE_DIALECTS_ALL,
                            .hash_key = "dht-actor-test",
                            .value_bytes_max = value_bytes_max,
                            .bootstrap = &actor_bootstrap,

@@ -43,7 +43,7 @@ int calls_begin(void **state)
     test_sign_key(1, &identity);
     reached = lost = 0;
     last_skew = 0;
-    pool = dht_calls_new(world_worker(), &identity, &hooks);
+    pool = dht_calls_new(world_worker(), &identity, WIRE_DIALECTS_ALL, &hooks);
     dht_calls_set_transport(pool, WIRE_TCP, &world_transport, NULL);
     return 0;
 }
