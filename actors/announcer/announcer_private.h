@@ -6,6 +6,7 @@
 #include "announcer/announcement.h"
 #include "announcer/announcer.h"
 #include "announcer/candidates.h"
+#include "announcer/publication.h"
 #include "announcer/relay_list.h"
 #include "announcer/rendezvous.h"
 #include "base/list.h"
@@ -20,12 +21,11 @@ struct announcer {
     /* ourselves: own.c */
     struct announcer_addrs addrs;
     bool has_chosen;
-    struct relay_slice own; /* our announcement, encoded; empty: nothing to announce */
+    struct relay_slice own[ANNOUNCEMENT_FORMS]; /* encoded; empty: nothing to announce */
     uint64_t own_issued_s, own_expires_s;
     struct rendezvous timing;
-    uint32_t publishing;    /* keys under way */
-    uint32_t stored_fewest; /* nodes that took it, of the key that fewest did */
-    bool has_stored;        /* somebody has an announcement of ours */
+    struct publication publication;
+    bool has_stored;        /* another node has an announcement of ours */
     uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
     struct rt_msg *goodbye; /* an owed answer */
     uint32_t farewells;     /* to listed relays, under way */
@@ -35,8 +35,9 @@ struct announcer {
     struct relay_list *list;
     struct candidates *candidates;
     uint64_t round_step_ns;
-    bool is_alone;               /* the DHT knows nobody */
-    uint32_t next_slot, lookups; /* of a round: the next key to look up, and those under way */
+    uint8_t peopled;       /* dialects in which the DHT knows nodes */
+    uint32_t next_look_up; /* of a round: a slot in a dialect, those of one after another ... */
+    uint32_t lookups;      /* ... and the look-ups under way */
     struct relay_timer round_timer, dial_timer, spread_timer;
     uint64_t spread_bucket; /* all listed relays go under its keys ... */
     uint32_t spread_next;   /* ... from this one of the list on */
@@ -88,9 +89,8 @@ void discover_tell(struct announcer *a, struct relay_list_ask *q);
 void spread_init(struct announcer *a);
 void spread_start(struct announcer *a);
 void spread_stop(struct announcer *a);
-/* This one is listed now. */
-void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
-                const struct relay_slice *bytes);
+/* This announcement is listed now, or its relay is known to speak other dialects. */
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
 /* Our last word, to all that are listed: they may hold an earlier one of ours. */
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
 
