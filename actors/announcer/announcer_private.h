@@ -9,8 +9,26 @@
 #include "announcer/publication.h"
 #include "announcer/relay_list.h"
 #include "announcer/rendezvous.h"
+#include "announcer/revoked.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
+
+/* A look-up of a relay's revocation: revocation.c. */
+struct revocation_check {
+    bool is_pending;
+    bool is_newcomer;           /* it is listed when no revocation is found */
+    uint8_t lookup_key[32];     /* in the DHT */
+    struct wire_peer_hop relay; /* its key; a newcomer's address, too */
+    uint8_t dialects;           /* that a newcomer speaks */
+};
+
+struct revocation {
+    struct revoked_keys *revoked;
+    struct revocation_check
+        newcomers[LIM_RELAY_DIALS_MAX]; /* a candidate is under way until then */
+    struct revocation_check listed;     /* of the daily ones, one at a time */
+    struct relay_timer timer;
+};
 
 struct announcer {
     struct rt_actor actor;
@@ -43,6 +61,7 @@ struct announcer {
     uint32_t spread_next;   /* ... from this one of the list on */
     struct rt_list news;    /* struct news: not looked at yet */
     struct rt_job news_job;
+    struct revocation revocation;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
 
@@ -80,6 +99,9 @@ void discover_fini(struct announcer *a);
 void discover_peers(struct announcer *a, const struct dht_peers_ask *p);
 void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l);
 void discover_called(struct announcer *a, struct dht_call_ask *c);
+/* A relay was reached there that speaks these dialects, and its key is not revoked: it is listed.
+ */
+void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
 /* The payload of an answer to RelayListRequest. */
@@ -100,5 +122,19 @@ void intake_init(struct announcer *a);
 void intake_list(struct announcer *a, struct relay_slice payload);
 void intake_one(struct announcer *a, struct relay_slice encoded);
 void intake_fini(struct announcer *a);
+
+/* -- revocation.c: whether a relay's key is revoked -- */
+void revocation_init(struct announcer *a);
+void revocation_start(struct announcer *a);
+void revocation_stop(struct announcer *a);
+void revocation_fini(struct announcer *a);
+/* Looks up the revocation of a candidate that was reached there; discover_admit follows, or the
+ * candidate is dropped. */
+void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
+                               uint8_t dialects);
+/* True: the look-up was one of these. */
+bool revocation_looked_up(struct announcer *a, const struct dht_lookup_ask *l);
+/* This key is revoked. */
+void revocation_found(struct announcer *a, const uint8_t key[32]);
 
 #endif

@@ -185,6 +185,19 @@ static enum candidate_end how_it_ended(enum dht_outcome outcome)
     return CANDIDATE_SILENT;
 }
 
+static void dialled(struct announcer *a, const struct dht_call_ask *c)
+{
+    enum candidate_end how = how_it_ended(c->outcome);
+    struct announcement_forms none;
+
+    if (how == CANDIDATE_THERE && c->peer_dialects != 0)
+        revocation_check_newcomer(a, &c->to, c->peer_dialects);
+    else
+        (void)candidates_ended(a->candidates, &c->to,
+                               how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
+                               &none);
+}
+
 /* While it was dialled a newer one may have come into the list. */
 static void admit_one(struct announcer *a, struct relay_slice bytes, const struct wire_peer_hop *at,
                       uint8_t dialects)
@@ -203,7 +216,7 @@ static void admit_one(struct announcer *a, struct relay_slice bytes, const struc
     spread_one(a, ann.relay_pubkey, announcement_form(&ann));
 }
 
-static void admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects)
+void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects)
 {
     struct announcement_forms forms;
 
@@ -211,19 +224,6 @@ static void admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t d
         return;
     for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
         admit_one(a, relay_slice_take(&forms.at[form].bytes), at, dialects);
-}
-
-static void dialled(struct announcer *a, const struct dht_call_ask *c)
-{
-    enum candidate_end how = how_it_ended(c->outcome);
-    struct announcement_forms none;
-
-    if (how == CANDIDATE_THERE && c->peer_dialects != 0)
-        admit(a, &c->to, c->peer_dialects);
-    else
-        (void)candidates_ended(a->candidates, &c->to,
-                               how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
-                               &none);
 }
 
 /* A relay list was asked for. A relay that now speaks another dialect is there, too. */

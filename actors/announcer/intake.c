@@ -59,6 +59,8 @@ struct look {
 
 static bool is_worth_it(struct announcer *a, const struct wire_announcement *ann)
 {
+    if (revoked_has(a->revocation.revoked, ann->relay_pubkey))
+        return false;
     switch (relay_list_judge(a->list, ann, announcer_now_s(a))) {
     case RELAY_RENEW:
         return true;

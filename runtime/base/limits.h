@@ -110,6 +110,7 @@
 #define LIM_RELAY_DIALS_PER_S 2u        /* dials to them: strangers' words do not make us scan */
 #define LIM_RELAY_DIALS_MAX 8u          /* ... and so many at once, one per /24 or /48 */
 #define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
+#define LIM_RELAYS_REVOKED 1024u        /* revoked keys remembered: 64 KiB */
 #define LIM_REVOCATION_CHECK_NS                                                                    \
     (86400 * RT_S) /* the revocation of a listed relay is looked up so often ... */
 #define LIM_REVOCATION_SPACE_NS                                                                    \
