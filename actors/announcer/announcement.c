@@ -37,7 +37,7 @@ struct relay_slice announcement_make(const struct rt_sign_key *identity,
                                      const struct announcement_of *of)
 {
     struct wire_announcement a = {
-        .capabilities = {.relay = true},
+        .capabilities = {.relay = true, .has_community_fields = of->form == ANNOUNCEMENT_FORM_8},
         .max_tunnels = of->max_tunnels,
         .bandwidth_class = of->bandwidth,
         .issued_at = of->issued_at,
@@ -68,12 +68,26 @@ bool announcement_is_sound(const struct wire_announcement *a, uint64_t now_s)
            a->expires_at > now_s && a->issued_at <= now_s + LIM_HELLO_SKEW_S;
 }
 
-bool announcement_is_signed(const struct wire_announcement *a)
+static bool is_signed(const struct wire_announcement *a)
 {
     uint8_t room[ANNOUNCEMENT_ROOM];
     size_t len = covered(a, room);
 
     return len > 0 && rt_sign_verify(a->relay_pubkey, room, len, a->signature);
+}
+
+/* The form that was sent is nearly always the one that is signed: it is tried first. */
+bool announcement_verify(struct wire_announcement *a)
+{
+    struct wire_announcement other = *a;
+
+    if (is_signed(a))
+        return true;
+    other.capabilities.has_community_fields = !a->capabilities.has_community_fields;
+    if (!is_signed(&other))
+        return false;
+    *a = other;
+    return true;
 }
 
 bool announcement_read(const struct relay_slice *encoded, uint8_t room[ANNOUNCEMENT_ROOM],

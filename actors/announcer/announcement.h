@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Single announcements: ours made and signed, those of others judged by themselves and copied in
+ * Single announcements: ours are made and signed, those of others are checked and copied in
  * canonical form. Pure.
  */
 #ifndef ANNOUNCER_ANNOUNCEMENT_H
@@ -8,11 +8,13 @@
 
 #include "abi/relay_buf.h"
 #include "announcer/addresses.h"
+#include "announcer/forms.h"
 #include "crypto/crypto.h"
 #include "wire_announce.h"
 
-/* What we say of ourselves beside our addresses. */
+/* What ours contains beside our addresses. */
 struct announcement_of {
+    enum announcement_form form;
     uint16_t max_tunnels;
     enum wire_bandwidth bandwidth;
     uint64_t issued_at, expires_at; /* unix seconds */
@@ -26,9 +28,11 @@ struct relay_slice announcement_make(const struct rt_sign_key *identity,
 /* Whether it may be believed at now_s if its signature is good: valid, current, and of a size that
  * is kept. */
 bool announcement_is_sound(const struct wire_announcement *a, uint64_t now_s);
-bool announcement_is_signed(const struct wire_announcement *a);
+/* Whether its signature holds in either form, however many fields were sent. True: *a is in that
+ * form now. */
+bool announcement_verify(struct wire_announcement *a);
 
-/* In canonical form; owner NULL: too large, or no memory. */
+/* In canonical encoding, with the fields of its form; owner NULL: too large, or no memory. */
 struct relay_slice announcement_encode(const struct wire_announcement *a);
 
 /* Decodes a copy of an encoded one into room, on which *out then depends. */

@@ -49,6 +49,7 @@ static void shut_down(struct announcer *a, struct rt_msg *m)
     own_stop(a);
     discover_stop(a);
     spread_stop(a);
+    revocation_stop(a);
     own_goodbye(a, m);
 }
 
@@ -62,7 +63,8 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
         break;
     case DHT_LOOKUP:
     case DHT_LOOKED_UP:
-        discover_looked_up(a, (struct dht_lookup_ask *)m);
+        if (!revocation_looked_up(a, (struct dht_lookup_ask *)m))
+            discover_looked_up(a, (struct dht_lookup_ask *)m);
         break;
     case DHT_CALLED:
         discover_called(a, (struct dht_call_ask *)m);
@@ -92,6 +94,10 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         own_seen(a, &((struct announcer_seen_self *)m)->hop);
         rt_msg_free(&m);
         return;
+    case ANNOUNCER_REVOKED:
+        revocation_found(a, ((struct announcer_revoked *)m)->key);
+        rt_msg_free(&m);
+        return;
     default:
         on_answer(a, m);
     }
@@ -110,6 +116,7 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     discover_init(a);
     spread_init(a);
     intake_init(a);
+    revocation_init(a);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct announcer_local *l = calloc(1, sizeof(*l));
@@ -128,6 +135,7 @@ void announcer_start(struct rt_system *sys)
     own_start(l->announcer);
     discover_start(l->announcer);
     spread_start(l->announcer);
+    revocation_start(l->announcer);
 }
 
 static void free_announcer(struct announcer *a)
@@ -135,8 +143,10 @@ static void free_announcer(struct announcer *a)
     own_stop(a);
     discover_stop(a);
     spread_stop(a);
+    revocation_stop(a);
     rt_actor_stop(&a->actor);
     intake_fini(a);
+    revocation_fini(a);
     discover_fini(a);
     own_fini(a);
     free(a);

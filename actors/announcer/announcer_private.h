@@ -6,10 +6,29 @@
 #include "announcer/announcement.h"
 #include "announcer/announcer.h"
 #include "announcer/candidates.h"
+#include "announcer/publication.h"
 #include "announcer/relay_list.h"
 #include "announcer/rendezvous.h"
+#include "announcer/revoked.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
+
+/* A look-up of a relay's revocation: revocation.c. */
+struct revocation_check {
+    bool is_pending;
+    bool is_newcomer;           /* it is listed when no revocation is found */
+    uint8_t lookup_key[32];     /* in the DHT */
+    struct wire_peer_hop relay; /* its key; a newcomer's address, too */
+    uint8_t dialects;           /* that a newcomer speaks */
+};
+
+struct revocation {
+    struct revoked_keys *revoked;
+    struct revocation_check
+        newcomers[LIM_RELAY_DIALS_MAX]; /* a candidate is under way until then */
+    struct revocation_check listed;     /* of the daily ones, one at a time */
+    struct relay_timer timer;
+};
 
 struct announcer {
     struct rt_actor actor;
@@ -20,12 +39,11 @@ struct announcer {
     /* ourselves: own.c */
     struct announcer_addrs addrs;
     bool has_chosen;
-    struct relay_slice own; /* our announcement, encoded; empty: nothing to announce */
+    struct relay_slice own[ANNOUNCEMENT_FORMS]; /* encoded; empty: nothing to announce */
     uint64_t own_issued_s, own_expires_s;
     struct rendezvous timing;
-    uint32_t publishing;    /* keys under way */
-    uint32_t stored_fewest; /* nodes that took it, of the key that fewest did */
-    bool has_stored;        /* somebody has an announcement of ours */
+    struct publication publication;
+    bool has_stored;        /* another node has an announcement of ours */
     uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
     struct rt_msg *goodbye; /* an owed answer */
     uint32_t farewells;     /* to listed relays, under way */
@@ -35,13 +53,15 @@ struct announcer {
     struct relay_list *list;
     struct candidates *candidates;
     uint64_t round_step_ns;
-    bool is_alone;               /* the DHT knows nobody */
-    uint32_t next_slot, lookups; /* of a round: the next key to look up, and those under way */
+    uint8_t peopled;       /* dialects in which the DHT knows nodes */
+    uint32_t next_look_up; /* of a round: a slot in a dialect, those of one after another ... */
+    uint32_t lookups;      /* ... and the look-ups under way */
     struct relay_timer round_timer, dial_timer, spread_timer;
     uint64_t spread_bucket; /* all listed relays go under its keys ... */
     uint32_t spread_next;   /* ... from this one of the list on */
     struct rt_list news;    /* struct news: not looked at yet */
     struct rt_job news_job;
+    struct revocation revocation;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
 
@@ -79,6 +99,9 @@ void discover_fini(struct announcer *a);
 void discover_peers(struct announcer *a, const struct dht_peers_ask *p);
 void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l);
 void discover_called(struct announcer *a, struct dht_call_ask *c);
+/* A relay was reached there that speaks these dialects, and its key is not revoked: it is listed.
+ */
+void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
 /* The payload of an answer to RelayListRequest. */
@@ -88,9 +111,8 @@ void discover_tell(struct announcer *a, struct relay_list_ask *q);
 void spread_init(struct announcer *a);
 void spread_start(struct announcer *a);
 void spread_stop(struct announcer *a);
-/* This one is listed now. */
-void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
-                const struct relay_slice *bytes);
+/* This announcement is listed now, or its relay is known to speak other dialects. */
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
 /* Our last word, to all that are listed: they may hold an earlier one of ours. */
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
 
@@ -100,5 +122,19 @@ void intake_init(struct announcer *a);
 void intake_list(struct announcer *a, struct relay_slice payload);
 void intake_one(struct announcer *a, struct relay_slice encoded);
 void intake_fini(struct announcer *a);
+
+/* -- revocation.c: whether a relay's key is revoked -- */
+void revocation_init(struct announcer *a);
+void revocation_start(struct announcer *a);
+void revocation_stop(struct announcer *a);
+void revocation_fini(struct announcer *a);
+/* Looks up the revocation of a candidate that was reached there; discover_admit follows, or the
+ * candidate is dropped. */
+void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
+                               uint8_t dialects);
+/* True: the look-up was one of these. */
+bool revocation_looked_up(struct announcer *a, const struct dht_lookup_ask *l);
+/* This key is revoked. */
+void revocation_found(struct announcer *a, const uint8_t key[32]);
 
 #endif

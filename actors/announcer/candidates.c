@@ -22,8 +22,7 @@ struct candidate {
     struct rt_map_node by_key;
     struct rt_list node;
     uint8_t key[32];
-    uint64_t issued_at;
-    struct relay_slice bytes;
+    struct announcement_forms forms;
     uint32_t hop_count, next_hop, later;
     struct wire_peer_hop hops[HOPS_MAX];
     bool is_under_way;
@@ -101,7 +100,7 @@ static void drop(struct candidates *c, struct candidate *one)
 {
     rt_map_remove(&c->by_key, &one->by_key);
     rt_list_unlink(&one->node);
-    relay_slice_drop(&one->bytes);
+    forms_drop(&one->forms);
     free(one);
 }
 
@@ -137,37 +136,67 @@ static void pick_hops(const struct candidates *c, struct candidate *one,
     wire_peers_each(&a->addrs, pick_hop, &k);
 }
 
+static struct candidate *add(struct candidates *c, const uint8_t key[32])
+{
+    struct candidate *one = calloc(1, sizeof(*one));
+
+    RT_INSIST(one != NULL);
+    memcpy(one->key, key, 32);
+    rt_list_init(&one->node);
+    rt_map_put(&c->by_key, &one->by_key, rt_siphash(c->hash_key, one->key, 32));
+    rt_list_push_back(&c->waiting, &one->node);
+    return one;
+}
+
 bool candidates_has(const struct candidates *c, const struct wire_announcement *a)
 {
     const struct candidate *one = find(c, a->relay_pubkey);
 
-    return one && (one->is_under_way || one->issued_at >= a->issued_at);
+    if (!one)
+        return false;
+    switch (forms_judge(&one->forms, a, announcement_addrs_hash(c->hash_key, a))) {
+    case FORMS_NEWER:
+        return false;
+    case FORMS_MOVED:
+        return one->is_under_way; /* the address that is dialled must be in all of them */
+    case FORMS_OLD:
+        break;
+    }
+    return true;
 }
 
 bool candidates_offer(struct candidates *c, const struct wire_announcement *a,
                       struct relay_slice bytes, uint64_t now_ns)
 {
+    uint64_t addrs_hash = announcement_addrs_hash(c->hash_key, a);
     struct candidate *one = find(c, a->relay_pubkey);
 
     if (candidates_has(c, a) || (!one && c->by_key.count == LIM_RELAY_CANDIDATES)) {
         relay_slice_drop(&bytes);
         return false;
     }
+    if (one && forms_judge(&one->forms, a, addrs_hash) == FORMS_NEWER) {
+        forms_put(&one->forms, a, addrs_hash, bytes);
+        return true;
+    }
     if (one)
         drop(c, one);
-    one = calloc(1, sizeof(*one));
-    RT_INSIST(one != NULL);
-    memcpy(one->key, a->relay_pubkey, 32);
-    one->issued_at = a->issued_at;
-    one->bytes = bytes;
-    rt_list_init(&one->node);
-    rt_map_put(&c->by_key, &one->by_key, rt_siphash(c->hash_key, one->key, 32));
-    rt_list_push_back(&c->waiting, &one->node);
+    one = add(c, a->relay_pubkey);
+    forms_put(&one->forms, a, addrs_hash, bytes);
     pick_hops(c, one, a, now_ns);
     if (one->hop_count > 0)
         return true;
     drop(c, one);
     return false;
+}
+
+bool candidates_drop(struct candidates *c, const uint8_t key[32])
+{
+    struct candidate *one = find(c, key);
+
+    if (one && !one->is_under_way)
+        drop(c, one);
+    return one != NULL;
 }
 
 /* -- dialling -- */
@@ -242,7 +271,7 @@ static void try_on(struct candidates *c, struct candidate *one, bool same_again,
 }
 
 bool candidates_ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
-                      uint64_t now_ns, struct relay_slice *out_bytes)
+                      uint64_t now_ns, struct announcement_forms *out_forms)
 {
     struct candidate *one = find(c, hop->pubkey_hint);
 
@@ -252,7 +281,8 @@ bool candidates_ended(struct candidates *c, const struct wire_peer_hop *hop, enu
     switch (how) {
     case CANDIDATE_THERE:
         forgive(c, hop);
-        *out_bytes = relay_slice_take(&one->bytes);
+        *out_forms = one->forms;
+        one->forms = (struct announcement_forms){0};
         drop(c, one);
         return true;
     case CANDIDATE_SILENT:

@@ -12,19 +12,20 @@
 #ifndef ANNOUNCER_CANDIDATES_H
 #define ANNOUNCER_CANDIDATES_H
 
-#include "abi/relay_buf.h"
-#include "wire_announce.h"
+#include "announcer/forms.h"
 
 struct candidates;
 
 struct candidates *candidates_new(const uint8_t hash_key[16]);
 void candidates_free(struct candidates **c);
 
-/* Whether an announcement of this relay, this one or a newer, waits already. */
+/* Whether a is of no use beside what waits already: this one or a newer one of its form, or one
+ * under way that names other addresses. */
 bool candidates_has(const struct candidates *c, const struct wire_announcement *a);
 
-/* a, encoded in bytes (moved). An older one of the same relay that waits is replaced. False: too
- * many wait, or there is no address to try now. */
+/* a, encoded in bytes (moved). It is kept beside the other form of the same relay, and replaces an
+ * older one of its form and those that name other addresses. False: candidates_has, too many wait,
+ * or there is no address to try now. */
 bool candidates_offer(struct candidates *c, const struct wire_announcement *a,
                       struct relay_slice bytes, uint64_t now_ns);
 
@@ -41,9 +42,12 @@ enum candidate_end {
     CANDIDATE_NOT_OURS, /* an address that we do not dial: not remembered */
     CANDIDATE_LATER,    /* we had no room for the call */
 };
-/* The dial has ended. True (and its announcement in *out_bytes, moved): the relay was reached. */
+/* The dial has ended. True (and its announcements in *out_forms, moved): the relay was reached. */
 bool candidates_ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
-                      uint64_t now_ns, struct relay_slice *out_bytes);
+                      uint64_t now_ns, struct announcement_forms *out_forms);
+
+/* Drops a relay that waits; one under way stays until its dial ends. True: it was there. */
+bool candidates_drop(struct candidates *c, const uint8_t key[32]);
 
 uint32_t candidates_count(const struct candidates *c);
 

@@ -40,7 +40,8 @@ static void report(struct announcer *a)
     a->lost = lost;
 }
 
-static void call(struct announcer *a, const struct wire_peer_hop *to, uint16_t type)
+static void call(struct announcer *a, const struct wire_peer_hop *to, enum wire_dialect dialect,
+                 uint16_t type)
 {
     struct dht_call_ask *c = dht_call_ask_new();
     uint8_t bytes[32];
@@ -48,6 +49,7 @@ static void call(struct announcer *a, const struct wire_peer_hop *to, uint16_t t
     bool fits;
 
     c->to = *to;
+    c->dialect = dialect;
     c->type = type;
     c->timeout_ns = CALL_NS;
     if (type == WIRE_RELAY_LIST_REQUEST) {
@@ -62,16 +64,17 @@ void discover_pump(struct announcer *a)
 {
     uint64_t now_ns = announcer_now_ns(a), next_ns, asked_ns;
     struct wire_peer_hop hop;
+    enum wire_dialect dialect;
 
     report(a);
     if (a->is_stopped)
         return;
     while (candidates_next(a->candidates, now_ns, &hop)) {
         rt_metric_inc(RT_METRIC_RELAY_DIALS);
-        call(a, &hop, 0);
+        call(a, &hop, DHT_DIALECT_ANY, 0);
     }
-    if (relay_list_next(a->list, now_ns, &hop))
-        call(a, &hop, WIRE_RELAY_LIST_REQUEST);
+    if (relay_list_next(a->list, now_ns, &hop, &dialect))
+        call(a, &hop, dialect, WIRE_RELAY_LIST_REQUEST);
     next_ns = candidates_next_ns(a->candidates, now_ns);
     asked_ns = relay_list_next_ns(a->list);
     next_ns = asked_ns < next_ns ? asked_ns : next_ns;
@@ -84,37 +87,50 @@ static void on_dial_timer(struct relay_timer *t)
     discover_pump(RT_CONTAINER_OF(t, struct announcer, dial_timer));
 }
 
-/* -- a round -- */
+/* -- a round: one dialect after the other, so that three cost no more at a time than one; C first,
+ * as it has the most relays -- */
+
+#define ROUND_LOOK_UPS (WIRE_DIALECTS * WIRE_RENDEZVOUS_SLOTS)
+
+static void ask_peers(struct announcer *a, enum wire_dialect dialect)
+{
+    struct dht_peers_ask *p = dht_peers_ask_new();
+
+    p->dialect = dialect;
+    p->max = PEERS_ASKED;
+    announcer_ask_dht(a, &p->msg);
+}
 
 static void look_up(struct announcer *a)
 {
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a));
 
-    while (a->lookups < LOOKUPS_AT_ONCE && a->next_slot < WIRE_RENDEZVOUS_SLOTS) {
+    while (a->lookups < LOOKUPS_AT_ONCE && a->next_look_up < ROUND_LOOK_UPS) {
         struct dht_lookup_ask *l = dht_lookup_ask_new();
+        uint32_t slot = a->next_look_up % WIRE_RENDEZVOUS_SLOTS;
 
-        wire_rendezvous_key(bucket, a->next_slot++, l->key);
+        l->dialect = WIRE_DIALECT_C - a->next_look_up++ / WIRE_RENDEZVOUS_SLOTS;
+        if (slot == 0)
+            ask_peers(a, l->dialect);
+        wire_rendezvous_key(bucket, slot, l->key);
         l->values_max = DHT_LOOKUP_VALUES_MAX;
         a->lookups++;
         announcer_ask_dht(a, &l->msg);
     }
 }
 
-/* Rounds follow each other at doubling distances from when there is somebody to ask. */
+/* Rounds follow each other at doubling distances from when there is a node to ask. */
 static void on_round_timer(struct relay_timer *t)
 {
     struct announcer *a = RT_CONTAINER_OF(t, struct announcer, round_timer);
-    struct dht_peers_ask *p = dht_peers_ask_new();
 
-    p->max = PEERS_ASKED;
-    announcer_ask_dht(a, &p->msg);
-    a->next_slot = 0;
+    a->next_look_up = 0;
     look_up(a);
 }
 
 static void round_is_over(struct announcer *a)
 {
-    uint64_t max_ns = a->is_alone ? ROUND_ALONE_NS : ROUND_MAX_NS;
+    uint64_t max_ns = a->peopled == 0 ? ROUND_ALONE_NS : ROUND_MAX_NS;
 
     rt_timer_arm(a->worker, &a->round_timer, announcer_now_ns(a) + jittered(a, a->round_step_ns));
     a->round_step_ns = 2 * a->round_step_ns < max_ns ? 2 * a->round_step_ns : max_ns;
@@ -137,11 +153,15 @@ void discover_peers(struct announcer *a, const struct dht_peers_ask *p)
 {
     if (a->is_stopped)
         return;
-    if (a->is_alone && p->count > 0)
+    if (p->count == 0) {
+        a->peopled &= ~WIRE_DIALECT_BIT(p->dialect);
+        return;
+    }
+    if (!(a->peopled & WIRE_DIALECT_BIT(p->dialect)))
         a->round_step_ns = ROUND_FIRST_NS;
-    a->is_alone = p->count == 0;
+    a->peopled |= WIRE_DIALECT_BIT(p->dialect);
     for (uint32_t i = 0; i < p->count; i++)
-        call(a, &p->peers[i], WIRE_RELAY_LIST_REQUEST);
+        call(a, &p->peers[i], p->dialect, WIRE_RELAY_LIST_REQUEST);
 }
 
 /* -- answers -- */
@@ -167,21 +187,56 @@ static enum candidate_end how_it_ended(enum dht_outcome outcome)
 
 static void dialled(struct announcer *a, const struct dht_call_ask *c)
 {
-    uint64_t now_ns = announcer_now_ns(a);
+    enum candidate_end how = how_it_ended(c->outcome);
+    struct announcement_forms none;
+
+    if (how == CANDIDATE_THERE && c->peer_dialects != 0)
+        revocation_check_newcomer(a, &c->to, c->peer_dialects);
+    else
+        (void)candidates_ended(a->candidates, &c->to,
+                               how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
+                               &none);
+}
+
+/* While it was dialled a newer one may have come into the list. */
+static void admit_one(struct announcer *a, struct relay_slice bytes, const struct wire_peer_hop *at,
+                      uint8_t dialects)
+{
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
-    struct relay_slice bytes;
 
-    if (!candidates_ended(a->candidates, &c->to, how_it_ended(c->outcome), now_ns, &bytes))
+    if (!bytes.owner)
         return;
-    /* While it was dialled a newer one may have come into the list. */
-    if (announcement_read(&bytes, room, &ann) &&
-        relay_list_judge(a->list, &ann, announcer_now_s(a)) != RELAY_IGNORE) {
-        spread_one(a, ann.relay_pubkey, ann.issued_at, &bytes);
-        relay_list_put(a->list, &ann, bytes, &c->to, now_ns, announcer_now_s(a));
-    } else {
+    if (!announcement_read(&bytes, room, &ann) ||
+        relay_list_judge(a->list, &ann, announcer_now_s(a)) == RELAY_IGNORE) {
         relay_slice_drop(&bytes);
+        return;
     }
+    relay_list_put(a->list, &ann, bytes, at, dialects, announcer_now_ns(a), announcer_now_s(a));
+    spread_one(a, ann.relay_pubkey, announcement_form(&ann));
+}
+
+void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects)
+{
+    struct announcement_forms forms;
+
+    if (!candidates_ended(a->candidates, at, CANDIDATE_THERE, announcer_now_ns(a), &forms))
+        return;
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        admit_one(a, relay_slice_take(&forms.at[form].bytes), at, dialects);
+}
+
+/* A relay list was asked for. A relay that now speaks another dialect is there, too. */
+static void asked(struct announcer *a, const struct dht_call_ask *c)
+{
+    bool is_there = c->outcome == DHT_CALL_ANSWERED || c->outcome == DHT_CALL_WRONG_DIALECT;
+
+    if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
+        return;
+    if (relay_list_asked(a->list, c->to.pubkey_hint, is_there ? c->peer_dialects : 0,
+                         announcer_now_ns(a)))
+        for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+            spread_one(a, c->to.pubkey_hint, form);
 }
 
 void discover_called(struct announcer *a, struct dht_call_ask *c)
@@ -193,9 +248,7 @@ void discover_called(struct announcer *a, struct dht_call_ask *c)
     if (c->type == 0) {
         dialled(a, c);
     } else {
-        if (c->outcome != DHT_CALL_BUSY && c->outcome != DHT_CALL_NO_TRANSPORT)
-            relay_list_asked(a->list, c->to.pubkey_hint, c->outcome == DHT_CALL_ANSWERED,
-                             announcer_now_ns(a));
+        asked(a, c);
         if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
             !c->is_error)
             intake_list(a, relay_slice_take(&c->answer));
@@ -207,6 +260,7 @@ void discover_called(struct announcer *a, struct dht_call_ask *c)
 
 void discover_tell(struct announcer *a, struct relay_list_ask *q)
 {
+    const struct relay_slice *own = &a->own[announcement_form_in(q->dialect)];
     struct relay_slice chosen[LIM_RELAYS_MAX + 1];
     uint32_t max = q->max_count <= LIM_RELAYS_MAX ? q->max_count : LIM_RELAYS_MAX + 1, count = 0;
     uint64_t now_s = announcer_now_s(a);
@@ -215,12 +269,12 @@ void discover_tell(struct announcer *a, struct relay_list_ask *q)
     struct wire_writer w;
     bool is_cut, fits;
 
-    if (max > 0 && a->own.owner && a->own_expires_s > now_s) {
-        chosen[count++] = relay_slice_view(a->own.ptr, a->own.len);
-        len += a->own.len;
+    if (max > 0 && own->owner && a->own_expires_s > now_s) {
+        chosen[count++] = relay_slice_view(own->ptr, own->len);
+        len += own->len;
     }
-    count += relay_list_sample(a->list, max - count, LIM_PAYLOAD_MAX - len, now_s, chosen + count,
-                               &is_cut);
+    count += relay_list_sample(a->list, q->dialect, max - count, LIM_PAYLOAD_MAX - len, now_s,
+                               chosen + count, &is_cut);
     if (is_cut)
         rt_metric_inc(RT_METRIC_RELAY_LISTS_CUT);
     for (uint32_t i = 0; i < count; i++)

@@ -59,6 +59,8 @@ struct look {
 
 static bool is_worth_it(struct announcer *a, const struct wire_announcement *ann)
 {
+    if (revoked_has(a->revocation.revoked, ann->relay_pubkey))
+        return false;
     switch (relay_list_judge(a->list, ann, announcer_now_s(a))) {
     case RELAY_RENEW:
         return true;
@@ -126,25 +128,35 @@ static void take_one(struct announcer *a, const struct relay_slice *encoded)
 
 /* -- verifying -- */
 
-static void verify(struct announcer *a, struct relay_slice *bytes)
+/* Its signature is good, in the form that it has. */
+static void take_verified(struct announcer *a, const struct wire_announcement *ann)
+{
+    struct relay_slice bytes = announcement_encode(ann);
+
+    if (!bytes.owner) {
+        rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
+    } else if (relay_list_judge(a->list, ann, announcer_now_s(a)) == RELAY_RENEW) {
+        relay_list_renew(a->list, ann, bytes, announcer_now_s(a));
+        spread_one(a, ann->relay_pubkey, announcement_form(ann));
+    } else if (candidates_count(a->candidates) == LIM_RELAY_CANDIDATES) {
+        rt_metric_inc(RT_METRIC_RELAYS_WAITING);
+        relay_slice_drop(&bytes);
+    } else {
+        (void)candidates_offer(a->candidates, ann, bytes, announcer_now_ns(a));
+    }
+}
+
+static void verify(struct announcer *a, const struct relay_slice *bytes)
 {
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
 
     if (!announcement_read(bytes, room, &ann) || !is_worth_it(a, &ann))
         return;
-    if (!announcement_is_signed(&ann)) {
+    if (!announcement_verify(&ann))
         rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
-        return;
-    }
-    if (relay_list_judge(a->list, &ann, announcer_now_s(a)) == RELAY_RENEW) {
-        spread_one(a, ann.relay_pubkey, ann.issued_at, bytes);
-        relay_list_renew(a->list, &ann, relay_slice_take(bytes));
-    } else if (candidates_count(a->candidates) == LIM_RELAY_CANDIDATES) {
-        rt_metric_inc(RT_METRIC_RELAYS_WAITING);
-    } else {
-        (void)candidates_offer(a->candidates, &ann, relay_slice_take(bytes), announcer_now_ns(a));
-    }
+    else if (is_worth_it(a, &ann)) /* also in the form that is signed */
+        take_verified(a, &ann);
 }
 
 static void on_job(struct rt_job *job)

@@ -41,38 +41,55 @@ static void choose(struct announcer *a)
     a->has_chosen = true;
 }
 
-/* A newer one than any before. */
+static bool has_own(const struct announcer *a)
+{
+    return a->own[ANNOUNCEMENT_FORM_5].owner && a->own[ANNOUNCEMENT_FORM_8].owner;
+}
+
+static void drop_own(struct announcer *a)
+{
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        relay_slice_drop(&a->own[form]);
+}
+
+/* A newer one than any before, in both forms. */
 static void make(struct announcer *a, uint64_t life_s)
 {
     struct announcement_of of = {.max_tunnels = a->config.max_tunnels,
                                  .bandwidth = a->config.bandwidth,
                                  .issued_at = announcer_now_s(a)};
 
-    relay_slice_drop(&a->own);
+    drop_own(a);
     if (a->addrs.count == 0)
         return;
     if (of.issued_at <= a->own_issued_s && a->own_issued_s - of.issued_at < LIM_HELLO_SKEW_S)
         of.issued_at = a->own_issued_s + 1;
     of.expires_at = of.issued_at + life_s;
-    a->own = announcement_make(a->config.identity, &a->addrs, &of);
+    for (of.form = 0; of.form < ANNOUNCEMENT_FORMS; of.form++)
+        a->own[of.form] = announcement_make(a->config.identity, &a->addrs, &of);
     a->own_issued_s = of.issued_at;
     a->own_expires_s = of.expires_at;
 }
 
 /* -- storing it -- */
 
+static void publish_one(struct announcer *a, const uint8_t key[32], enum announcement_form form)
+{
+    struct dht_publish_ask *p = dht_publish_ask_new();
+
+    memcpy(p->key, key, sizeof(p->key));
+    p->dialects = announcement_form_dialects(form);
+    p->value = rt_slice_copy(a->own[form].ptr, a->own[form].len);
+    p->ttl_secs = TTL_S;
+    announcer_ask_dht(a, &p->msg);
+}
+
 static void publish(struct announcer *a, const struct rendezvous_keys *keys)
 {
-    a->publishing += keys->count;
-    a->stored_fewest = UINT32_MAX;
-    for (uint32_t i = 0; i < keys->count; i++) {
-        struct dht_publish_ask *p = dht_publish_ask_new();
-
-        memcpy(p->key, keys->at[i], sizeof(p->key));
-        p->value = rt_slice_copy(a->own.ptr, a->own.len);
-        p->ttl_secs = TTL_S;
-        announcer_ask_dht(a, &p->msg);
-    }
+    publication_begin(&a->publication, keys);
+    for (uint32_t i = 0; i < keys->count; i++)
+        for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+            publish_one(a, keys->at[i], form);
 }
 
 static void arm(struct announcer *a)
@@ -92,7 +109,7 @@ static void on_own_timer(struct relay_timer *t)
     }
     choose(a);
     make(a, LIM_ANNOUNCEMENT_S);
-    if (a->own.owner) {
+    if (has_own(a)) {
         publish(a, &keys);
         return; /* the timer is armed when it is stored */
     }
@@ -131,26 +148,25 @@ static void said_goodbye(struct announcer *a)
 
 void own_published(struct announcer *a, struct dht_publish_ask *p)
 {
-    uint32_t stored = p->msg.is_bounced ? 0 : p->stored;
+    uint32_t stored = p->msg.is_bounced ? 0 : p->stored, fewest;
+    bool is_last = publication_ended(&a->publication, p->key, stored);
 
-    if (a->publishing == 0 || (a->is_stopped && !a->goodbye))
+    if (a->is_stopped && !a->goodbye)
         return;
     rt_metric_add(RT_METRIC_ANNOUNCED, stored);
     a->has_stored = a->has_stored || stored > 0;
-    if (stored < a->stored_fewest)
-        a->stored_fewest = stored;
-    if (--a->publishing > 0)
+    if (!is_last)
         return;
     if (a->is_stopped) {
         if (a->farewells == 0)
             said_goodbye(a);
         return;
     }
-    rt_log(a->stored_fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "nodes=%u",
-           a->stored_fewest);
-    if (a->stored_fewest)
+    fewest = publication_fewest(&a->publication);
+    rt_log(fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "nodes=%u", fewest);
+    if (fewest)
         report_unverified(a);
-    rendezvous_done(&a->timing, a->stored_fewest, announcer_now_ns(a), announcer_random(a));
+    rendezvous_done(&a->timing, fewest, announcer_now_ns(a), announcer_random(a));
     arm(a);
 }
 
@@ -165,7 +181,7 @@ void own_goodbye(struct announcer *a, struct rt_msg *m)
 {
     struct rendezvous_keys keys;
 
-    if (a->goodbye || !a->own.owner || (!a->has_stored && a->publishing == 0)) {
+    if (a->goodbye || !has_own(a) || (!a->has_stored && a->publication.pending == 0)) {
         rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
         return;
     }
@@ -173,7 +189,7 @@ void own_goodbye(struct announcer *a, struct rt_msg *m)
     rt_timer_arm(a->worker, &a->goodbye_timer, announcer_now_ns(a) + LIM_GOODBYE_NS);
     make(a, LIM_GOODBYE_S);
     rendezvous_everywhere(&a->timing, a->config.identity->public_key, announcer_now_s(a), &keys);
-    if (!a->own.owner) {
+    if (!has_own(a)) {
         said_goodbye(a);
         return;
     }
@@ -183,7 +199,7 @@ void own_goodbye(struct announcer *a, struct rt_msg *m)
 
 void own_farewell_ended(struct announcer *a)
 {
-    if (--a->farewells == 0 && a->publishing == 0)
+    if (--a->farewells == 0 && a->publication.pending == 0)
         said_goodbye(a);
 }
 
@@ -223,5 +239,5 @@ void own_fini(struct announcer *a)
 {
     rt_timer_disarm(a->worker, &a->goodbye_timer);
     rt_msg_free(&a->goodbye);
-    relay_slice_drop(&a->own);
+    drop_own(a);
 }

@@ -16,25 +16,36 @@
 #define FAILURES_MAX 2u      /* in a row */
 #define WORTH_DIALLING_S 120u
 
+/* Arrays of relays: of those that hold a form, and of all. */
+#define ROLL_ALL ANNOUNCEMENT_FORMS
+#define ROLLS (ANNOUNCEMENT_FORMS + 1)
+
 struct relay {
     struct rt_map_node by_key;
-    struct rt_list by_due; /* the next to be asked first */
-    uint32_t place;        /* in `at` */
+    struct rt_list by_due;    /* the next to be asked first */
+    struct rt_list by_lookup; /* likewise the next whose revocation is looked up */
+    uint32_t place[ROLLS];    /* in the arrays that it is in */
     uint8_t key[32];
-    uint64_t issued_at, expires_at;
-    uint64_t addrs_hash;
+    struct announcement_forms forms;
     uint64_t net;
     uint64_t due_ns; /* to be asked */
+    uint64_t lookup_ns;
     uint32_t failures;
+    uint8_t dialects;  /* that it speaks */
+    uint8_t unasked;   /* of them, in the check under way */
+    bool has_answered; /* in the last check */
     struct wire_peer_hop reached;
-    struct relay_slice bytes;
+};
+
+struct roll {
+    struct relay **at; /* count of them, in no order */
+    uint32_t count, room;
 };
 
 struct relay_list {
     struct rt_map by_key;
-    struct rt_list by_due;
-    struct relay **at; /* count of them, in no order; grows up to LIM_RELAYS_MAX */
-    uint32_t count, room;
+    struct rt_list by_due, by_lookup;
+    struct roll rolls[ROLLS]; /* of a form: up to LIM_RELAYS_MAX */
     uint64_t evicted, lost;
     uint8_t hash_key[16];
     uint64_t (*random)(void *ctx);
@@ -52,32 +63,62 @@ static struct relay *find(const struct relay_list *l, const uint8_t key[32])
     return n ? RT_CONTAINER_OF(n, struct relay, by_key) : NULL;
 }
 
+static void enter(struct relay_list *l, uint32_t which, struct relay *r)
+{
+    struct roll *roll = &l->rolls[which];
+
+    if (roll->count == roll->room) {
+        roll->room = roll->room ? 2 * roll->room : 16;
+        roll->at = realloc((void *)roll->at, roll->room * sizeof(struct relay *));
+    }
+    RT_INSIST(roll->at != NULL);
+    r->place[which] = roll->count;
+    roll->at[roll->count++] = r;
+}
+
+static void leave(struct relay_list *l, uint32_t which, struct relay *r)
+{
+    struct roll *roll = &l->rolls[which];
+    struct relay *last = roll->at[--roll->count];
+
+    roll->at[r->place[which]] = last;
+    last->place[which] = r->place[which];
+}
+
 static void drop(struct relay_list *l, struct relay *r)
 {
-    struct relay *last = l->at[--l->count];
-
-    l->at[r->place] = last;
-    last->place = r->place;
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        if (forms_has(&r->forms, form))
+            leave(l, form, r);
+    leave(l, ROLL_ALL, r);
     rt_map_remove(&l->by_key, &r->by_key);
     rt_list_unlink(&r->by_due);
-    relay_slice_drop(&r->bytes);
+    rt_list_unlink(&r->by_lookup);
+    forms_drop(&r->forms);
     free(r);
 }
 
-static struct relay *add(struct relay_list *l, const uint8_t key[32])
+/* A relay without any form is dropped. */
+static void drop_form(struct relay_list *l, struct relay *r, enum announcement_form form)
+{
+    leave(l, form, r);
+    forms_drop_one(&r->forms, form);
+    if (forms_is_empty(&r->forms))
+        drop(l, r);
+}
+
+static struct relay *add(struct relay_list *l, const uint8_t key[32], uint64_t now_ns)
 {
     struct relay *r = calloc(1, sizeof(*r));
 
-    if (l->count == l->room) {
-        l->room = l->room ? 2 * l->room : 16;
-        l->at = realloc((void *)l->at, l->room * sizeof(struct relay *));
-    }
-    RT_INSIST(r && l->at);
+    RT_INSIST(r != NULL);
     memcpy(r->key, key, 32);
     rt_list_init(&r->by_due);
+    rt_list_init(&r->by_lookup);
     rt_map_put(&l->by_key, &r->by_key, rt_siphash(l->hash_key, key, 32));
-    r->place = l->count;
-    l->at[l->count++] = r;
+    enter(l, ROLL_ALL, r);
+    r->lookup_ns = now_ns + LIM_REVOCATION_CHECK_NS;
+    rt_list_push_back(&l->by_lookup, &r->by_lookup);
     return r;
 }
 
@@ -86,16 +127,18 @@ static uint32_t draw(struct relay_list *l, uint32_t below)
     return (uint32_t)(l->random(l->random_ctx) % below);
 }
 
-/* Makes room for one from that network. */
-static void make_room(struct relay_list *l, uint64_t net, uint64_t now_s)
+/* Makes room for one from that network among those that hold the form. */
+static void make_room(struct relay_list *l, enum announcement_form form, uint64_t net,
+                      uint64_t now_s)
 {
+    const struct roll *roll = &l->rolls[form];
     struct relay *drawn[DRAWN], *victim = NULL;
     uint32_t most = 0;
 
     for (uint32_t i = 0; i < DRAWN; i++) {
-        drawn[i] = l->at[draw(l, l->count)];
-        if (drawn[i]->expires_at <= now_s) {
-            drop(l, drawn[i]);
+        drawn[i] = roll->at[draw(l, roll->count)];
+        if (drawn[i]->forms.at[form].expires_at <= now_s) {
+            drop_form(l, drawn[i], form);
             return;
         }
     }
@@ -109,10 +152,11 @@ static void make_room(struct relay_list *l, uint64_t net, uint64_t now_s)
             most = of_net;
         }
     }
-    drop(l, victim);
+    drop_form(l, victim, form);
     l->evicted++;
 }
 
+/* The check is over. */
 static void ask_later(struct relay_list *l, struct relay *r, uint64_t now_ns)
 {
     r->due_ns = now_ns + LIM_RELAY_CHECK_NS;
@@ -120,40 +164,38 @@ static void ask_later(struct relay_list *l, struct relay *r, uint64_t now_ns)
     rt_list_push_back(&l->by_due, &r->by_due);
 }
 
-/* -- announcements -- */
-
-struct addrs_hash {
-    const uint8_t *key;
-    uint64_t sum;
-};
-
-static void add_addr(void *ctx, const struct wire_peer *p)
+static void ask_next(struct relay_list *l, struct relay *r, uint64_t due_ns)
 {
-    struct addrs_hash *h = ctx;
-    struct wire_peer_hop hop = p->hop;
-    uint8_t bytes[DHT_HOP_BYTES];
-
-    dht_hop_normalise(&hop);
-    dht_hop_bytes(&hop, bytes);
-    h->sum += rt_siphash(h->key, bytes, sizeof(bytes)); /* in whatever order */
+    r->due_ns = due_ns;
+    rt_list_unlink(&r->by_due);
+    rt_list_push_front(&l->by_due, &r->by_due);
 }
+
+/* -- announcements -- */
 
 static uint64_t addrs_hash(const struct relay_list *l, const struct wire_announcement *a)
 {
-    struct addrs_hash h = {.key = l->hash_key};
-
-    wire_peers_each(&a->addrs, add_addr, &h);
-    return h.sum;
+    return announcement_addrs_hash(l->hash_key, a);
 }
 
 static void take(struct relay_list *l, struct relay *r, const struct wire_announcement *a,
-                 struct relay_slice bytes)
+                 struct relay_slice bytes, uint64_t now_s)
 {
-    relay_slice_drop(&r->bytes);
-    r->bytes = bytes;
-    r->issued_at = a->issued_at;
-    r->expires_at = a->expires_at;
-    r->addrs_hash = addrs_hash(l, a);
+    enum announcement_form form = announcement_form(a);
+    bool held[ANNOUNCEMENT_FORMS];
+
+    for (enum announcement_form f = 0; f < ANNOUNCEMENT_FORMS; f++)
+        held[f] = forms_has(&r->forms, f);
+    if (!held[form]) {
+        if (l->rolls[form].count == LIM_RELAYS_MAX)
+            make_room(l, form, r->net, now_s);
+        enter(l, form, r);
+        held[form] = true;
+    }
+    forms_put(&r->forms, a, addrs_hash(l, a), bytes);
+    for (enum announcement_form f = 0; f < ANNOUNCEMENT_FORMS; f++)
+        if (held[f] && !forms_has(&r->forms, f))
+            leave(l, f, r);
 }
 
 enum relay_verdict relay_list_judge(const struct relay_list *l, const struct wire_announcement *a,
@@ -164,42 +206,58 @@ enum relay_verdict relay_list_judge(const struct relay_list *l, const struct wir
     if (!announcement_is_sound(a, now_s))
         return RELAY_IGNORE;
     r = find(l, a->relay_pubkey);
-    if (r && a->issued_at <= r->issued_at)
-        return RELAY_IGNORE;
-    if (r && r->addrs_hash == addrs_hash(l, a))
-        return RELAY_RENEW;
+    if (r) {
+        switch (forms_judge(&r->forms, a, addrs_hash(l, a))) {
+        case FORMS_OLD:
+            return RELAY_IGNORE;
+        case FORMS_NEWER:
+            return RELAY_RENEW;
+        case FORMS_MOVED:
+            break;
+        }
+    }
     return a->expires_at - now_s >= WORTH_DIALLING_S ? RELAY_DIAL : RELAY_IGNORE;
 }
 
 void relay_list_put(struct relay_list *l, const struct wire_announcement *a,
-                    struct relay_slice bytes, const struct wire_peer_hop *at, uint64_t now_ns,
-                    uint64_t now_s)
+                    struct relay_slice bytes, const struct wire_peer_hop *at, uint8_t dialects,
+                    uint64_t now_ns, uint64_t now_s)
 {
     struct relay *r = find(l, a->relay_pubkey);
-    uint64_t net = dht_hop_net(at, DHT_NET_BUCKET);
 
-    if (!r && l->count == LIM_RELAYS_MAX)
-        make_room(l, net, now_s);
+    RT_REQUIRE(dialects != 0);
     if (!r)
-        r = add(l, a->relay_pubkey);
-    take(l, r, a, bytes);
-    r->net = net;
+        r = add(l, a->relay_pubkey, now_ns);
+    r->net = dht_hop_net(at, DHT_NET_BUCKET);
+    take(l, r, a, bytes, now_s);
     r->reached = *at;
     r->reached.has_pubkey_hint = true;
     memcpy(r->reached.pubkey_hint, r->key, 32);
+    r->dialects = dialects;
+    r->unasked = 0;
+    r->has_answered = false;
     r->failures = 0;
     ask_later(l, r, now_ns);
 }
 
 void relay_list_renew(struct relay_list *l, const struct wire_announcement *a,
-                      struct relay_slice bytes)
+                      struct relay_slice bytes, uint64_t now_s)
 {
     struct relay *r = find(l, a->relay_pubkey);
 
-    if (r && a->issued_at > r->issued_at && r->addrs_hash == addrs_hash(l, a))
-        take(l, r, a, bytes);
+    if (r && forms_judge(&r->forms, a, addrs_hash(l, a)) == FORMS_NEWER)
+        take(l, r, a, bytes, now_s);
     else
         relay_slice_drop(&bytes);
+}
+
+bool relay_list_drop(struct relay_list *l, const uint8_t key[32])
+{
+    struct relay *r = find(l, key);
+
+    if (r)
+        drop(l, r);
+    return r != NULL;
 }
 
 /* -- asking -- */
@@ -211,13 +269,29 @@ static struct relay *first_due(const struct relay_list *l)
     return n == &l->by_due ? NULL : RT_CONTAINER_OF(n, struct relay, by_due);
 }
 
-bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop *out)
+enum wire_dialect relay_list_dialect(uint8_t dialects)
+{
+    enum wire_dialect d = WIRE_DIALECT_C;
+
+    while (d > WIRE_DIALECT_A && !(dialects & WIRE_DIALECT_BIT(d)))
+        d--;
+    return d;
+}
+
+bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop *out,
+                     enum wire_dialect *out_dialect)
 {
     struct relay *r = first_due(l);
 
     if (!r || r->due_ns > now_ns)
         return false;
+    if (r->unasked == 0) {
+        r->unasked = r->dialects;
+        r->has_answered = false;
+    }
     *out = r->reached;
+    *out_dialect = relay_list_dialect(r->unasked);
+    r->unasked &= ~WIRE_DIALECT_BIT(*out_dialect);
     ask_later(l, r, now_ns);
     return true;
 }
@@ -229,72 +303,136 @@ uint64_t relay_list_next_ns(const struct relay_list *l)
     return r ? r->due_ns : UINT64_MAX;
 }
 
-void relay_list_asked(struct relay_list *l, const uint8_t key[32], bool is_there, uint64_t now_ns)
+static void on_silence(struct relay_list *l, struct relay *r, uint64_t now_ns)
 {
-    struct relay *r = find(l, key);
-
-    if (!r)
-        return;
-    if (is_there) {
-        r->failures = 0;
-        ask_later(l, r, now_ns);
-        return;
-    }
+    r->unasked = 0;
     if (++r->failures == FAILURES_MAX) {
         drop(l, r);
         l->lost++;
         return;
     }
-    r->due_ns = now_ns + AGAIN_NS;
-    rt_list_unlink(&r->by_due);
-    rt_list_push_front(&l->by_due, &r->by_due);
+    ask_next(l, r, now_ns + AGAIN_NS);
+}
+
+bool relay_list_asked(struct relay_list *l, const uint8_t key[32], uint8_t dialects,
+                      uint64_t now_ns)
+{
+    struct relay *r = find(l, key);
+    uint8_t before = r ? r->dialects : 0;
+
+    if (!r)
+        return false;
+    if (dialects == 0 && !r->has_answered) {
+        on_silence(l, r, now_ns);
+        return false;
+    }
+    if (dialects != 0) {
+        r->dialects = dialects;
+        r->failures = 0;
+        r->has_answered = true;
+    }
+    r->unasked &= r->dialects;
+    if (r->unasked != 0)
+        ask_next(l, r, now_ns);
+    return r->dialects != before;
+}
+
+/* -- revocations -- */
+
+static struct relay *first_lookup(const struct relay_list *l)
+{
+    const struct rt_list *n = l->by_lookup.next;
+
+    return n == &l->by_lookup ? NULL : RT_CONTAINER_OF(n, struct relay, by_lookup);
+}
+
+bool relay_list_lookup_next(struct relay_list *l, uint64_t now_ns, uint8_t out_key[32])
+{
+    struct relay *r = first_lookup(l);
+
+    if (!r || r->lookup_ns > now_ns)
+        return false;
+    memcpy(out_key, r->key, 32);
+    r->lookup_ns = now_ns + LIM_REVOCATION_CHECK_NS;
+    rt_list_unlink(&r->by_lookup);
+    rt_list_push_back(&l->by_lookup, &r->by_lookup);
+    return true;
+}
+
+uint64_t relay_list_lookup_next_ns(const struct relay_list *l)
+{
+    const struct relay *r = first_lookup(l);
+
+    return r ? r->lookup_ns : UINT64_MAX;
 }
 
 /* -- telling -- */
 
-uint32_t relay_list_sample(struct relay_list *l, uint32_t max, size_t bytes_max, uint64_t now_s,
-                           struct relay_slice *out, bool *out_is_cut)
+uint32_t relay_list_sample(struct relay_list *l, enum wire_dialect dialect, uint32_t max,
+                           size_t bytes_max, uint64_t now_s, struct relay_slice *out,
+                           bool *out_is_cut)
 {
-    uint32_t taken = 0;
+    enum announcement_form form = announcement_form_in(dialect);
+    struct roll *roll = &l->rolls[form];
+    uint32_t taken = 0, drawn = 0;
 
     *out_is_cut = false;
-    while (taken < max && taken < l->count) {
-        struct relay *r = l->at[taken + draw(l, l->count - taken)];
+    while (taken < max && drawn < roll->count) {
+        struct relay *r = roll->at[drawn + draw(l, roll->count - drawn)];
+        const struct announcement_held *held = &r->forms.at[form];
 
-        if (r->expires_at <= now_s) {
-            drop(l, r);
+        if (held->expires_at <= now_s) {
+            drop_form(l, r, form);
             continue;
         }
-        if (r->bytes.len > bytes_max) {
+        /* Those drawn are moved to the front. */
+        roll->at[r->place[form]] = roll->at[drawn];
+        roll->at[r->place[form]]->place[form] = r->place[form];
+        roll->at[drawn] = r;
+        r->place[form] = drawn++;
+        if (!(r->dialects & WIRE_DIALECT_BIT(dialect)))
+            continue;
+        if (held->bytes.len > bytes_max) {
             *out_is_cut = true;
             break;
         }
-        bytes_max -= r->bytes.len;
-        /* Those taken stand in front. */
-        l->at[r->place] = l->at[taken];
-        l->at[r->place]->place = r->place;
-        l->at[taken] = r;
-        r->place = taken;
-        out[taken++] = relay_slice_view(r->bytes.ptr, r->bytes.len);
+        bytes_max -= held->bytes.len;
+        out[taken++] = relay_slice_view(held->bytes.ptr, held->bytes.len);
     }
     return taken;
 }
 
+static void view(const struct relay *r, struct relay_list_view *out)
+{
+    *out = (struct relay_list_view){.dialects = r->dialects, .reached = r->reached};
+    memcpy(out->key, r->key, sizeof(out->key));
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++) {
+        const struct announcement_held *held = &r->forms.at[form];
+
+        out->issued_at[form] = held->issued_at;
+        if (forms_has(&r->forms, form))
+            out->bytes[form] = relay_slice_view(held->bytes.ptr, held->bytes.len);
+    }
+}
+
 void relay_list_at(const struct relay_list *l, uint32_t place, struct relay_list_view *out)
 {
-    const struct relay *r;
+    RT_REQUIRE(place < l->rolls[ROLL_ALL].count);
+    view(l->rolls[ROLL_ALL].at[place], out);
+}
 
-    RT_REQUIRE(place < l->count);
-    r = l->at[place];
-    *out = (struct relay_list_view){.issued_at = r->issued_at,
-                                    .reached = r->reached,
-                                    .bytes = relay_slice_view(r->bytes.ptr, r->bytes.len)};
-    memcpy(out->key, r->key, sizeof(out->key));
+bool relay_list_find(const struct relay_list *l, const uint8_t key[32], struct relay_list_view *out)
+{
+    const struct relay *r = find(l, key);
+
+    if (r)
+        view(r, out);
+    return r != NULL;
 }
 
 uint32_t relay_list_count(const struct relay_list *l)
 {
-    return l->count;
+    return l->rolls[ROLL_ALL].count;
 }
 
 uint64_t relay_list_evicted(const struct relay_list *l)
@@ -319,6 +457,7 @@ struct relay_list *relay_list_new(const uint8_t hash_key[16], uint64_t (*random)
     l->random = random;
     l->random_ctx = random_ctx;
     rt_list_init(&l->by_due);
+    rt_list_init(&l->by_lookup);
     return l;
 }
 
@@ -329,9 +468,10 @@ void relay_list_free(struct relay_list **list)
     *list = NULL;
     if (!l)
         return;
-    while (l->count > 0)
-        drop(l, l->at[0]);
+    while (l->rolls[ROLL_ALL].count > 0)
+        drop(l, l->rolls[ROLL_ALL].at[0]);
     rt_map_fini(&l->by_key, NULL, NULL);
-    free((void *)l->at);
+    for (uint32_t i = 0; i < ROLLS; i++)
+        free((void *)l->rolls[i].at);
     free(l);
 }

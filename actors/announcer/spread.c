@@ -20,7 +20,8 @@
 #define TTL_S 86400u
 #define STORE_BYTES 128u /* a STORE around its value takes less */
 
-static void store(struct announcer *a, const uint8_t key[32], const struct relay_slice *bytes)
+static void store(struct announcer *a, const uint8_t key[32], const struct relay_list_view *v,
+                  enum announcement_form form)
 {
     struct dht_ask *q = dht_ask_new(DHT_STORE);
 
@@ -28,34 +29,38 @@ static void store(struct announcer *a, const uint8_t key[32], const struct relay
     q->ttl_secs = TTL_S;
     q->origin.has_pubkey_hint = true;
     memcpy(q->origin.pubkey_hint, a->config.identity->public_key, 32);
-    q->payload = rt_slice_copy(bytes->ptr, bytes->len);
+    q->dialect = WIRE_DIALECT_C;
+    q->peer_dialects = WIRE_DIALECTS_ALL;
+    q->reached_dialects = v->dialects;
+    q->payload = rt_slice_copy(v->bytes[form].ptr, v->bytes[form].len);
     announcer_ask_dht(a, &q->msg);
 }
 
 /* Nobody takes an announcement two hours after the one in which it was issued. */
-static void store_for(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
-                      const struct relay_slice *bytes, uint64_t bucket)
+static void store_for(struct announcer *a, const struct relay_list_view *v,
+                      enum announcement_form form, uint64_t bucket)
 {
-    uint64_t issued = wire_rendezvous_bucket(issued_at);
+    uint64_t issued = wire_rendezvous_bucket(v->issued_at[form]);
     struct rendezvous_keys keys = {0};
 
-    if (bucket > issued + 1 || bucket + 1 < issued)
+    if (v->bytes[form].len == 0 || bucket > issued + 1 || bucket + 1 < issued)
         return;
-    rendezvous_add(&keys, relay_pubkey, bucket);
+    rendezvous_add(&keys, v->key, bucket);
     for (uint32_t i = 0; i < keys.count; i++)
-        store(a, keys.at[i], bytes);
+        store(a, keys.at[i], v, form);
 }
 
-void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], uint64_t issued_at,
-                const struct relay_slice *bytes)
+void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form)
 {
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a));
+    struct relay_list_view v;
 
-    if (relay_list_count(a->list) >= LIM_RELAYS_STORED)
+    if (relay_list_count(a->list) > LIM_RELAYS_STORED ||
+        !relay_list_find(a->list, relay_pubkey, &v))
         return;
-    store_for(a, relay_pubkey, issued_at, bytes, bucket);
+    store_for(a, &v, form, bucket);
     if (a->spread_bucket == bucket + 1)
-        store_for(a, relay_pubkey, issued_at, bytes, bucket + 1);
+        store_for(a, &v, form, bucket + 1);
 }
 
 static void on_timer(struct relay_timer *t)
@@ -73,7 +78,8 @@ static void on_timer(struct relay_timer *t)
         count = 0;
     for (uint32_t i = 0; i < AT_ONCE && a->spread_next < count; i++) {
         relay_list_at(a->list, a->spread_next++, &v);
-        store_for(a, v.key, v.issued_at, &v.bytes, bucket);
+        for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+            store_for(a, &v, form, bucket);
     }
     if (a->spread_next >= count)
         a->spread_next = WALKED;
@@ -82,9 +88,10 @@ static void on_timer(struct relay_timer *t)
 
 /* -- the last word -- */
 
-static void tell(struct announcer *a, const struct wire_peer_hop *to, const uint8_t key[32])
+static void tell(struct announcer *a, const struct wire_peer_hop *to, enum wire_dialect dialect,
+                 const uint8_t key[32], enum announcement_form form)
 {
-    struct wire_store s = {.value = {a->own.ptr, a->own.len}, .ttl_secs = TTL_S};
+    struct wire_store s = {.value = {a->own[form].ptr, a->own[form].len}, .ttl_secs = TTL_S};
     uint8_t bytes[STORE_BYTES + LIM_RELAY_BYTES_MAX];
     struct dht_call_ask *c = dht_call_ask_new();
     struct wire_writer w;
@@ -94,12 +101,23 @@ static void tell(struct announcer *a, const struct wire_peer_hop *to, const uint
     wire_writer_init(&w, bytes, sizeof(bytes));
     wire_write_store(&w, &s);
     c->to = *to;
+    c->dialect = dialect;
     c->type = WIRE_STORE;
     c->timeout_ns = LIM_GOODBYE_NS;
     c->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
     RT_INSIST(fits);
     a->farewells++;
     announcer_ask_dht(a, &c->msg);
+}
+
+/* In every form that it verifies, all in one session. */
+static void tell_relay(struct announcer *a, const struct relay_list_view *v,
+                       const struct rendezvous_keys *keys)
+{
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        for (uint32_t k = 0; k < keys->count; k++)
+            if (announcement_form_dialects(form) & v->dialects)
+                tell(a, &v->reached, relay_list_dialect(v->dialects), keys->at[k], form);
 }
 
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys)
@@ -109,8 +127,7 @@ void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys)
 
     for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {
         relay_list_at(a->list, i, &v);
-        for (uint32_t k = 0; k < keys->count; k++)
-            tell(a, &v.reached, keys->at[k]);
+        tell_relay(a, &v, keys);
     }
 }
 

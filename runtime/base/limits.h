@@ -101,7 +101,7 @@
 #define LIM_STORAGE_LOG_BYTES (16u << 20)    /* the write-ahead log is cut back to it */
 
 /* -- relays: announcements of others (protocol: Relay announcement and discovery) -- */
-#define LIM_RELAYS_MAX 1024u            /* announcements kept */
+#define LIM_RELAYS_MAX 1024u            /* relays listed with an announcement, per form */
 #define LIM_RELAY_BYTES_MAX 8192u       /* of one; 32 addresses take less */
 #define LIM_RELAY_ADDRS_MAX 32u         /* ... and its addresses */
 #define LIM_RELAY_NEWS_MAX 32u          /* relays new to us that one answer may bring ... */
@@ -110,9 +110,14 @@
 #define LIM_RELAY_DIALS_PER_S 2u        /* dials to them: strangers' words do not make us scan */
 #define LIM_RELAY_DIALS_MAX 8u          /* ... and so many at once, one per /24 or /48 */
 #define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
-#define LIM_RELAYS_STORED 200u          /* so many listed ones are in our own store, too */
-#define LIM_GOODBYE_S 60u               /* at shutdown: the last announcement ends then */
-#define LIM_GOODBYE_NS (3 * RT_S)       /* ... and the shutdown waits so long for its stores */
+#define LIM_RELAYS_REVOKED 1024u        /* revoked keys remembered: 64 KiB */
+#define LIM_REVOCATION_CHECK_NS                                                                    \
+    (86400 * RT_S) /* the revocation of a listed relay is looked up so often ... */
+#define LIM_REVOCATION_SPACE_NS                                                                    \
+    (10 * RT_S)                   /* ... with this between two: 8640 a day, all that fit */
+#define LIM_RELAYS_STORED 200u    /* so many listed ones are in our own store, too */
+#define LIM_GOODBYE_S 60u         /* at shutdown: the last announcement ends then */
+#define LIM_GOODBYE_NS (3 * RT_S) /* ... and the shutdown waits so long for its stores */
 
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u

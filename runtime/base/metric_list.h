@@ -89,6 +89,8 @@
     X(RELAYS_EXCESS, "relay_announcements_excess_total", "of others: too many in one answer")      \
     X(RELAY_DIALS, "relay_dials_total", "relays dialled because an announcement names them")       \
     X(RELAYS_WAITING, "relay_candidates_dropped_total", "relays not dialled: too many waited")     \
+    X(RELAYS_REVOKED, "relays_revoked_total", "relays refused or dropped: their key is revoked")   \
+    X(RELAYS_REVOKED_EXCESS, "relay_revocations_forgotten_total", "revoked keys without room")     \
     X(RELAYS_EVICTED, "relays_evicted_total", "relays that gave way in a full list")               \
     X(RELAYS_LOST, "relays_lost_total", "listed relays that did not answer any more")              \
     X(RELAY_LISTS_CUT, "relay_lists_cut_total", "lists that would have passed 1 MiB")              \

@@ -68,3 +68,12 @@ void announce_seen_self(void *ctx, struct rt_worker *w, const struct wire_peer_h
     m->hop = *hop;
     rt_send(w, announcer_addr(w), &m->msg);
 }
+
+void announce_revoked(void *ctx, struct rt_worker *w, const uint8_t key[32])
+{
+    struct announcer_revoked *m = rt_msg_new(ANNOUNCER_REVOKED, sizeof(*m));
+
+    (void)ctx;
+    memcpy(m->key, key, sizeof(m->key));
+    rt_send(w, announcer_addr(w), &m->msg);
+}

@@ -2,9 +2,11 @@
 #include "room.h"
 
 #include "actor/worker.h"
+#include "announcer/relay_list.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "dht/addr.h"
+#include "wire_community.h"
 #include "wire_envelope.h"
 #include "wire_dht.h"
 
@@ -160,6 +162,18 @@ struct rt_addr dht_addr(const struct rt_worker *w)
 
 /* -- the DHT: its answers -- */
 
+/* Signed in the form that it is in. */
+static bool read_sound(const struct relay_slice *encoded, uint8_t bytes[ANNOUNCEMENT_ROOM],
+                       struct wire_announcement *out)
+{
+    enum announcement_form form;
+
+    if (!announcement_read(encoded, bytes, out))
+        return false;
+    form = announcement_form(out);
+    return announcement_verify(out) && announcement_form(out) == form;
+}
+
 static void on_publish(struct dht_publish_ask *a)
 {
     struct room_store *s = &room.stores[room.store_count];
@@ -168,11 +182,12 @@ static void on_publish(struct dht_publish_ask *a)
     struct rt_msg *m = &a->msg;
 
     assert_true(room.store_count < ROOM_STORES);
-    assert_true(announcement_read(&a->value, bytes, &ann));
-    assert_true(announcement_is_signed(&ann));
+    assert_true(read_sound(&a->value, bytes, &ann));
     assert_true(wire_announcement_has_key(&ann, a->key));
+    assert_int_equal(a->dialects, announcement_form_dialects(announcement_form(&ann)));
     assert_int_equal(a->ttl_secs, 86400);
     *s = (struct room_store){.at_s = room_now_s(),
+                             .form = announcement_form(&ann),
                              .issued_at = ann.issued_at,
                              .expires_at = ann.expires_at,
                              .addrs = ann.addrs.count};
@@ -184,34 +199,58 @@ static void on_publish(struct dht_publish_ask *a)
         room.mute = m;
         return;
     }
-    a->stored = room.stored;
+    a->stored = room.stored[s->form];
     if (room.is_mute)
         rt_msg_free(&m);
     else
         rt_msg_answer(room.worker, m, DHT_PUBLISHED);
 }
 
+static bool is_given_in(uint32_t relay, enum wire_dialect dialect)
+{
+    return announcement_form(&room.relays[relay]->ann) == announcement_form_in(dialect) &&
+           room.dialects[relay] & WIRE_DIALECT_BIT(dialect);
+}
+
+static void on_revocation_lookup(struct dht_lookup_ask *a)
+{
+    assert_int_equal(a->dialect, WIRE_DIALECT_C);
+    room.revocation_lookups++;
+    if (room.revocation.owner && memcmp(room.revocation_key, a->key, 32) == 0)
+        a->values[a->count++] = relay_slice_ref(room.revocation);
+    rt_msg_answer(room.worker, &a->msg, DHT_LOOKED_UP);
+}
+
 static void on_lookup(struct dht_lookup_ask *a)
 {
+    if (a->values_max == 1) {
+        on_revocation_lookup(a);
+        return;
+    }
     room.lookups++;
+    room.lookups_in[a->dialect]++;
     for (uint32_t i = 0; i < room.relay_count && a->count < a->values_max; i++)
-        if (wire_announcement_has_key(&room.relays[i]->ann, a->key))
+        if (is_given_in(i, a->dialect) && wire_announcement_has_key(&room.relays[i]->ann, a->key))
             a->values[a->count++] = relay_slice_ref(room.relays[i]->bytes);
     rt_msg_answer(room.worker, &a->msg, DHT_LOOKED_UP);
 }
 
-static struct relay_slice list_of(uint32_t first, uint32_t count)
+static struct relay_slice list_of(enum wire_dialect dialect, uint32_t first, uint32_t count)
 {
     size_t cap = 64 + (count + 1) * ANNOUNCEMENT_ROOM;
     struct relay_buf *buf = rt_buf_new(cap);
     struct wire_writer w;
     bool fits, with_us = room.lists_us && room.last.owner;
+    uint32_t given = 0;
 
     assert_non_null(buf);
+    for (uint32_t i = first; i < first + count; i++)
+        given += is_given_in(i, dialect);
     wire_writer_init(&w, buf->bytes, cap);
-    wire_write_relay_list_head(&w, count + with_us);
-    for (uint32_t i = 0; i < count; i++)
-        wire_write_raw(&w, room.relays[first + i]->bytes.ptr, room.relays[first + i]->bytes.len);
+    wire_write_relay_list_head(&w, given + with_us);
+    for (uint32_t i = first; i < first + count; i++)
+        if (is_given_in(i, dialect))
+            wire_write_raw(&w, room.relays[i]->bytes.ptr, room.relays[i]->bytes.len);
     if (with_us)
         wire_write_raw(&w, room.last.ptr, room.last.len);
     return relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
@@ -223,10 +262,11 @@ static void on_keep(struct dht_ask *a)
     struct wire_announcement ann;
 
     assert_int_equal(a->op, DHT_STORE);
-    assert_true(announcement_read(&a->payload, bytes, &ann));
+    assert_true(read_sound(&a->payload, bytes, &ann));
     assert_true(wire_announcement_has_key(&ann, a->key));
-    assert_true(announcement_is_signed(&ann));
     room.kept++;
+    room.kept_in[announcement_form(&ann)]++;
+    room.kept_reached = a->reached_dialects;
     rt_msg_answer(room.worker, &a->msg, DHT_TOLD);
 }
 
@@ -240,51 +280,80 @@ static void on_farewell(struct dht_call_ask *a)
     assert_int_equal(wire_store_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &s),
                      RT_ERR_OK);
     value = relay_slice_view(s.value.ptr, s.value.len);
-    assert_true(announcement_read(&value, bytes, &ann));
+    assert_true(read_sound(&value, bytes, &ann));
     assert_true(wire_announcement_has_key(&ann, s.key));
-    assert_true(announcement_is_signed(&ann));
     assert_memory_equal(ann.relay_pubkey, room.identity.public_key, 32);
     assert_int_equal(ann.expires_at - ann.issued_at, LIM_GOODBYE_S);
     room.farewells++;
+    room.farewells_in[a->dialect][announcement_form(&ann)]++;
     room.farewell_to = a->to;
+}
+
+static void on_exchange(struct dht_call_ask *a)
+{
+    uint16_t max;
+
+    assert_int_equal(a->type, WIRE_RELAY_LIST_REQUEST);
+    assert_int_equal(
+        wire_relay_list_request_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, &max),
+        RT_ERR_OK);
+    assert_int_equal(max, LIM_RELAY_ASKED);
+    room.exchanges++;
+    room.exchanges_in[a->dialect]++;
+    if (a->outcome != DHT_CALL_ANSWERED)
+        return;
+    a->answer_type = WIRE_RELAY_LIST_RESPONSE;
+    a->answer = list_of(a->dialect, room.listed_first, room.listed_count);
+    room.listed_first += room.listed_step;
+    if (room.listed_first + room.listed_count > room.relay_count)
+        room.listed_first = 0;
+}
+
+/* The dialects that the peer speaks: a relay's, or that of the table it is in. */
+static uint8_t spoken_by(const struct dht_call_ask *a)
+{
+    for (uint32_t i = 0; i < room.relay_count; i++)
+        if (memcmp(room.relays[i]->ann.relay_pubkey, a->to.pubkey_hint, 32) == 0)
+            return room.dialects[i];
+    assert_in_range(a->dialect, 0, WIRE_DIALECTS - 1);
+    return WIRE_DIALECT_BIT(a->dialect);
 }
 
 static void on_call(struct dht_call_ask *a)
 {
+    enum wire_dialect wanted = a->dialect;
+
     assert_true(a->to.has_pubkey_hint);
     a->outcome = room.dials;
-    memcpy(a->peer_key, a->to.pubkey_hint, 32);
+    if (a->outcome == DHT_CALL_ANSWERED) {
+        a->peer_dialects = spoken_by(a);
+        if (wanted == DHT_DIALECT_ANY || !(a->peer_dialects & WIRE_DIALECT_BIT(wanted)))
+            a->dialect = relay_list_dialect(a->peer_dialects);
+        if (wanted != DHT_DIALECT_ANY && a->dialect != wanted)
+            a->outcome = DHT_CALL_WRONG_DIALECT;
+        memcpy(a->peer_key, a->to.pubkey_hint, 32);
+    }
     if (a->type == 0) {
+        assert_int_equal(wanted, DHT_DIALECT_ANY);
         room.dial_count++;
     } else if (a->type == WIRE_STORE) {
         on_farewell(a);
     } else {
-        uint16_t max;
-
-        assert_int_equal(a->type, WIRE_RELAY_LIST_REQUEST);
-        assert_int_equal(wire_relay_list_request_decode((uint8_t *)(uintptr_t)a->payload.ptr,
-                                                        a->payload.len, &max),
-                         RT_ERR_OK);
-        assert_int_equal(max, LIM_RELAY_ASKED);
-        room.exchanges++;
-        if (a->outcome == DHT_CALL_ANSWERED) {
-            a->answer_type = WIRE_RELAY_LIST_RESPONSE;
-            a->answer = list_of(room.listed_first, room.listed_count);
-            room.listed_first += room.listed_step;
-            if (room.listed_first + room.listed_count > room.relay_count)
-                room.listed_first = 0;
-        }
+        on_exchange(a);
     }
     rt_msg_answer(room.worker, &a->msg, DHT_CALLED);
 }
 
 static void on_peers(struct dht_peers_ask *a)
 {
-    a->count = a->max < room.peers ? a->max : room.peers;
+    uint32_t peers = room.peers[a->dialect];
+
+    a->count = a->max < peers ? a->max : peers;
     for (uint32_t i = 0; i < a->count; i++) {
         a->peers[i] = test_hop(0x0c000001 + i * 0x10000);
         a->peers[i].has_pubkey_hint = true;
         a->peers[i].pubkey_hint[0] = (uint8_t)(1 + i);
+        a->peers[i].pubkey_hint[1] = (uint8_t)a->dialect;
     }
     rt_msg_answer(room.worker, &a->msg, DHT_PEERS_TOLD);
 }
@@ -339,22 +408,28 @@ static void ask(struct rt_msg *m)
 
 struct search {
     const uint8_t *key;
+    enum announcement_form form; /* of all that are in it */
     uint32_t count;
     bool is_found;
 };
+static enum announcement_form list_form;
 
 static void count_one(void *ctx, const struct wire_announcement *a)
 {
     struct search *s = ctx;
 
+    struct wire_announcement copy = *a;
+
     s->count++;
-    assert_true(announcement_is_signed(a));
+    assert_true(announcement_verify(&copy));
+    assert_int_equal(announcement_form(a), s->form);
+    assert_int_equal(announcement_form(&copy), s->form);
     s->is_found = s->is_found || (s->key && memcmp(s->key, a->relay_pubkey, 32) == 0);
 }
 
 static struct search search_list(const uint8_t *key)
 {
-    struct search s = {.key = key};
+    struct search s = {.key = key, .form = list_form};
     uint8_t *copy = malloc(room.list.len + 1);
 
     assert_non_null(copy);
@@ -364,18 +439,48 @@ static struct search search_list(const uint8_t *key)
     return s;
 }
 
-int room_ask_list(uint16_t max_count)
+int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count)
 {
     uint32_t before = room.lists;
 
-    ask(&relay_list_ask_new(max_count, WIRE_DIALECT_A)->msg);
+    list_form = announcement_form_in(dialect);
+    ask(&relay_list_ask_new(max_count, dialect)->msg);
     assert_int_equal(room.lists, before + 1);
     return room.list.owner ? (int)search_list(NULL).count : -1;
+}
+
+int room_ask_list(uint16_t max_count)
+{
+    return room_ask_list_in(WIRE_DIALECT_A, max_count);
 }
 
 bool room_is_listed(const struct rt_sign_key *relay)
 {
     return search_list(relay->public_key).is_found;
+}
+
+void room_revoke(const struct rt_sign_key *relay)
+{
+    struct wire_revocation r = {.subject_kind = WIRE_SUBJECT_NODE, .issued_at = room_now_s()};
+    uint8_t bytes[512];
+    struct wire_writer w;
+    bool fits;
+
+    memcpy(r.pubkey, relay->public_key, 32);
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_revocation(&w, &r); /* the DHT checks the signature, not the announcer */
+    relay_slice_drop(&room.revocation);
+    room.revocation = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
+    wire_revocation_key(relay->public_key, room.revocation_key);
+}
+
+void room_tell_revoked(const struct rt_sign_key *relay)
+{
+    struct announcer_revoked *m = rt_msg_new(ANNOUNCER_REVOKED, sizeof(*m));
+
+    memcpy(m->key, relay->public_key, 32);
+    rt_send(room.worker, announcer_addr(room.worker), &m->msg);
+    room_run(0);
 }
 
 void room_shut_down(void)
@@ -402,9 +507,9 @@ void room_init(void)
     print_message("seed %llu\n", (unsigned long long)rng);
     room.now_ns = 5 * RT_S;
     room.wall_ahead_s = NOW_S / 3600 * 3600;
-    room.stored = 20;
+    room.stored[ANNOUNCEMENT_FORM_5] = room.stored[ANNOUNCEMENT_FORM_8] = 20;
     room.dials = DHT_CALL_ANSWERED;
-    room.peers = 1;
+    room.peers[WIRE_DIALECT_A] = 1;
     room.where.configured_count = 1;
     room.where.configured[0] = test_hop(0x08080808);
     test_sign_key(7777, &room.identity);
@@ -436,16 +541,29 @@ void room_end(void)
     rt_system_free(&room.system);
     relay_slice_drop(&room.last);
     relay_slice_drop(&room.list);
+    relay_slice_drop(&room.revocation);
     for (uint32_t i = 0; i < room.relay_count; i++)
         test_relay_free(&room.relays[i]);
     assert_int_equal(rt_buf_live(), 0);
 }
 
+struct test_relay *room_relay_in(uint8_t dialects, uint32_t number, uint32_t ip)
+{
+    struct test_relay *r = NULL;
+
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++) {
+        if (!(announcement_form_dialects(form) & dialects))
+            continue;
+        assert_true(room.relay_count < ROOM_RELAYS);
+        r = test_relay_in(form, number, ip, room_now_s());
+        room.dialects[room.relay_count] = dialects;
+        room.relays[room.relay_count++] = r;
+    }
+    assert_non_null(r);
+    return r;
+}
+
 struct test_relay *room_relay(uint32_t number, uint32_t ip)
 {
-    struct test_relay *r = test_relay(number, ip, room_now_s());
-
-    assert_true(room.relay_count < ROOM_RELAYS);
-    room.relays[room.relay_count++] = r;
-    return r;
+    return room_relay_in(WIRE_DIALECT_BIT(WIRE_DIALECT_A), number, ip);
 }

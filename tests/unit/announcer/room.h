@@ -17,6 +17,7 @@
 struct room_store {
     uint64_t at_s; /* unix seconds */
     uint8_t key[32];
+    enum announcement_form form;
     uint64_t issued_at, expires_at;
     uint32_t addrs;
 };
@@ -32,11 +33,14 @@ struct room {
 
     /* how the DHT answers */
     bool is_mute;                           /* publishing: not at all */
-    uint32_t stored;                        /* publishing: so many nodes */
-    enum dht_outcome dials;                 /* calls of type 0 */
-    uint32_t peers;                         /* nodes in the table */
+    uint32_t stored[ANNOUNCEMENT_FORMS];    /* publishing: so many nodes */
+    enum dht_outcome dials;                 /* of all calls */
+    uint32_t peers[WIRE_DIALECTS];          /* nodes in the tables; they speak that dialect */
     struct test_relay *relays[ROOM_RELAYS]; /* found at their keys, and listed by every node */
+    uint8_t dialects[ROOM_RELAYS];          /* that they speak */
     uint32_t relay_count;
+    struct relay_slice revocation; /* found at its key; empty: none */
+    uint8_t revocation_key[32];
     /* Of them, in answers to RelayListRequest; each answer begins step further on. */
     uint32_t listed_first, listed_count, listed_step;
     bool lists_us; /* what we stored last is in them, too */
@@ -45,8 +49,13 @@ struct room {
     struct room_store stores[ROOM_STORES];
     uint32_t store_count;
     uint32_t lookups, dial_count, exchanges;
-    uint32_t kept;      /* announcements of others for our own store */
-    uint32_t farewells; /* stores at one relay */
+    uint32_t lookups_in[WIRE_DIALECTS], exchanges_in[WIRE_DIALECTS];
+    uint32_t revocation_lookups;
+    uint32_t kept;                        /* announcements of others for our own store */
+    uint32_t kept_in[ANNOUNCEMENT_FORMS]; /* of them */
+    uint8_t kept_reached;                 /* in the last one */
+    uint32_t farewells;                   /* stores at relays ... */
+    uint32_t farewells_in[WIRE_DIALECTS][ANNOUNCEMENT_FORMS]; /* ... by session and form */
     struct wire_peer_hop farewell_to;
     struct relay_slice last; /* as stored */
     struct rt_msg *mute;     /* one that waits for ever */
@@ -70,14 +79,22 @@ void room_end(void);
 void room_run(uint64_t for_ns);
 uint64_t room_now_s(void);
 
-/* A relay that lookups find from now on. */
+/* A relay that lookups find from now on; of dialect A. */
 struct test_relay *room_relay(uint32_t number, uint32_t ip);
+/* One that speaks these dialects: with announcements in one form or in both. The last. */
+struct test_relay *room_relay_in(uint8_t dialects, uint32_t number, uint32_t ip);
 /* Asks for the relay list, into room.list; the number of announcements in it, or -1: refused. */
 int room_ask_list(uint16_t max_count);
+/* Likewise on a session of that dialect: all must be in its form. */
+int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count);
 /* Whether that relay was in it. */
 bool room_is_listed(const struct rt_sign_key *relay);
 /* Lines of the log with these words, since room_init. */
 uint32_t room_said(const char *words);
+/* Look-ups of its key find a revocation of this relay from now on. */
+void room_revoke(const struct rt_sign_key *relay);
+/* Sends ANNOUNCER_REVOKED. */
+void room_tell_revoked(const struct rt_sign_key *relay);
 /* Sends ANNOUNCER_SHUTDOWN. */
 void room_shut_down(void);
 

@@ -44,13 +44,20 @@ void test_relay_make(struct test_relay *r)
 
 struct test_relay *test_relay(uint32_t number, uint32_t ip, uint64_t issued_at)
 {
+    return test_relay_in(ANNOUNCEMENT_FORM_5, number, ip, issued_at);
+}
+
+struct test_relay *test_relay_in(enum announcement_form form, uint32_t number, uint32_t ip,
+                                 uint64_t issued_at)
+{
     struct test_relay *r = calloc(1, sizeof(*r));
 
     assert_non_null(r);
     test_sign_key(number, &r->identity);
     r->addrs.count = 1;
     r->addrs.at[0] = test_hop(ip);
-    r->of = (struct announcement_of){.max_tunnels = 64,
+    r->of = (struct announcement_of){.form = form,
+                                     .max_tunnels = 64,
                                      .bandwidth = WIRE_BANDWIDTH_MEDIUM,
                                      .issued_at = issued_at,
                                      .expires_at = issued_at + LIM_ANNOUNCEMENT_S};

@@ -39,8 +39,10 @@ struct test_relay {
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann; /* in room */
 };
-/* Relay `number` at one address, for six hours from issued_at on; to be freed. */
+/* Relay `number` at one address, for six hours from issued_at on, in form 5; to be freed. */
 struct test_relay *test_relay(uint32_t number, uint32_t ip, uint64_t issued_at);
+struct test_relay *test_relay_in(enum announcement_form form, uint32_t number, uint32_t ip,
+                                 uint64_t issued_at);
 /* Made again after addrs or of were changed. */
 void test_relay_make(struct test_relay *r);
 void test_relay_free(struct test_relay **r);

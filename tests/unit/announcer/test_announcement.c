@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: ours says what was put in, only `relay` in its capabilities, no keys at its addresses, and
- * is sound and signed; any changed byte of what it says breaks the signature; with the most
- * addresses there are it still fits. Not sound: over, from the future by more than a hello may be,
- * living too long, without addresses, without `relay`, too many addresses. Encoding what was read
- * gives the same bytes; what is too large is not encoded and not read.
+ * Plan: in both forms, ours says what was put in, only `relay` in its capabilities, no keys at its
+ * addresses, and is sound and signed; any changed byte of what it says breaks the signature; with
+ * the most addresses there are it still fits. With fewer or more capability fields sent than
+ * signed, the signed form is found, and encoding gives that one. Not sound: over, from the future
+ * by more than a hello may be, living too long, without addresses, without `relay`, too many
+ * addresses. Encoding what was read gives the same bytes; what is too large is not encoded and not
+ * read.
  */
 #include "support.h"
 
@@ -16,11 +18,15 @@ static void count_key(void *ctx, const struct wire_peer *p)
     seen_keys += p->hop.has_pubkey_hint;
 }
 
-static void test_ours(void **state)
+static void check_ours(enum announcement_form form)
 {
-    struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
+    struct test_relay *r = test_relay_in(form, 1, 0x08080808, NOW_S);
 
-    (void)state;
+    seen_keys = 0;
+    assert_int_equal(announcement_form(&r->ann), form);
+    assert_int_equal(r->bytes.ptr[0], 0xa7);
+    assert_false(r->ann.capabilities.community_paged_browse ||
+                 r->ann.capabilities.community_search || r->ann.capabilities.community_delta_sync);
     assert_memory_equal(r->ann.relay_pubkey, r->identity.public_key, 32);
     assert_true(r->ann.capabilities.relay);
     assert_false(r->ann.capabilities.dht || r->ann.capabilities.store ||
@@ -32,16 +38,54 @@ static void test_ours(void **state)
     wire_peers_each(&r->ann.addrs, count_key, NULL);
     assert_int_equal(seen_keys, 0);
     assert_true(announcement_is_sound(&r->ann, NOW_S));
-    assert_true(announcement_is_signed(&r->ann));
+    assert_true(announcement_verify(&r->ann));
     r->ann.max_tunnels++;
-    assert_false(announcement_is_signed(&r->ann));
+    assert_false(announcement_verify(&r->ann));
     r->ann.max_tunnels--;
     r->ann.expires_at--;
-    assert_false(announcement_is_signed(&r->ann));
+    assert_false(announcement_verify(&r->ann));
     r->ann.expires_at++;
     r->ann.signature[5] ^= 1;
-    assert_false(announcement_is_signed(&r->ann));
+    assert_false(announcement_verify(&r->ann));
     test_relay_free(&r);
+}
+
+static void test_ours(void **state)
+{
+    (void)state;
+    check_ours(ANNOUNCEMENT_FORM_5);
+    check_ours(ANNOUNCEMENT_FORM_8);
+}
+
+/* As sent with the fields of the other form. */
+static void check_sent_otherwise(enum announcement_form form)
+{
+    struct test_relay *r = test_relay_in(form, 1, 0x08080808, NOW_S);
+    struct relay_slice sent, again;
+    uint8_t room[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann = r->ann;
+
+    ann.capabilities.has_community_fields = form != ANNOUNCEMENT_FORM_8;
+    ann.capabilities.community_search = form != ANNOUNCEMENT_FORM_8; /* not signed */
+    sent = announcement_encode(&ann);
+    assert_true(announcement_read(&sent, room, &ann));
+    assert_int_not_equal(announcement_form(&ann), form);
+    assert_true(announcement_verify(&ann));
+    assert_int_equal(announcement_form(&ann), form);
+    again = announcement_encode(&ann);
+    assert_int_equal(again.len, r->bytes.len);
+    assert_memory_equal(again.ptr, r->bytes.ptr, again.len);
+    relay_slice_drop(&sent);
+    relay_slice_drop(&again);
+    test_relay_free(&r);
+}
+
+static void test_sent_otherwise(void **state)
+{
+    (void)state;
+    check_sent_otherwise(ANNOUNCEMENT_FORM_5);
+    check_sent_otherwise(ANNOUNCEMENT_FORM_8);
+    assert_int_equal(rt_buf_live(), 0);
 }
 
 static void test_most_addresses(void **state)
@@ -56,7 +100,7 @@ static void test_most_addresses(void **state)
     }
     test_relay_make(r);
     assert_true(announcement_is_sound(&r->ann, NOW_S));
-    assert_true(announcement_is_signed(&r->ann));
+    assert_true(announcement_verify(&r->ann));
     test_relay_free(&r);
 }
 
@@ -123,7 +167,7 @@ static void test_too_large(void **state)
     r->ann.addrs = (struct wire_list){{list, (uint32_t)wire_writer_len(&w, &fits)}, 200};
     assert_true(fits);
     assert_null(announcement_encode(&r->ann).owner);
-    assert_false(announcement_is_signed(&r->ann));
+    assert_false(announcement_verify(&r->ann));
     test_relay_free(&r);
 }
 
@@ -132,7 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ours),      cmocka_unit_test(test_most_addresses),
         cmocka_unit_test(test_not_sound), cmocka_unit_test(test_encoding),
-        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_too_large), cmocka_unit_test(test_sent_otherwise),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

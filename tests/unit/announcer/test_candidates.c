@@ -5,7 +5,9 @@
  * in all, eight at once, one at a time in a network; the rest waits without being lost. A silent
  * address is left alone for a minute, two, four, up to an hour, by whatever key it is announced;
  * an answer forgives; an address we may not dial is not remembered; for a call without room it is
- * tried three times. A newer announcement replaces one that waits, not one under way. 256 wait, the
+ * tried three times. A newer announcement at other addresses replaces one that waits, not one under
+ * way; at the same addresses it is taken at any time, and the other form is kept beside it. A
+ * dropped one is not dialled, and one under way stays until its dial ends. 256 wait, the
  * next is refused. Seeded: whatever happens, nothing is lost and no bound is passed.
  */
 #include "support.h"
@@ -35,11 +37,11 @@ static bool offer_new(struct candidates *c, uint32_t number, uint32_t ip, uint64
 static bool ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
                   uint64_t now_ns)
 {
-    struct relay_slice bytes;
-    bool reached = candidates_ended(c, hop, how, now_ns, &bytes);
+    struct announcement_forms forms;
+    bool reached = candidates_ended(c, hop, how, now_ns, &forms);
 
     if (reached)
-        relay_slice_drop(&bytes);
+        forms_drop(&forms);
     return reached;
 }
 
@@ -48,7 +50,8 @@ static void test_one_after_the_other(void **state)
     struct candidates *c = candidates_new(hash_key);
     struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
     struct wire_peer_hop hop;
-    struct relay_slice bytes;
+    struct announcement_forms forms;
+    const struct relay_slice *bytes = &forms.at[ANNOUNCEMENT_FORM_5].bytes;
 
     (void)state;
     r->addrs.at[0].transport = WIRE_QUIC;
@@ -65,10 +68,11 @@ static void test_one_after_the_other(void **state)
     assert_false(ended(c, &hop, CANDIDATE_SILENT, S(2)));
     assert_true(candidates_next(c, S(3), &hop));
     assert_int_equal(hop.transport, WIRE_QUIC);
-    assert_true(candidates_ended(c, &hop, CANDIDATE_THERE, S(3), &bytes));
-    assert_int_equal(bytes.len, r->bytes.len);
-    assert_memory_equal(bytes.ptr, r->bytes.ptr, bytes.len);
-    relay_slice_drop(&bytes);
+    assert_true(candidates_ended(c, &hop, CANDIDATE_THERE, S(3), &forms));
+    assert_int_equal(bytes->len, r->bytes.len);
+    assert_memory_equal(bytes->ptr, r->bytes.ptr, bytes->len);
+    assert_false(forms_has(&forms, ANNOUNCEMENT_FORM_8));
+    forms_drop(&forms);
     assert_int_equal(candidates_count(c), 0);
     assert_false(ended(c, &hop, CANDIDATE_THERE, S(3))); /* nobody's dial any more */
     candidates_free(&c);
@@ -195,8 +199,60 @@ static void test_newer_replaces(void **state)
     assert_int_equal(hop.ip[0], 9);
     r->of.issued_at++;
     test_relay_make(r);
+    assert_false(candidates_has(c, &r->ann));
+    assert_true(offer(c, r, S(1)));
+    r->of.issued_at++;
+    r->addrs.at[0] = test_hop(0x0a090909);
+    test_relay_make(r);
     assert_true(candidates_has(c, &r->ann));
     assert_false(offer(c, r, S(1)));
+    candidates_free(&c);
+    test_relay_free(&r);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_both_forms(void **state)
+{
+    struct candidates *c = candidates_new(hash_key);
+    struct test_relay *five = test_relay(1, 0x08080808, NOW_S);
+    struct test_relay *eight = test_relay_in(ANNOUNCEMENT_FORM_8, 1, 0x08080808, NOW_S);
+    struct wire_peer_hop hop;
+    struct announcement_forms forms;
+
+    (void)state;
+    assert_true(offer(c, five, 0));
+    assert_false(candidates_has(c, &eight->ann));
+    assert_true(candidates_next(c, S(1), &hop));
+    assert_true(offer(c, eight, S(1)));
+    assert_true(candidates_has(c, &eight->ann) && candidates_has(c, &five->ann));
+    assert_int_equal(candidates_count(c), 1);
+    assert_true(candidates_ended(c, &hop, CANDIDATE_THERE, S(2), &forms));
+    assert_ptr_equal(forms.at[ANNOUNCEMENT_FORM_5].bytes.ptr, five->bytes.ptr);
+    assert_ptr_equal(forms.at[ANNOUNCEMENT_FORM_8].bytes.ptr, eight->bytes.ptr);
+    forms_drop(&forms);
+    candidates_free(&c);
+    test_relay_free(&five);
+    test_relay_free(&eight);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_dropped(void **state)
+{
+    struct candidates *c = candidates_new(hash_key);
+    struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
+    struct wire_peer_hop hop;
+
+    (void)state;
+    assert_false(candidates_drop(c, r->ann.relay_pubkey));
+    assert_true(offer(c, r, 0));
+    assert_true(candidates_drop(c, r->ann.relay_pubkey));
+    assert_int_equal(candidates_count(c), 0);
+    assert_false(candidates_next(c, S(1), &hop));
+    assert_true(offer(c, r, S(1)));
+    assert_true(candidates_next(c, S(1), &hop));
+    assert_true(candidates_drop(c, r->ann.relay_pubkey));
+    assert_int_equal(candidates_count(c), 1);
+    assert_true(ended(c, &hop, CANDIDATE_THERE, S(2)));
     candidates_free(&c);
     test_relay_free(&r);
     assert_int_equal(rt_buf_live(), 0);
@@ -263,6 +319,8 @@ int main(void)
         cmocka_unit_test(test_silence_is_remembered),
         cmocka_unit_test(test_not_its_fault),
         cmocka_unit_test(test_newer_replaces),
+        cmocka_unit_test(test_both_forms),
+        cmocka_unit_test(test_dropped),
         cmocka_unit_test(test_bound),
         cmocka_unit_test(test_at_random),
     };

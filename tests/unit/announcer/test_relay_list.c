@@ -7,14 +7,21 @@
  * it was cut, and holds nothing expired. A full list of 1,024 stays at 1,024: what has expired
  * gives way, and against 10,000 newcomers from one network 100 relays of other networks keep their
  * places. A relay is due after ten minutes, in order; a silent one after a minute, and lost at the
- * second silence; an answer forgives. Against a naive model, seeded: the newest sound announcement
- * of each relay is what is listed.
+ * second silence; an answer forgives. One that speaks several dialects is asked once in each, C
+ * first, one after the other; silence in one of them is no silence, and an answer says which it
+ * speaks from then on. Both forms are held side by side, each with its own limit of 1,024; a sample
+ * is of one form, of relays that speak the dialect only; a relay at other addresses loses the other
+ * form; one whose forms are over, or that was dropped, is gone. Its revocation is due daily.
+ * Against a naive model, seeded: the newest sound announcement of each relay is what is listed.
  */
 #include "support.h"
 
 #include "announcer/relay_list.h"
 
 #define S(n) ((n)*RT_S)
+#define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
+#define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
+#define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
 
 static const uint8_t hash_key[16] = {3};
 static uint64_t rng = 20261124;
@@ -32,7 +39,12 @@ static enum relay_verdict judge(struct relay_list *l, const struct test_relay *r
 static void put_at(struct relay_list *l, const struct test_relay *r, uint64_t now_ns,
                    uint64_t now_s)
 {
-    relay_list_put(l, &r->ann, relay_slice_ref(r->bytes), &r->addrs.at[0], now_ns, now_s);
+    relay_list_put(l, &r->ann, relay_slice_ref(r->bytes), &r->addrs.at[0], A, now_ns, now_s);
+}
+
+static void put_in(struct relay_list *l, const struct test_relay *r, uint8_t dialects)
+{
+    relay_list_put(l, &r->ann, relay_slice_ref(r->bytes), &r->addrs.at[0], dialects, S(1), NOW_S);
 }
 
 static void put(struct relay_list *l, const struct test_relay *r)
@@ -40,12 +52,26 @@ static void put(struct relay_list *l, const struct test_relay *r)
     put_at(l, r, S(1), NOW_S);
 }
 
-static uint32_t sample(struct relay_list *l, uint32_t max, uint64_t now_s)
+static uint32_t sample_in(struct relay_list *l, enum wire_dialect d, uint32_t max, uint64_t now_s)
 {
     struct relay_slice out[LIM_RELAYS_MAX];
+    uint32_t count;
     bool is_cut;
 
-    return relay_list_sample(l, max, SIZE_MAX, now_s, out, &is_cut);
+    count = relay_list_sample(l, d, max, SIZE_MAX, now_s, out, &is_cut);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t room[ANNOUNCEMENT_ROOM];
+        struct wire_announcement ann;
+
+        assert_true(announcement_read(&out[i], room, &ann));
+        assert_int_equal(announcement_form(&ann), announcement_form_in(d));
+    }
+    return count;
+}
+
+static uint32_t sample(struct relay_list *l, uint32_t max, uint64_t now_s)
+{
+    return sample_in(l, WIRE_DIALECT_A, max, now_s);
 }
 
 static void test_verdicts(void **state)
@@ -96,11 +122,12 @@ static void test_last_word(void **state)
     r->of.issued_at++;
     r->of.expires_at = NOW_S + 61;
     test_relay_make(r);
-    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes));
+    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes), NOW_S);
     assert_int_equal(sample(l, 10, NOW_S + 60), 1);
     assert_int_equal(sample(l, 10, NOW_S + 61), 0);
     assert_int_equal(relay_list_count(l), 0);
-    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes)); /* not listed: nothing happens */
+    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes),
+                     NOW_S); /* not listed: nothing happens */
     assert_int_equal(relay_list_count(l), 0);
     relay_list_free(&l);
     test_relay_free(&r);
@@ -127,7 +154,7 @@ static void test_samples(void **state)
     (void)state;
     fill(l, 0, 50, 0x08000001, 0x10000);
     for (int i = 0; i < 200; i++) {
-        count = relay_list_sample(l, 10, SIZE_MAX, NOW_S, out, &is_cut);
+        count = relay_list_sample(l, WIRE_DIALECT_A, 10, SIZE_MAX, NOW_S, out, &is_cut);
         assert_int_equal(count, 10);
         assert_false(is_cut);
         for (uint32_t k = 0; k < count; k++) {
@@ -155,7 +182,7 @@ static void test_samples(void **state)
         assert_in_range(met[n], 1, 20);
     assert_int_equal(sample(l, 1000, NOW_S), 50);
     assert_int_equal(sample(l, 0, NOW_S), 0);
-    count = relay_list_sample(l, 50, 3 * out[0].len + 50, NOW_S, out, &is_cut);
+    count = relay_list_sample(l, WIRE_DIALECT_A, 50, 3 * out[0].len + 50, NOW_S, out, &is_cut);
     assert_int_equal(count, 3);
     assert_true(is_cut);
     assert_int_equal(sample(l, 1000, NOW_S + LIM_ANNOUNCEMENT_S), 0);
@@ -199,34 +226,189 @@ static void test_expired_gives_way(void **state)
     test_relay_free(&r);
 }
 
+/* The next to be asked is that relay, in that dialect. */
+static void assert_next(struct relay_list *l, uint64_t now_ns, const struct test_relay *r,
+                        enum wire_dialect dialect)
+{
+    enum wire_dialect asked;
+    struct wire_peer_hop hop;
+
+    assert_true(relay_list_next(l, now_ns, &hop, &asked));
+    assert_true(hop.has_pubkey_hint);
+    assert_memory_equal(hop.pubkey_hint, r->ann.relay_pubkey, 32);
+    assert_int_equal(asked, dialect);
+}
+
+static void assert_none(struct relay_list *l, uint64_t now_ns)
+{
+    enum wire_dialect asked;
+    struct wire_peer_hop hop;
+
+    assert_false(relay_list_next(l, now_ns, &hop, &asked));
+}
+
 static void test_asking(void **state)
 {
     struct relay_list *l = new_list();
     struct test_relay *a = test_relay(1, 0x08080808, NOW_S), *b = test_relay(2, 0x09090909, NOW_S);
-    struct wire_peer_hop hop;
 
     (void)state;
     assert_int_equal(relay_list_next_ns(l), UINT64_MAX);
     put_at(l, a, S(1), NOW_S);
     put_at(l, b, S(2), NOW_S);
     assert_int_equal(relay_list_next_ns(l), S(1) + LIM_RELAY_CHECK_NS);
-    assert_false(relay_list_next(l, LIM_RELAY_CHECK_NS, &hop));
-    assert_true(relay_list_next(l, S(3) + LIM_RELAY_CHECK_NS, &hop));
-    assert_memory_equal(hop.pubkey_hint, a->ann.relay_pubkey, 32);
-    assert_true(hop.has_pubkey_hint);
-    assert_true(relay_list_next(l, S(3) + LIM_RELAY_CHECK_NS, &hop));
-    assert_memory_equal(hop.pubkey_hint, b->ann.relay_pubkey, 32);
-    assert_false(relay_list_next(l, S(3) + LIM_RELAY_CHECK_NS, &hop));
-    relay_list_asked(l, a->ann.relay_pubkey, false, S(1000));
+    assert_none(l, LIM_RELAY_CHECK_NS);
+    assert_next(l, S(3) + LIM_RELAY_CHECK_NS, a, WIRE_DIALECT_A);
+    assert_next(l, S(3) + LIM_RELAY_CHECK_NS, b, WIRE_DIALECT_A);
+    assert_none(l, S(3) + LIM_RELAY_CHECK_NS);
+    assert_false(relay_list_asked(l, a->ann.relay_pubkey, 0, S(1000)));
     assert_int_equal(relay_list_next_ns(l), S(1060));
-    assert_true(relay_list_next(l, S(1060), &hop));
-    relay_list_asked(l, a->ann.relay_pubkey, true, S(1060));
-    relay_list_asked(l, a->ann.relay_pubkey, false, S(1100));
+    assert_next(l, S(1060), a, WIRE_DIALECT_A);
+    assert_false(relay_list_asked(l, a->ann.relay_pubkey, A, S(1060)));
+    assert_next(l, S(1300), b, WIRE_DIALECT_A);
+    assert_false(relay_list_asked(l, b->ann.relay_pubkey, A, S(1300)));
+    assert_next(l, S(1660), a, WIRE_DIALECT_A);
+    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1660));
     assert_int_equal(relay_list_count(l), 2);
-    relay_list_asked(l, a->ann.relay_pubkey, false, S(1160));
+    assert_next(l, S(1720), a, WIRE_DIALECT_A);
+    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1720));
     assert_int_equal(relay_list_count(l), 1);
     assert_int_equal(relay_list_lost(l), 1);
-    relay_list_asked(l, a->ann.relay_pubkey, false, S(1160)); /* gone already */
+    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1720)); /* gone already */
+    relay_list_free(&l);
+    test_relay_free(&a);
+    test_relay_free(&b);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_asking_in_every_dialect(void **state)
+{
+    struct relay_list *l = new_list();
+    struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
+    uint64_t due_ns = S(1) + LIM_RELAY_CHECK_NS;
+    struct relay_list_view v;
+
+    (void)state;
+    put_in(l, r, A | B | C);
+    assert_next(l, due_ns, r, WIRE_DIALECT_C);
+    assert_none(l, due_ns);
+    assert_false(relay_list_asked(l, r->ann.relay_pubkey, A | B | C, due_ns));
+    assert_next(l, due_ns, r, WIRE_DIALECT_B);
+    assert_false(relay_list_asked(l, r->ann.relay_pubkey, 0, due_ns)); /* not a silence */
+    assert_next(l, due_ns, r, WIRE_DIALECT_A);
+    assert_false(relay_list_asked(l, r->ann.relay_pubkey, A | B | C, due_ns));
+    assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
+    due_ns += LIM_RELAY_CHECK_NS;
+    assert_next(l, due_ns, r, WIRE_DIALECT_C);
+    assert_true(relay_list_asked(l, r->ann.relay_pubkey, B, due_ns)); /* B only, it says */
+    assert_true(relay_list_find(l, r->ann.relay_pubkey, &v));
+    assert_int_equal(v.dialects, B);
+    assert_next(l, due_ns, r, WIRE_DIALECT_B);
+    assert_false(relay_list_asked(l, r->ann.relay_pubkey, B, due_ns));
+    assert_none(l, due_ns);
+    due_ns += LIM_RELAY_CHECK_NS;
+    for (int i = 0; i < 2; i++) { /* silent in all of them, twice */
+        assert_int_equal(relay_list_count(l), 1);
+        assert_next(l, due_ns, r, WIRE_DIALECT_B);
+        assert_false(relay_list_asked(l, r->ann.relay_pubkey, 0, due_ns));
+        due_ns += S(60);
+    }
+    assert_int_equal(relay_list_count(l), 0);
+    relay_list_free(&l);
+    test_relay_free(&r);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_both_forms(void **state)
+{
+    struct relay_list *l = new_list();
+    struct test_relay *five = test_relay(1, 0x08080808, NOW_S);
+    struct test_relay *eight = test_relay_in(ANNOUNCEMENT_FORM_8, 1, 0x08080808, NOW_S);
+    struct relay_list_view v;
+
+    (void)state;
+    put_in(l, five, A | C);
+    assert_int_equal(judge(l, eight), RELAY_RENEW);
+    relay_list_renew(l, &eight->ann, relay_slice_ref(eight->bytes), NOW_S);
+    assert_int_equal(judge(l, eight), RELAY_IGNORE);
+    assert_int_equal(relay_list_count(l), 1);
+    relay_list_at(l, 0, &v);
+    assert_ptr_equal(v.bytes[ANNOUNCEMENT_FORM_5].ptr, five->bytes.ptr);
+    assert_ptr_equal(v.bytes[ANNOUNCEMENT_FORM_8].ptr, eight->bytes.ptr);
+    assert_int_equal(v.dialects, A | C);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_A, 10, NOW_S), 1);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 0); /* it does not speak B */
+    assert_int_equal(sample_in(l, WIRE_DIALECT_C, 10, NOW_S), 1);
+    /* Elsewhere: form 5 names the old address. */
+    eight->addrs.at[0] = test_hop(0x09090909);
+    eight->of.issued_at++;
+    test_relay_make(eight);
+    assert_int_equal(judge(l, eight), RELAY_DIAL);
+    put_in(l, eight, A | B | C);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_A, 10, NOW_S), 0);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 1);
+    assert_int_equal(judge(l, five), RELAY_IGNORE);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_C, 10, eight->of.expires_at), 0);
+    assert_int_equal(relay_list_count(l), 0);
+    assert_false(relay_list_find(l, five->ann.relay_pubkey, &v));
+    put_in(l, five, A);
+    assert_true(relay_list_drop(l, five->ann.relay_pubkey));
+    assert_false(relay_list_drop(l, five->ann.relay_pubkey));
+    assert_int_equal(sample_in(l, WIRE_DIALECT_A, 10, NOW_S), 0);
+    relay_list_free(&l);
+    test_relay_free(&five);
+    test_relay_free(&eight);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_limit_per_form(void **state)
+{
+    struct relay_list *l = new_list();
+
+    (void)state;
+    fill(l, 0, LIM_RELAYS_MAX, 0x08000001, 0x10000);
+    for (uint32_t i = 0; i < LIM_RELAYS_MAX + 10; i++) {
+        /* The first hundred are listed already. */
+        uint32_t n = i < 100 ? i : 10000 + i;
+        struct test_relay *r =
+            test_relay_in(ANNOUNCEMENT_FORM_8, n, 0x08000001 + n * 0x10000, NOW_S);
+
+        put_in(l, r, i % 2 ? C : B);
+        test_relay_free(&r);
+    }
+    assert_int_equal(relay_list_evicted(l), 10);
+    assert_in_range(relay_list_count(l), 2 * LIM_RELAYS_MAX - 100, 2 * LIM_RELAYS_MAX - 90);
+    /* The first hundred were reached in B and C since. */
+    assert_int_equal(sample_in(l, WIRE_DIALECT_A, LIM_RELAYS_MAX, NOW_S), LIM_RELAYS_MAX - 100);
+    assert_int_equal(sample_in(l, WIRE_DIALECT_B, LIM_RELAYS_MAX, NOW_S) +
+                         sample_in(l, WIRE_DIALECT_C, LIM_RELAYS_MAX, NOW_S),
+                     LIM_RELAYS_MAX);
+    assert_in_range(sample_in(l, WIRE_DIALECT_B, LIM_RELAYS_MAX, NOW_S), 500, 524);
+    relay_list_free(&l);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_revocations_are_due(void **state)
+{
+    struct relay_list *l = new_list();
+    struct test_relay *a = test_relay(1, 0x08080808, NOW_S), *b = test_relay(2, 0x09090909, NOW_S);
+    uint64_t due_ns = S(1) + LIM_REVOCATION_CHECK_NS;
+    uint8_t key[32];
+
+    (void)state;
+    assert_int_equal(relay_list_lookup_next_ns(l), UINT64_MAX);
+    put_at(l, a, S(1), NOW_S);
+    put_at(l, b, S(2), NOW_S);
+    assert_int_equal(relay_list_lookup_next_ns(l), due_ns);
+    assert_false(relay_list_lookup_next(l, due_ns - 1, key));
+    a->of.issued_at++;
+    test_relay_make(a);
+    put_at(l, a, S(100), NOW_S); /* a new announcement does not put it off */
+    assert_true(relay_list_lookup_next(l, due_ns, key));
+    assert_memory_equal(key, a->ann.relay_pubkey, 32);
+    assert_false(relay_list_lookup_next(l, due_ns, key));
+    assert_true(relay_list_drop(l, b->ann.relay_pubkey));
+    assert_int_equal(relay_list_lookup_next_ns(l), due_ns + LIM_REVOCATION_CHECK_NS);
     relay_list_free(&l);
     test_relay_free(&a);
     test_relay_free(&b);
@@ -236,23 +418,24 @@ static void test_asking(void **state)
 static void test_against_a_model(void **state)
 {
     struct relay_list *l = new_list();
-    uint64_t issued[40] = {0};
+    uint64_t issued[2][40] = {0};
 
     (void)state;
     print_message("seed %llu\n", (unsigned long long)rng);
     for (int i = 0; i < 2000; i++) {
         uint32_t n = (uint32_t)(test_random(&rng) % 40);
+        enum announcement_form form = test_random(&rng) % ANNOUNCEMENT_FORMS;
         struct test_relay *r =
-            test_relay(n, 0x08000001 + n * 0x10000, NOW_S - test_random(&rng) % 5000);
+            test_relay_in(form, n, 0x08000001 + n * 0x10000, NOW_S - test_random(&rng) % 5000);
         enum relay_verdict v = judge(l, r);
 
-        assert_int_equal(v != RELAY_IGNORE, r->of.issued_at > issued[n]);
+        assert_int_equal(v != RELAY_IGNORE, r->of.issued_at > issued[form][n]);
         if (v == RELAY_RENEW)
-            relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes));
+            relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes), NOW_S);
         else if (v == RELAY_DIAL)
             put(l, r);
         if (v != RELAY_IGNORE)
-            issued[n] = r->of.issued_at;
+            issued[form][n] = r->of.issued_at;
         test_relay_free(&r);
     }
     assert_int_equal(relay_list_count(l), 40);
@@ -263,10 +446,17 @@ static void test_against_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts),          cmocka_unit_test(test_last_word),
-        cmocka_unit_test(test_samples),           cmocka_unit_test(test_one_network_floods),
-        cmocka_unit_test(test_expired_gives_way), cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_one_network_floods),
+        cmocka_unit_test(test_expired_gives_way),
+        cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_both_forms),
+        cmocka_unit_test(test_limit_per_form),
         cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_revocations_are_due),
+        cmocka_unit_test(test_asking_in_every_dialect),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);
