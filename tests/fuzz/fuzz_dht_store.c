@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "dht/values.h"
 #include "wire_announce.h"
+#include "wire_community.h"
 
 #define NOW_S UINT64_C(1770000000)
 
@@ -23,6 +24,32 @@ static uint64_t draw(void *ctx)
     uint64_t *n = ctx;
 
     return *n += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* The key that a value about a community or a key names, if it can be read. */
+static void key_of_tagged(uint8_t *copy, uint32_t len, uint8_t key[32])
+{
+    struct wire_member_record member;
+    struct wire_share_record share;
+    struct wire_community_hint hint;
+    struct wire_community_page page;
+    struct wire_rotation rotation;
+    struct wire_revocation revocation;
+
+    if (wire_member_record_decode(copy, len, &member) == RT_ERR_OK)
+        wire_member_record_key(member.community_id, member.member_node_pubkey, key);
+    else if (wire_share_record_decode(copy, len, &share) == RT_ERR_OK)
+        wire_share_record_key(share.community_id, share.share_id, key);
+    else if (wire_community_hint_decode(copy, len, &hint) == RT_ERR_OK)
+        wire_members_key(hint.community_id, key);
+    else if (wire_members_page_decode(copy, len, &page) == RT_ERR_OK)
+        wire_members_page_key(page.community_id, page.bucket, page.page_no, key);
+    else if (wire_shares_page_decode(copy, len, &page) == RT_ERR_OK)
+        wire_shares_page_key(page.community_id, page.bucket, page.page_no, key);
+    else if (wire_rotation_decode(copy, len, &rotation) == RT_ERR_OK)
+        wire_rotation_key(rotation.old_pubkey, key);
+    else if (wire_revocation_decode(copy, len, &revocation) == RT_ERR_OK)
+        wire_revocation_key(revocation.pubkey, key);
 }
 
 /* The key the content names, as far as it can be read. */
@@ -61,6 +88,8 @@ static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
         break;
     case WIRE_VALUE_NONE:
         break;
+    default:
+        key_of_tagged(copy, len, key);
     }
     free(room);
 }

@@ -15,7 +15,11 @@ const struct fuzz_group fuzz_groups[] = {
      {"find_node", "find_value", "store", "get_manifest", "list_public_shares",
       "get_community_status", "list_community_public_shares", "relay_list_request", "have_content",
       "get_chunk", "get_chunk_hashes", "find_node_answer", "find_value_answer"}},
-    {"value", {"share_head", "providers", "community_members", "manifest"}},
+    {"browse", {"members_request", "shares_request", "search_request", "events_request"}},
+    {"value",
+     {"share_head", "providers", "community_members", "manifest", "membership_token",
+      "member_record", "share_record", "community_hint", "members_page", "shares_page", "rotation",
+      "revocation"}},
     {"announce", {"relay_announcement", "relay_list"}},
     {"state", {"node_key", "pinned_bootstrap_keys", "peer_record"}},
 };

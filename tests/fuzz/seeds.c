@@ -43,14 +43,14 @@ static void write_frame_seeds(const struct vector *v)
     write_seed("frame", v->name, 1, frame, n + v->len);
 }
 
-static void write_forms(const char *group, const struct vector *v, const uint8_t *canonical,
-                        size_t len)
+static void write_forms(const char *group, const struct vector *v, const struct codec *c,
+                        const uint8_t *canonical, size_t len)
 {
     static uint8_t odd[32 * SEED_BYTES_MAX];
     write_seed(group, v->name, 0, v->bytes, v->len);
     for (unsigned form = 1; form <= ODD_CHUNKS; form *= 2)
         write_seed(group, v->name, form, odd,
-                   odd_write(canonical, len, form, NULL, odd, sizeof odd));
+                   odd_write(canonical, len, c->tag_len, form, NULL, odd, sizeof odd));
 }
 
 static void each(const struct vector *v, void *ctx)
@@ -62,10 +62,10 @@ static void each(const struct vector *v, void *ctx)
         for (const char *const *codec = fuzz_groups[g].codecs; *codec != NULL; codec++) {
             uint8_t *canonical;
             size_t len;
-            if (codec_recode(codec_by_name(*codec), v->bytes, v->len, &canonical, &len) !=
-                RT_ERR_OK)
+            const struct codec *c = codec_by_name(*codec);
+            if (codec_recode(c, v->bytes, v->len, &canonical, &len) != RT_ERR_OK)
                 continue;
-            write_forms(fuzz_groups[g].name, v, canonical, len);
+            write_forms(fuzz_groups[g].name, v, c, canonical, len);
             if (strcmp(*codec, "envelope") == 0)
                 write_frame_seeds(v);
             free(canonical);
@@ -82,8 +82,8 @@ static void make_directory(const char *group)
 
 int main(int argc, char **argv)
 {
-    static const char *const files[] = {"hello.txt", "envelope.txt", "payload.txt",
-                                        "value.txt", "state.txt",    "decode.txt"};
+    static const char *const files[] = {"hello.txt", "envelope.txt", "payload.txt", "value.txt",
+                                        "state.txt", "decode.txt",   "version2.txt"};
     if (argc != 2) {
         fprintf(stderr, "usage: seeds DIR\n");
         return 2;

@@ -14,6 +14,7 @@ struct codec {
     const char *optional; /* keys that may be missing, " key key " */
     /* Decodes buf; on success writes the canonical encoding. */
     rt_err (*recode)(uint8_t *buf, size_t len, struct wire_writer *w);
+    size_t tag_len; /* bytes before the CBOR: 1 in tagged values, else 0 */
 };
 
 extern const struct codec codecs[];

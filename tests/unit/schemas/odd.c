@@ -216,10 +216,12 @@ static void write_item(struct odd *o)
     }
 }
 
-size_t odd_write(const uint8_t *in, size_t len, unsigned forms, uint64_t *rng, uint8_t *out,
-                 size_t cap)
+size_t odd_write(const uint8_t *in, size_t len, size_t tag_len, unsigned forms, uint64_t *rng,
+                 uint8_t *out, size_t cap)
 {
-    struct odd o = {in, in + len, out, out + cap, forms, rng};
+    RT_INSIST(tag_len <= len);
+    struct odd o = {in + tag_len, in + len, out, out + cap, forms, rng};
+    put(&o, in, tag_len);
     write_item(&o);
     RT_INSIST(o.pos == o.end);
     return (size_t)(o.out - out);

@@ -22,10 +22,10 @@ enum odd_form {
     ODD_ALL = 255,
 };
 
-/* Returns the bytes written; aborts when they do not fit or the input is not canonical. rng: state
- * of the coin, or NULL. */
-size_t odd_write(const uint8_t *in, size_t len, unsigned forms, uint64_t *rng, uint8_t *out,
-                 size_t cap);
+/* Returns the bytes written; aborts when they do not fit or the input is not canonical. The first
+ * tag_len bytes are copied as they are. rng: state of the coin, or NULL. */
+size_t odd_write(const uint8_t *in, size_t len, size_t tag_len, unsigned forms, uint64_t *rng,
+                 uint8_t *out, size_t cap);
 
 uint64_t odd_random(uint64_t *rng); /* xorshift64*, rng not 0 */
 

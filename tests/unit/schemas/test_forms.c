@@ -37,7 +37,7 @@ struct sample {
     size_t len;
 };
 
-static struct sample samples[200];
+static struct sample samples[300];
 static size_t sample_count;
 
 static const struct codec *codec_of(const struct vector *v)
@@ -68,12 +68,12 @@ static void keep(const struct vector *v, void *ctx)
 static int load(void **state)
 {
     (void)state;
-    static const char *const files[] = {"hello.txt", "envelope.txt", "payload.txt", "value.txt",
-                                        "state.txt"};
+    static const char *const files[] = {"hello.txt", "envelope.txt", "payload.txt",
+                                        "value.txt", "state.txt",    "version2.txt"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         vector_file_each(files[i], keep, NULL);
     odd = malloc(ODD_BYTES);
-    return odd == NULL || sample_count < 80;
+    return odd == NULL || sample_count < 130;
 }
 
 static int unload(void **state)
@@ -113,6 +113,11 @@ static bool is_pins(const struct sample *s)
     return strcmp(s->codec->name, "pinned_bootstrap_keys") == 0;
 }
 
+static size_t write_odd(const struct sample *s, unsigned forms, uint64_t *coin)
+{
+    return odd_write(s->bytes, s->len, s->codec->tag_len, forms, coin, odd, ODD_BYTES);
+}
+
 static void test_odd_forms(void **state)
 {
     (void)state;
@@ -122,14 +127,13 @@ static void test_odd_forms(void **state)
         for (unsigned form = 1; form <= ODD_ALL; form *= 2) {
             if ((form & all) == 0)
                 continue;
-            assert_same(s, odd, odd_write(s->bytes, s->len, form, NULL, odd, ODD_BYTES), "a form");
+            assert_same(s, odd, write_odd(s, form, NULL), "a form");
             unsigned others = all & ~form;
-            assert_same(s, odd, odd_write(s->bytes, s->len, others, NULL, odd, ODD_BYTES),
-                        "all but a form");
+            assert_same(s, odd, write_odd(s, others, NULL), "all but a form");
         }
-        assert_same(s, odd, odd_write(s->bytes, s->len, all, NULL, odd, ODD_BYTES), "all forms");
+        assert_same(s, odd, write_odd(s, all, NULL), "all forms");
         for (int round = 0; round < (s->len < SMALL_BYTES ? 100 : 3); round++)
-            assert_same(s, odd, odd_write(s->bytes, s->len, all, &rng, odd, ODD_BYTES), "mixed");
+            assert_same(s, odd, write_odd(s, all, &rng), "mixed");
     }
 }
 
@@ -143,8 +147,7 @@ static void test_truncated(void **state)
             assert_refused(s, s->bytes, len, "truncated");
         if (s->len >= SMALL_BYTES)
             continue;
-        size_t odd_len =
-            odd_write(s->bytes, s->len, ODD_ALL & ~ODD_UNKNOWN_KEYS, NULL, odd, ODD_BYTES);
+        size_t odd_len = write_odd(s, ODD_ALL & ~ODD_UNKNOWN_KEYS, NULL);
         for (size_t len = 0; len < odd_len; len++)
             assert_refused(s, odd, len, "odd and truncated");
     }
@@ -178,7 +181,7 @@ static bool take_pairs(const struct sample *s, struct pairs *p)
 {
     struct wire_reader r;
     p->count = 0;
-    wire_reader_init(&r, s->bytes, s->len);
+    wire_reader_init(&r, s->bytes + s->codec->tag_len, s->len - s->codec->tag_len);
     for (struct wire_seq q = wire_read_map(&r); wire_seq_next(&r, &q); p->count++) {
         p->key[p->count] = one_item(&r);
         p->value[p->count] = one_item(&r);
@@ -187,10 +190,11 @@ static bool take_pairs(const struct sample *s, struct pairs *p)
 }
 
 /* The map without pair `without`, and with pair `twice` at its end again; -1: none. */
-static size_t write_pairs(const struct pairs *p, int without, int twice)
+static size_t write_pairs(const struct sample *s, const struct pairs *p, int without, int twice)
 {
     struct wire_writer w;
     wire_writer_init(&w, odd, ODD_BYTES);
+    wire_write_raw(&w, s->bytes, s->codec->tag_len);
     wire_write_map(&w, p->count - (without >= 0) + (twice >= 0));
     for (int i = 0; i <= (int)p->count; i++) {
         int at = i < (int)p->count ? i : twice;
@@ -222,8 +226,8 @@ static void test_keys(void **state)
         if (is_pins(s) || !take_pairs(s, &p))
             continue;
         for (int key = 0; key < (int)p.count; key++) {
-            assert_refused(s, odd, write_pairs(&p, -1, key), "a key twice");
-            size_t len = write_pairs(&p, key, -1);
+            assert_refused(s, odd, write_pairs(s, &p, -1, key), "a key twice");
+            size_t len = write_pairs(s, &p, key, -1);
             uint8_t *got;
             size_t got_len;
             rt_err err = codec_recode(s->codec, odd, len, &got, &got_len);
@@ -246,7 +250,7 @@ static void test_damage(void **state)
         if (s->len > SMALL_BYTES)
             continue;
         for (int round = 0; round < 400; round++) {
-            size_t len = odd_write(s->bytes, s->len, odd_random(&rng) % 256, &rng, odd, ODD_BYTES);
+            size_t len = write_odd(s, odd_random(&rng) % 256, &rng);
             for (uint64_t n = odd_random(&rng) % 4; n-- > 0;)
                 odd[odd_random(&rng) % len] = (uint8_t)(odd_random(&rng) >> 32);
             uint8_t *got;

@@ -63,13 +63,20 @@ void assert_recodes(const struct vector *v, const char *codec)
 
 struct wire_capabilities capabilities_of(const struct vector *v)
 {
-    return (struct wire_capabilities){
+    struct wire_capabilities c = {
         .dht = vector_bool(v, "dht"),
         .store = vector_bool(v, "store"),
         .relay = vector_bool(v, "relay"),
         .content_seed = vector_bool(v, "content_seed"),
         .mobile_light = vector_bool(v, "mobile_light"),
+        .has_community_fields = vector_has(v, "community_search"),
     };
+    if (c.has_community_fields) {
+        c.community_paged_browse = vector_bool(v, "community_paged_browse");
+        c.community_search = vector_bool(v, "community_search");
+        c.community_delta_sync = vector_bool(v, "community_delta_sync");
+    }
+    return c;
 }
 
 /* Decodes the peers of list `key`; writing them again is checked through the message. */

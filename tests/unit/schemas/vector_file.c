@@ -82,6 +82,14 @@ size_t vector_file_each(const char *file, vector_fn *fn, void *ctx)
     return count;
 }
 
+bool vector_has(const struct vector *v, const char *key)
+{
+    for (size_t i = 0; i < v->field_count; i++)
+        if (strcmp(v->fields[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 const char *vector_text(const struct vector *v, const char *key)
 {
     for (size_t i = 0; i < v->field_count; i++)

@@ -25,6 +25,7 @@ typedef void vector_fn(const struct vector *v, void *ctx);
 /* Calls fn for each vector of the file; returns how many. Aborts when the file cannot be read. */
 size_t vector_file_each(const char *file, vector_fn *fn, void *ctx);
 
+bool vector_has(const struct vector *v, const char *key);
 /* A field's value; abort when it is not there. */
 const char *vector_text(const struct vector *v, const char *key);
 bool vector_is_null(const struct vector *v, const char *key);

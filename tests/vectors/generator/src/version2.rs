@@ -586,7 +586,7 @@ fn answers(f: &mut File) {
     for (name, joined) in [("status_joined", true), ("status_not_joined", false)] {
         let m = CommunityStatus { community_share_id, joined, membership_proof: None, name: None };
         let l = payload(name, &WirePayload::CommunityStatus(m));
-        f.add(l.b("community_id", &community_share_id).flag("joined", joined));
+        f.add(l.b("community_share_id", &community_share_id).flag("joined", joined));
     }
 }
 
@@ -706,6 +706,17 @@ fn as_bytes(ints: &Value) -> Value {
     Value::Bytes(ints.map(|x| u8::try_from(x.as_integer().unwrap()).unwrap()).collect())
 }
 
+fn request_type(kind: &str) -> Option<u16> {
+    match kind {
+        "members" => Some(410),
+        "shares" => Some(412),
+        "search" => Some(414),
+        "events" => Some(416),
+        _ => None,
+    }
+}
+
+/// The value as the crate encodes it again; none: its decoder refuses it.
 fn verdict(kind: &str, b: &[u8]) -> Option<Vec<u8>> {
     match kind {
         "member_record" => {
@@ -731,8 +742,7 @@ fn verdict(kind: &str, b: &[u8]) -> Option<Vec<u8>> {
             cbor::from_slice::<CommunityMembershipToken>(b).ok().map(|x| cbor::to_vec(&x).unwrap())
         }
         _ => {
-            let types = [("members", 410), ("shares", 412), ("search", 414), ("events", 416)];
-            let t = types.iter().find(|(k, _)| *k == kind).unwrap().1;
+            let t = request_type(kind).unwrap();
             WirePayload::decode(t, b).ok().map(|x| x.encode().unwrap())
         }
     }
@@ -862,9 +872,8 @@ fn odd_requests(f: &mut File) {
 fn odd_line(kind: &str, name: &str, b: &[u8]) -> Line {
     let again = verdict(kind, b);
     let l = Line::new(if again.is_some() { "accept" } else { "reject" }, name, b);
-    let types = [("members", 410u16), ("shares", 412), ("search", 414), ("events", 416)];
-    let l = match types.iter().find(|(k, _)| *k == kind) {
-        Some((_, t)) => l.word("what", "payload").n("type", *t),
+    let l = match request_type(kind) {
+        Some(t) => l.word("what", "payload").n("type", t),
         None => l.word("what", kind),
     };
     l.opt_b("canonical", again.as_deref()).flag("may_differ", false)
