@@ -62,6 +62,15 @@
 #define LIM_COMMUNITY_RECORDS 10000u /* protocol: members, and shares, of one community */
 #define LIM_COMMUNITIES_EMPTY 4096u  /* communities without records whose numbers are remembered */
 #define LIM_EVENT_MARK_STEP 1024u    /* event numbers per write of a community's mark */
+#define LIM_PAGE_MEMBERS 200u        /* protocol: entries of one answer 411, ... */
+#define LIM_PAGE_SHARES 100u         /* ... 413, */
+#define LIM_PAGE_HITS 50u            /* ... 415, */
+#define LIM_PAGE_EVENTS 200u         /* ... and 417 */
+#define LIM_SEARCHES_QUEUED 64u      /* searches under way: clients wait 5 s, most take 5 ms */
+#define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of titles and descriptions looked at in one ... */
+#define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time: then it answers what it has */
+#define LIM_SEARCH_SLICE (32u * 1024u) /* bytes looked at in one heavy job: about 0.5 ms */
+#define LIM_SEARCH_QUERY 4096u         /* bytes of a query, lower-cased at once */
 
 /* -- DHT network -- */
 #define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */
@@ -122,7 +131,8 @@
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u
 #define LIM_RATE_FETCH_PER_MIN 240u
-#define LIM_RATE_RELAY_PER_MIN 6000u /* 100 a second */
+#define LIM_RATE_COMMUNITY_PER_MIN 240u /* a client's browse takes 50 pages, its search 10 */
+#define LIM_RATE_RELAY_PER_MIN 6000u    /* 100 a second */
 #define LIM_RATE_RELAY_BURST 400u
 
 /* -- tunnels -- */

@@ -31,6 +31,7 @@
     X(RATE_DHT, "rate_dht", false, "dht rate limit exceeded")                                      \
     X(RATE_FETCH, "rate_fetch", false, "fetch rate limit exceeded")                                \
     X(RATE_RELAY, "rate_relay", false, "relay rate limit exceeded")                                \
+    X(RATE_COMMUNITY, "rate_community", false, "community request rate limit exceeded")            \
     X(MEMORY, "memory", false, "relay is short of memory, rate limit exceeded")                    \
     X(SHUTTING_DOWN, "shutting_down", false, "relay is shutting down")                             \
     X(MANIFEST_NOT_FOUND, "manifest_not_found", false, "manifest not found")                       \
@@ -38,6 +39,9 @@
     X(CHUNK_HASHES_NOT_FOUND, "chunk_hashes_not_found", false, "chunk hashes not found")           \
     X(COMMUNITY_MISMATCH, "community_mismatch", false,                                             \
       "community_share_id is not the hash of community_share_pubkey")                              \
+    X(COMMUNITY_NOT_FOUND, "community_not_found", false, "community not found")                    \
+    X(SEARCH_QUERY, "search_query", false, "community search query too long")                      \
+    X(SEARCHES_FULL, "searches_full", false, "too many community searches at once")                \
     X(STORE_FULL, "store_full", false, "dht value store is full")                                  \
     X(STORE_VALUE, "store_value", false, "dht value is not valid for its key")                     \
     /* slots and tunnels */                                                                        \

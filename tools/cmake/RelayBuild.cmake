@@ -99,6 +99,13 @@ pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 
+# libunistring has no pkg-config file.
+find_path(UNISTRING_INCLUDE unicase.h REQUIRED)
+find_library(UNISTRING_LIBRARY unistring REQUIRED)
+add_library(Unistring INTERFACE)
+target_include_directories(Unistring SYSTEM INTERFACE ${UNISTRING_INCLUDE})
+target_link_libraries(Unistring INTERFACE ${UNISTRING_LIBRARY})
+
 # Temporary, until every file is there: a source that does not exist yet is passed over.
 function(relay_present out)
   set(present "")
