@@ -62,6 +62,7 @@
 #define LIM_COMMUNITY_RECORDS 10000u /* protocol: members, and shares, of one community */
 #define LIM_COMMUNITIES_EMPTY 4096u  /* communities without records whose numbers are remembered */
 #define LIM_EVENT_MARK_STEP 1024u    /* event numbers per write of a community's mark */
+#define LIM_VALUE_SAVE_S 600u /* a record renewed every minute is written to disk once in it */
 
 /* -- DHT network -- */
 #define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */

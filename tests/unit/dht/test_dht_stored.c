@@ -31,7 +31,7 @@ static void test_loaded_values_make_room_as_stored_ones(void **state)
         struct dht_origin origin = {.peer = 100u + i, .net = 7};
 
         test_set(WIRE_VALUE_PROVIDERS, i, &p, 1, NOW_S, &v);
-        dht_load_value(world_system, v.key, no_sub, v.bytes, v.len, NOW_S + 100000, &origin);
+        dht_load_value(world_system, v.key, no_sub, v.bytes, v.len, NOW_S + 100000, 0, &origin);
     }
     test_set(WIRE_VALUE_PROVIDERS, 255, &p, 1, NOW_S, &v);
     store_own(&v);
