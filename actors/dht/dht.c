@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/metric.h"
+#include "dht/communities.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"
 
@@ -343,7 +344,10 @@ static void make_parts(struct dht *d, const struct dht_config *c)
 {
     struct dht_values_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
                                        LIM_VALUE_BYTES_PER_PEER};
-    struct dht_values_sink values = {c->disk.put_value, c->disk.drop_value, c->disk.ctx};
+    struct dht_values_sink values = {.put = c->disk.put_value,
+                                     .drop = c->disk.drop_value,
+                                     .put_mark = c->disk.put_mark,
+                                     .ctx = c->disk.ctx};
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct dht_calls_hooks hooks;
 
@@ -455,12 +459,19 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
 }
 
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
-                    const uint8_t *value, uint32_t len, uint64_t expires_s,
+                    const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
                     const struct dht_origin *origin)
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_values_load(d->values, key, sub, value, len, expires_s, origin, dht_now_s(d));
+    (void)dht_values_load(d->values, key, sub, value, len, expires_s, event, origin, dht_now_s(d));
+}
+
+void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
+                   uint64_t expires_s)
+{
+    dht_communities_load_mark(dht_values_communities(dht_of(sys)->values), community_id, mark,
+                              expires_s);
 }
 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,

@@ -40,6 +40,7 @@ struct dht_self {
 struct dht_disk {
     void (*put_value)(void *ctx, const struct dht_value *v);
     void (*drop_value)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
+    void (*put_mark)(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s);
     void (*put_peer)(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
                      enum wire_dialect last);
     void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
@@ -76,9 +77,12 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
 
 struct dht_origin; /* dht/values.h */
 
-/* -- from disk, before dht_start. sub, origin: those of struct dht_value -- */
+/* -- from disk, before dht_start: marks of communities first. sub, event, origin: those of struct
+ * dht_value -- */
+void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
+                   uint64_t expires_s);
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
-                    const uint8_t *value, uint32_t len, uint64_t expires_s,
+                    const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
                     const struct dht_origin *origin);
 /* dialects 0: not known. */
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,

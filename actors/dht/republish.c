@@ -198,7 +198,7 @@ static bool next_fresh(struct dht_values *values, uint64_t now_s, struct dht_pus
 {
     struct dht_value v;
 
-    for (uint32_t i = 0; i < LOOK_AT && dht_values_has_fresh(values); i++) {
+    for (uint32_t i = 0; i < LOOK_AT && dht_values_next_fresh(values); i++) {
         if (!dht_values_take_fresh(values, now_s, &v))
             continue;
         plan(&v, now_s, out);
@@ -258,7 +258,7 @@ uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_v
     uint64_t due_s = dht_values_next_due(values);
     uint64_t at_ns = now_ns + IDLE_NS;
 
-    if (r->count > 0 || due_s <= now_s || dht_values_has_fresh(values))
+    if (r->count > 0 || due_s <= now_s || dht_values_next_fresh(values))
         at_ns = now_ns;
     else if (due_s - now_s < IDLE_NS / RT_S)
         at_ns = now_ns + (due_s - now_s) * RT_S;

@@ -7,22 +7,16 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
+#include "dht/value_check_private.h"
 #include "wire_announce.h"
 
-/* A value under check. With key NULL it is only read, and sub is what it is kept under. */
-struct check {
-    const uint8_t *key, *sub;
-    uint64_t now_s;
-    uint8_t *copy;
-    uint32_t len;
-    uint8_t *room; /* for the encodings of a manifest or an announcement */
-    size_t room_len;
-    struct dht_checked *out;
-};
-
-static bool is_key(const struct check *c, const uint8_t expected[32])
+bool check_is_signed(const struct check *c, struct wire_writer *w, const uint8_t pubkey[32],
+                     const uint8_t signature[64])
 {
-    return !c->key || memcmp(c->key, expected, 32) == 0;
+    bool fits;
+    size_t len = wire_writer_len(w, &fits);
+
+    return c->sub || (fits && rt_sign_verify(pubkey, c->room, len, signature));
 }
 
 static bool check_share_head(struct check *c)
@@ -35,7 +29,7 @@ static bool check_share_head(struct check *c)
     wire_share_head_key(h->share_id, expected);
     c->out->first = h->latest_seq;
     c->out->second = h->updated_at;
-    return is_key(c, expected);
+    return check_has_key(c, expected);
 }
 
 static bool check_providers(struct check *c)
@@ -48,7 +42,7 @@ static bool check_providers(struct check *c)
     wire_providers_key(p.id, expected);
     c->out->first = p.updated_at;
     c->out->peers = p.peers.count;
-    return is_key(c, expected);
+    return check_has_key(c, expected);
 }
 
 static bool check_members(struct check *c)
@@ -61,22 +55,18 @@ static bool check_members(struct check *c)
     wire_members_key(p.id, expected);
     c->out->first = p.updated_at;
     c->out->peers = p.peers.count;
-    return is_key(c, expected);
+    return check_has_key(c, expected);
 }
 
-/* The signed bytes fit: they are shorter than the hashed ones, for which there is room. */
 static bool manifest_is_proven(struct check *c, const struct wire_manifest *m)
 {
     struct wire_writer w;
-    bool fits;
-    size_t len;
 
     if (!wire_manifest_is_consistent(m))
         return false;
     wire_writer_init(&w, c->room, c->room_len);
     wire_write_manifest_signed(&w, m);
-    len = wire_writer_len(&w, &fits);
-    return fits && rt_sign_verify(m->share_pubkey, c->room, len, m->signature);
+    return check_is_signed(c, &w, m->share_pubkey, m->signature);
 }
 
 static bool check_manifest(struct check *c)
@@ -88,12 +78,12 @@ static bool check_manifest(struct check *c)
         return false;
     memcpy(c->out->share_id, m.share_id, 32);
     memcpy(c->out->share_pubkey, m.share_pubkey, 32);
-    if (!c->key)
+    if (c->sub)
         return true;
     if (wire_manifest_id(&m, c->room, c->room_len, id) != RT_ERR_OK)
         return false;
     wire_manifest_key(id, expected);
-    if (!is_key(c, expected))
+    if (!check_has_key(c, expected))
         return false;
     c->out->is_proven = manifest_is_proven(c, &m);
     return true;
@@ -121,13 +111,10 @@ static void set_form(struct check *c, struct wire_announcement *a, bool has_comm
 static bool announcement_is_signed(struct check *c, const struct wire_announcement *a)
 {
     struct wire_writer w;
-    bool fits;
-    size_t len;
 
     wire_writer_init(&w, c->room, c->room_len);
     wire_write_announcement_signed(&w, a);
-    len = wire_writer_len(&w, &fits);
-    return fits && rt_sign_verify(a->relay_pubkey, c->room, len, a->signature);
+    return check_is_signed(c, &w, a->relay_pubkey, a->signature);
 }
 
 /* The form is the one whose signature verifies, whatever fields were sent. */
@@ -153,11 +140,11 @@ static bool check_announcement(struct check *c)
 
     if (wire_announcement_decode(c->copy, c->len, &a) != RT_ERR_OK)
         return false;
-    memcpy(c->out->relay, a.relay_pubkey, 32);
+    memcpy(c->out->subject, a.relay_pubkey, 32);
     c->out->first = a.issued_at;
     c->out->expires_at = a.expires_at;
     wire_peers_each(&a.addrs, note_net, c->out);
-    if (!c->key) {
+    if (c->sub) {
         find_kept_form(c, &a);
         return true;
     }
@@ -179,14 +166,14 @@ static bool check_kind(struct check *c)
         return check_manifest(c);
     case WIRE_VALUE_ANNOUNCEMENT:
         return check_announcement(c);
+    case WIRE_VALUE_NONE:
+        return false;
     default:
-        break;
+        return check_tagged(c);
     }
-    return false;
 }
 
-/* key or sub is NULL: see struct check. */
-static enum rt_refusal check(const uint8_t *key, const uint8_t *sub, const uint8_t *value,
+static enum rt_refusal check(const uint8_t key[32], const uint8_t *sub, const uint8_t *value,
                              uint32_t len, uint64_t now_s, struct dht_checked *out)
 {
     struct dht_checked checked = {.expires_at = UINT64_MAX};
@@ -218,10 +205,10 @@ enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uin
     return check(key, NULL, value, len, now_s, out);
 }
 
-enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, const uint8_t sub[32],
-                               struct dht_checked *out)
+enum rt_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
+                               uint32_t len, struct dht_checked *out)
 {
-    return check(NULL, sub, value, len, 0, out);
+    return check(key, sub, value, len, 0, out);
 }
 
 /* A community's hint has the key of its CommunityMembers. */

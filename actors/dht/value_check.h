@@ -2,8 +2,9 @@
 /*
  * Whether a value may be stored under a key (protocol: DHT, the table of values): of a known kind,
  * decodable, under the key that its content names, with what can be verified of it alone: a
- * manifest's id, an announcement's signature and time. A share head's signature can be verified
- * only by a holder of the share's key: see values.h. Pure.
+ * manifest's id, signatures, times. Nothing may be issued more than LIM_HELLO_SKEW_S ahead of us,
+ * or have expired. A share head's signature can be verified only by a holder of the share's key:
+ * see values.h. Pure.
  */
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H
@@ -21,13 +22,19 @@ struct dht_checked {
      * Announcements: the relay's key for the form of 5 signed fields, a hash of it for that of 8.
      */
     uint8_t sub[32];
-    /* Announcements: the form that is signed, the relay's key, and the network of its first public
-     * address (0: none). */
+    /* Announcements: the form that is signed, and the network of its first public address (0:
+     * none). */
     bool has_community_fields;
-    uint8_t relay[32];
     uint64_t net;
-    uint64_t expires_at; /* announcements: when it ends, unix seconds; others: UINT64_MAX */
-    uint32_t peers;      /* Providers and CommunityMembers: entries */
+    /* Announcements and members' records: when it ends, unix seconds; others: UINT64_MAX. */
+    uint64_t expires_at;
+    /* Announcements: the relay's key. Records of communities: the member's key, the share's id.
+     * Rotations and revocations: the key that is no longer to be used. */
+    uint8_t subject[32];
+    uint8_t community_id[32]; /* records of communities */
+    uint64_t content;         /* of these: a hash without sequence, times and signature */
+    uint8_t manifest_id[32];  /* of a share's record: the newest manifest */
+    uint32_t peers;           /* Providers and CommunityMembers: entries */
     /* Share heads. */
     struct wire_share_head head;
     /* Manifests: is_proven says that share_id is the hash of share_pubkey, and that the latter
@@ -43,10 +50,11 @@ struct dht_checked {
 enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
                                 uint64_t now_s, struct dht_checked *out);
 
-/* The same for a value that was checked when it was stored, under this sub: decodes it, verifies
- * nothing, and leaves is_proven false. An announcement's form is the one that sub names. */
-enum rt_refusal dht_value_read(const uint8_t *value, uint32_t len, const uint8_t sub[32],
-                               struct dht_checked *out);
+/* The same for a value that was checked when it was stored, under this key and sub: decodes it,
+ * verifies neither signatures nor times nor a manifest's id, and leaves is_proven false. An
+ * announcement's form is the one that sub names. */
+enum rt_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
+                               uint32_t len, struct dht_checked *out);
 
 /* The sub of values of this kind, 32 bytes; of announcements see struct dht_checked. */
 const uint8_t *dht_value_sub(enum wire_value_kind kind);

@@ -7,12 +7,12 @@
 #include "base/check.h"
 #include "dht/values_private.h"
 
-static bool is_same(const struct entry *e, const struct incoming *in)
+bool values_is_same(const struct entry *e, const struct incoming *in)
 {
     return e->value.len == in->len && memcmp(e->value.ptr, in->value, in->len) == 0;
 }
 
-static bool is_newer(const struct entry *e, const struct dht_checked *than)
+bool values_is_newer(const struct entry *e, const struct dht_checked *than)
 {
     return e->first > than->first || (e->first == than->first && e->second >= than->second);
 }
@@ -72,7 +72,7 @@ void values_proven(struct dht_values *v, struct entry *manifest, const struct dh
     head = values_entry(v, key, NULL);
     if (!head || head->share)
         return;
-    if (dht_value_read(head->value.ptr, head->value.len, sub, &held) == RT_REFUSAL_NONE &&
+    if (dht_value_read(key, sub, head->value.ptr, head->value.len, &held) == RT_REFUSAL_NONE &&
         dht_head_verify(&held.head, manifest->share->pubkey))
         head->share = share_ref(v, checked->share_id, checked->share_pubkey);
     else
@@ -81,8 +81,7 @@ void values_proven(struct dht_values *v, struct entry *manifest, const struct dh
 
 /* -- one value under one key -- */
 
-/* e NULL: there is none yet. *out_entry is where the value stands then. */
-static enum rt_refusal put(struct dht_values *v, struct entry *e, const struct incoming *in,
+enum rt_refusal values_put(struct dht_values *v, struct entry *e, const struct incoming *in,
                            struct entry **out_entry)
 {
     enum rt_refusal r = values_make_room(v, e, in->len, &in->origin);
@@ -107,17 +106,17 @@ static enum rt_refusal store_head(struct dht_values *v, const struct incoming *i
     struct entry *e = values_entry(v, in->key, NULL);
     enum rt_refusal r;
 
-    if (e && is_same(e, in)) {
+    if (e && values_is_same(e, in)) {
         values_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
     if (share && !dht_head_verify(head, share->pubkey))
         return RT_REFUSAL_STORE_VALUE;
-    if (e && share && is_newer(e, in->checked))
+    if (e && share && values_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
     if (share) /* the manifest that proves it may be what makes room */
         share->refs++;
-    r = put(v, e, in, &e);
+    r = values_put(v, e, in, &e);
     if (r == RT_REFUSAL_NONE && share && !e->share)
         e->share = share;
     else
@@ -134,7 +133,7 @@ static enum rt_refusal store_manifest(struct dht_values *v, const struct incomin
         values_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
-    r = put(v, NULL, in, &e);
+    r = values_put(v, NULL, in, &e);
     if (r == RT_REFUSAL_NONE)
         values_proven(v, e, in->checked);
     return r;
@@ -244,7 +243,7 @@ static enum rt_refusal store_announcement(struct dht_values *v, const struct inc
 
     if (e && reached == 0)
         reached = e->announced->reached;
-    if (e && is_newer(e, in->checked)) {
+    if (e && values_is_newer(e, in->checked)) {
         e->announced->reached = reached;
         return RT_REFUSAL_NONE;
     }
@@ -256,7 +255,7 @@ static enum rt_refusal store_announcement(struct dht_values *v, const struct inc
             return RT_REFUSAL_STORE_FULL;
         values_drop(v, e, true);
     }
-    r = put(v, NULL, in, &e);
+    r = values_put(v, NULL, in, &e);
     if (r == RT_REFUSAL_NONE)
         e->announced->reached = reached;
     return r;
@@ -274,7 +273,18 @@ enum rt_refusal values_store(struct dht_values *v, const struct incoming *in)
         return store_set(v, in);
     case WIRE_VALUE_ANNOUNCEMENT:
         return store_announcement(v, in);
-    default:
+    case WIRE_VALUE_MEMBER_RECORD:
+    case WIRE_VALUE_SHARE_RECORD:
+        return values_store_record(v, in);
+    case WIRE_VALUE_COMMUNITY_HINT:
+    case WIRE_VALUE_MEMBERS_PAGE:
+    case WIRE_VALUE_SHARES_PAGE:
+        return values_store_dated(v, in);
+    case WIRE_VALUE_ROTATION:
+        return values_store_rotation(v, in);
+    case WIRE_VALUE_REVOCATION:
+        return values_store_revocation(v, in);
+    case WIRE_VALUE_NONE:
         break;
     }
     return RT_REFUSAL_STORE_VALUE;

@@ -12,6 +12,16 @@
  *  - RelayAnnouncement: one per relay and form, the newest; many under one key, served in turn.
  *    Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form the network that
  *    has most of that form gives its oldest.
+ *  - Records of communities (0x31, 0x32): the higher of (issued_at, announce_seq), of (latest_seq,
+ *    updated_at). Of two records of a share that are signed alike the one whose texts are those of
+ *    the held manifest latest_manifest_id stays; without that manifest the last write wins. Both
+ *    kinds are entered into the index of communities (communities.h), where a full community gives
+ *    a record of its most crowded network. A member's record expires when it says, if its TTL does
+ *    not end before.
+ *  - Hints and pages (0x33 to 0x35): the newer; nobody replaces our own. A hint is held beside the
+ *    CommunityMembers of its key.
+ *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at stays,
+ *    and lives for LIM_VALUE_TTL_MAX_S. Announcements of a revoked relay are not given out.
  *  What is not newer is accepted and changes nothing but, where it is the same, the TTL.
  *
  * Dialects: every value is held once; a look-up names the asker's dialect and is given only what
@@ -22,8 +32,11 @@
  * than its own, found by drawing some at random; where there is none it is refused. So one peer, or
  * one network with many keys, cannot shut out others.
  *
- * Cost: O(1) per operation (a key's announcements are at most 32); expiry goes by hourly lists, in
- * steps the caller bounds; nothing scans all values.
+ * Disk: the sink is told of every change at once, but of a community record that differs from the
+ * one on disk in sequence, times and signature only, at most every LIM_VALUE_SAVE_S.
+ *
+ * Cost: O(1) per operation (a key's announcements are at most 64), O(log n) where communities are
+ * indexed; expiry goes by hourly lists, in steps the caller bounds; nothing scans all values.
  *
  * Threads: the dht actor's worker. A found value is a counted reference.
  */
@@ -34,6 +47,7 @@
 #include "base/refusal.h"
 #include "dht/value_check.h"
 
+struct dht_communities;
 struct dht_values;
 
 struct dht_values_limits {
@@ -62,16 +76,21 @@ struct dht_value {
     uint8_t dialects; /* that accept it */
     struct relay_slice value;
     uint64_t expires_s;
+    uint64_t event; /* records of communities: the number of its last event; others: 0 */
     struct dht_origin origin;
 };
 
 /* Told what is to be on disk. put: new, changed, or its expiry has moved by more than an hour;
- * drop: gone before its time (what expires is not told: the disk's expiry is the same). May be
- * NULL. */
+ * drop: gone before its time (what expires is not told: the disk's expiry is the same). put_mark:
+ * the highest event number of a community. revoked: a valid revocation of this key has been stored
+ * that was not held. Any may be NULL. */
 struct dht_values_sink {
     void (*put)(void *ctx, const struct dht_value *v);
     void (*drop)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
+    void (*put_mark)(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s);
     void *ctx;
+    void (*revoked)(void *ctx, const uint8_t key[32]);
+    void *revoked_ctx;
 };
 
 /* random: numbers for drawing. */
@@ -90,10 +109,11 @@ enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
                                  uint32_t len, uint64_t ttl_secs, const struct dht_origin *origin,
                                  uint64_t now_s);
 
-/* A value from disk: taken as it is, limits apply. Its manifest proves nothing until
- * dht_values_prove has come to it. False: it does not decode or has no room. */
+/* A value from disk: taken as it is, limits apply. Marks of communities are loaded before (see
+ * dht_values_communities). Its manifest proves nothing until dht_values_prove has come to it.
+ * False: it does not decode or has no room. */
 bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
-                     const uint8_t *value, uint32_t len, uint64_t expires_s,
+                     const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
                      const struct dht_origin *origin, uint64_t now_s);
 
 /* Verifies at most `max` loaded manifests' signatures; false: there are none left. */
@@ -113,8 +133,19 @@ uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
                              enum wire_dialect dialect, uint32_t max, uint64_t now_s,
                              struct relay_slice *out);
 
+/* Whether a revocation of this key is held. */
+bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], uint64_t now_s);
+
+/* The index of the community records held here, for reading, and for loading marks. */
+struct dht_communities *dht_values_communities(struct dht_values *v);
+
 /* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
 bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
+
+/* Tells the sink of records whose writing was put off for LIM_VALUE_SAVE_S by now_s, at most `max`;
+ * true: there may be more. flush: of all of them. */
+bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max);
+void dht_values_flush(struct dht_values *v);
 
 /* -- republishing: a value falls due LIM_REPUBLISH_S after it was last stored or taken.
  * Announcements never do: their relay renews them, under keys that change by the hour. -- */
@@ -124,10 +155,14 @@ uint64_t dht_values_next_due(const struct dht_values *v);
 /* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
-/* -- fresh values: new ones from storers that are no contacts -- */
-bool dht_values_has_fresh(const struct dht_values *v);
-/* One of them, with a reference of its own. It counts as pushed and falls due LIM_REPUBLISH_S
- * later. False: it is not worth it any more. */
+/* -- fresh values: those that were new, or changed, when a peer that is no contact stored them, but
+ * for announcements. Each is given out once per change and at most once in LIM_REPUBLISH_S; a value
+ * that take_due gave out counts too. In order of arrival. -- */
+
+/* Whether there is one. */
+bool dht_values_next_fresh(const struct dht_values *v);
+/* The next one, with a reference of its own; it falls due LIM_REPUBLISH_S later. Changes that
+ * waited for the hour to pass become fresh here and in dht_values_save_due. */
 bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
 /* -- going through a part of the key space, one value a call; one walk at a time -- */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What values.c (the table) and value_rules.c (what may replace what) share. */
+/* What the files of the value store share: values.c (the table), value_times.c (expiry,
+ * republishing, deferred writes), value_space.c (limits), value_rules.c and value_records.c (which
+ * value of a key stays). */
 #ifndef DHT_VALUES_PRIVATE_H
 #define DHT_VALUES_PRIVATE_H
 
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "dht/communities.h"
 #include "dht/owners.h"
 #include "dht/peer_set.h"
 #include "dht/values.h"
@@ -21,6 +24,21 @@ struct share {
     uint32_t refs;
 };
 
+/* An entry in the index of communities. */
+struct record {
+    struct dht_record index;
+    struct entry *entry;
+    uint8_t id[32];
+    uint64_t content;    /* see struct dht_checked */
+    uint64_t save_due_s; /* while it waits in unsaved */
+};
+
+struct revoked {
+    struct rt_map_node node;
+    const struct entry *entry;
+    uint8_t key[32];
+};
+
 struct announced {
     uint8_t sub[32], relay[32];
     bool has_community_fields;
@@ -31,13 +49,17 @@ struct announced {
 
 struct entry {
     struct rt_map_node node; /* by key: announcements of one key stand there one by one */
-    struct rt_list by_hour, by_bin, by_due, unproven;
+    struct rt_list by_hour, by_bin, by_due;
+    struct rt_list by_wait;  /* loaded manifests: in unproven; records: in unsaved */
+    struct rt_list by_fresh; /* in fresh; in pushed while pushed_s is not 0 */
     uint8_t key[32];
     enum wire_value_kind kind;
     uint32_t served; /* of announcements: the turn it was last handed out in */
     uint64_t first, second;
     uint64_t expires_s, due_s;
     uint64_t saved_s; /* the expiry that the sink was told */
+    uint64_t pushed_s;
+    bool is_changed; /* since it was last pushed, by a peer that is no contact */
     struct dht_owner *peer, *net;
     struct dht_origin origin;
     struct relay_slice value;
@@ -45,6 +67,8 @@ struct entry {
         struct share *share;      /* ShareHead that verified, ManifestV1 that proves it; or NULL */
         struct dht_set_meta *set; /* Providers, CommunityMembers */
         struct announced *announced; /* RelayAnnouncement */
+        struct record *record;       /* records of communities */
+        struct revoked *revoked;     /* revocations */
     };
 };
 
@@ -54,11 +78,14 @@ struct dht_values {
     uint8_t hash_key[16];
     uint64_t (*random)(void *ctx);
     void *random_ctx;
-    struct rt_map by_key, shares, peers, nets;
+    struct rt_map by_key, shares, peers, nets, revoked;
+    struct dht_communities *communities;
     uint64_t bytes;
     uint32_t turn;
-    uint64_t hour; /* every list before this hour has been emptied; 0: not begun */
-    struct rt_list by_due, unproven;
+    uint64_t hour;  /* every list before this hour has been emptied; 0: not begun */
+    uint64_t now_s; /* of the last call that had one */
+    struct rt_list by_due, unproven, unsaved;
+    struct rt_list fresh, pushed; /* to be pushed; pushed within LIM_REPUBLISH_S */
     uint32_t walk_bin, walk_last; /* bins; the walk is over when walk_bin > walk_last */
     struct rt_list *walk_next;    /* in walk_bin; NULL: it has not been entered */
     struct values_lists *lists;   /* NULL while nothing was ever stored */
@@ -84,10 +111,8 @@ struct incoming {
 /* The entry under key and sub; sub NULL: the first of any. */
 struct entry *values_entry(const struct dht_values *v, const uint8_t key[32], const uint8_t *sub);
 struct entry *values_next_same(const struct entry *e); /* of any sub */
-/* Room for one more value (or, e not NULL, for e with another value) of len bytes from this origin:
- * NONE or STORE_FULL. Others may be dropped for it, never e. */
-enum rt_refusal values_make_room(struct dht_values *v, const struct entry *e, uint32_t len,
-                                 const struct dht_origin *origin);
+bool values_is_record(const struct entry *e);          /* of a community */
+struct dht_value values_value_of(const struct entry *e);
 /* Enters an entry for a checked value, which values_set then gives it. */
 struct entry *values_add(struct dht_values *v, const uint8_t key[32],
                          const struct dht_checked *checked);
@@ -99,11 +124,44 @@ void values_renew(struct dht_values *v, struct entry *e, const struct incoming *
 void values_drop(struct dht_values *v, struct entry *e, bool tell);
 uint64_t values_hash(const struct dht_values *v, const uint8_t bytes[32]);
 
+/* -- value_times.c -- */
+
+void values_set_expiry(struct dht_values *v, struct entry *e, uint64_t expires_s, uint64_t now_s);
+/* When a value that comes with this TTL expires. */
+uint64_t values_expiry(const struct incoming *in);
+void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s);
+/* It was stored: it may have to be pushed. */
+void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin);
+void values_save(struct dht_values *v, struct entry *e);
+/* A record that is saved LIM_VALUE_SAVE_S later at the latest. */
+void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s);
+
+/* -- value_space.c -- */
+
+/* Room for one more value (or, e not NULL, for e with another value) of len bytes from this origin:
+ * NONE or STORE_FULL. Others may be dropped for it, never e. */
+enum rt_refusal values_make_room(struct dht_values *v, const struct entry *e, uint32_t len,
+                                 const struct dht_origin *origin);
+bool values_is_full(const struct dht_values *v, uint32_t more_values, uint64_t more_bytes);
+
 /* -- value_rules.c -- */
 
 enum rt_refusal values_store(struct dht_values *v, const struct incoming *in);
+bool values_is_same(const struct entry *e, const struct incoming *in);
+/* Whether what is held stays when this one comes; true where neither is newer. */
+bool values_is_newer(const struct entry *e, const struct dht_checked *than);
+/* Makes room and sets the value; e NULL: there is none yet. *out_entry has the value then. */
+enum rt_refusal values_put(struct dht_values *v, struct entry *e, const struct incoming *in,
+                           struct entry **out_entry);
 void values_unshare(struct dht_values *v, struct entry *e);
 /* A held manifest proves its share's key: a held head that is false is dropped. */
 void values_proven(struct dht_values *v, struct entry *manifest, const struct dht_checked *checked);
+
+/* -- value_records.c: kinds with a tag -- */
+
+enum rt_refusal values_store_record(struct dht_values *v, const struct incoming *in);
+enum rt_refusal values_store_dated(struct dht_values *v, const struct incoming *in);
+enum rt_refusal values_store_rotation(struct dht_values *v, const struct incoming *in);
+enum rt_refusal values_store_revocation(struct dht_values *v, const struct incoming *in);
 
 #endif

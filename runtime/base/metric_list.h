@@ -69,6 +69,10 @@
     X(DHT_VALUES_EVICTED, "dht_values_evicted_total", "values that gave way in a full store")      \
     X(COMMUNITY_RECORDS_REFUSED, "community_records_refused_total",                                \
       "records refused: community full, no crowded network")                                       \
+    X(COMMUNITY_RECORDS_EVICTED, "community_records_evicted_total",                                \
+      "records evicted from a full community")                                                     \
+    X(DHT_SAVES_DEFERRED, "dht_saves_deferred_total",                                              \
+      "changes of records not written to disk at once")                                            \
     X(COMMUNITIES_FORGOTTEN, "communities_forgotten_total",                                        \
       "empty communities forgotten early: too many")                                               \
     X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \

@@ -232,7 +232,7 @@ static void bench_store(uint32_t count)
     began = cpu_ns();
     for (uint32_t i = 0; i < count; i++)
         RT_INSIST(dht_values_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
-                                  NOW_S + 86400, &loaded, NOW_S));
+                                  NOW_S + 86400, 0, &loaded, NOW_S));
     printf("load values=%u ns_each=%.0f ms_all=%.0f\n", count, (double)(cpu_ns() - began) / count,
            (double)(cpu_ns() - began) / 1e6);
     dht_values_free(&v);

@@ -81,7 +81,12 @@ static void put_pins(void *ctx, struct relay_slice pins)
 
 struct dht_disk durable_disk(struct relay *r)
 {
-    return (struct dht_disk){put_value, drop_value, put_peer, drop_peer, put_pins, r};
+    return (struct dht_disk){.put_value = put_value,
+                             .drop_value = drop_value,
+                             .put_peer = put_peer,
+                             .drop_peer = drop_peer,
+                             .put_pins = put_pins,
+                             .ctx = r};
 }
 
 /* -- from the disk -- */
@@ -97,7 +102,7 @@ static void load_value(void *ctx, const struct storage_value *v)
     struct loading *l = ctx;
     struct dht_origin origin = {.peer = v->origin_peer, .net = v->origin_net};
 
-    dht_load_value(l->relay->system, v->key, v->sub, v->value, v->len, v->expires_s, &origin);
+    dht_load_value(l->relay->system, v->key, v->sub, v->value, v->len, v->expires_s, 0, &origin);
     l->values++;
 }
 

@@ -86,18 +86,12 @@ void test_head(const struct rt_sign_key *share, uint64_t seq, uint64_t updated_a
     finish(&w, out);
 }
 
-void test_manifest(const struct rt_sign_key *share, uint64_t seq, uint32_t title_len,
-                   struct test_value *out)
-{
-    test_manifest_by(share, share, seq, title_len, out);
-}
-
-void test_manifest_by(const struct rt_sign_key *share, const struct rt_sign_key *signer,
-                      uint64_t seq, uint32_t title_len, struct test_value *out)
+static void manifest(const struct rt_sign_key *share, const struct rt_sign_key *signer,
+                     uint64_t seq, uint32_t title_len, struct test_value *out, uint8_t id[32])
 {
     static const uint8_t empty_list[] = {0x80};
     struct wire_manifest m = {.version = 1, .seq = seq, .created_at = NOW_S};
-    uint8_t room[WIRE_MANIFEST_ENCODED_MAX(sizeof(out->bytes))], id[32], title[2048];
+    uint8_t room[WIRE_MANIFEST_ENCODED_MAX(sizeof(out->bytes))], title[2048];
     struct wire_writer w;
     bool fits;
 
@@ -116,6 +110,26 @@ void test_manifest_by(const struct rt_sign_key *share, const struct rt_sign_key 
     wire_writer_init(&w, out->bytes, sizeof(out->bytes));
     wire_write_manifest(&w, &m);
     finish(&w, out);
+}
+
+void test_manifest(const struct rt_sign_key *share, uint64_t seq, uint32_t title_len,
+                   struct test_value *out)
+{
+    test_manifest_by(share, share, seq, title_len, out);
+}
+
+void test_manifest_by(const struct rt_sign_key *share, const struct rt_sign_key *signer,
+                      uint64_t seq, uint32_t title_len, struct test_value *out)
+{
+    uint8_t id[32];
+
+    manifest(share, signer, seq, title_len, out, id);
+}
+
+void test_manifest_with_id(const struct rt_sign_key *share, uint64_t seq, uint32_t title_len,
+                           struct test_value *out, uint8_t out_id[32])
+{
+    manifest(share, share, seq, title_len, out, out_id);
 }
 
 void test_set(enum wire_value_kind kind, uint8_t id, const struct wire_peer *peers, uint32_t count,

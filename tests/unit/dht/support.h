@@ -55,6 +55,9 @@ void test_manifest(const struct rt_sign_key *share, uint64_t seq, uint32_t title
 /* ... with a signature by another key, under the id that all of it has. */
 void test_manifest_by(const struct rt_sign_key *share, const struct rt_sign_key *signer,
                       uint64_t seq, uint32_t title_len, struct test_value *out);
+/* ... and that id. */
+void test_manifest_with_id(const struct rt_sign_key *share, uint64_t seq, uint32_t title_len,
+                           struct test_value *out, uint8_t out_id[32]);
 /* kind: PROVIDERS or MEMBERS. */
 void test_set(enum wire_value_kind kind, uint8_t id, const struct wire_peer *peers, uint32_t count,
               uint64_t updated_at, struct test_value *out);

@@ -4,7 +4,8 @@
  * them, and not if we are not; pushes are spaced, slower after each `rate limit`, down to a
  * sixteenth, and quicker again; a remote that said so is left out for its time; a value in the
  * second half of a day's life is left to die; a node that is new gets the values it is now close
- * to, from the two closest of us others, announcements too; a crowd of newcomers is bounded.
+ * to, from the two closest of us others, announcements too; a crowd of newcomers is bounded; a
+ * client's new value goes out at once; a value goes to the closest of each dialect.
  */
 #include "support.h"
 
@@ -12,7 +13,9 @@
 
 static const uint8_t hash_key[16] = "dht-republish-t";
 static uint64_t rng = 20261205;
-static const struct dht_origin someone = {.peer = 77, .net = 7};
+/* A contact: what it stores is not fresh to the network. */
+static const struct dht_origin someone = {.peer = 77, .net = 7, .is_push = true};
+static const struct dht_origin client = {.peer = 78, .net = 8};
 
 struct room {
     uint8_t self[20];
@@ -52,7 +55,8 @@ static struct wire_peer_hop add_node(struct room *r, uint32_t n, uint32_t bits)
 }
 
 /* A key with so many bits in common with us. */
-static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_s, uint8_t key[32])
+static void add_value_of(struct room *r, const struct dht_origin *origin, uint32_t bits,
+                         uint64_t ttl, uint64_t now_s, uint8_t key[32])
 {
     struct dht_checked c = {.kind = WIRE_VALUE_SHARE_HEAD, .expires_at = UINT64_MAX};
 
@@ -65,7 +69,12 @@ static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_
                                   (key[bits / 8] & ~(0xff00u >> bits % 8)));
     } while (dht_common_bits(key, r->self) != bits);
     memcpy(c.head.share_id, key, 32);
-    assert_int_equal(dht_values_store(r->values, key, &c, key, 32, ttl, &someone, now_s), 0);
+    assert_int_equal(dht_values_store(r->values, key, &c, key, 32, ttl, origin, now_s), 0);
+}
+
+static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_s, uint8_t key[32])
+{
+    add_value_of(r, &someone, bits, ttl, now_s, key);
 }
 
 static bool next(struct room *r, uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
@@ -289,6 +298,66 @@ static void test_a_crowd_of_newcomers_is_bounded(void **state)
     room_free(&r);
 }
 
+/* A client's new value goes out at once, to nodes that are to be looked up, whether or not we are
+ * among the closest; then it is like any other. */
+static void test_fresh_values(void **state)
+{
+    struct dht_push_plan plan;
+    uint8_t keys[3][32];
+    struct room r;
+
+    (void)state;
+    room_make(&r);
+    for (uint32_t i = 0; i < DHT_K; i++)
+        (void)add_node(&r, i, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        add_value_of(&r, &client, i == 0 ? 3 : 0, LIM_VALUE_TTL_MAX_S, NOW_S, keys[i]);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint64_t now_ns = RT_S + i * LIM_REPUBLISH_SPACE_NS;
+
+        assert_true(next(&r, now_ns, NOW_S + 1, &plan));
+        assert_true(plan.is_fresh);
+        assert_int_equal(plan.count, 0);
+        assert_memory_equal(plan.key, keys[i], 32);
+        assert_int_equal(plan.dialects, WIRE_DIALECTS_ALL);
+        assert_false(next(&r, now_ns, NOW_S + 1, &plan)); /* within the pace */
+        dht_republish_ended(r.republish, false);
+    }
+    assert_int_equal(drain(&r, 2, LIM_REPUBLISH_S - 10, &plan), 0);
+    room_free(&r);
+}
+
+/* A value goes to the closest of each dialect that accepts it, and to a node of several once, over
+ * C. */
+static void test_each_dialect_has_its_closest(void **state)
+{
+    struct dht_push_plan plan;
+    uint32_t of[WIRE_DIALECTS] = {0};
+    struct wire_peer_hop ping, ours = test_node(0x0c000001, 900), c = test_node(0x0c000101, 901);
+    struct room r;
+    uint8_t key[32];
+
+    (void)state;
+    room_make(&r);
+    for (uint32_t i = 0; i < 3; i++)
+        (void)add_node(&r, i, i); /* A */
+    for (int d = 0; d < WIRE_DIALECTS; d++)
+        assert_int_equal(dht_table_seen(r.tables[d], &ours, RT_S, &ping), DHT_SEEN_ADDED);
+    assert_int_equal(dht_table_seen(r.tables[WIRE_DIALECT_C], &c, RT_S, &ping), DHT_SEEN_ADDED);
+    add_value(&r, 3, LIM_VALUE_TTL_MAX_S, NOW_S, key);
+    assert_int_equal(drain(&r, LIM_REPUBLISH_S, 3000, &plan), 1);
+    assert_int_equal(plan.count, 5);
+    for (uint32_t i = 0; i < plan.count; i++) {
+        of[plan.to[i].dialect]++;
+        if (dht_hop_same(&plan.to[i].hop, &ours) || dht_hop_same(&plan.to[i].hop, &c))
+            assert_int_equal(plan.to[i].dialect, WIRE_DIALECT_C);
+    }
+    assert_int_equal(of[WIRE_DIALECT_A], 3);
+    assert_int_equal(of[WIRE_DIALECT_B], 0);
+    assert_int_equal(of[WIRE_DIALECT_C], 2);
+    room_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +369,8 @@ int main(void)
         cmocka_unit_test(test_newcomer_gets_what_is_its_own),
         cmocka_unit_test(test_announcements_are_handed_over_but_never_due),
         cmocka_unit_test(test_a_crowd_of_newcomers_is_bounded),
+        cmocka_unit_test(test_fresh_values),
+        cmocka_unit_test(test_each_dialect_has_its_closest),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

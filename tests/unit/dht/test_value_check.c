@@ -136,7 +136,7 @@ static void test_manifest_proves_its_share(void **state)
     wire_share_id(k.public_key, share_id);
     assert_memory_equal(c.share_id, share_id, 32);
     assert_memory_equal(c.share_pubkey, k.public_key, 32);
-    assert_int_equal(dht_value_read(v.bytes, v.len, c.sub, &c), RT_REFUSAL_NONE);
+    assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &c), RT_REFUSAL_NONE);
     assert_false(c.is_proven);
     test_sign_key(4, &other);
     test_manifest_by(&k, &other, 4, 10, &v); /* it may stand, and proves nothing */

@@ -115,12 +115,13 @@ static void test_form_is_the_signed_one(void **state)
         test_announcement_of(&k, &p, NOW_S, form & 1, form & 2, &v);
         c = test_checked(&v, NOW_S);
         assert_int_equal(c.has_community_fields, form & 1);
-        assert_memory_equal(c.relay, k.public_key, 32);
+        assert_memory_equal(c.subject, k.public_key, 32);
         assert_int_equal(memcmp(c.sub, k.public_key, 32) == 0, !(form & 1));
-        assert_int_equal(dht_value_read(v.bytes, v.len, c.sub, &read), RT_REFUSAL_NONE);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), RT_REFUSAL_NONE);
         assert_int_equal(read.has_community_fields, form & 1);
         c.sub[7] ^= 1;
-        assert_int_equal(dht_value_read(v.bytes, v.len, c.sub, &read), RT_REFUSAL_STORE_VALUE);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read),
+                         RT_REFUSAL_STORE_VALUE);
         v.bytes[v.len - 1] ^= 1; /* the signature's end */
         assert_int_equal(dht_value_check(v.key, v.bytes, v.len, NOW_S, &c), RT_REFUSAL_STORE_VALUE);
     }
@@ -303,7 +304,7 @@ static void test_loaded_with_the_form_it_had(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(store_by(v, i ? &a5 : &a8, &someone), 0);
         assert_true(dht_values_load(again, row.value.key, row.sub, row.value.bytes, row.value.len,
-                                    NOW_S + 5000, &someone, NOW_S));
+                                    NOW_S + 5000, 0, &someone, NOW_S));
     }
     assert_true(is_given(again, WIRE_DIALECT_A, &a5));
     assert_true(is_given(again, WIRE_DIALECT_B, &a8));

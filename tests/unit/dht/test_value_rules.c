@@ -210,12 +210,12 @@ static void test_loaded_manifest_proves_when_asked(void **state)
     test_manifest(&k, 2, 10, &forged);
     false_head(&k, 99, &bad);
     forged.key[0] ^= 1; /* a row somebody has changed */
-    assert_true(dht_values_load(v, manifest.key, no_sub, manifest.bytes, manifest.len, NOW_S + 9,
+    assert_true(dht_values_load(v, manifest.key, no_sub, manifest.bytes, manifest.len, NOW_S + 9, 0,
                                 &someone, NOW_S));
-    assert_true(dht_values_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9,
+    assert_true(dht_values_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9, 0,
                                 &someone, NOW_S));
     assert_true(
-        dht_values_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, &someone, NOW_S));
+        dht_values_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, 0, &someone, NOW_S));
     assert_true(dht_values_prove(v, 1, NOW_S));
     assert_false(dht_values_prove(v, 5, NOW_S));
     assert_false(holds(v, &bad));

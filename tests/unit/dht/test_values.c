@@ -384,7 +384,7 @@ static void test_sink_hears_of_changes_only(void **state)
     struct dht_values *v = values_new(1, 1000);
     struct dht_origin other = {.peer = 78, .net = 9};
     struct disk d = {0};
-    struct dht_values_sink sink = {on_put, on_drop, &d};
+    struct dht_values_sink sink = {.put = on_put, .drop = on_drop, .ctx = &d};
 
     (void)state;
     dht_values_set_sink(v, &sink);
@@ -407,7 +407,7 @@ static void test_loaded_as_it_was(void **state)
 {
     struct dht_values *v = values_new(2, 10000);
     struct disk d = {0};
-    struct dht_values_sink sink = {on_put, on_drop, &d};
+    struct dht_values_sink sink = {.put = on_put, .drop = on_drop, .ctx = &d};
     struct rt_sign_key k;
     struct test_value value;
     struct relay_slice got;
@@ -418,12 +418,13 @@ static void test_loaded_as_it_was(void **state)
     test_sign_key(1, &k);
     test_head(&k, 1, NOW_S, &value);
     assert_false(
-        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S, &someone, NOW_S));
-    assert_false(dht_values_load(v, value.key, no_sub, value.bytes, 5, NOW_S + 9, &someone, NOW_S));
-    assert_true(
-        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
+        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S, 0, &someone, NOW_S));
     assert_false(
-        dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, &someone, NOW_S));
+        dht_values_load(v, value.key, no_sub, value.bytes, 5, NOW_S + 9, 0, &someone, NOW_S));
+    assert_true(dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, 0,
+                                &someone, NOW_S));
+    assert_false(dht_values_load(v, value.key, no_sub, value.bytes, value.len, NOW_S + 9, 0,
+                                 &someone, NOW_S));
     assert_true(dht_values_find(v, value.key, WIRE_DIALECT_A, NOW_S + 1, &got, &ttl));
     assert_int_equal(ttl, 8);
     assert_memory_equal(got.ptr, value.bytes, value.len);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What happens to values as time passes: expiry, republishing, deferred writes. */
+#include "base/check.h"
+#include "base/metric.h"
+#include "dht/values_private.h"
+
+/* -- expiry -- */
+
+void values_set_expiry(struct dht_values *v, struct entry *e, uint64_t expires_s, uint64_t now_s)
+{
+    if (v->hour == 0)
+        v->hour = now_s / VALUES_HOUR_S;
+    e->expires_s = expires_s;
+    rt_list_unlink(&e->by_hour);
+    rt_list_push_back(&v->lists->hours[expires_s / VALUES_HOUR_S % VALUES_HOURS], &e->by_hour);
+}
+
+uint64_t values_expiry(const struct incoming *in)
+{
+    uint64_t ttl_secs = in->ttl_secs, expires_s;
+
+    if (ttl_secs < LIM_VALUE_TTL_MIN_S)
+        ttl_secs = LIM_VALUE_TTL_MIN_S;
+    if (ttl_secs > LIM_VALUE_TTL_MAX_S)
+        ttl_secs = LIM_VALUE_TTL_MAX_S;
+    expires_s = in->now_s + ttl_secs;
+    return expires_s < in->checked->expires_at ? expires_s : in->checked->expires_at;
+}
+
+bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max)
+{
+    uint64_t hour = now_s / VALUES_HOUR_S;
+
+    v->now_s = now_s;
+    dht_communities_expire(v->communities, now_s, max);
+    if (!v->lists)
+        return false;
+    if (v->hour > hour || hour - v->hour > VALUES_HOURS) /* the clock was set */
+        v->hour = hour > VALUES_HOURS ? hour - VALUES_HOURS : 0;
+    while (v->hour < hour) {
+        struct rt_list *list = &v->lists->hours[v->hour % VALUES_HOURS];
+        struct entry *e = RT_CONTAINER_OF(list->next, struct entry, by_hour);
+
+        if (rt_list_empty(list) || e->expires_s > now_s) {
+            v->hour++;
+            continue;
+        }
+        if (max-- == 0)
+            return true;
+        values_drop(v, e, false);
+    }
+    return false;
+}
+
+/* -- republishing -- */
+
+/* To the end of the queue: all wait for the same time, so that it stays in order. */
+void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s)
+{
+    if (e->kind == WIRE_VALUE_ANNOUNCEMENT)
+        return;
+    e->due_s = due_s;
+    rt_list_unlink(&e->by_due);
+    rt_list_push_back(&v->by_due, &e->by_due);
+}
+
+uint64_t dht_values_next_due(const struct dht_values *v)
+{
+    const struct entry *e = RT_CONTAINER_OF(v->by_due.next, struct entry, by_due);
+
+    return rt_list_empty(&v->by_due) ? UINT64_MAX : e->due_s;
+}
+
+/* It is given out to be pushed. False: it has expired. */
+static bool give(struct dht_values *v, struct entry *e, uint64_t now_s, struct dht_value *out)
+{
+    values_set_due(v, e, now_s + LIM_REPUBLISH_S);
+    e->is_changed = false;
+    e->pushed_s = now_s;
+    rt_list_unlink(&e->by_fresh);
+    rt_list_push_back(&v->pushed, &e->by_fresh);
+    if (e->expires_s <= now_s)
+        return false;
+    *out = values_value_of(e);
+    out->value = relay_slice_ref(e->value);
+    return true;
+}
+
+bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out)
+{
+    struct entry *e = RT_CONTAINER_OF(v->by_due.next, struct entry, by_due);
+
+    if (rt_list_empty(&v->by_due) || e->due_s > now_s)
+        return false;
+    return give(v, e, now_s, out);
+}
+
+/* -- fresh values -- */
+
+void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin)
+{
+    if (origin->peer == 0 || origin->is_push || e->kind == WIRE_VALUE_ANNOUNCEMENT)
+        return;
+    e->is_changed = true;
+    if (e->pushed_s == 0 && rt_list_empty(&e->by_fresh))
+        rt_list_push_back(&v->fresh, &e->by_fresh);
+}
+
+/* Those pushed an hour ago may be pushed again. */
+static void end_pauses(struct dht_values *v, uint64_t now_s, uint32_t max)
+{
+    for (; max > 0 && !rt_list_empty(&v->pushed); max--) {
+        struct entry *e = RT_CONTAINER_OF(v->pushed.next, struct entry, by_fresh);
+
+        if (e->pushed_s <= now_s && now_s - e->pushed_s < LIM_REPUBLISH_S)
+            return;
+        e->pushed_s = 0;
+        rt_list_unlink(&e->by_fresh);
+        if (e->is_changed)
+            rt_list_push_back(&v->fresh, &e->by_fresh);
+    }
+}
+
+bool dht_values_next_fresh(const struct dht_values *v)
+{
+    return !rt_list_empty(&v->fresh);
+}
+
+bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out)
+{
+    end_pauses(v, now_s, 2);
+    if (rt_list_empty(&v->fresh))
+        return false;
+    return give(v, RT_CONTAINER_OF(v->fresh.next, struct entry, by_fresh), now_s, out);
+}
+
+/* -- disk -- */
+
+void values_save(struct dht_values *v, struct entry *e)
+{
+    struct dht_value now = values_value_of(e);
+
+    if (values_is_record(e))
+        rt_list_unlink(&e->by_wait);
+    e->saved_s = e->expires_s;
+    if (v->sink.put)
+        v->sink.put(v->sink.ctx, &now);
+}
+
+void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s)
+{
+    rt_metric_inc(RT_METRIC_DHT_SAVES_DEFERRED);
+    if (!rt_list_empty(&e->by_wait))
+        return;
+    e->record->save_due_s = now_s + LIM_VALUE_SAVE_S;
+    rt_list_push_back(&v->unsaved, &e->by_wait);
+}
+
+/* The one that waits longest; NULL: none has waited for long enough. */
+static struct entry *next_unsaved(const struct dht_values *v, uint64_t now_s)
+{
+    struct entry *e = RT_CONTAINER_OF(v->unsaved.next, struct entry, by_wait);
+    uint64_t due_s;
+
+    if (rt_list_empty(&v->unsaved))
+        return NULL;
+    due_s = e->record->save_due_s;
+    return due_s > now_s && due_s - now_s <= LIM_VALUE_SAVE_S ? NULL : e;
+}
+
+bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max)
+{
+    struct entry *e;
+
+    end_pauses(v, now_s, max);
+    while ((e = next_unsaved(v, now_s)) != NULL) {
+        if (max-- == 0)
+            return true;
+        values_save(v, e);
+    }
+    return false;
+}
+
+void dht_values_flush(struct dht_values *v)
+{
+    while (!rt_list_empty(&v->unsaved))
+        values_save(v, RT_CONTAINER_OF(v->unsaved.next, struct entry, by_wait));
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan, the index: records enter it, change and leave with their entries, at the earlier of
+ * expires_at and TTL for members, by TTL for shares; a full community gives a record of its crowded
+ * network, told to the disk and counted; what a load brings has its number, and numbers never
+ * repeat.
+ *
+ * The disk: a record renewed every minute is written once in ten minutes, at once where it says
+ * something else, and at a flush. Fresh values are given once per change and hour, not for pushes,
+ * our own values or announcements.
+ */
+#include "store.h"
+
+#include "base/metric.h"
+
+/* -- the index -- */
+
+static struct dht_community *community(struct dht_values *v, uint32_t n)
+{
+    uint8_t id[32];
+
+    test_community(n, id);
+    return dht_community_find(dht_values_communities(v), id);
+}
+
+static void test_records_enter_change_and_leave(void **state)
+{
+    struct dht_values *v = store_new();
+    struct test_share s = {.community = 1, .share = 4, .seq = 5, .updated_at = NOW_S};
+    struct test_member m = store_member_at(NOW_S, 1);
+    struct test_value value;
+
+    (void)state;
+    m.expires_at = NOW_S + 7200;
+    assert_null(community(v, 1));
+    test_member_record(&m, &value);
+    store_at(v, &value, NOW_S);
+    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200); /* not the TTL's day */
+    store_at(v, &value, NOW_S + 60);                                      /* no longer for this */
+    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200);
+    test_share_record(&s, &value);
+    store_at(v, &value, NOW_S);
+    assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_MEMBER), 1);
+    assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_SHARE), 1);
+    assert_int_equal(dht_community_last_event(community(v, 1)), 2);
+    assert_int_equal(store_disk.last.is.event, 2);
+    assert_int_equal(store_disk.mark, LIM_EVENT_MARK_STEP);
+    m.announce_seq++;
+    test_member_record(&m, &value);
+    store_at(v, &value, NOW_S);
+    assert_int_equal(dht_community_last_event(community(v, 1)), 3);
+    dht_values_expire(v, NOW_S + 3 * 3600, 10);
+    assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_MEMBER), 0);
+    assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_SHARE), 1);
+    dht_values_expire(v, NOW_S + 26 * 3600, 10);
+    assert_null(community(v, 1));
+    store_free(&v);
+}
+
+/* As after kill -9: rows and marks as the disk last had them. */
+static void test_numbers_after_a_restart(void **state)
+{
+    struct dht_values *v = store_new(), *again;
+    struct test_member m = store_member_at(NOW_S, 1);
+    struct test_value value;
+    struct store_row row;
+    uint64_t mark, last;
+    uint8_t id[32];
+
+    (void)state;
+    test_community(1, id);
+    test_member_record(&m, &value);
+    store_at(v, &value, NOW_S);
+    row = store_disk.last;
+    for (m.announce_seq = 2; m.announce_seq < 30; m.announce_seq++) {
+        test_member_record(&m, &value);
+        store_at(v, &value, NOW_S);
+    }
+    mark = store_disk.mark;
+    last = dht_community_last_event(community(v, 1));
+    store_free(&v);
+    assert_int_equal(last, 29);
+    again = store_new();
+    dht_communities_load_mark(dht_values_communities(again), id, mark, NOW_S + 700000);
+    assert_true(dht_values_load(again, row.is.key, row.is.sub, row.bytes, row.is.value.len,
+                                row.is.expires_s, row.is.event, &row.is.origin, NOW_S));
+    assert_int_equal(dht_community_at(community(again, 1), DHT_RECORD_MEMBER, 0)->event, 1);
+    assert_int_equal(store_disk.puts, 0);
+    store_at(again, &value, NOW_S);
+    assert_true(dht_community_last_event(community(again, 1)) > last);
+    store_free(&again);
+}
+
+/* Rows that a hand has moved are refused: the index would hold one record twice. */
+static void test_row_under_another_key_is_refused(void **state)
+{
+    struct dht_values *v = store_new();
+    struct test_member m = store_member_at(NOW_S, 1);
+    struct test_value value;
+    uint8_t key[32], sub[32] = {0};
+
+    (void)state;
+    test_member_record(&m, &value);
+    memcpy(key, value.key, 32);
+    key[0] ^= 1;
+    assert_false(
+        dht_values_load(v, key, sub, value.bytes, value.len, NOW_S + 99, 1, &store_someone, NOW_S));
+    assert_true(dht_values_load(v, value.key, sub, value.bytes, value.len, NOW_S + 99, 1,
+                                &store_someone, NOW_S));
+    store_free(&v);
+}
+
+/* The community is filled by one network; a newcomer of another gets in at its cost. */
+static void test_full_community_makes_room(void **state)
+{
+    struct dht_values *v = store_new_of(2 * LIM_COMMUNITY_RECORDS);
+    uint64_t evicted = rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
+    struct dht_origin other = {.peer = 78, .net = 8};
+    struct test_value value;
+
+    (void)state;
+    for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i++) {
+        struct dht_checked c = {.kind = WIRE_VALUE_MEMBER_RECORD, .expires_at = UINT64_MAX};
+
+        memcpy(c.subject, &i, sizeof(i));
+        test_community(1, c.community_id);
+        rt_sha256(&i, sizeof(i), value.key);
+        assert_int_equal(
+            dht_values_store(v, value.key, &c, value.key, 32, 86400, &store_someone, NOW_S), 0);
+    }
+    test_member_record(
+        &(struct test_member){
+            .community = 1, .member = 2, .issued_at = NOW_S, .expires_at = NOW_S + 86400},
+        &value);
+    assert_int_equal(store_by(v, &value, 86400, &other, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(dht_values_count(v), LIM_COMMUNITY_RECORDS);
+    assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_MEMBER),
+                     LIM_COMMUNITY_RECORDS);
+    assert_true(store_holds(v, &value));
+    assert_int_equal(store_disk.drops, 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_EVICTED), evicted + 1);
+    store_free(&v);
+}
+
+/* -- the disk -- */
+
+static void store_member(struct dht_values *v, uint64_t seq, enum wire_member_status status,
+                         uint64_t now_s)
+{
+    struct test_member m = store_member_at(now_s, seq);
+    struct test_value value;
+
+    m.expires_at = now_s + 86400;
+    m.status = status;
+    test_member_record(&m, &value);
+    store_at(v, &value, now_s);
+}
+
+static void test_renewed_record_is_written_every_ten_minutes(void **state)
+{
+    uint64_t deferred = rt_metric_get(RT_METRIC_DHT_SAVES_DEFERRED);
+    struct dht_values *v = store_new();
+
+    (void)state;
+    store_member(v, 1, WIRE_MEMBER_JOINED, NOW_S);
+    assert_int_equal(store_disk.puts, 1);
+    for (uint32_t minute = 1; minute < 60; minute++) {
+        store_member(v, 1 + minute, WIRE_MEMBER_JOINED, NOW_S + 60 * minute);
+        assert_false(dht_values_save_due(v, NOW_S + 60 * minute, 10));
+    }
+    assert_true(store_disk.puts >= 5 && store_disk.puts <= 7);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_SAVES_DEFERRED), deferred + 59);
+    store_free(&v);
+}
+
+static void test_other_content_is_written_at_once(void **state)
+{
+    struct dht_values *v = store_new();
+
+    (void)state;
+    store_member(v, 1, WIRE_MEMBER_JOINED, NOW_S);
+    store_member(v, 2, WIRE_MEMBER_JOINED, NOW_S + 1);
+    assert_int_equal(store_disk.puts, 1);
+    store_member(v, 3, WIRE_MEMBER_LEFT, NOW_S + 2);
+    assert_int_equal(store_disk.puts, 2);
+    dht_values_flush(v); /* nothing waits any more */
+    assert_int_equal(store_disk.puts, 2);
+    store_member(v, 4, WIRE_MEMBER_LEFT, NOW_S + 3);
+    dht_values_flush(v);
+    assert_int_equal(store_disk.puts, 3);
+    assert_int_equal(store_disk.last.is.event, 4);
+    assert_int_equal(store_disk.last.is.expires_s, NOW_S + 3 + 86400);
+    store_free(&v);
+}
+
+static void test_deferred_writes_in_bounded_steps(void **state)
+{
+    struct dht_values *v = store_new();
+    struct test_value value;
+
+    (void)state;
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 10; i++) {
+            struct test_member m = store_member_at(NOW_S + round, 1);
+
+            m.member = 10 + i;
+            test_member_record(&m, &value);
+            store_at(v, &value, NOW_S + round);
+        }
+    }
+    assert_int_equal(store_disk.puts, 10);
+    assert_false(dht_values_save_due(v, NOW_S + LIM_VALUE_SAVE_S, 6));
+    assert_true(dht_values_save_due(v, NOW_S + 1 + LIM_VALUE_SAVE_S, 6));
+    assert_int_equal(store_disk.puts, 16);
+    assert_false(dht_values_save_due(v, NOW_S + 1 + LIM_VALUE_SAVE_S, 6));
+    assert_int_equal(store_disk.puts, 20);
+    store_free(&v);
+}
+
+/* -- fresh values -- */
+
+static bool take_fresh(struct dht_values *v, const struct test_value *expected, uint64_t now_s)
+{
+    struct dht_value out;
+    bool is_same;
+
+    if (!dht_values_take_fresh(v, now_s, &out))
+        return false;
+    is_same = out.value.len == expected->len &&
+              memcmp(out.value.ptr, expected->bytes, expected->len) == 0;
+    assert_int_equal(out.dialects, wire_value_dialects(out.kind, false));
+    relay_slice_drop(&out.value);
+    return is_same;
+}
+
+static void test_fresh_once_per_change_and_hour(void **state)
+{
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value a, b;
+
+    (void)state;
+    test_share_record(&s, &a);
+    s.seq = 2;
+    test_share_record(&s, &b);
+    assert_false(dht_values_next_fresh(v));
+    store_at(v, &a, NOW_S);
+    assert_true(dht_values_next_fresh(v));
+    assert_true(take_fresh(v, &a, NOW_S + 10));
+    assert_false(dht_values_next_fresh(v));
+    assert_int_equal(dht_values_next_due(v), NOW_S + 10 + LIM_REPUBLISH_S);
+    store_at(v, &a, NOW_S + 20); /* the same again is not new */
+    store_at(v, &b, NOW_S + 30); /* and this one has to wait */
+    assert_false(dht_values_next_fresh(v));
+    (void)dht_values_save_due(v, NOW_S + 9 + LIM_REPUBLISH_S, 10);
+    assert_false(dht_values_next_fresh(v));
+    (void)dht_values_save_due(v, NOW_S + 10 + LIM_REPUBLISH_S, 10);
+    assert_true(take_fresh(v, &b, NOW_S + 10 + LIM_REPUBLISH_S));
+    assert_false(take_fresh(v, &b, NOW_S + 10 + 3 * LIM_REPUBLISH_S));
+    store_free(&v);
+}
+
+static void test_what_is_not_fresh(void **state)
+{
+    static const struct dht_origin ours = {0}, node = {.peer = 5, .net = 5, .is_push = true};
+    struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
+    struct dht_values *v = store_new();
+    struct dht_value out;
+    struct test_value value;
+    struct rt_sign_key k;
+
+    (void)state;
+    test_sign_key(6, &k);
+    test_announcement_of(&k, &p, NOW_S, true, true, &value);
+    store_at(v, &value, NOW_S);
+    test_manifest(&k, 1, 5, &value);
+    assert_int_equal(store_by(v, &value, 86400, &ours, NOW_S), 0);
+    test_manifest(&k, 2, 5, &value);
+    assert_int_equal(store_by(v, &value, 86400, &node, NOW_S), 0);
+    assert_false(dht_values_next_fresh(v));
+    test_manifest(&k, 3, 5, &value);
+    store_at(v, &value, NOW_S);
+    assert_true(dht_values_next_fresh(v));
+    dht_values_expire(v, NOW_S + 30 * 3600, 10); /* what is dropped is no longer fresh */
+    assert_false(dht_values_take_fresh(v, NOW_S + 30 * 3600, &out));
+    store_free(&v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_records_enter_change_and_leave),
+        cmocka_unit_test(test_numbers_after_a_restart),
+        cmocka_unit_test(test_row_under_another_key_is_refused),
+        cmocka_unit_test(test_full_community_makes_room),
+        cmocka_unit_test(test_renewed_record_is_written_every_ten_minutes),
+        cmocka_unit_test(test_other_content_is_written_at_once),
+        cmocka_unit_test(test_deferred_writes_in_bounded_steps),
+        cmocka_unit_test(test_fresh_once_per_change_and_hour),
+        cmocka_unit_test(test_what_is_not_fresh),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}
