@@ -217,6 +217,7 @@ static void tell_peers(struct dht *d, struct dht_peers_ask *a)
 static void stop(struct dht *d)
 {
     d->is_stopped = true;
+    dht_values_flush(d->values);
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
@@ -340,6 +341,14 @@ static struct dht *dht_of(struct rt_system *sys)
     return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_DHT))->dht;
 }
 
+static void on_revoked(void *ctx, const uint8_t key[32])
+{
+    struct dht *d = ctx;
+
+    if (d->revoked)
+        d->revoked(d->revoked_ctx, d->worker, key);
+}
+
 static void make_parts(struct dht *d, const struct dht_config *c)
 {
     struct dht_values_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
@@ -347,6 +356,8 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     struct dht_values_sink values = {.put = c->disk.put_value,
                                      .drop = c->disk.drop_value,
                                      .put_mark = c->disk.put_mark,
+                                     .revoked = on_revoked,
+                                     .revoked_ctx = d,
                                      .ctx = c->disk.ctx};
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct dht_calls_hooks hooks;
@@ -381,6 +392,8 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->self_ctx = c->self_ctx;
     d->seen_self = c->seen_self;
     d->seen_self_ctx = c->seen_self_ctx;
+    d->revoked = c->revoked;
+    d->revoked_ctx = c->revoked_ctx;
     rt_list_init(&d->errands);
     rt_list_init(&d->searches);
     rt_list_init(&d->searching);

@@ -64,6 +64,9 @@ struct dht_config {
     /* Another relay has named one of our own addresses with our key; on worker 0. May be NULL. */
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
+    /* A valid revocation of this key has been stored here; on worker 0. May be NULL. */
+    void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
+    void *revoked_ctx;
 };
 
 /* Starts the actor on worker 0 and makes its address known to every worker; before threads start.

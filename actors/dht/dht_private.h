@@ -47,6 +47,8 @@ struct dht {
     void *self_ctx;
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
+    void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
+    void *revoked_ctx;
     struct dht_self self;
     enum dht_scope scope;
     uint32_t met_count;

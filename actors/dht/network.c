@@ -21,6 +21,8 @@
 #define NEW_AGAIN_S 86400u              /* a node not seen for so long has none of its values */
 #define PING_PEERS 16u                  /* asked for with every ping */
 #define EXPIRE_VALUES 512u              /* in one tick */
+#define SAVE_VALUES 4096u
+#define EXPIRE_COMMUNITIES 64u
 #define EXPIRE_PEERS 16u
 #define SELF_TICKS 6u /* our addresses are looked at again every so many ticks */
 
@@ -488,6 +490,8 @@ static void report(struct dht *d)
 void dht_network_upkeep(struct dht *d)
 {
     (void)dht_values_expire(d->values, dht_now_s(d), EXPIRE_VALUES);
+    (void)dht_values_save_due(d->values, dht_now_s(d), SAVE_VALUES);
+    dht_communities_expire(dht_values_communities(d->values), dht_now_s(d), EXPIRE_COMMUNITIES);
     dht_peers_expire(d->peers, dht_now_s(d), EXPIRE_PEERS);
     report(d);
     if (++d->ticks % SELF_TICKS == 0)

@@ -108,6 +108,7 @@ rt_err network_init(struct relay *r)
         .self_ctx = r,
         .disk = durable_disk(r),
         .seen_self = announce_seen_self,
+        .revoked = announce_revoked,
     };
     rt_err e;
 
