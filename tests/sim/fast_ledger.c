@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "session/ledger.h"
+#include "wire_hello.h"
 
 #define SEEN 512u
 
@@ -31,7 +32,7 @@ bool session_ledger_insert(struct session_ledger *l, const uint8_t nonce[32], ui
     uint64_t n;
 
     (void)now_s;
-    memcpy(&n, nonce, sizeof(n));
+    memcpy(&n, nonce + WIRE_NONCE_MARK_BYTES, sizeof(n)); /* the mark is the same in all of ours */
     if (l->seen[n % SEEN] == n)
         return false;
     l->seen[n % SEEN] = n;
