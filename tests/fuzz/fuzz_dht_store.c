@@ -94,14 +94,29 @@ static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
     free(room);
 }
 
+/* What a node of this dialect is given. */
+static void find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
+                 uint64_t now_s)
+{
+    struct dht_checked checked;
+    struct relay_slice held;
+    uint64_t ttl;
+
+    if (!dht_values_find(v, key, dialect, now_s, &held, &ttl))
+        return; /* not for this dialect, or its announcement has ended */
+    RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
+    RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
+    RT_INSIST(wire_value_dialects(checked.kind, checked.has_community_fields) &
+              WIRE_DIALECT_BIT(dialect));
+    relay_slice_drop(&held);
+}
+
 static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint64_t peer,
                   uint64_t now_s)
 {
     struct dht_origin origin = {.peer = peer, .net = peer};
     uint8_t key[32] = {1}, *copy = malloc(len + 1);
     struct dht_checked checked;
-    struct relay_slice held;
-    uint64_t ttl;
 
     RT_INSIST(copy != NULL);
     memcpy(copy, value, len);
@@ -112,11 +127,8 @@ static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint
     /* The fuzzer signs nothing: announcements get past their signature by loading only. */
     if (dht_values_store(v, key, &checked, value, len, 0, &origin, now_s) != RT_REFUSAL_NONE)
         return;
-    if (!dht_values_find(v, key, now_s, &held, &ttl))
-        return; /* its announcement has ended */
-    RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
-    RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
-    relay_slice_drop(&held);
+    for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
+        find(v, key, d, now_s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -135,7 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store(v, data, len / 2, 5, NOW_S);
     store(v, data + len / 2, len - len / 2, 6, NOW_S);
     store(v, data, len, 6, NOW_S + 4000);
-    (void)dht_values_load(v, key, data, len, NOW_S + 5000, &loaded, NOW_S);
+    (void)dht_values_load(v, key, dht_value_sub(wire_value_kind(data, len)), data, len,
+                          NOW_S + 5000, &loaded, NOW_S);
     (void)dht_values_prove(v, 4, NOW_S);
     RT_INSIST(dht_values_count(v) <= limits.count_max && dht_values_bytes(v) <= limits.bytes_max);
     dht_values_walk(v, 0, 255);
