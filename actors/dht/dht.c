@@ -355,8 +355,9 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_new(c->hash_key);
     d->republish = dht_republish_new(d->self_id);
-    d->boot =
-        dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, dht_random, d);
+    d->trust = dht_trust_new(c->hash_key, &(struct dht_trust_hooks){0});
+    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
+                           dht_random, d);
     dht_network_hooks(d, &hooks);
     d->calls = dht_calls_new(d->worker, d->identity, d->dialects, &hooks);
 }
@@ -402,6 +403,7 @@ static void free_parts(struct dht *d)
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
+    dht_trust_free(&d->trust);
     dht_republish_free(&d->republish);
     dht_probe_free(&d->probe);
     dht_peers_free(&d->peers);

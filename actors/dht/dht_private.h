@@ -37,6 +37,7 @@ struct dht {
     struct dht_peers *peers;
     struct dht_probe *probe;
     struct dht_republish *republish;
+    struct dht_trust *trust;
     struct dht_boot *boot;
     struct dht_calls *calls;
     struct dht_skew skew;

@@ -133,7 +133,7 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
 
 static void dial(struct dht *d, uint32_t entry, struct wire_peer_hop hop)
 {
-    const uint8_t *key = dht_boot_key(d->boot, entry);
+    const uint8_t *key = dht_boot_expected_key(d->boot, entry);
     struct dht_errand *e;
 
     hop.has_pubkey_hint = key != NULL;
