@@ -191,6 +191,14 @@ static enum dht_boot_verdict judge_key(const struct dht_boot *b, uint32_t entry,
     return dht_trust_accepts(b->trust, right, key) ? DHT_BOOT_FINE : DHT_BOOT_KEY_CHANGED;
 }
 
+bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32])
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (judge_key(b, i, key) == DHT_BOOT_FINE)
+            return true;
+    return false;
+}
+
 /* -- attempts -- */
 
 /* Between half of `full` and all of it. */

@@ -73,6 +73,8 @@ const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
 /* The key the entry is expected to show: of a pin's chain the one it showed last, else the newest.
  * NULL: there is none yet. */
 const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry);
+/* Whether any entry that has a key accepts this one. */
+bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32]);
 uint32_t dht_boot_count(const struct dht_boot *b);
 /* Failed attempts in a row, and what came of the last one: */
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);

@@ -219,6 +219,7 @@ static void stop(struct dht *d)
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
+    dht_watch_stop(d);
     dht_calls_stop(d->calls);
 }
 
@@ -355,7 +356,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_new(c->hash_key);
     d->republish = dht_republish_new(d->self_id);
-    d->trust = dht_trust_new(c->hash_key, &(struct dht_trust_hooks){0});
+    dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
                            dht_random, d);
     dht_network_hooks(d, &hooks);
@@ -419,6 +420,7 @@ static void free_dht(struct dht *d)
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
+    dht_watch_stop(d);
     rt_job_cancel(d->worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
@@ -488,6 +490,7 @@ void dht_start(struct rt_system *sys)
     rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));
     rt_timer_arm(d->worker, &d->boot_timer, dht_now_ns(d));
     rt_timer_arm(d->worker, &d->push_timer, dht_now_ns(d));
+    dht_watch_start(d);
 }
 
 void dht_fini(struct rt_system *sys)

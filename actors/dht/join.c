@@ -114,8 +114,10 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     if (end->outcome == DHT_CALL_REFUSED)
         dht_boot_closed(d->boot, entry);
     v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
-    if (v == DHT_BOOT_PINNED)
+    if (v == DHT_BOOT_PINNED) {
         save_pins(d);
+        dht_watch_wake(d);
+    }
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
     if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
