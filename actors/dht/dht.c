@@ -480,6 +480,12 @@ void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
     dht_boot_load_pins(dht_of(sys)->boot, payload, len);
 }
 
+void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
+                       size_t len)
+{
+    dht_trust_load(dht_of(sys)->trust, key, value, len);
+}
+
 void dht_start(struct rt_system *sys)
 {
     struct dht *d = dht_of(sys);

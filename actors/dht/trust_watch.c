@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -96,6 +97,27 @@ static void on_judged(void *ctx, const struct dht_trust_judgement *j)
     drop_boot_hops(d);
 }
 
+/* -- to the disk -- */
+
+static void on_put(void *ctx, const uint8_t key[32], const uint8_t *value, size_t len)
+{
+    struct dht *d = ctx;
+    struct relay_slice copy = rt_slice_copy(value, (uint32_t)len);
+
+    /* With no memory to spare it is not on disk: after a restart it must be found again. */
+    if (copy.owner && d->disk.put_identity)
+        d->disk.put_identity(d->disk.ctx, key, relay_slice_take(&copy));
+    relay_slice_drop(&copy);
+}
+
+static void on_drop(void *ctx, const uint8_t key[32])
+{
+    struct dht *d = ctx;
+
+    if (d->disk.drop_identity)
+        d->disk.drop_identity(d->disk.ctx, key);
+}
+
 /* -- look-ups -- */
 
 static void arm_next(struct dht *d)
@@ -165,7 +187,7 @@ static void on_timer(struct relay_timer *t)
 
 void dht_watch_init(struct dht *d)
 {
-    const struct dht_trust_hooks hooks = {.judged = on_judged, .ctx = d};
+    const struct dht_trust_hooks hooks = {on_put, on_drop, on_judged, d};
 
     d->trust = dht_trust_new(d->hash_key, &hooks);
     d->watch.timer.fire = on_timer;

@@ -113,16 +113,89 @@ static uint32_t logged(const char *text)
     return count;
 }
 
+/* -- the disk -- */
+
+static uint32_t row_count;
+static struct trust_record rows[HELD_MAX];
+static uint32_t pins_len;
+static uint8_t pins[512];
+
+static void drop_row(void *ctx, const uint8_t key[32])
+{
+    (void)ctx;
+    for (uint32_t i = 0; i < row_count; i++)
+        if (memcmp(rows[i].key, key, 32) == 0)
+            rows[i] = rows[--row_count];
+}
+
+static void put_row(void *ctx, const uint8_t key[32], struct relay_slice value)
+{
+    struct trust_record *r;
+
+    drop_row(ctx, key);
+    assert_true(row_count < HELD_MAX && value.len <= sizeof(r->bytes));
+    r = &rows[row_count++];
+    memcpy(r->key, key, 32);
+    memcpy(r->bytes, value.ptr, value.len);
+    r->len = value.len;
+    relay_slice_drop(&value);
+}
+
+static void put_pins(void *ctx, struct relay_slice p)
+{
+    (void)ctx;
+    assert_true(p.len <= sizeof(pins));
+    memcpy(pins, p.ptr, p.len);
+    pins_len = p.len;
+    relay_slice_drop(&p);
+}
+
+static void load(void)
+{
+    uint8_t copy[sizeof(pins)];
+
+    rt_log_configure(RELAY_LOG_INFO, RT_LOG_TEXT); /* the world logs errors only */
+    rt_log_ring_start(on_line);
+    memcpy(copy, pins, pins_len);
+    if (pins_len > 0)
+        dht_load_pins(world_system, copy, pins_len);
+    for (uint32_t i = row_count; i-- > 0;) {
+        struct trust_record r = rows[i];
+
+        dht_load_identity(world_system, r.key, r.bytes, r.len);
+    }
+}
+
+static void start(void **state, const uint8_t *written_key)
+{
+    if (written_key)
+        (void)actor_begin_with_written_key(state, written_key);
+    else
+        (void)actor_begin_with_bootstrap(state);
+}
+
+/* The relay starts again with what is on disk. */
+static void restart(const uint8_t *written_key)
+{
+    (void)logged(""); /* empties the ring */
+    rt_log_ring_stop();
+    (void)actor_end(NULL);
+    line_count = 0;
+    start(NULL, written_key);
+}
+
 static int begin(void **state)
 {
     (void)trust_setup(state);
-    (void)actor_begin_with_bootstrap(state);
+    actor_disk =
+        (struct dht_disk){.put_pins = put_pins, .put_identity = put_row, .drop_identity = drop_row};
+    actor_load = load;
+    row_count = pins_len = 0;
     memset(rotations_asked, 0, sizeof(rotations_asked));
     memset(revocations_asked, 0, sizeof(revocations_asked));
     held_count = shown = line_count = 0;
     memset(lines, 0, sizeof(lines));
-    rt_log_configure(RELAY_LOG_INFO, RT_LOG_TEXT);
-    rt_log_ring_start(on_line);
+    start(state, NULL);
     return 0;
 }
 
@@ -214,16 +287,61 @@ static void test_a_revocation_voids_the_pin(void **state)
     assert_int_equal(logged("bootstrap peer reached"), 2);
 }
 
+static void test_what_is_on_disk_counts_after_a_restart(void **state)
+{
+    (void)state;
+    held[held_count++] = trust_rotation(0, 1, 1);
+    held[held_count++] = trust_revocation(1);
+    serve(60 * RT_S);
+    assert_int_equal(row_count, 2);
+    held_count = 0; /* the network has forgotten */
+    restart(NULL);
+    assert_int_equal(logged("ADDR@KEY"), 1);
+    serve(3600 * RT_S);
+    assert_int_equal(logged("bootstrap peer reached"), 0);
+    assert_int_equal(logged("ADDR@KEY"), 1);
+    assert_int_equal(row_count, 2);
+    pins_len = 0; /* the operator removes the pin */
+    restart(NULL);
+    assert_int_equal(row_count, 0);
+    serve(3600 * RT_S);
+    assert_int_equal(logged("its key is pinned"), 1);
+}
+
+static void test_a_written_key(void **state)
+{
+    (void)state;
+    restart(trust_pub(0));
+    held[held_count++] = trust_rotation(0, 1, 1);
+    held[held_count++] = trust_revocation(0);
+    serve(3600 * RT_S);
+    assert_int_equal(logged("replace it with the peer's new key"), 1);
+    assert_int_equal(logged("bootstrap peer reached"), 1);
+    shown = 1;
+    serve(3600 * RT_S);
+    assert_true(logged("another key") > 0);
+    restart(trust_pub(0));
+    assert_int_equal(logged("replace it with the peer's new key"), 1);
+    assert_int_equal(row_count, 2);
+    restart(NULL);
+    assert_int_equal(row_count, 0);
+}
+
 static void test_nobody_to_ask(void **state)
 {
-    struct rt_msg *stop = rt_msg_new(DHT_STOP, sizeof(*stop));
+    struct rt_msg *stop;
 
     (void)state;
+    serve(5 * RT_S);
+    assert_true(pins_len > 0);
+    rotations_asked[0] = revocations_asked[0] = 0;
+    restart(NULL);
     world_pass(600 * RT_S); /* the peer does not answer */
-    shown = 0;
-    serve(600 * RT_S);
+    assert_int_equal(rotations_asked[0], 0);
+    serve(900 * RT_S);
     assert_int_equal(rotations_asked[0], 1);
     assert_int_equal(revocations_asked[0], 1);
+    stop = rt_msg_new(DHT_STOP, sizeof(*stop));
     rt_send(world_worker(), dht_addr(world_worker()), stop);
     serve(200000 * RT_S);
     assert_int_equal(rotations_asked[0], 1);
@@ -237,6 +355,8 @@ int main(void)
         TEST(test_a_rotation_that_is_found_is_followed),
         TEST(test_a_rotation_that_is_stored_here_is_followed),
         TEST(test_a_revocation_voids_the_pin),
+        TEST(test_what_is_on_disk_counts_after_a_restart),
+        TEST(test_a_written_key),
         TEST(test_nobody_to_ask),
     };
 
