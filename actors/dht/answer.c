@@ -205,6 +205,9 @@ static void store(struct dht *d, struct dht_ask *a)
         a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
     else
         a->refusal = RT_REFUSAL_STORE_VALUE;
+    if (a->refusal == RT_REFUSAL_NONE &&
+        (checked.kind == WIRE_VALUE_ROTATION || checked.kind == WIRE_VALUE_REVOCATION))
+        dht_watch_heard(d, a->payload);
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
                                       a->ttl_secs, &origin, now_s);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/metric.h"
 #include "dht/addr.h"
 
 #define TRIES_MAX 16u /* eight addresses by two transports */
@@ -13,7 +14,6 @@
 #define BACKOFF_LAST_NS (300 * RT_S)
 #define AGAIN_NS (900 * RT_S)
 #define HURRY_NS (60 * RT_S)
-#define PINS_MAX 1024u
 
 enum state { WAITING, RESOLVING, TRYING, DIALLING };
 
@@ -30,6 +30,8 @@ struct entry {
     uint64_t next_ns, joined_ns;
     uint32_t failures;
     enum dht_boot_fault fault; /* of this attempt, so far */
+    bool has_shown;            /* a right key since we started ... */
+    uint8_t shown[32];         /* ... the last one */
     uint32_t try_count, try_next;
     struct wire_peer_hop tries[TRIES_MAX];
 };
@@ -38,6 +40,7 @@ struct dht_boot {
     uint32_t count;
     struct entry *entries;
     uint8_t own_key[32];
+    struct dht_trust *trust;
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     uint32_t pin_count;
@@ -45,20 +48,24 @@ struct dht_boot {
 };
 
 struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
-                              const uint8_t own_key[32], uint64_t (*random)(void *ctx),
-                              void *random_ctx)
+                              const uint8_t own_key[32], struct dht_trust *trust,
+                              uint64_t (*random)(void *ctx), void *random_ctx)
 {
     struct dht_boot *b = calloc(1, sizeof(*b));
 
     RT_INSIST(b != NULL);
+    b->trust = trust;
     b->random = random;
     b->random_ctx = random_ctx;
     memcpy(b->own_key, own_key, sizeof(b->own_key));
     b->entries = calloc(count + 1, sizeof(*b->entries));
     RT_INSIST(b->entries != NULL);
     b->count = count;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         b->entries[i].peer = peers[i];
+        if (peers[i].hop.has_pubkey_hint)
+            dht_trust_add(trust, peers[i].hop.pubkey_hint, false);
+    }
     return b;
 }
 
@@ -77,6 +84,11 @@ void dht_boot_free(struct dht_boot **b)
 const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry)
 {
     return &b->entries[entry].peer;
+}
+
+uint32_t dht_boot_count(const struct dht_boot *b)
+{
+    return b->count;
 }
 
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry)
@@ -104,8 +116,12 @@ static void add_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key
     struct dht_boot *b = ctx;
     struct pin *p;
 
-    if (b->pin_count == PINS_MAX || find_pin(b, (const char *)entry.ptr, entry.len))
+    if (find_pin(b, (const char *)entry.ptr, entry.len))
         return;
+    if (b->pin_count == LIM_PINS_MAX) {
+        rt_metric_inc(RT_METRIC_DHT_PINS_DROPPED);
+        return;
+    }
     b->pins = realloc(b->pins, (b->pin_count + 1) * sizeof(*b->pins));
     RT_INSIST(b->pins != NULL);
     p = &b->pins[b->pin_count++];
@@ -114,6 +130,7 @@ static void add_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key
     memcpy(p->entry, entry.ptr, entry.len);
     p->entry_len = entry.len;
     memcpy(p->key, public_key, 32);
+    dht_trust_add(b->trust, public_key, true);
 }
 
 void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len)
@@ -145,6 +162,41 @@ const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry)
         return p->hop.pubkey_hint;
     pin = find_pin(b, p->text, strlen(p->text));
     return pin ? pin->key : NULL;
+}
+
+const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry)
+{
+    const struct entry *e = &b->entries[entry];
+    const uint8_t *key = dht_boot_key(b, entry);
+
+    if (!key || e->peer.hop.has_pubkey_hint)
+        return key;
+    if (e->has_shown && dht_trust_accepts(b->trust, key, e->shown))
+        return e->shown;
+    return dht_trust_newest(b->trust, key);
+}
+
+/* Of an entry that shows this key: FINE, KEY_CHANGED, KEY_VOID, or PINNED: it is the first. */
+static enum dht_boot_verdict judge_key(const struct dht_boot *b, uint32_t entry,
+                                       const uint8_t key[32])
+{
+    const uint8_t *right = dht_boot_key(b, entry);
+
+    if (!right)
+        return DHT_BOOT_PINNED;
+    if (b->entries[entry].peer.hop.has_pubkey_hint)
+        return memcmp(right, key, 32) == 0 ? DHT_BOOT_FINE : DHT_BOOT_KEY_CHANGED;
+    if (dht_trust_verdict(b->trust, right) != DHT_TRUST_SOUND)
+        return DHT_BOOT_KEY_VOID;
+    return dht_trust_accepts(b->trust, right, key) ? DHT_BOOT_FINE : DHT_BOOT_KEY_CHANGED;
+}
+
+bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32])
+{
+    for (uint32_t i = 0; i < b->count; i++)
+        if (judge_key(b, i, key) == DHT_BOOT_FINE)
+            return true;
+    return false;
 }
 
 /* -- attempts -- */
@@ -260,8 +312,8 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
                                        uint64_t now_ns)
 {
     struct entry *e = &b->entries[entry];
-    const uint8_t *right = dht_boot_key(b, entry);
     struct wire_bytes text = {(const uint8_t *)e->peer.text, (uint32_t)strlen(e->peer.text)};
+    enum dht_boot_verdict v;
 
     RT_REQUIRE(e->state == DIALLING);
     if (!key || memcmp(b->own_key, key, 32) == 0) {
@@ -270,20 +322,22 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
         next_try(b, e, now_ns);
         return key ? DHT_BOOT_SELF : DHT_BOOT_IN_VAIN;
     }
-    if (right && memcmp(right, key, 32) != 0) {
+    v = judge_key(b, entry, key);
+    if (v != DHT_BOOT_FINE && v != DHT_BOOT_PINNED) {
         e->fault = DHT_BOOT_SOMEBODY;
         next_try(b, e, now_ns);
-        return DHT_BOOT_KEY_CHANGED;
+        return v;
     }
     e->state = WAITING;
     e->failures = 0;
     e->is_joined = true;
     e->joined_ns = now_ns;
     e->next_ns = now_ns + jitter(b, AGAIN_NS);
-    if (right)
-        return DHT_BOOT_FINE;
-    add_pin(b, text, key);
-    return DHT_BOOT_PINNED;
+    e->has_shown = true;
+    memcpy(e->shown, key, 32);
+    if (v == DHT_BOOT_PINNED)
+        add_pin(b, text, key);
+    return v;
 }
 
 void dht_boot_hurry(struct dht_boot *b)

@@ -5,10 +5,11 @@
  *
  * An attempt: the name is resolved anew, then every address is tried over the transport as written,
  * then every one over the other (tcp port = quic port + 1), until one answers with the right key.
- * The right key is the one written behind @, else the pinned one; where there is neither, the first
- * to be seen is pinned, under the entry as written. Another key is refused and reported, never
- * pinned over: an operator who knows better removes the pin. Where we find ourselves, as behind a
- * name that stands for all seeds of a network, the next address is tried, and nothing is pinned.
+ * The right key is the one written after @. Without one, any key of the pin's chain of rotations is
+ * right (trust.h), and none while that chain is void. Without a pin, the first key seen is pinned,
+ * under the entry as written. A pin never changes: another key is refused and reported until the
+ * operator removes the pin. Where we find ourselves, as behind a name that stands for all seeds of
+ * a network, the next address is tried, and nothing is pinned.
  *
  * An attempt that failed is repeated after 1 s, doubling to 5 minutes, less up to half of it at
  * random; one that succeeded after a quarter of an hour, so that a network that has fallen apart
@@ -21,13 +22,15 @@
 #include <stdint.h>
 
 #include "dht/dht.h"
+#include "dht/trust.h"
 
 struct dht_boot;
 
-/* own_key: our own. */
+/* own_key: our own. trust outlives it; written keys, and pins when they are loaded or made, are
+ * added to it. */
 struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
-                              const uint8_t own_key[32], uint64_t (*random)(void *ctx),
-                              void *random_ctx);
+                              const uint8_t own_key[32], struct dht_trust *trust,
+                              uint64_t (*random)(void *ctx), void *random_ctx);
 void dht_boot_free(struct dht_boot **b);
 
 enum dht_boot_do {
@@ -49,6 +52,7 @@ enum dht_boot_verdict {
     DHT_BOOT_FINE,        /* this is the one */
     DHT_BOOT_PINNED,      /* likewise, and its key is pinned from now on */
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
+    DHT_BOOT_KEY_VOID,    /* the pin's chain is void: no key is right */
     DHT_BOOT_IN_VAIN,
     DHT_BOOT_SELF, /* that is us */
 };
@@ -64,15 +68,21 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
 void dht_boot_hurry(struct dht_boot *b);
 
 const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry);
-/* The key the entry must show; NULL: none is known yet. */
+/* The key written for the entry, else the pinned one; NULL: there is none yet. */
 const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
+/* The key the entry is expected to show: of a pin's chain the one it showed last, else the newest.
+ * NULL: there is none yet. */
+const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry);
+/* Whether any entry that has a key accepts this one. */
+bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32]);
+uint32_t dht_boot_count(const struct dht_boot *b);
 /* Failed attempts in a row, and what came of the last one: */
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
 enum dht_boot_fault {
     DHT_BOOT_SILENT,     /* nobody was there */
     DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
     DHT_BOOT_NO_ADDRESS, /* its name stands for none */
-    DHT_BOOT_SOMEBODY,   /* another key */
+    DHT_BOOT_SOMEBODY,   /* another key, or the pin's chain is void */
     DHT_BOOT_ONLY_OURSELVES,
 };
 enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry);

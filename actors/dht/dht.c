@@ -221,6 +221,7 @@ static void stop(struct dht *d)
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
+    dht_watch_stop(d);
     dht_calls_stop(d->calls);
 }
 
@@ -370,8 +371,9 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_new(c->hash_key);
     d->republish = dht_republish_new(d->self_id);
-    d->boot =
-        dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, dht_random, d);
+    dht_watch_init(d);
+    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
+                           dht_random, d);
     dht_network_hooks(d, &hooks);
     d->calls = dht_calls_new(d->worker, d->identity, d->dialects, &hooks);
 }
@@ -419,6 +421,7 @@ static void free_parts(struct dht *d)
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
+    dht_trust_free(&d->trust);
     dht_republish_free(&d->republish);
     dht_probe_free(&d->probe);
     dht_peers_free(&d->peers);
@@ -434,6 +437,7 @@ static void free_dht(struct dht *d)
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
+    dht_watch_stop(d);
     rt_job_cancel(d->worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
@@ -500,6 +504,12 @@ void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
     dht_boot_load_pins(dht_of(sys)->boot, payload, len);
 }
 
+void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
+                       size_t len)
+{
+    dht_trust_load(dht_of(sys)->trust, key, value, len);
+}
+
 void dht_start(struct rt_system *sys)
 {
     struct dht *d = dht_of(sys);
@@ -510,6 +520,7 @@ void dht_start(struct rt_system *sys)
     rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));
     rt_timer_arm(d->worker, &d->boot_timer, dht_now_ns(d));
     rt_timer_arm(d->worker, &d->push_timer, dht_now_ns(d));
+    dht_watch_start(d);
 }
 
 void dht_fini(struct rt_system *sys)

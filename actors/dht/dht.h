@@ -45,6 +45,10 @@ struct dht_disk {
                      enum wire_dialect last);
     void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
     void (*put_pins)(void *ctx, struct relay_slice pins); /* moved */
+    /* A rotation or revocation of a bootstrap peer's key, under its key in the DHT: kept as long
+     * as that key is in the chain of a pin, or is written. value: moved. */
+    void (*put_identity)(void *ctx, const uint8_t key[32], struct relay_slice value);
+    void (*drop_identity)(void *ctx, const uint8_t key[32]);
     void *ctx;
 };
 
@@ -91,6 +95,9 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
                    enum wire_dialect last);
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len);
+/* What put_identity was given, in any order; what belongs to no pin is dropped from disk. */
+void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
+                       size_t len);
 
 /* Begins to join the network. */
 void dht_start(struct rt_system *sys);

@@ -21,6 +21,13 @@
 #define DHT_BOOT_HOPS_MAX 16u
 #define DHT_GAUGES (3u + WIRE_DIALECTS)
 
+/* Look-ups of records of bootstrap peers' keys: trust_watch.c. */
+struct dht_watch {
+    struct relay_timer timer;
+    enum { DHT_WATCH_IDLE, DHT_WATCH_ROTATION, DHT_WATCH_REVOCATION } step; /* under way, or next */
+    uint8_t key[32]; /* whose records; not IDLE */
+};
+
 struct dht {
     struct rt_actor actor;
     struct rt_worker *worker;
@@ -37,6 +44,8 @@ struct dht {
     struct dht_peers *peers;
     struct dht_probe *probe;
     struct dht_republish *republish;
+    struct dht_trust *trust;
+    struct dht_watch watch;
     struct dht_boot *boot;
     struct dht_calls *calls;
     struct dht_skew skew;
@@ -154,6 +163,16 @@ void dht_network_upkeep(struct dht *d); /* every tick */
 /* -- join.c: bootstrap -- */
 void dht_join(struct dht *d);
 void dht_join_resolved(struct dht *d, struct rt_msg *m);
+
+/* -- trust_watch.c: records of bootstrap peers' keys -- */
+void dht_watch_init(struct dht *d);
+/* After what is on disk was loaded. */
+void dht_watch_start(struct dht *d);
+void dht_watch_stop(struct dht *d);
+/* A key may have been pinned: its records are looked up soon. */
+void dht_watch_wake(struct dht *d);
+/* A checked value 0x36 or 0x37 has come in a STORE, with room for it or without. */
+void dht_watch_heard(struct dht *d, struct relay_slice value);
 
 /* -- search.c: look-ups -- */
 

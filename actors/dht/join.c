@@ -114,8 +114,10 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     if (end->outcome == DHT_CALL_REFUSED)
         dht_boot_closed(d->boot, entry);
     v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
-    if (v == DHT_BOOT_PINNED)
+    if (v == DHT_BOOT_PINNED) {
         save_pins(d);
+        dht_watch_wake(d);
+    }
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
     if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
@@ -133,7 +135,7 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
 
 static void dial(struct dht *d, uint32_t entry, struct wire_peer_hop hop)
 {
-    const uint8_t *key = dht_boot_key(d->boot, entry);
+    const uint8_t *key = dht_boot_expected_key(d->boot, entry);
     struct dht_errand *e;
 
     hop.has_pubkey_hint = key != NULL;

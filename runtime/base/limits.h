@@ -98,6 +98,15 @@
     (250 * RT_MS) /* between two values: 240 stores a minute per remote */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
+/* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */
+#define LIM_PINS_MAX 1024u    /* pins, those of peers no longer configured included */
+#define LIM_ROTATIONS_MAX 16u /* protocol: of one chain; a longer one is void */
+#define LIM_TRUST_ROOTS_MAX (LIM_PINS_MAX + 32u) /* ... and keys that the operator wrote */
+#define LIM_TRUST_KEYS_MAX (LIM_TRUST_ROOTS_MAX * (LIM_ROTATIONS_MAX + 1u)) /* of all chains */
+#define LIM_TRUST_BYTES_MAX (8u << 20)     /* bytes of their records */
+#define LIM_TRUST_LOOKUP_NS (86400 * RT_S) /* a key's records are looked up so often ... */
+#define LIM_TRUST_SPACE_NS (1 * RT_S)      /* ... with so much between two look-ups */
+
 /* -- state on disk -- */
 #define LIM_STORAGE_BATCH_NS (500 * RT_MS)   /* a write waits for company at most so long */
 #define LIM_STORAGE_BATCH_ROWS 4096u         /* rows of one transaction ... */

@@ -78,6 +78,9 @@
     X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \
       "of addresses to be dialled: too many waited")                                               \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
+    X(DHT_PINS_DROPPED, "dht_pins_dropped_total", "bootstrap keys not pinned: too many pins")      \
+    X(DHT_CHAINS_TOO_LONG, "dht_rotation_chains_too_long_total",                                   \
+      "chains of key rotations refused: over 16, or a cycle")                                      \
     /* state on disk */                                                                            \
     X(STORAGE_QUEUED, "storage_queued", "writes of state not yet on disk (gauge)")                 \
     X(STORAGE_WRITTEN, "storage_rows_written_total", "rows written or removed")                    \

@@ -9,6 +9,8 @@ struct rt_actor actor_asker;
 struct rt_msg *actor_answer; /* the last that came back */
 uint32_t actor_seen_self_count;
 struct dht_boot_peer actor_bootstrap;
+struct dht_disk actor_disk;
+void (*actor_load)(void);
 static bool has_bootstrap;
 static uint64_t value_bytes_max = LIM_VALUE_BYTES_MAX;
 
@@ -41,6 +43,7 @@ int actor_begin(void **state)
                            .bootstrap = &actor_bootstrap,
                            .bootstrap_count = has_bootstrap,
                            .self = where_we_are,
+                           .disk = actor_disk,
                            .seen_self = seen_self};
 
     (void)state;
@@ -50,20 +53,35 @@ int actor_begin(void **state)
     assert_int_equal(dht_init(world_system, &c), RT_ERR_OK);
     dht_set_transport(world_system, WIRE_TCP, &world_transport, NULL);
     rt_actor_start(&actor_asker, world_worker(), on_answer);
+    if (actor_load)
+        actor_load();
     dht_start(world_system);
     world_run();
     return 0;
 }
 
-int actor_begin_with_bootstrap(void **state)
+static int begin_with_peer(void **state, const uint8_t *key)
 {
     memset(&actor_bootstrap, 0, sizeof(actor_bootstrap));
     actor_bootstrap.hop = test_hop(0x0b000101, 7001);
     snprintf(actor_bootstrap.text, sizeof(actor_bootstrap.text), "11.0.1.1:7001");
+    actor_bootstrap.hop.has_pubkey_hint = key != NULL;
+    if (key)
+        memcpy(actor_bootstrap.hop.pubkey_hint, key, 32);
     has_bootstrap = true;
     (void)actor_begin(state);
     has_bootstrap = false;
     return 0;
+}
+
+int actor_begin_with_bootstrap(void **state)
+{
+    return begin_with_peer(state, NULL);
+}
+
+int actor_begin_with_written_key(void **state, const uint8_t key[32])
+{
+    return begin_with_peer(state, key);
 }
 
 int actor_begin_with_a_small_store(void **state)

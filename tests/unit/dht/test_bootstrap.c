@@ -4,16 +4,20 @@
  * every attempt, all its addresses tried, first as written, then by the other transport; nobody
  * there, or no name: again after 1 s, doubling to 5 minutes, less up to half at random (seeded);
  * the first key seen is pinned under the entry as written, and survives being written and loaded;
- * another key is refused and never pinned over, the next address may still be the right one; a key
- * behind @ counts before any pin; where we meet ourselves the next address is tried and nothing is
- * pinned; a failed attempt says what it failed for; after a success again in a quarter of an hour,
- * or a minute when we know nobody; several peers at once.
+ * another key is refused and never pinned over, the next address may still be the right one; any
+ * key of the pin's chain of rotations is accepted, the pin stays, also when it is loaded again; a
+ * void chain refuses every key; at most 1,024 pins are kept; a key written after @ counts before
+ * any pin and follows no rotation, revoked or not; where we meet ourselves the next address is
+ * tried and nothing is pinned; a failed attempt says what it failed for; after a success again in a
+ * quarter of an hour, or a minute when we know nobody; several peers at once.
  */
-#include "support.h"
+#include "trust_support.h"
 
+#include "base/metric.h"
 #include "dht/bootstrap.h"
 
 static uint64_t rng = 20261204;
+static struct dht_trust *trust; /* of the test */
 static const uint8_t own_key[32] = "ourselves";
 
 static struct dht_boot_peer literal(const char *text, uint32_t ip, uint16_t port)
@@ -34,7 +38,7 @@ static struct dht_boot_peer named(const char *text, const char *host, uint16_t p
 
 static struct dht_boot *boot_of(const struct dht_boot_peer *p)
 {
-    return dht_boot_new(p, 1, own_key, test_random, &rng);
+    return dht_boot_new(p, 1, own_key, trust, test_random, &rng);
 }
 
 static void expect_dial(struct dht_boot *b, uint64_t now, uint32_t ip, uint16_t port,
@@ -227,7 +231,7 @@ static void test_several_at_once(void **state)
 {
     struct dht_boot_peer p[3] = {literal("a", 0x0b000001, 7001), named("b", "b.example", 7001),
                                  literal("c", 0x0b000003, 1)};
-    struct dht_boot *b = dht_boot_new(p, 3, own_key, test_random, &rng);
+    struct dht_boot *b = dht_boot_new(p, 3, own_key, trust, test_random, &rng);
     struct wire_peer_hop hop;
     uint32_t entry;
 
@@ -316,20 +320,156 @@ static void test_what_an_attempt_failed_for(void **state)
     dht_boot_free(&b);
 }
 
+/* -- rotation and revocation -- */
+
+/* The first entry shows this key at its next attempt, at both of its addresses. */
+static enum dht_boot_verdict show(struct dht_boot *b, const uint8_t *key)
+{
+    uint64_t now = dht_boot_next_ns(b);
+    enum dht_boot_verdict v = DHT_BOOT_IN_VAIN;
+    struct wire_peer_hop hop;
+    uint32_t entry;
+
+    while (dht_boot_next(b, now, &entry, &hop) == DHT_BOOT_DIAL)
+        v = dht_boot_dialled(b, 0, key, now);
+    return v;
+}
+
+static void test_a_rotated_key_is_followed(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p);
+    uint8_t saved[512];
+    size_t len;
+
+    (void)state;
+    assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_PINNED);
+    assert_true(trust_note(trust, trust_rotation(0, 1, 1)));
+    assert_true(trust_note(trust, trust_rotation(1, 2, 1)));
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(0), 32); /* as it showed last */
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(show(b, trust_pub(i)), DHT_BOOT_FINE);
+        assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(i), 32);
+        assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
+    }
+    assert_int_equal(show(b, trust_pub(3)), DHT_BOOT_KEY_CHANGED);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(2), 32);
+    len = dht_boot_write_pins(b, saved, sizeof(saved));
+    dht_boot_free(&b);
+
+    b = boot_of(&p);
+    dht_boot_load_pins(b, saved, len);
+    assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(2), 32); /* the newest */
+    assert_int_equal(show(b, trust_pub(1)), DHT_BOOT_FINE);
+    assert_true(trust_note(trust, trust_rotation(0, 4, 2)));
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(4), 32); /* 1 left the chain */
+    assert_int_equal(show(b, trust_pub(1)), DHT_BOOT_KEY_CHANGED);
+    dht_boot_free(&b);
+}
+
+static void test_a_void_chain_refuses_every_key(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p);
+
+    (void)state;
+    assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_PINNED);
+    assert_true(trust_note(trust, trust_rotation(0, 1, 1)));
+    assert_true(trust_note(trust, trust_revocation(0)));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(show(b, trust_pub(i)), DHT_BOOT_KEY_VOID);
+        assert_int_equal(dht_boot_failures(b, 0), i + 1);
+        assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+    }
+    assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
+    assert_int_equal(show(b, own_key), DHT_BOOT_SELF);
+    assert_int_equal(show(b, NULL), DHT_BOOT_IN_VAIN);
+    dht_boot_free(&b);
+}
+
+static void test_a_written_key_follows_no_rotation(void **state)
+{
+    struct dht_boot_peer p = literal("11.0.0.1:7001@..", 0x0b000001, 7001);
+    struct dht_boot *b;
+
+    (void)state;
+    p.hop.has_pubkey_hint = true;
+    memcpy(p.hop.pubkey_hint, trust_pub(0), 32);
+    b = boot_of(&p);
+    assert_int_equal(dht_trust_count(trust), 1);
+    assert_true(trust_note(trust, trust_rotation(0, 1, 1)));
+    assert_int_equal(show(b, trust_pub(1)), DHT_BOOT_KEY_CHANGED);
+    assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_FINE);
+    dht_trust_add(trust, trust_pub(0), true); /* pinned for another entry */
+    assert_true(dht_trust_accepts(trust, trust_pub(0), trust_pub(1)));
+    assert_int_equal(show(b, trust_pub(1)), DHT_BOOT_KEY_CHANGED);
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(0), 32);
+    assert_true(trust_note(trust, trust_revocation(0)));
+    assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_FINE); /* the operator's choice */
+    dht_boot_free(&b);
+}
+
+static void test_pins_are_bounded(void **state)
+{
+    static uint8_t saved[(LIM_PINS_MAX + 8) * 80];
+    struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001);
+    struct dht_boot *b = boot_of(&p);
+    uint64_t dropped = rt_metric_get(RT_METRIC_DHT_PINS_DROPPED);
+    struct wire_writer w;
+    bool fits;
+
+    (void)state;
+    wire_writer_init(&w, saved, sizeof(saved));
+    wire_write_pins(&w, LIM_PINS_MAX + 1);
+    for (uint32_t i = 0; i <= LIM_PINS_MAX; i++) {
+        uint8_t text[8], key[32];
+
+        snprintf((char *)text, sizeof(text), "%07u", i);
+        test_key(i, key);
+        wire_write_pin(&w, (struct wire_bytes){text, 7}, key);
+    }
+    dht_boot_load_pins(b, saved, wire_writer_len(&w, &fits));
+    assert_true(fits);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_PINS_DROPPED), dropped + 1);
+    assert_int_equal(dht_trust_count(trust), LIM_PINS_MAX);
+    dht_boot_free(&b);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    trust = trust_empty();
+    dht_trust_begin(trust);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    dht_trust_free(&trust);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_transports_then_back_off),
-        cmocka_unit_test(test_jitter_spreads),
-        cmocka_unit_test(test_names_are_resolved_every_time),
-        cmocka_unit_test(test_trust_on_first_use),
-        cmocka_unit_test(test_pins_are_by_entry_as_written),
-        cmocka_unit_test(test_written_key_counts),
-        cmocka_unit_test(test_again_after_a_success),
-        cmocka_unit_test(test_several_at_once),
-        cmocka_unit_test(test_ourselves_among_the_seeds),
-        cmocka_unit_test(test_what_an_attempt_failed_for),
+        cmocka_unit_test_setup_teardown(test_both_transports_then_back_off, begin, end),
+        cmocka_unit_test_setup_teardown(test_jitter_spreads, begin, end),
+        cmocka_unit_test_setup_teardown(test_names_are_resolved_every_time, begin, end),
+        cmocka_unit_test_setup_teardown(test_trust_on_first_use, begin, end),
+        cmocka_unit_test_setup_teardown(test_pins_are_by_entry_as_written, begin, end),
+        cmocka_unit_test_setup_teardown(test_written_key_counts, begin, end),
+        cmocka_unit_test_setup_teardown(test_again_after_a_success, begin, end),
+        cmocka_unit_test_setup_teardown(test_several_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_ourselves_among_the_seeds, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_an_attempt_failed_for, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_rotated_key_is_followed, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_void_chain_refuses_every_key, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_written_key_follows_no_rotation, begin, end),
+        cmocka_unit_test_setup_teardown(test_pins_are_bounded, begin, end),
     };
 
-    return cmocka_run_group_tests(tests, test_setup, NULL);
+    return cmocka_run_group_tests(tests, trust_setup, NULL);
 }
