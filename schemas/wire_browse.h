@@ -3,7 +3,7 @@
  * Paged reading of a community's index (protocol-v2: Communities, messages): requests 410, 412, 414
  * and 416, decoded, and their answers 411, 413, 415 and 417, encoded. Dialects B and C.
  *
- * An answer is written in one pass: its head with the number of entries, so many entries, and the
+ * An answer is written in one pass: its head with the number of entries, the entries, and the
  * cursor if the head announces one. A writer without a buffer (wire_writer_init with NULL) measures
  * an entry exactly.
  */
@@ -31,10 +31,11 @@ RT_MUST_CHECK rt_err wire_community_search_request_decode(uint8_t *buf, size_t l
 RT_MUST_CHECK rt_err wire_community_events_request_decode(uint8_t *buf, size_t len,
                                                           struct wire_browse_request *out);
 
-/* Bytes an answer takes at most, cursor included, besides its entries ... */
+/* Most bytes of a cursor that we write. */
+#define WIRE_CURSOR_MAX 64u
+/* Most bytes of an answer without its entries; a cursor of WIRE_CURSOR_MAX is included. */
 #define WIRE_ANSWER_FRAME_MAX 192u
-#define WIRE_CURSOR_MAX 64u /* ... whose cursor is no longer than this; ours are not */
-/* Bytes an entry, a hit or an event takes at most, besides those of its texts. */
+/* Most bytes of an entry, a hit or an event without the bytes of its texts. */
 #define WIRE_ANSWER_ENTRY_MAX 224u
 
 /* count: how many entries follow. has_cursor: wire_write_answer_cursor follows them. */

@@ -37,7 +37,8 @@ RT_MUST_CHECK rt_err wire_member_record_decode(uint8_t *buf, size_t len,
 void wire_write_member_record(struct wire_writer *w, const struct wire_member_record *x);
 void wire_write_member_record_signed(struct wire_writer *w, const struct wire_member_record *x);
 /* The token, if any, decodes and names the record's community and member. Like the reference, this
- * checks neither the token's signature nor its time. */
+ * checks neither the token's signature nor its time; unlike the reference, it refuses a token whose
+ * signature has another length than 64. */
 bool wire_member_record_is_valid(const struct wire_member_record *x);
 void wire_member_record_key(const uint8_t community_id[32], const uint8_t member_node_pubkey[32],
                             uint8_t out[32]);
