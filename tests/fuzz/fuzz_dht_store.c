@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     store(v, data + len / 2, len - len / 2, 6, NOW_S);
     store(v, data, len, 6, NOW_S + 4000);
     (void)dht_values_load(v, key, dht_value_sub(wire_value_kind(data, len)), data, len,
-                          NOW_S + 5000, &loaded, NOW_S);
+                          NOW_S + 5000, 0, &loaded, NOW_S);
     (void)dht_values_prove(v, 4, NOW_S);
     RT_INSIST(dht_values_count(v) <= limits.count_max && dht_values_bytes(v) <= limits.bytes_max);
     dht_values_walk(v, 0, 255);
