@@ -11,7 +11,8 @@
  *    else a thief's rotation would survive the owner's revocation;
  *  - it comes back to one of its keys, or is longer than LIM_ROTATIONS_MAX: a chain that is cut
  *    would hide a revocation past the cut.
- * A written root has a chain of one key, itself.
+ * A written root has a chain of one key, itself. The kind of subject that a record names is
+ * ignored, as by the reference: a key has one rotation and one revocation in the DHT.
  *
  * The verdict depends on the records alone, not on their order. A record counts only while its key
  * is in a chain; records of other keys are ignored. So a key that enters a chain is new, and its

@@ -120,13 +120,19 @@ static void on_drop(void *ctx, const uint8_t key[32])
 
 /* -- look-ups -- */
 
+static void arm(struct dht *d, uint64_t at_ns)
+{
+    if (!d->is_stopped && (d->dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C)))
+        rt_timer_arm(d->worker, &d->watch.timer, at_ns);
+}
+
 static void arm_next(struct dht *d)
 {
     uint64_t due_ns = d->watch.step == DHT_WATCH_IDLE ? dht_trust_due_ns(d->trust) : 0,
              soon_ns = dht_now_ns(d) + LIM_TRUST_SPACE_NS;
 
     if (due_ns != UINT64_MAX)
-        rt_timer_arm(d->worker, &d->watch.timer, due_ns > soon_ns ? due_ns : soon_ns);
+        arm(d, due_ns > soon_ns ? due_ns : soon_ns);
 }
 
 static void note(struct dht *d, struct relay_slice value)
@@ -140,10 +146,8 @@ static void on_searched(struct dht_search *s)
 
     for (uint32_t i = 0; i < s->value_count; i++)
         note(d, s->values[i]);
-    if (d->is_stopped)
-        return;
     if (dht_lookup_answers(s->lookup) == 0) {
-        rt_timer_arm(d->worker, &d->watch.timer, dht_now_ns(d) + RETRY_NS);
+        arm(d, dht_now_ns(d) + RETRY_NS);
         return;
     }
     d->watch.step = d->watch.step == DHT_WATCH_ROTATION ? DHT_WATCH_REVOCATION : DHT_WATCH_IDLE;
@@ -180,7 +184,7 @@ static void on_timer(struct relay_timer *t)
         wire_revocation_key(w->key, dht_key);
     note_own(d, dht_key);
     if (!dht_search(d, WIRE_DIALECT_C, dht_key, DHT_SEARCH_VALUES_MAX, on_searched, NULL))
-        rt_timer_arm(d->worker, t, dht_now_ns(d) + RETRY_NS);
+        arm(d, dht_now_ns(d) + RETRY_NS);
 }
 
 /* -- life -- */
@@ -196,7 +200,7 @@ void dht_watch_init(struct dht *d)
 void dht_watch_start(struct dht *d)
 {
     dht_trust_begin(d->trust);
-    rt_timer_arm(d->worker, &d->watch.timer, dht_now_ns(d) + START_NS);
+    arm(d, dht_now_ns(d) + START_NS);
 }
 
 void dht_watch_stop(struct dht *d)
@@ -206,7 +210,7 @@ void dht_watch_stop(struct dht *d)
 
 void dht_watch_wake(struct dht *d)
 {
-    if (d->is_started && !d->is_stopped && d->watch.step == DHT_WATCH_IDLE)
+    if (d->is_started && d->watch.step == DHT_WATCH_IDLE)
         arm_next(d);
 }
 
