@@ -2,7 +2,8 @@
 /*
  * Plan, requests about communities through the actor: a community is joined while a live record of
  * it is held; pages come from what was stored; without a record every request is refused. A search
- * answers with its hit; searches that wait are bounded, answered in turn, and freed with the actor.
+ * answers with its hit; after LIM_SEARCH_NS it answers what it has; searches that wait are bounded,
+ * answered in turn, and freed with the actor.
  */
 #include "actor_world.h"
 
@@ -197,7 +198,9 @@ static void test_malformed_payload_is_refused(void **state)
 
 /* -- many searches at once -- */
 
-static uint32_t found_count, full_count;
+#define MAP_WITH_CURSOR 0xa3 /* three pairs */
+
+static uint32_t found_count, full_count, cut_count;
 
 static void on_told(struct rt_actor *self, struct rt_msg *m)
 {
@@ -207,6 +210,7 @@ static void on_told(struct rt_actor *self, struct rt_msg *m)
     if (!m->is_bounced) {
         full_count += a->refusal == RT_REFUSAL_SEARCHES_FULL;
         found_count += a->refusal == RT_REFUSAL_NONE && entries_of(a) == 1;
+        cut_count += a->refusal == RT_REFUSAL_NONE && a->answer.ptr[0] == MAP_WITH_CURSOR;
     }
     rt_msg_free(&m);
 }
@@ -222,7 +226,7 @@ static void send_searches(struct rt_actor *from, uint32_t count)
     }
 }
 
-/* Shares for several slices, and one hit. */
+/* Shares for three slices, and one hit. */
 static void store_many(void)
 {
     char title[3001];
@@ -230,7 +234,7 @@ static void store_many(void)
     memset(title, 't', sizeof(title) - 1);
     title[sizeof(title) - 1] = '\0';
     store_share(2, "Holiday", world_wall_s());
-    for (uint32_t i = 0; i < 30; i++)
+    for (uint32_t i = 0; i < 25; i++)
         store_share(100 + i, title, world_wall_s());
 }
 
@@ -239,7 +243,7 @@ static void test_searches_that_wait_are_bounded(void **state)
     struct rt_actor asker;
 
     (void)state;
-    found_count = full_count = 0;
+    found_count = full_count = cut_count = 0;
     store_many();
     rt_actor_start(&asker, world_worker(), on_told);
     send_searches(&asker, LIM_SEARCHES_QUEUED + 3);
@@ -249,6 +253,25 @@ static void test_searches_that_wait_are_bounded(void **state)
     send_searches(&asker, 1);
     world_pass(5 * RT_MS);
     assert_int_equal(found_count, LIM_SEARCHES_QUEUED + 1);
+    assert_int_equal(cut_count, 0);
+    rt_actor_stop(&asker);
+}
+
+/* A turn runs LIM_TURN_JOBS slices: the search that it leaves half done is then too old. */
+static void test_search_that_takes_too_long_is_cut(void **state)
+{
+    struct rt_actor asker;
+
+    (void)state;
+    found_count = cut_count = 0;
+    store_many();
+    rt_actor_start(&asker, world_worker(), on_told);
+    send_searches(&asker, LIM_SEARCHES_QUEUED);
+    (void)rt_worker_turn(world_worker());
+    world_now_ns += LIM_SEARCH_NS;
+    world_pass(5 * RT_MS);
+    assert_int_equal(cut_count, 1);
+    assert_true(found_count >= LIM_SEARCHES_QUEUED - 1);
     rt_actor_stop(&asker);
 }
 
@@ -264,7 +287,7 @@ static void test_searches_that_wait_are_freed_with_the_actor(void **state)
     send_searches(&asker, LIM_SEARCHES_QUEUED);
     (void)rt_worker_turn(world_worker());
     rt_actor_stop(&asker);
-    assert_true(found_count < LIM_SEARCHES_QUEUED);
+    assert_int_equal(found_count, 0);
 }
 
 int main(void)
@@ -275,6 +298,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shares_since_a_time, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_malformed_payload_is_refused, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_searches_that_wait_are_bounded, actor_begin,
+                                        actor_end),
+        cmocka_unit_test_setup_teardown(test_search_that_takes_too_long_is_cut, actor_begin,
                                         actor_end),
         cmocka_unit_test_setup_teardown(test_searches_that_wait_are_freed_with_the_actor,
                                         actor_begin, actor_end),
