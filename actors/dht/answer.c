@@ -269,8 +269,8 @@ void dht_answer(struct dht *d, struct dht_ask *a)
     case DHT_COMMUNITY_SHARES:
     case DHT_COMMUNITY_SEARCH:
     case DHT_COMMUNITY_EVENTS:
-        a->refusal = RT_REFUSAL_UNSUPPORTED_TYPE;
-        break;
+        dht_browse(d, a);
+        return;
     }
     rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
 }
@@ -280,10 +280,12 @@ void dht_answer_init(struct dht *d)
     d->stores_tail = &d->stores;
     d->store_job.run = store_one;
     rt_list_init(&d->store_job.node);
+    dht_browse_init(d);
 }
 
 void dht_answer_fini(struct dht *d)
 {
+    dht_browse_fini(d);
     rt_job_cancel(d->worker, &d->store_job);
     for (struct rt_msg *m = d->stores, *next; m; m = next) {
         next = m->next;

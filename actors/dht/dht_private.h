@@ -79,6 +79,9 @@ struct dht {
 
     struct rt_msg *stores, **stores_tail; /* STOREs that wait for their check: answer.c */
     struct rt_job store_job;
+    struct rt_list browsing; /* searches in communities, the first under way: browse.c */
+    uint32_t browsing_count;
+    struct rt_job browse_job;
     struct rt_job prove_job; /* loaded manifests */
 
     struct relay_timer tick_timer, probe_timer, boot_timer, push_timer;
@@ -142,6 +145,11 @@ uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const ui
 void dht_answer(struct dht *d, struct dht_ask *a);
 void dht_answer_init(struct dht *d);
 void dht_answer_fini(struct dht *d);
+
+/* -- browse.c: requests of peers about communities -- */
+void dht_browse(struct dht *d, struct dht_ask *a);
+void dht_browse_init(struct dht *d);
+void dht_browse_fini(struct dht *d);
 
 /* -- network.c: who is there -- */
 void dht_network_hooks(struct dht *d, struct dht_calls_hooks *out);

@@ -305,6 +305,7 @@ static bool index_record(struct dht_values *v, struct entry *e, const struct inc
     bool says_the_same = is_held && r->content == in->checked->content;
 
     r->content = in->checked->content;
+    r->index.updated_at = in->checked->second;
     if (is_held) {
         dht_communities_changed(v->communities, &r->index, in->origin.net, in->now_s);
     } else {
@@ -355,6 +356,7 @@ static bool load_detail(struct dht_values *v, struct entry *e, const struct dht_
         rt_list_push_back(&v->unproven, &e->by_wait);
     } else if (values_is_record(e)) {
         e->record->content = checked->content;
+        e->record->index.updated_at = checked->second;
         e->record->index.net = e->origin.net;
         return dht_communities_load(v->communities, checked->community_id, &e->record->index, event,
                                     v->now_s);

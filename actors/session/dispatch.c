@@ -7,11 +7,12 @@
 
 #include "base/limits.h"
 #include "session_private.h"
+#include "wire_browse.h"
 #include "wire_dht.h"
 
 #define ANSWER_MAX 256u /* bytes of the fixed-size answers below */
 
-enum rate { RATE_NONE, RATE_DHT, RATE_FETCH, RATE_RELAY };
+enum rate { RATE_DHT, RATE_FETCH, RATE_COMMUNITY, RATE_RELAY };
 
 typedef void handler_fn(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
 
@@ -180,6 +181,98 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
     ask_dht(s, a);
 }
 
+/* -- communities: likewise, in dialects B and C -- */
+
+typedef rt_err browse_decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
+
+static void browse(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len,
+                   browse_decode_fn *decode, enum dht_op op)
+{
+    struct wire_browse_request q;
+    rt_err err = decode(payload, len, &q);
+    struct relay_slice taken;
+    struct dht_ask *a;
+
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return;
+    }
+    taken = rt_frame_take(f, payload, len);
+    if (!taken.owner) {
+        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        return;
+    }
+    a = dht_ask_new(op);
+    a->payload = taken;
+    ask_dht(s, a);
+}
+
+static void on_members_page(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    browse(s, f, payload, len, wire_community_members_request_decode, DHT_COMMUNITY_MEMBERS);
+}
+
+static void on_shares_page(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    browse(s, f, payload, len, wire_community_shares_request_decode, DHT_COMMUNITY_SHARES);
+}
+
+static void on_search(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    browse(s, f, payload, len, wire_community_search_request_decode, DHT_COMMUNITY_SEARCH);
+}
+
+static void on_events(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
+{
+    browse(s, f, payload, len, wire_community_events_request_decode, DHT_COMMUNITY_EVENTS);
+}
+
+static void answer_status(struct session *s, const uint8_t community_id[32], bool is_joined)
+{
+    uint8_t out[ANSWER_MAX];
+    struct wire_writer w;
+
+    wire_writer_init(&w, out, sizeof(out));
+    if (is_joined)
+        wire_write_community_status_joined(&w, community_id);
+    else
+        wire_write_community_status_not_joined(&w, community_id);
+    answer_written(s, WIRE_COMMUNITY_STATUS, &w);
+}
+
+/* The id must be the hash of the key. False: the request has been refused. */
+static bool is_community(struct session *s, const struct wire_community_query *q, rt_err err)
+{
+    uint8_t id[32];
+
+    if (err != RT_ERR_OK) {
+        refuse_payload(s, err);
+        return false;
+    }
+    rt_sha256(q->community_share_pubkey, 32, id);
+    if (memcmp(id, q->community_share_id, sizeof(id)) != 0) {
+        session_refuse(s, RT_REFUSAL_COMMUNITY_MISMATCH, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* A client of dialects B and C browses a community only after a peer said that it has joined. */
+static void on_community_status(struct session *s, struct rt_frame *f, uint8_t *payload,
+                                uint32_t len)
+{
+    struct wire_community_query q;
+    rt_err err = wire_community_status_decode(payload, len, &q);
+
+    (void)f;
+    if (!is_community(s, &q, err))
+        return;
+    if (s->dialect == WIRE_DIALECT_A)
+        answer_status(s, q.community_share_id, false);
+    else
+        ask_for_key(s, RT_ERR_OK, DHT_COMMUNITY_STATUS, q.community_share_id, 32);
+}
+
 static uint16_t answer_type(uint16_t asked)
 {
     switch (asked) {
@@ -187,6 +280,14 @@ static uint16_t answer_type(uint16_t asked)
         return WIRE_MANIFEST_DATA;
     case WIRE_PEX_REQUEST:
         return WIRE_PEX_OFFER;
+    case WIRE_LIST_COMMUNITY_MEMBERS_PAGE:
+        return WIRE_COMMUNITY_MEMBERS_PAGE;
+    case WIRE_LIST_COMMUNITY_SHARES_PAGE:
+        return WIRE_COMMUNITY_SHARES_PAGE;
+    case WIRE_SEARCH_COMMUNITY_SHARES:
+        return WIRE_COMMUNITY_SEARCH_RESULTS;
+    case WIRE_LIST_COMMUNITY_EVENTS:
+        return WIRE_COMMUNITY_EVENTS;
     default:
         return asked;
     }
@@ -200,6 +301,8 @@ void session_on_dht_told(struct session *s, struct dht_ask *a)
         session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
     else if (a->refusal != RT_REFUSAL_NONE)
         session_refuse(s, a->refusal, NULL);
+    else if (a->op == DHT_COMMUNITY_STATUS)
+        answer_status(s, a->key, a->is_joined);
     else if (!a->answer.owner)
         session_answer_empty(s);
     else
@@ -226,46 +329,20 @@ static void on_public_shares(struct session *s, struct rt_frame *f, uint8_t *pay
     answer_written(s, WIRE_PUBLIC_SHARE_LIST, &w);
 }
 
-/* id must be the hash of the key; the answer is written by `write`. */
-static void answer_community(struct session *s, const struct wire_community_query *q, rt_err err,
-                             uint16_t type, void (*write)(struct wire_writer *, const uint8_t *))
-{
-    uint8_t out[ANSWER_MAX], id[32];
-    struct wire_writer w;
-
-    if (err != RT_ERR_OK) {
-        refuse_payload(s, err);
-        return;
-    }
-    rt_sha256(q->community_share_pubkey, 32, id);
-    if (memcmp(id, q->community_share_id, sizeof(id)) != 0) {
-        session_refuse(s, RT_REFUSAL_COMMUNITY_MISMATCH, NULL);
-        return;
-    }
-    wire_writer_init(&w, out, sizeof(out));
-    write(&w, id);
-    answer_written(s, type, &w);
-}
-
-static void on_community_status(struct session *s, struct rt_frame *f, uint8_t *payload,
-                                uint32_t len)
-{
-    struct wire_community_query q;
-    rt_err err = wire_community_status_decode(payload, len, &q);
-
-    (void)f;
-    answer_community(s, &q, err, WIRE_COMMUNITY_STATUS, wire_write_community_status_not_joined);
-}
-
 static void on_community_shares(struct session *s, struct rt_frame *f, uint8_t *payload,
                                 uint32_t len)
 {
+    uint8_t out[ANSWER_MAX];
     struct wire_community_query q;
+    struct wire_writer w;
     rt_err err = wire_community_shares_decode(payload, len, &q);
 
     (void)f;
-    answer_community(s, &q, err, WIRE_COMMUNITY_PUBLIC_SHARE_LIST,
-                     wire_write_community_share_list_empty);
+    if (!is_community(s, &q, err))
+        return;
+    wire_writer_init(&w, out, sizeof(out));
+    wire_write_community_share_list_empty(&w, q.community_share_id);
+    answer_written(s, WIRE_COMMUNITY_PUBLIC_SHARE_LIST, &w);
 }
 
 static void on_get_chunk(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
@@ -308,10 +385,11 @@ static void on_connect(struct session *s, struct rt_frame *f, uint8_t *payload, 
     session_on_connect(s, payload, len);
 }
 
-/* X(type, rate class, handler); a type that is not here is `unsupported message type`. */
+/* X(type, rate class, handler); a type that is not here is `unsupported message type`, and so are
+ * those of RATE_COMMUNITY in dialect A. Who is over the rate of one class is refused that class. */
 #define ROUTES(X)                                                                                  \
-    X(PEX_OFFER, RATE_NONE, on_pex_offer)                                                          \
-    X(PEX_REQUEST, RATE_NONE, on_pex_request)                                                      \
+    X(PEX_OFFER, RATE_DHT, on_pex_offer)                                                           \
+    X(PEX_REQUEST, RATE_DHT, on_pex_request)                                                       \
     X(FIND_NODE, RATE_DHT, on_find_node)                                                           \
     X(FIND_VALUE, RATE_DHT, on_find_value)                                                         \
     X(STORE, RATE_DHT, on_store)                                                                   \
@@ -319,11 +397,15 @@ static void on_connect(struct session *s, struct rt_frame *f, uint8_t *payload, 
     X(LIST_PUBLIC_SHARES, RATE_FETCH, on_public_shares)                                            \
     X(GET_COMMUNITY_STATUS, RATE_FETCH, on_community_status)                                       \
     X(LIST_COMMUNITY_PUBLIC_SHARES, RATE_FETCH, on_community_shares)                               \
+    X(LIST_COMMUNITY_MEMBERS_PAGE, RATE_COMMUNITY, on_members_page)                                \
+    X(LIST_COMMUNITY_SHARES_PAGE, RATE_COMMUNITY, on_shares_page)                                  \
+    X(SEARCH_COMMUNITY_SHARES, RATE_COMMUNITY, on_search)                                          \
+    X(LIST_COMMUNITY_EVENTS, RATE_COMMUNITY, on_events)                                            \
     X(RELAY_REGISTER, RATE_RELAY, on_register)                                                     \
     X(RELAY_CONNECT, RATE_RELAY, on_connect)                                                       \
     X(RELAY_STREAM, RATE_RELAY, session_on_stream)                                                 \
-    X(RELAY_LIST_REQUEST, RATE_NONE, on_relay_list)                                                \
-    X(HAVE_CONTENT, RATE_NONE, on_have_content)                                                    \
+    X(RELAY_LIST_REQUEST, RATE_RELAY, on_relay_list)                                               \
+    X(HAVE_CONTENT, RATE_FETCH, on_have_content)                                                   \
     X(GET_CHUNK, RATE_FETCH, on_get_chunk)                                                         \
     X(GET_CHUNK_HASHES, RATE_FETCH, on_get_chunk_hashes)
 
@@ -346,6 +428,11 @@ static bool route_of(uint16_t type, struct route *out)
     }
 }
 
+static bool is_supported(const struct session *s, uint16_t type, struct route *out)
+{
+    return route_of(type, out) && (out->rate != RATE_COMMUNITY || s->dialect != WIRE_DIALECT_A);
+}
+
 static enum rt_refusal charge(struct session *s, enum rate rate)
 {
     struct session_shared *shared = s->sw->shared;
@@ -360,11 +447,13 @@ static enum rt_refusal charge(struct session *s, enum rate rate)
     case RATE_FETCH:
         return rt_rate_sketch_take(&shared->rate_fetch, key, len, now) ? RT_REFUSAL_NONE
                                                                        : RT_REFUSAL_RATE_FETCH;
+    case RATE_COMMUNITY:
+        return rt_rate_sketch_take(&shared->rate_community, key, len, now)
+                   ? RT_REFUSAL_NONE
+                   : RT_REFUSAL_RATE_COMMUNITY;
     case RATE_RELAY:
         return rt_rate_sketch_take(&shared->rate_relay, key, len, now) ? RT_REFUSAL_NONE
                                                                        : RT_REFUSAL_RATE_RELAY;
-    case RATE_NONE:
-        break;
     }
     return RT_REFUSAL_NONE;
 }
@@ -384,7 +473,7 @@ void session_dispatch(struct session *s, struct rt_frame *f)
     s->req_id = e.req_id;
     if (s->sw->is_draining) {
         session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
-    } else if (!route_of(e.type, &route)) {
+    } else if (!is_supported(s, e.type, &route)) {
         session_refuse(s, RT_REFUSAL_UNSUPPORTED_TYPE, NULL);
     } else {
         r = charge(s, route.rate);

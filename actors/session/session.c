@@ -18,6 +18,7 @@ rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *i
     static const struct session_rates defaults = {
         .dht_per_minute = LIM_RATE_DHT_PER_MIN,
         .fetch_per_minute = LIM_RATE_FETCH_PER_MIN,
+        .community_per_minute = LIM_RATE_COMMUNITY_PER_MIN,
         .relay_per_minute = LIM_RATE_RELAY_PER_MIN,
         .relay_burst = LIM_RATE_RELAY_BURST,
     };
@@ -34,6 +35,9 @@ rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *i
         err = rt_rate_sketch_init(&s->rate_fetch, LIM_SKETCH_WIDTH, rates->fetch_per_minute,
                                   rates->fetch_per_minute, hash_key);
     if (err == RT_ERR_OK)
+        err = rt_rate_sketch_init(&s->rate_community, LIM_SKETCH_WIDTH, rates->community_per_minute,
+                                  rates->community_per_minute, hash_key);
+    if (err == RT_ERR_OK)
         err = rt_rate_sketch_init(&s->rate_relay, LIM_SKETCH_WIDTH, rates->relay_per_minute,
                                   rates->relay_burst, hash_key);
     if (err != RT_ERR_OK) {
@@ -49,6 +53,7 @@ void session_shared_fini(struct session_shared *s)
     session_ledger_free(&s->ledger);
     rt_rate_sketch_fini(&s->rate_dht);
     rt_rate_sketch_fini(&s->rate_fetch);
+    rt_rate_sketch_fini(&s->rate_community);
     rt_rate_sketch_fini(&s->rate_relay);
     rt_wipe(&s->identity, sizeof(s->identity));
 }

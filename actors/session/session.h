@@ -24,7 +24,7 @@
 struct session_ledger;
 
 struct session_rates {
-    uint32_t dht_per_minute, fetch_per_minute, relay_per_minute, relay_burst;
+    uint32_t dht_per_minute, fetch_per_minute, community_per_minute, relay_per_minute, relay_burst;
 };
 
 /* What all sessions of a relay share. */
@@ -32,7 +32,7 @@ struct session_shared {
     struct rt_sign_key identity;
     uint8_t dialects; /* served; others are refused as a node of those dialects would */
     struct session_ledger *ledger;
-    struct rt_rate_sketch rate_dht, rate_fetch, rate_relay;
+    struct rt_rate_sketch rate_dht, rate_fetch, rate_community, rate_relay;
     uint8_t hash_key[16];
 };
 

@@ -338,6 +338,7 @@ void sim_relay_config_default(struct sim_relay_config *c)
                                             .per_prefix_max = LIM_CONNS_PER_PREFIX},
                                    .rates = {.dht_per_minute = LIM_RATE_DHT_PER_MIN,
                                              .fetch_per_minute = LIM_RATE_FETCH_PER_MIN,
+                                             .community_per_minute = LIM_RATE_COMMUNITY_PER_MIN,
                                              .relay_per_minute = LIM_RATE_RELAY_PER_MIN,
                                              .relay_burst = LIM_RATE_RELAY_BURST}};
 }

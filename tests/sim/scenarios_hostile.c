@@ -125,18 +125,33 @@ static void expect_refused(struct sim_lone *l, enum rt_refusal r)
                l->is_gone ? "the end" : rt_refusal_info(l->refusal ? l->refusal : 1)->reason);
 }
 
-/* Requests that decode badly: an error each, and the connection stays. */
+static struct sim_lone *authenticated_in(struct sim *s, enum wire_dialect dialect)
+{
+    struct sim_identity *id = sim_new_identity(s);
+    struct sim_path path;
+    struct sim_lone *l;
+
+    sim_path_good(&path);
+    id->dialect = dialect;
+    l = sim_add_lone(s, id, &path, SIM_TRICK_NONE);
+    sim_await_ready(l, 1 * RT_S);
+    return l;
+}
+
+/* Requests that decode badly: an error each, and the connection stays. Communities are not browsed
+ * in dialect A. */
 void scenario_bad_request(struct sim *s)
 {
     static const uint16_t wrong[] = {0,   99,  401, 403, 405,   407,  451,
                                      461, 498, 501, 503, 12345, 65535};
-    static const uint16_t known[] = {100, 101, 200, 201, 202, 400, 402, 404,
-                                     406, 450, 452, 453, 460, 499, 500, 502};
+    static const uint16_t known[] = {100, 101, 200, 201, 202, 400, 402, 404, 406, 450,
+                                     452, 453, 460, 499, 500, 502, 410, 412, 414, 416};
+    enum wire_dialect dialect = (enum wire_dialect)sim_between(s, 0, WIRE_DIALECTS - 1);
     struct sim_lone *l;
     uint8_t noise[64];
 
     sim_begin(s);
-    l = authenticated(s, false);
+    l = authenticated_in(s, dialect);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         sim_lone_ask(l, wrong[i], noise, 0);
         expect_refused(l, RT_REFUSAL_UNSUPPORTED_TYPE);
@@ -149,7 +164,9 @@ void scenario_bad_request(struct sim *s)
             noise[k] = (uint8_t)sim_prng_next(s->prng);
         noise[0] = 0x83; /* an array, so that no chance makes it a good map */
         sim_lone_ask(l, known[i], noise, (uint32_t)len);
-        expect_refused(l, RT_REFUSAL_PAYLOAD_MALFORMED);
+        expect_refused(l, known[i] / 10 == 41 && dialect == WIRE_DIALECT_A
+                              ? RT_REFUSAL_UNSUPPORTED_TYPE
+                              : RT_REFUSAL_PAYLOAD_MALFORMED);
     }
     expect_honest_served(s, 100 * RT_MS);
     sim_end(s);

@@ -102,7 +102,22 @@ void scenario_relay_rate(struct sim *s)
     sim_end(s);
 }
 
-/* DHT and fetch requests per key. */
+static uint32_t events_request(uint8_t out[64])
+{
+    static const uint8_t id[32] = {1};
+    struct wire_writer w;
+    bool fits;
+
+    wire_writer_init(&w, out, 64);
+    wire_write_map(&w, 2);
+    wire_write_key(&w, "community_id");
+    wire_write_bytes(&w, id, sizeof(id));
+    wire_write_key(&w, "limit");
+    wire_write_uint(&w, 5);
+    return (uint32_t)wire_writer_len(&w, &fits);
+}
+
+/* DHT, fetch and community requests per key: each class has a rate of its own. */
 void scenario_other_rates(struct sim *s)
 {
     static const uint8_t find_value[] = {0xa1, 0x00, 0x58, 32, 1, 2, 3, 4, 5, 6, 7, 8,
@@ -111,14 +126,19 @@ void scenario_other_rates(struct sim *s)
     static const uint8_t list_shares[] = {0xa1, 0x6b, 'm', 'a', 'x', '_', 'e',
                                           'n',  't',  'r', 'i', 'e', 's', 0x05};
     struct sim_path path;
+    struct sim_identity *id;
     struct sim_lone *l;
-    uint32_t dht = 0, fetch = 0;
+    uint8_t events[64];
+    uint32_t dht = 0, fetch = 0, community = 0, events_len = events_request(events);
 
     s->config.rates.dht_per_minute = 12;
     s->config.rates.fetch_per_minute = 6;
+    s->config.rates.community_per_minute = 9;
     sim_begin(s);
     sim_path_good(&path);
-    l = sim_add_lone(s, sim_new_identity(s), &path, SIM_TRICK_NONE);
+    id = sim_new_identity(s);
+    id->dialect = sim_between(s, 0, 1) ? WIRE_DIALECT_B : WIRE_DIALECT_C;
+    l = sim_add_lone(s, id, &path, SIM_TRICK_NONE);
     sim_await_ready(l, 1 * RT_S);
     for (uint32_t i = 0; i < 20; i++) {
         sim_lone_ask(l, WIRE_FIND_VALUE, find_value, sizeof(find_value));
@@ -129,9 +149,16 @@ void scenario_other_rates(struct sim *s)
         sim_expect(s, l->refusal == RT_REFUSAL_NONE || l->refusal == RT_REFUSAL_RATE_FETCH,
                    "ListPublicShares is refused for another reason");
         fetch += l->refusal == RT_REFUSAL_NONE;
+        sim_lone_ask(l, WIRE_LIST_COMMUNITY_EVENTS, events, events_len);
+        sim_expect(s,
+                   l->refusal == RT_REFUSAL_COMMUNITY_NOT_FOUND ||
+                       l->refusal == RT_REFUSAL_RATE_COMMUNITY,
+                   "a request about a community is refused for another reason");
+        community += l->refusal == RT_REFUSAL_COMMUNITY_NOT_FOUND;
     }
-    sim_expect(s, dht == 12 && fetch == 6, "%u DHT and %u fetch requests were let through", dht,
-               fetch);
+    sim_expect(s, dht == 12 && fetch == 6 && community == 9,
+               "%u DHT, %u fetch and %u community requests were let through", dht, fetch,
+               community);
     sim_end(s);
 }
 

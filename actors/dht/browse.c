@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Requests of peers about communities. Pages are written at once; searches wait in a queue and run
+ * one after another, a slice in each heavy job.
+ */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "dht/community_pages.h"
+#include "dht/community_search.h"
+#include "dht/dht_private.h"
+
+typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
+typedef enum rt_refusal page_fn(const struct dht_communities *c,
+                                const struct wire_browse_request *q, uint64_t now_s,
+                                struct relay_slice *out_answer);
+
+struct search {
+    struct rt_list node;
+    struct rt_msg *owed; /* struct dht_ask */
+    struct dht_community_search *work;
+    uint64_t deadline_ns; /* 0: no slice has run */
+};
+
+static struct dht_communities *index_of(struct dht *d)
+{
+    return dht_values_communities(d->values);
+}
+
+/* The request in the ask's payload, and pointers into it. */
+static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_browse_request *out)
+{
+    /* The payload is the ask's own, and was decoded before: reading changes nothing in it. */
+    if (decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
+        return true;
+    a->refusal = RT_REFUSAL_PAYLOAD_MALFORMED;
+    return false;
+}
+
+static void answer_page(struct dht *d, struct dht_ask *a, decode_fn *decode, page_fn *write)
+{
+    struct wire_browse_request q;
+
+    if (read_request(a, decode, &q))
+        a->refusal = write(index_of(d), &q, dht_now_s(d), &a->answer);
+    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+}
+
+static void answer_status(struct dht *d, struct dht_ask *a)
+{
+    a->is_joined = dht_page_community(index_of(d), a->key, dht_now_s(d)) != NULL;
+    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+}
+
+/* -- searches -- */
+
+static void end_search(struct dht *d, struct search *s)
+{
+    struct dht_ask *a = (struct dht_ask *)s->owed;
+
+    rt_list_unlink(&s->node);
+    d->browsing_count--;
+    a->refusal = dht_community_search_end(&s->work, &a->answer);
+    rt_msg_answer(d->worker, s->owed, DHT_TOLD);
+    free(s);
+}
+
+static void search_some(struct rt_job *job)
+{
+    struct dht *d = RT_CONTAINER_OF(job, struct dht, browse_job);
+    struct search *s = RT_CONTAINER_OF(d->browsing.next, struct search, node);
+
+    if (s->deadline_ns == 0)
+        s->deadline_ns = dht_now_ns(d) + LIM_SEARCH_NS;
+    if (!dht_community_search_run(s->work, index_of(d), dht_now_s(d)) ||
+        dht_now_ns(d) >= s->deadline_ns)
+        end_search(d, s);
+    if (!rt_list_empty(&d->browsing))
+        rt_job_queue(d->worker, job);
+}
+
+static bool queue_search(struct dht *d, struct dht_ask *a)
+{
+    struct dht_community_search *work;
+    struct wire_browse_request q;
+    struct search *s;
+
+    if (!read_request(a, wire_community_search_request_decode, &q))
+        return false;
+    if (d->browsing_count >= LIM_SEARCHES_QUEUED) {
+        a->refusal = RT_REFUSAL_SEARCHES_FULL;
+        return false;
+    }
+    a->refusal = dht_community_search_new(index_of(d), &q, dht_now_s(d), &work);
+    if (a->refusal != RT_REFUSAL_NONE)
+        return false;
+    s = calloc(1, sizeof(*s));
+    RT_INSIST(s != NULL);
+    s->owed = &a->msg;
+    s->work = work;
+    rt_list_init(&s->node);
+    if (rt_list_empty(&d->browsing))
+        rt_job_queue(d->worker, &d->browse_job);
+    rt_list_push_back(&d->browsing, &s->node);
+    d->browsing_count++;
+    return true;
+}
+
+void dht_browse(struct dht *d, struct dht_ask *a)
+{
+    switch (a->op) {
+    case DHT_COMMUNITY_STATUS:
+        answer_status(d, a);
+        break;
+    case DHT_COMMUNITY_MEMBERS:
+        answer_page(d, a, wire_community_members_request_decode, dht_page_members);
+        break;
+    case DHT_COMMUNITY_SHARES:
+        answer_page(d, a, wire_community_shares_request_decode, dht_page_shares);
+        break;
+    case DHT_COMMUNITY_EVENTS:
+        answer_page(d, a, wire_community_events_request_decode, dht_page_events);
+        break;
+    default:
+        if (!queue_search(d, a))
+            rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+    }
+}
+
+void dht_browse_init(struct dht *d)
+{
+    rt_list_init(&d->browsing);
+    d->browse_job.run = search_some;
+    rt_list_init(&d->browse_job.node);
+}
+
+void dht_browse_fini(struct dht *d)
+{
+    struct rt_list *n;
+
+    rt_job_cancel(d->worker, &d->browse_job);
+    while ((n = rt_list_pop_front(&d->browsing))) {
+        struct search *s = RT_CONTAINER_OF(n, struct search, node);
+
+        dht_community_search_free(&s->work);
+        rt_msg_free(&s->owed);
+        free(s);
+    }
+    d->browsing_count = 0;
+}
