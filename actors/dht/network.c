@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "dht/communities.h"
 #include "dht/dht_private.h"
 #include "wire_envelope.h"
 

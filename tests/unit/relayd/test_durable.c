@@ -154,8 +154,8 @@ static void put_value(uint8_t id, int64_t expires_s)
     wire_providers_key(content_id, key);
     wire_writer_init(&w, value, sizeof(value));
     wire_write_providers(&w, content_id, &peer, 1, 1);
-    (void)sql("INSERT INTO relay_values VALUES(?1, zeroblob(32), ?2, ?3, 0, 0)", key, value, w.pos,
-              expires_s);
+    (void)sql("INSERT INTO relay_values VALUES(?1, zeroblob(32), ?2, ?3, 0, 0, 0)", key, value,
+              w.pos, expires_s);
 }
 
 static void put_peer(const char *addr_key, uint64_t last_seen_s)
@@ -182,7 +182,7 @@ static void values(void **state)
     put_value(1, now_s + 5000);
     put_value(2, now_s + 5000);
     put_value(3, now_s - 1);
-    (void)ask("INSERT INTO relay_values VALUES(x'00', x'00', x'00', 99999999999, 0, 0)");
+    (void)ask("INSERT INTO relay_values VALUES(x'00', x'00', x'00', 99999999999, 0, 0, 0)");
     run();
     assert_said("state loaded values=2 peers=0 forgotten=0");
     assert_said("table=relay_values rows=1");
