@@ -111,7 +111,7 @@ struct dht_disk durable_disk(struct relay *r)
 struct loading {
     struct relay *relay;
     uint64_t now_s;
-    uint32_t values, peers, odd, stale;
+    uint32_t values, peers, communities, odd, stale;
 };
 
 static void load_value(void *ctx, const struct storage_value *v)
@@ -126,7 +126,10 @@ static void load_value(void *ctx, const struct storage_value *v)
 
 static void load_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s)
 {
-    dht_load_mark(((struct loading *)ctx)->relay->system, community_id, mark, expires_s);
+    struct loading *l = ctx;
+
+    dht_load_mark(l->relay->system, community_id, mark, expires_s);
+    l->communities++;
 }
 
 static void load_peer(void *ctx, const struct storage_peer *p)
@@ -177,7 +180,9 @@ rt_err durable_load(struct relay *r, struct relay_error *err)
         rt_log(RELAY_LOG_WARN, "peers in the state database cannot be read, left as they are",
                "peers=%" PRIu32, l.odd);
     rt_log(RELAY_LOG_INFO, "state loaded",
-           "values=%" PRIu32 " peers=%" PRIu32 " forgotten=%" PRIu32 " took_ms=%" PRIu64, l.values,
-           l.peers, l.stale, (seams->mono_ns(seams->ctx) - begun_ns) / RT_MS);
+           "values=%" PRIu32 " peers=%" PRIu32 " forgotten=%" PRIu32 " communities=%" PRIu32
+           " took_ms=%" PRIu64,
+           l.values, l.peers, l.stale, l.communities,
+           (seams->mono_ns(seams->ctx) - begun_ns) / RT_MS);
     return RT_ERR_OK;
 }
