@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
--- The state database, relay.db: this file is what the relay runs, in one transaction, on a database
--- of an earlier version: of 0 (a new one, or one that another SCP2P relay has made) or of 1. It
--- makes what is not there and changes nothing that is.
+-- The state database, relay.db. The relay runs this file, in one transaction, on a database of an
+-- earlier version: 0 (a new one, or one that another SCP2P relay has made), 1 or 2. It makes what
+-- is missing and changes nothing else. A column that a table of an earlier version lacks is added
+-- before by actors/storage/migrate.c: relay_values.event, to a database of version 2.
 --
 -- An operator may stop one implementation and start another on the same directory, so the first two
 -- tables have the published relay's shape, column for column, and its rows are left alone.
@@ -36,7 +37,8 @@ CREATE TABLE IF NOT EXISTS relay_secrets (
 
 -- Values stored for the DHT (since version 2). key, sub: 32 bytes each; sub tells apart values
 -- under one key and is zeros where there can be only one. expires_at: unix seconds. origin_peer and
--- origin_net: keyed hashes of who stored it and of its network.
+-- origin_net: keyed hashes of who stored it and of its network. event (since version 3): of records
+-- of communities the number of their last event, else 0.
 CREATE TABLE IF NOT EXISTS relay_values (
     key BLOB NOT NULL,
     sub BLOB NOT NULL,
@@ -44,9 +46,34 @@ CREATE TABLE IF NOT EXISTS relay_values (
     expires_at INTEGER NOT NULL,
     origin_peer INTEGER NOT NULL,
     origin_net INTEGER NOT NULL,
+    event INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (key, sub)
 );
 CREATE INDEX IF NOT EXISTS relay_values_by_expiry ON relay_values (expires_at);
 
+-- Event numbers of communities (since version 3): no event of this community has a number above
+-- mark. expires_at: unix seconds.
+CREATE TABLE IF NOT EXISTS relay_communities (
+    community_id BLOB PRIMARY KEY,
+    mark INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+);
+
+-- Dialects of rows in peers (since version 3). dialects: a set, bit 0 is A, 1 is B, 2 is C. last:
+-- the one in which the peer was last reached, by the same numbers. A row whose peer the published
+-- relay has removed is swept.
+CREATE TABLE IF NOT EXISTS relay_peer_dialects (
+    addr_key TEXT PRIMARY KEY,
+    dialects INTEGER NOT NULL,
+    last INTEGER NOT NULL
+);
+
+-- Rotations and revocations of pinned keys (since version 3), kept as long as the pin. key: the
+-- record's key in the DHT. value: the whole record, tag included.
+CREATE TABLE IF NOT EXISTS relay_identity_records (
+    key BLOB PRIMARY KEY,
+    value BLOB NOT NULL
+);
+
 -- Our version; the published relay leaves this number alone.
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

@@ -32,7 +32,6 @@ bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max)
     uint64_t hour = now_s / VALUES_HOUR_S;
 
     v->now_s = now_s;
-    dht_communities_expire(v->communities, now_s, max);
     if (!v->lists)
         return false;
     if (v->hour > hour || hour - v->hour > VALUES_HOURS) /* the clock was set */

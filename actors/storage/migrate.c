@@ -6,6 +6,9 @@
 
 #include "storage/state_sql.h"
 
+/* The schema makes tables, but adds no column to one that is there. */
+#define ADD_EVENT "ALTER TABLE relay_values ADD COLUMN event INTEGER NOT NULL DEFAULT 0"
+
 static rt_err version(struct db *d, int64_t *out, struct relay_error *err)
 {
     return db_get_integer(d, "PRAGMA user_version", out, err);
@@ -31,6 +34,8 @@ rt_err migrate_run(struct db *d, bool *out_is_first, struct relay_error *err)
     int64_t v = 0;
     rt_err e = version(d, &v, err);
 
+    if (!e && v == 2)
+        e = db_exec(d, ADD_EVENT, err);
     if (!e && v < STORAGE_SCHEMA_VERSION)
         e = db_exec(d, storage_state_sql, err);
     if (!e)

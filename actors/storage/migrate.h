@@ -7,7 +7,7 @@
 
 #include "storage/db.h"
 
-#define STORAGE_SCHEMA_VERSION 2
+#define STORAGE_SCHEMA_VERSION 3
 
 /* RT_ERR_BAD_VERSION: written by a later relay. Touches nothing. */
 RT_MUST_CHECK rt_err migrate_check(struct db *d, struct relay_error *err);

@@ -115,11 +115,13 @@ static struct storage_write *peer_write(enum storage_kind kind, const char *addr
 
 struct storage_write *storage_put_value_new(const uint8_t key[32], const uint8_t sub[32],
                                             struct relay_slice value, uint64_t expires_s,
-                                            uint64_t origin_peer, uint64_t origin_net)
+                                            uint64_t event, uint64_t origin_peer,
+                                            uint64_t origin_net)
 {
     struct storage_write *w = value_write(STORAGE_PUT_VALUE, key, sub, value);
 
     w->expires_s = expires_s;
+    w->event = event;
     w->origin_peer = origin_peer;
     w->origin_net = origin_net;
     return w;
@@ -130,10 +132,16 @@ struct storage_write *storage_drop_value_new(const uint8_t key[32], const uint8_
     return value_write(STORAGE_DROP_VALUE, key, sub, (struct relay_slice){0});
 }
 
-struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload)
+struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload,
+                                           uint8_t dialects, uint8_t last)
 {
+    struct storage_write *w;
+
     RT_REQUIRE(payload.len <= STORAGE_PEER_BYTES_MAX);
-    return peer_write(STORAGE_PUT_PEER, addr_key, payload);
+    w = peer_write(STORAGE_PUT_PEER, addr_key, payload);
+    w->dialects = dialects;
+    w->last_dialect = last;
+    return w;
 }
 
 struct storage_write *storage_drop_peer_new(const char *addr_key)
@@ -144,6 +152,37 @@ struct storage_write *storage_drop_peer_new(const char *addr_key)
 struct storage_write *storage_put_pins_new(struct relay_slice pins)
 {
     return write_new(STORAGE_PUT_PINS, pins);
+}
+
+static struct storage_write *id_write(enum storage_kind kind, const uint8_t id[32],
+                                      struct relay_slice payload)
+{
+    struct storage_write *w = write_new(kind, payload);
+
+    memcpy(w->row_key, id, 32);
+    return w;
+}
+
+struct storage_write *storage_put_mark_new(const uint8_t community_id[32], uint64_t mark,
+                                           uint64_t expires_s)
+{
+    struct storage_write *w = id_write(STORAGE_PUT_MARK, community_id, (struct relay_slice){0});
+
+    w->event = mark;
+    w->expires_s = expires_s;
+    return w;
+}
+
+struct storage_write *storage_put_identity_record_new(const uint8_t key[32],
+                                                      struct relay_slice value)
+{
+    RT_REQUIRE(value.len <= LIM_VALUE_MAX);
+    return id_write(STORAGE_PUT_IDENTITY_RECORD, key, value);
+}
+
+struct storage_write *storage_drop_identity_record_new(const uint8_t key[32])
+{
+    return id_write(STORAGE_DROP_IDENTITY_RECORD, key, (struct relay_slice){0});
 }
 
 /* -- the queue -- */
@@ -180,18 +219,18 @@ static void grow(struct storage_queue *q)
     }
 }
 
-/* Puts and drops of a row are of one table. */
-static int table_of(const struct storage_write *w)
+/* Puts and drops of a row are of one table; of it its put. */
+static uint32_t table_of(const struct storage_write *w)
 {
     switch (w->msg.kind) {
-    case STORAGE_PUT_VALUE:
     case STORAGE_DROP_VALUE:
-        return 0;
-    case STORAGE_PUT_PEER:
+        return STORAGE_PUT_VALUE;
     case STORAGE_DROP_PEER:
-        return 1;
+        return STORAGE_PUT_PEER;
+    case STORAGE_DROP_IDENTITY_RECORD:
+        return STORAGE_PUT_IDENTITY_RECORD;
     default:
-        return 2;
+        return w->msg.kind;
     }
 }
 

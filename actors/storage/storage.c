@@ -12,6 +12,8 @@
 #include "storage/db.h"
 #include "storage/dir.h"
 #include "storage/migrate.h"
+#include "storage/table_communities.h"
+#include "storage/table_identity.h"
 #include "storage/table_metadata.h"
 #include "storage/table_peers.h"
 #include "storage/table_secrets.h"
@@ -304,6 +306,29 @@ rt_err storage_each_peer(struct storage *s, storage_peer_fn *fn, void *ctx, stru
     return e;
 }
 
+rt_err storage_each_mark(struct storage *s, storage_mark_fn *fn, void *ctx, struct relay_error *err)
+{
+    uint32_t odd = 0;
+    rt_err e;
+
+    RT_REQUIRE(is_ours(s));
+    e = table_communities_each(s->db, s->seams.wall_ns(s->seams.ctx) / RT_S, fn, ctx, &odd, err);
+    report_odd("relay_communities", odd);
+    return e;
+}
+
+rt_err storage_each_identity_record(struct storage *s, storage_identity_record_fn *fn, void *ctx,
+                                    struct relay_error *err)
+{
+    uint32_t odd = 0;
+    rt_err e;
+
+    RT_REQUIRE(is_ours(s));
+    e = table_identity_each(s->db, fn, ctx, &odd, err);
+    report_odd("relay_identity_records", odd);
+    return e;
+}
+
 rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx, struct relay_error *err)
 {
     RT_REQUIRE(is_ours(s));
@@ -347,6 +372,9 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case STORAGE_PUT_PEER:
     case STORAGE_DROP_PEER:
     case STORAGE_PUT_PINS:
+    case STORAGE_PUT_MARK:
+    case STORAGE_PUT_IDENTITY_RECORD:
+    case STORAGE_DROP_IDENTITY_RECORD:
         storage_writer_put(&s->writer, (struct storage_write *)m);
         break;
     default:

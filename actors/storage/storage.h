@@ -12,12 +12,12 @@
  * and nothing is ever overwritten. Writes are durable when the call or the answer says so
  * (synchronous FULL).
  *
- * Values, peers and pins are written behind: what storage_send takes is on disk within a second
- * (LIM_STORAGE_BATCH_NS, and what the disk takes), many rows in one transaction, whole or not at
- * all. While the disk takes nothing (full, read-only, broken) they wait in memory and are tried
- * again every LIM_STORAGE_RETRY_NS; one warning says so when it begins, one line when it is over.
- * Past the queue's bounds writes are dropped, counted and told of when the queue moves again; such
- * a row comes to disk when it is next put.
+ * Values, peers, pins, marks of communities and identity records are written behind: what
+ * storage_send takes is on disk within a second (LIM_STORAGE_BATCH_NS, and what the disk takes),
+ * many rows in one transaction, whole or not at all. While the disk takes nothing (full, read-only,
+ * broken) they wait in memory and are tried again every LIM_STORAGE_RETRY_NS; one warning says so
+ * when it begins, one line when it is over. Past the queue's bounds writes are dropped, counted and
+ * told of when the queue moves again; such a row comes to disk when it is next put.
  */
 #ifndef STORAGE_H
 #define STORAGE_H
@@ -40,6 +40,15 @@ struct storage_value {
     uint32_t len;
     uint64_t expires_s; /* unix seconds */
     uint64_t origin_peer, origin_net;
+    uint64_t event;
+};
+
+/* A row of peers, and that of relay_peer_dialects; 0, 0 where there is none. */
+struct storage_peer {
+    const char *addr_key;
+    uint8_t *payload;
+    size_t len;
+    uint8_t dialects, last;
 };
 
 /*
@@ -72,13 +81,22 @@ RT_MUST_CHECK rt_err storage_secret(struct storage *s, const char *name, void *o
  * their number.
  */
 typedef void storage_value_fn(void *ctx, const struct storage_value *v);
-typedef void storage_peer_fn(void *ctx, const char *addr_key, uint8_t *payload, size_t len);
+typedef void storage_peer_fn(void *ctx, const struct storage_peer *p);
 typedef void storage_pins_fn(void *ctx, uint8_t *payload, size_t len);
+typedef void storage_mark_fn(void *ctx, const uint8_t community_id[32], uint64_t mark,
+                             uint64_t expires_s);
+typedef void storage_identity_record_fn(void *ctx, const uint8_t key[32], uint8_t *value,
+                                        size_t len);
 /* Those that have not expired. */
 RT_MUST_CHECK rt_err storage_each_value(struct storage *s, storage_value_fn *fn, void *ctx,
                                         struct relay_error *err);
 RT_MUST_CHECK rt_err storage_each_peer(struct storage *s, storage_peer_fn *fn, void *ctx,
                                        struct relay_error *err);
+/* Marks of communities that have not expired. */
+RT_MUST_CHECK rt_err storage_each_mark(struct storage *s, storage_mark_fn *fn, void *ctx,
+                                       struct relay_error *err);
+RT_MUST_CHECK rt_err storage_each_identity_record(struct storage *s, storage_identity_record_fn *fn,
+                                                  void *ctx, struct relay_error *err);
 /* The map of pinned keys; fn is not called where there is none. */
 RT_MUST_CHECK rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx,
                                   struct relay_error *err);

@@ -14,11 +14,14 @@
 enum storage_kind {
     STORAGE_FLUSH = STORAGE_KIND(1) | RT_KIND_OWES, /* struct storage_flush */
     STORAGE_FLUSHED = STORAGE_KIND(2),              /* the same block, back */
-    STORAGE_PUT_VALUE = STORAGE_KIND(3),            /* struct storage_write, as the next four */
+    STORAGE_PUT_VALUE = STORAGE_KIND(3),            /* struct storage_write, as all below */
     STORAGE_DROP_VALUE = STORAGE_KIND(4),
     STORAGE_PUT_PEER = STORAGE_KIND(5),
     STORAGE_DROP_PEER = STORAGE_KIND(6),
     STORAGE_PUT_PINS = STORAGE_KIND(7),
+    STORAGE_PUT_MARK = STORAGE_KIND(8),
+    STORAGE_PUT_IDENTITY_RECORD = STORAGE_KIND(9),
+    STORAGE_DROP_IDENTITY_RECORD = STORAGE_KIND(10),
 };
 
 #define STORAGE_NAME_MAX 64u
@@ -34,7 +37,7 @@ struct storage_flush {
 /* -- writes: one row each -- */
 
 #define STORAGE_ADDR_KEY_MAX 63u     /* bytes of ip:port:Tcp */
-#define STORAGE_ROW_KEY_MAX 64u      /* key and sub of a value, or addr_key and its end */
+#define STORAGE_ROW_KEY_MAX 64u      /* key and sub of a value; addr_key and its end; an id */
 #define STORAGE_PEER_BYTES_MAX 4096u /* bytes of a peer's payload */
 
 struct storage_gate;
@@ -44,8 +47,10 @@ struct storage_write {
     struct rt_msg msg;
     uint8_t row_key[STORAGE_ROW_KEY_MAX]; /* zeros behind it */
     struct relay_slice payload;           /* what is put; its own */
-    uint64_t expires_s;                   /* of a value: unix seconds */
+    uint64_t expires_s;                   /* of a value, a mark: unix seconds */
+    uint64_t event;                       /* of a value: its last event; of a mark: the mark */
     uint64_t origin_peer, origin_net;     /* of a value: hashes of who stored it */
+    uint8_t dialects, last_dialect;       /* of a peer */
     /* the queue's */
     struct storage_gate *gate;
     struct rt_list order;
@@ -53,16 +58,26 @@ struct storage_write {
     uint64_t hash;
 };
 
-/* value, payload, pins: moved. sub: zeros where the key has one value only. */
+/* value, payload, pins: moved. sub: zeros where the key has one value only. event: 0: none. */
 struct storage_write *storage_put_value_new(const uint8_t key[32], const uint8_t sub[32],
                                             struct relay_slice value, uint64_t expires_s,
-                                            uint64_t origin_peer, uint64_t origin_net);
+                                            uint64_t event, uint64_t origin_peer,
+                                            uint64_t origin_net);
 struct storage_write *storage_drop_value_new(const uint8_t key[32], const uint8_t sub[32]);
-/* addr_key: ip:port:Tcp or ip:port:Quic; payload: as protocol section State database has it. */
-struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload);
+/* addr_key: ip:port:Tcp or ip:port:Quic; payload: as protocol section State database has it.
+ * dialects: the set that the peer speaks; last: the one in which it was last reached. */
+struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload,
+                                           uint8_t dialects, uint8_t last);
 struct storage_write *storage_drop_peer_new(const char *addr_key);
 /* The whole map. */
 struct storage_write *storage_put_pins_new(struct relay_slice pins);
+/* No event of the community has a number above mark. Written without delay. */
+struct storage_write *storage_put_mark_new(const uint8_t community_id[32], uint64_t mark,
+                                           uint64_t expires_s);
+/* Under its key in the DHT; value: moved. */
+struct storage_write *storage_put_identity_record_new(const uint8_t key[32],
+                                                      struct relay_slice value);
+struct storage_write *storage_drop_identity_record_new(const uint8_t key[32]);
 
 struct storage_flush *storage_flush_new(void);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Table peers, which we share with the published relay: both columns in exactly its types. */
+/* Table peers, which we share with the published relay: both columns in exactly its types. The
+ * dialects of each peer are in a table of ours, relay_peer_dialects, written and dropped with it.
+ */
 #ifndef STORAGE_TABLE_PEERS_H
 #define STORAGE_TABLE_PEERS_H
 
@@ -8,7 +10,7 @@
 
 /* Statements for many rows in one transaction; zeroed: none. */
 struct table_peers {
-    struct db_stmt put, drop;
+    struct db_stmt put, drop, put_dialects, drop_dialects;
 };
 
 RT_MUST_CHECK rt_err table_peers_open(struct db *d, struct table_peers *out,
@@ -16,9 +18,14 @@ RT_MUST_CHECK rt_err table_peers_open(struct db *d, struct table_peers *out,
 void table_peers_close(struct table_peers *t); /* idempotent; before db_close */
 
 RT_MUST_CHECK rt_err table_peers_put(struct table_peers *t, const char *addr_key,
-                                     const void *payload, size_t len, struct relay_error *err);
+                                     const void *payload, size_t len, uint8_t dialects,
+                                     uint8_t last, struct relay_error *err);
 RT_MUST_CHECK rt_err table_peers_drop(struct table_peers *t, const char *addr_key,
                                       struct relay_error *err);
+
+/* Removes at most max rows of dialects whose peer another relay has removed. */
+RT_MUST_CHECK rt_err table_peers_sweep(struct db *d, uint32_t max, uint32_t *out_swept,
+                                       struct relay_error *err);
 
 /* Calls fn for every row. *out_odd: rows of another shape, passed over. */
 RT_MUST_CHECK rt_err table_peers_each(struct db *d, storage_peer_fn *fn, void *ctx,

@@ -4,17 +4,18 @@
 #include "base/limits.h"
 
 #define PUT                                                                                        \
-    "INSERT INTO relay_values(key, sub, value, expires_at, origin_peer, origin_net)"               \
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(key, sub) DO UPDATE SET value = excluded.value,"  \
+    "INSERT INTO relay_values(key, sub, value, expires_at, origin_peer, origin_net, event)"        \
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key, sub) DO UPDATE SET value = "             \
+    "excluded.value,"                                                                              \
     " expires_at = excluded.expires_at, origin_peer = excluded.origin_peer,"                       \
-    " origin_net = excluded.origin_net"
+    " origin_net = excluded.origin_net, event = excluded.event"
 #define DROP "DELETE FROM relay_values WHERE key = ?1 AND sub = ?2"
 #define SWEEP                                                                                      \
     "DELETE FROM relay_values WHERE rowid IN"                                                      \
     " (SELECT rowid FROM relay_values WHERE expires_at <= ?1 LIMIT ?2)"
 #define EACH                                                                                       \
-    "SELECT key, sub, value, expires_at, origin_peer, origin_net FROM relay_values NOT INDEXED"    \
-    " WHERE expires_at > ?1"
+    "SELECT key, sub, value, expires_at, origin_peer, origin_net, event FROM relay_values"         \
+    " NOT INDEXED WHERE expires_at > ?1"
 
 rt_err table_values_open(struct db *d, struct table_values *out, struct relay_error *err)
 {
@@ -45,6 +46,7 @@ rt_err table_values_put(struct table_values *t, const struct storage_value *v,
     db_bind_integer(&t->put, 4, (int64_t)v->expires_s);
     db_bind_integer(&t->put, 5, (int64_t)v->origin_peer);
     db_bind_integer(&t->put, 6, (int64_t)v->origin_net);
+    db_bind_integer(&t->put, 7, (int64_t)v->event);
     return db_run(&t->put, err);
 }
 
@@ -85,6 +87,7 @@ static bool read_row(struct db_stmt *st, struct storage_value *out)
     out->expires_s = (uint64_t)db_column_integer(st, 3);
     out->origin_peer = (uint64_t)db_column_integer(st, 4);
     out->origin_net = (uint64_t)db_column_integer(st, 5);
+    out->event = (uint64_t)db_column_integer(st, 6);
     return out->key && key_len == 32 && out->sub && sub_len == 32 && out->value &&
            len <= LIM_VALUE_MAX;
 }

@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "storage/table_communities.h"
+#include "storage/table_identity.h"
 #include "storage/table_metadata.h"
 #include "storage/table_peers.h"
 #include "storage/table_values.h"
@@ -20,6 +22,7 @@ struct tables {
     struct db *db;
     struct table_values values;
     struct table_peers peers;
+    struct table_communities communities;
 };
 
 static rt_err open_tables(struct db *d, struct tables *out, struct relay_error *err)
@@ -28,20 +31,23 @@ static rt_err open_tables(struct db *d, struct tables *out, struct relay_error *
 
     *out = (struct tables){.db = d};
     e = table_values_open(d, &out->values, err);
-    return e ? e : table_peers_open(d, &out->peers, err);
+    if (!e)
+        e = table_peers_open(d, &out->peers, err);
+    return e ? e : table_communities_open(d, &out->communities, err);
 }
 
 static void close_tables(struct tables *t)
 {
     table_values_close(&t->values);
     table_peers_close(&t->peers);
+    table_communities_close(&t->communities);
 }
 
 static rt_err write_row(struct tables *t, const struct storage_write *m, struct relay_error *err)
 {
     const struct storage_value value = {m->row_key,     m->row_key + 32, m->payload.ptr,
                                         m->payload.len, m->expires_s,    m->origin_peer,
-                                        m->origin_net};
+                                        m->origin_net,  m->event};
 
     switch (m->msg.kind) {
     case STORAGE_PUT_VALUE:
@@ -50,9 +56,15 @@ static rt_err write_row(struct tables *t, const struct storage_write *m, struct 
         return table_values_drop(&t->values, value.key, value.sub, err);
     case STORAGE_PUT_PEER:
         return table_peers_put(&t->peers, (const char *)m->row_key, m->payload.ptr, m->payload.len,
-                               err);
+                               m->dialects, m->last_dialect, err);
     case STORAGE_DROP_PEER:
         return table_peers_drop(&t->peers, (const char *)m->row_key, err);
+    case STORAGE_PUT_MARK:
+        return table_communities_put(&t->communities, m->row_key, m->event, m->expires_s, err);
+    case STORAGE_PUT_IDENTITY_RECORD:
+        return table_identity_put(t->db, m->row_key, m->payload.ptr, m->payload.len, err);
+    case STORAGE_DROP_IDENTITY_RECORD:
+        return table_identity_drop(t->db, m->row_key, err);
     default:
         RT_INSIST(m->msg.kind == STORAGE_PUT_PINS);
         return table_metadata_set_pins(t->db, m->payload.ptr, m->payload.len, err);
@@ -79,11 +91,20 @@ static rt_err write_rows(struct storage_writer *w, struct tables *t, uint32_t *o
 
 static rt_err sweep(struct storage_writer *w, uint32_t *out_swept, struct relay_error *err)
 {
+    uint64_t now_s = rt_wall_ns(w->worker) / RT_S;
+    uint32_t values = 0, marks = 0, peers = 0;
+    rt_err e;
+
     *out_swept = 0;
     if (rt_now_ns(w->worker) < w->sweep_ns)
         return RT_ERR_OK;
-    return table_values_sweep(w->db, rt_wall_ns(w->worker) / RT_S, LIM_STORAGE_SWEEP_ROWS,
-                              out_swept, err);
+    e = table_values_sweep(w->db, now_s, LIM_STORAGE_SWEEP_ROWS, &values, err);
+    if (!e)
+        e = table_communities_sweep(w->db, now_s, LIM_STORAGE_SWEEP_ROWS, &marks, err);
+    if (!e)
+        e = table_peers_sweep(w->db, LIM_STORAGE_SWEEP_ROWS, &peers, err);
+    *out_swept = values + marks + peers;
+    return e;
 }
 
 static void count(struct storage_writer *w, uint32_t rows, uint32_t swept)
@@ -191,7 +212,7 @@ void storage_writer_put(struct storage_writer *w, struct storage_write *m)
     storage_queue_put(&w->queue, m);
     if (!rt_timer_armed(&w->timer))
         rt_timer_arm(w->worker, &w->timer, now_ns + LIM_STORAGE_BATCH_NS);
-    if (!w->is_failing && is_batch(&w->queue))
+    if (!w->is_failing && (is_batch(&w->queue) || m->msg.kind == STORAGE_PUT_MARK))
         rt_timer_arm(w->worker, &w->timer, now_ns);
 }
 

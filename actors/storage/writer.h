@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Writes what the queue holds, in transactions: LIM_STORAGE_BATCH_NS after the first write came, or
- * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait. A transaction that fails leaves the queue as
- * it is; one warning, and further tries every LIM_STORAGE_RETRY_NS, until one succeeds, which is
- * told once. What the gate has dropped is told once a minute. Expired values are removed along the
- * way.
+ * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait or a mark comes, whose numbers are in use
+ * already. A transaction that fails leaves the queue as it is; one warning, and further tries every
+ * LIM_STORAGE_RETRY_NS, until one succeeds, which is told once. What the gate has dropped is told
+ * once a minute. Expired rows are removed along the way.
  *
  * Threads: the storage actor's.
  */

@@ -2,7 +2,8 @@
 /*
  * bench_dht [values]: what the DHT's store and tables cost, at 100,000 values unless told: CPU time
  * per operation of one thread, resident memory per value, and the time to load them all again. The
- * checks are the real ones: a manifest's id and signature, a head's signature, sets are merged.
+ * checks are the real ones: a manifest's id and signature, a head's signature, sets are merged,
+ * members' records of full communities are entered into the index.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,12 @@
 #include "dht/addr.h"
 #include "dht/bucket.h"
 #include "dht/values.h"
+#include "wire_community.h"
 #include "wire_value.h"
 
 #define NOW_S UINT64_C(1770000000)
 #define SIGNED_MAX 5000u /* of values with signatures: they cost the same at every size */
+#define RECORDS_MAX (2 * LIM_COMMUNITY_RECORDS)
 #define VALUE_BYTES 512u
 
 struct item {
@@ -139,6 +142,28 @@ static void make_manifest(uint32_t n, struct item *out)
     keep(out, &w);
 }
 
+/* Member n of community n / LIM_COMMUNITY_RECORDS. */
+static void make_member(uint32_t n, uint64_t seq, struct item *out)
+{
+    struct wire_member_record m = {
+        .announce_seq = seq, .issued_at = NOW_S, .expires_at = NOW_S + 86400};
+    uint8_t room[VALUE_BYTES];
+    struct rt_sign_key k;
+    struct wire_writer w;
+    bool fits;
+
+    share_key(n, &k);
+    m.community_id[0] = (uint8_t)(1 + n / LIM_COMMUNITY_RECORDS);
+    memcpy(m.member_node_pubkey, k.public_key, 32);
+    wire_writer_init(&w, room, sizeof(room));
+    wire_write_member_record_signed(&w, &m);
+    rt_sign(&k, room, wire_writer_len(&w, &fits), m.signature);
+    wire_member_record_key(m.community_id, m.member_node_pubkey, out->key);
+    wire_writer_init(&w, room, sizeof(room));
+    wire_write_member_record(&w, &m);
+    keep(out, &w);
+}
+
 /* -- the store -- */
 
 static void store(struct dht_values *v, const struct item *it, uint32_t n)
@@ -208,11 +233,51 @@ static void make_second(uint32_t n, struct item *out)
     make_providers(n, 1, out);
 }
 
+static void make_joined(uint32_t n, struct item *out)
+{
+    make_member(n, 1, out);
+}
+
+static void make_rejoined(uint32_t n, struct item *out)
+{
+    make_member(n, 2, out);
+}
+
+/* Loads all items; the number of each record's event is its place. */
+static void load_all(struct dht_values *v, const char *what, const struct item *items,
+                     uint32_t count)
+{
+    static const struct dht_origin loaded = {.peer = 5, .net = 5};
+    static const uint8_t zeros[32];
+    uint64_t began = cpu_ns(), ns;
+
+    for (uint32_t i = 0; i < count; i++)
+        RT_INSIST(dht_values_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
+                                  NOW_S + 86400, i + 1, &loaded, NOW_S));
+    ns = cpu_ns() - began;
+    printf("%s values=%u ns_each=%.0f ms_all=%.0f\n", what, count, (double)ns / count,
+           (double)ns / 1e6);
+}
+
+static void bench_records(uint32_t count)
+{
+    struct item *items = make_all(count, make_joined), *again = make_all(count, make_rejoined);
+    struct dht_values *v = values_new();
+
+    printf("store_record values=%u ns_each=%.0f payload_bytes_each=%u\n", count,
+           store_all(v, items, count), items[0].len);
+    printf("renew_record values=%u ns_each=%.0f\n", count, store_all(v, again, count));
+    dht_values_free(&v);
+    v = values_new();
+    load_all(v, "load_record", again, count);
+    dht_values_free(&v);
+    free_items(items, count);
+    free_items(again, count);
+}
+
 static void bench_store(uint32_t count)
 {
-    static const uint8_t zeros[32];
     struct item *items = make_all(count, make_first), *again = make_all(count, make_second);
-    static const struct dht_origin loaded = {.peer = 5, .net = 5};
     struct dht_values *v = values_new();
     uint64_t before = resident(), began, steps = 0;
     double ns = store_all(v, items, count);
@@ -229,12 +294,7 @@ static void bench_store(uint32_t count)
            (unsigned long long)steps);
     dht_values_free(&v);
     v = values_new();
-    began = cpu_ns();
-    for (uint32_t i = 0; i < count; i++)
-        RT_INSIST(dht_values_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
-                                  NOW_S + 86400, 0, &loaded, NOW_S));
-    printf("load values=%u ns_each=%.0f ms_all=%.0f\n", count, (double)(cpu_ns() - began) / count,
-           (double)(cpu_ns() - began) / 1e6);
+    load_all(v, "load", items, count);
     dht_values_free(&v);
     free_items(items, count);
     free_items(again, count);
@@ -288,6 +348,7 @@ int main(int argc, char **argv)
     RT_INSIST(rt_crypto_init() == RT_ERR_OK);
     rt_budget_configure(UINT64_C(2) << 30);
     bench_store(count);
+    bench_records(count < RECORDS_MAX ? count : RECORDS_MAX);
     bench_signed(count < SIGNED_MAX ? count : SIGNED_MAX);
     bench_table();
     return 0;

@@ -81,7 +81,7 @@ static struct storage_write *value(uint32_t n, uint32_t peers)
     RT_INSIST(w.pos <= sizeof(bytes));
     copy = rt_slice_copy(bytes, (uint32_t)w.pos);
     RT_INSIST(copy.owner);
-    return storage_put_value_new(key, no_sub, copy, wall_s + LIFE_S, n % 16, n % 16);
+    return storage_put_value_new(key, no_sub, copy, wall_s + LIFE_S, 0, n % 16, n % 16);
 }
 
 static void pause_ms(long ms)

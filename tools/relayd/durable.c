@@ -26,12 +26,17 @@ static void save(struct relay *r, struct storage_write *w)
 static void put_value(void *ctx, const struct dht_value *v)
 {
     save(ctx, storage_put_value_new(v->key, v->sub, relay_slice_ref(v->value), v->expires_s,
-                                    v->origin.peer, v->origin.net));
+                                    v->event, v->origin.peer, v->origin.net));
 }
 
 static void drop_value(void *ctx, const uint8_t key[32], const uint8_t sub[32])
 {
     save(ctx, storage_drop_value_new(key, sub));
+}
+
+static void put_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s)
+{
+    save(ctx, storage_put_mark_new(community_id, mark, expires_s));
 }
 
 /* ip:port:Tcp or ip:port:Quic, IPv6 without brackets: the published relay's form. */
@@ -54,7 +59,6 @@ static void put_peer(void *ctx, const struct wire_peer_row *row, uint8_t dialect
     bool fits;
     size_t len;
 
-    (void)dialects, (void)last;
     wire_writer_init(&w, payload, sizeof(payload));
     wire_write_peer_row(&w, row);
     len = wire_writer_len(&w, &fits);
@@ -63,7 +67,7 @@ static void put_peer(void *ctx, const struct wire_peer_row *row, uint8_t dialect
     if (!copy.owner)
         return; /* no memory to spare: it is put again when it is next seen */
     addr_key_of(&row->addr.hop, addr_key);
-    save(ctx, storage_put_peer_new(addr_key, copy));
+    save(ctx, storage_put_peer_new(addr_key, copy, dialects, (uint8_t)last));
 }
 
 static void drop_peer(void *ctx, const struct wire_peer_hop *hop)
@@ -79,13 +83,26 @@ static void put_pins(void *ctx, struct relay_slice pins)
     save(ctx, storage_put_pins_new(pins));
 }
 
+static void put_identity(void *ctx, const uint8_t key[32], struct relay_slice value)
+{
+    save(ctx, storage_put_identity_record_new(key, value));
+}
+
+static void drop_identity(void *ctx, const uint8_t key[32])
+{
+    save(ctx, storage_drop_identity_record_new(key));
+}
+
 struct dht_disk durable_disk(struct relay *r)
 {
     return (struct dht_disk){.put_value = put_value,
                              .drop_value = drop_value,
+                             .put_mark = put_mark,
                              .put_peer = put_peer,
                              .drop_peer = drop_peer,
                              .put_pins = put_pins,
+                             .put_identity = put_identity,
+                             .drop_identity = drop_identity,
                              .ctx = r};
 }
 
@@ -94,7 +111,7 @@ struct dht_disk durable_disk(struct relay *r)
 struct loading {
     struct relay *relay;
     uint64_t now_s;
-    uint32_t values, peers, odd, stale;
+    uint32_t values, peers, communities, odd, stale;
 };
 
 static void load_value(void *ctx, const struct storage_value *v)
@@ -102,22 +119,32 @@ static void load_value(void *ctx, const struct storage_value *v)
     struct loading *l = ctx;
     struct dht_origin origin = {.peer = v->origin_peer, .net = v->origin_net};
 
-    dht_load_value(l->relay->system, v->key, v->sub, v->value, v->len, v->expires_s, 0, &origin);
+    dht_load_value(l->relay->system, v->key, v->sub, v->value, v->len, v->expires_s, v->event,
+                   &origin);
     l->values++;
 }
 
-static void load_peer(void *ctx, const char *addr_key, uint8_t *payload, size_t len)
+static void load_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s)
 {
     struct loading *l = ctx;
+
+    dht_load_mark(l->relay->system, community_id, mark, expires_s);
+    l->communities++;
+}
+
+static void load_peer(void *ctx, const struct storage_peer *p)
+{
+    struct loading *l = ctx;
+    uint8_t dialects = p->last < WIRE_DIALECTS ? p->dialects & WIRE_DIALECTS_ALL : 0;
     struct wire_peer_row row;
 
-    if (wire_peer_row_decode(payload, len, &row) != RT_ERR_OK) {
+    if (wire_peer_row_decode(p->payload, p->len, &row) != RT_ERR_OK) {
         l->odd++;
     } else if (row.last_seen_unix + LIM_PEER_FORGET_S < l->now_s) {
-        save(l->relay, storage_drop_peer_new(addr_key));
+        save(l->relay, storage_drop_peer_new(p->addr_key));
         l->stale++;
     } else {
-        dht_load_peer(l->relay->system, &row, 0, WIRE_DIALECT_C);
+        dht_load_peer(l->relay->system, &row, dialects, (enum wire_dialect)p->last);
         l->peers++;
     }
 }
@@ -127,24 +154,35 @@ static void load_pins(void *ctx, uint8_t *payload, size_t len)
     dht_load_pins(((struct loading *)ctx)->relay->system, payload, len);
 }
 
+static void load_identity(void *ctx, const uint8_t key[32], uint8_t *value, size_t len)
+{
+    dht_load_identity(((struct loading *)ctx)->relay->system, key, value, len);
+}
+
 rt_err durable_load(struct relay *r, struct relay_error *err)
 {
     const struct rt_seams *seams = rt_os_seams();
     struct loading l = {.relay = r, .now_s = seams->wall_ns(seams->ctx) / RT_S};
     uint64_t begun_ns = seams->mono_ns(seams->ctx);
-    rt_err e = storage_each_value(r->storage, load_value, &l, err);
+    rt_err e = storage_each_mark(r->storage, load_mark, &l, err);
 
+    if (!e)
+        e = storage_each_value(r->storage, load_value, &l, err);
     if (!e)
         e = storage_each_peer(r->storage, load_peer, &l, err);
     if (!e)
         e = storage_pins(r->storage, load_pins, &l, err);
+    if (!e)
+        e = storage_each_identity_record(r->storage, load_identity, &l, err);
     if (e)
         return e;
     if (l.odd)
         rt_log(RELAY_LOG_WARN, "peers in the state database cannot be read, left as they are",
                "peers=%" PRIu32, l.odd);
     rt_log(RELAY_LOG_INFO, "state loaded",
-           "values=%" PRIu32 " peers=%" PRIu32 " forgotten=%" PRIu32 " took_ms=%" PRIu64, l.values,
-           l.peers, l.stale, (seams->mono_ns(seams->ctx) - begun_ns) / RT_MS);
+           "values=%" PRIu32 " peers=%" PRIu32 " forgotten=%" PRIu32 " communities=%" PRIu32
+           " took_ms=%" PRIu64,
+           l.values, l.peers, l.stale, l.communities,
+           (seams->mono_ns(seams->ctx) - begun_ns) / RT_MS);
     return RT_ERR_OK;
 }

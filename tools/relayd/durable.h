@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the DHT keeps on disk, between actors/dht and actors/storage: values, peers, pinned keys.
- * Written behind, row by row, as the DHT says what has changed; read once, before threads start.
+ * What the DHT keeps on disk, between actors/dht and actors/storage: values, event numbers of
+ * communities, peers, pinned keys and the records about them. Written behind, row by row, when the
+ * DHT reports a change; read once, before threads start.
  */
 #ifndef RELAYD_DURABLE_H
 #define RELAYD_DURABLE_H

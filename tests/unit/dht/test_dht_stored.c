@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan, values through the actor, over sessions the test plays. What the disk gave still counts for
- * the network it came from. A manifest is given out by its id.
+ * the network it came from. A manifest is given out by its id. A peer stores what its dialects
+ * accept, a marked one everything, our own announcer announcements; each asker is given what its
+ * dialect accepts.
  * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
  * `rate limit` is left alone; what is false is not published. Look-ups that wait are bounded.
  */
@@ -9,6 +11,7 @@
 
 #include "base/metric.h"
 #include "dht/dht_private.h"
+#include "records.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
 
@@ -62,6 +65,112 @@ static void test_manifest_by_its_id(void **state)
     assert_int_equal(a->refusal, RT_REFUSAL_NONE);
     memcpy(copy, a->answer.ptr, a->answer.len);
     assert_non_null(memmem(copy, a->answer.len, v.bytes, v.len));
+}
+
+/* -- dialects -- */
+
+#define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
+#define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
+#define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
+
+static struct dht_ask *ask_of(enum dht_op op, enum wire_dialect dialect, uint8_t peer_dialects,
+                              const struct test_value *v)
+{
+    struct dht_ask *a = dht_ask_new(op);
+    struct sockaddr_storage addr = actor_from(0x0b000901, 50000);
+    uint8_t who[32];
+
+    test_key(9, who);
+    assert_true(dht_hop_of(&addr, who, &a->origin));
+    a->dialect = dialect;
+    a->peer_dialects = peer_dialects;
+    a->ttl_secs = 86400;
+    memcpy(a->key, v->key, 32);
+    if (op == DHT_STORE)
+        a->payload = rt_slice_copy(v->bytes, v->len);
+    return actor_ask(&a->msg);
+}
+
+static bool is_taken(const struct test_value *v, enum wire_dialect dialect, uint8_t peer_dialects)
+{
+    enum rt_refusal r = ask_of(DHT_STORE, dialect, peer_dialects, v)->refusal;
+
+    assert_true(r == RT_REFUSAL_NONE || r == RT_REFUSAL_STORE_VALUE);
+    return r == RT_REFUSAL_NONE;
+}
+
+static void assert_taken_by(const struct test_value *v, uint8_t dialects)
+{
+    for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++) {
+        assert_int_equal(is_taken(v, d, WIRE_DIALECT_BIT(d)),
+                         (dialects & WIRE_DIALECT_BIT(d)) != 0);
+        assert_true(is_taken(v, d, WIRE_DIALECTS_ALL));
+    }
+}
+
+static bool is_given(const struct test_value *v, enum wire_dialect d)
+{
+    struct dht_ask *a = ask_of(DHT_FIND_VALUE, d, WIRE_DIALECT_BIT(d), v);
+
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    return memmem(a->answer.ptr, a->answer.len, v->bytes, v->len) != NULL;
+}
+
+static void assert_given_to(const struct test_value *v, uint8_t dialects)
+{
+    for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
+        assert_int_equal(is_given(v, d), (dialects & WIRE_DIALECT_BIT(d)) != 0);
+}
+
+static void test_stored_and_given_by_dialect(void **state)
+{
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct test_member m = {.community = 1,
+                            .member = 2,
+                            .issued_at = world_wall_s(),
+                            .expires_at = world_wall_s() + 86400};
+    struct test_value providers, members, hint, record, revocation;
+
+    (void)state;
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, world_wall_s(), &providers);
+    test_set(WIRE_VALUE_MEMBERS, 5, &p, 1, world_wall_s(), &members);
+    test_hint(1, 2, 0, world_wall_s(), &hint);
+    test_member_record(&m, &record);
+    test_revocation(3, world_wall_s(), &revocation);
+    assert_taken_by(&providers, A | B | C);
+    assert_taken_by(&members, A);
+    assert_taken_by(&hint, B | C);
+    assert_taken_by(&record, B | C);
+    assert_taken_by(&revocation, C);
+    assert_given_to(&providers, A | B | C);
+    assert_given_to(&members, A);
+    assert_given_to(&hint, B | C);
+    assert_given_to(&record, B | C);
+    assert_given_to(&revocation, C);
+}
+
+/* Our own announcer names no dialect of its own, but those in which it reached the relay. */
+static void test_announcements_of_both_forms_by_anybody(void **state)
+{
+    struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
+    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct test_value a5, a8;
+    struct rt_sign_key k;
+
+    (void)state;
+    test_sign_key(7, &k);
+    test_announcement_of(&k, &addr, world_wall_s(), false, false, &a5);
+    test_announcement_of(&k, &addr, world_wall_s(), true, true, &a8);
+    assert_taken_by(&a5, A | B | C);
+    assert_taken_by(&a8, A | B | C);
+    assert_given_to(&a5, A);
+    assert_given_to(&a8, B | C);
+    memcpy(a->key, a8.key, 32);
+    a->payload = rt_slice_copy(a8.bytes, a8.len);
+    a->reached_dialects = B;
+    a = actor_ask(&a->msg);
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_given_to(&a8, B);
 }
 
 /* Answers the session's question with this value under this key (len 0: none) and no peers. */
@@ -267,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_loaded_values_make_room_as_stored_ones,
                                         actor_begin_with_a_small_store, actor_end),
         TEST(test_manifest_by_its_id),
+        TEST(test_stored_and_given_by_dialect),
+        TEST(test_announcements_of_both_forms_by_anybody),
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_republishing_slows_down_when_told),

@@ -3,8 +3,10 @@
  * What a start does with the state database, with the daemon as a process (RELAY_BINARY) and its
  * database looked into between two runs. Values: those that are good are taken, expired ones and
  * rows of another shape are not. Peers: a recent one is taken and its row left as it was; one not
- * seen for a week is forgotten on disk too; rows that cannot be read are counted in one line and
- * left as they are. A map of pins that cannot be read does not keep the relay from starting.
+ * seen for a week is forgotten on disk too, with its dialects; rows that cannot be read are counted
+ * in one line and left as they are. A community's record and mark are taken and stay; a record
+ * about a key that is not pinned is removed. A map of pins that cannot be read does not keep the
+ * relay from starting.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "wire_community.h"
 #include "wire_state.h"
 #include "wire_value.h"
 
@@ -154,8 +157,8 @@ static void put_value(uint8_t id, int64_t expires_s)
     wire_providers_key(content_id, key);
     wire_writer_init(&w, value, sizeof(value));
     wire_write_providers(&w, content_id, &peer, 1, 1);
-    (void)sql("INSERT INTO relay_values VALUES(?1, zeroblob(32), ?2, ?3, 0, 0)", key, value, w.pos,
-              expires_s);
+    (void)sql("INSERT INTO relay_values VALUES(?1, zeroblob(32), ?2, ?3, 0, 0, 0)", key, value,
+              w.pos, expires_s);
 }
 
 static void put_peer(const char *addr_key, uint64_t last_seen_s)
@@ -182,7 +185,7 @@ static void values(void **state)
     put_value(1, now_s + 5000);
     put_value(2, now_s + 5000);
     put_value(3, now_s - 1);
-    (void)ask("INSERT INTO relay_values VALUES(x'00', x'00', x'00', 99999999999, 0, 0)");
+    (void)ask("INSERT INTO relay_values VALUES(x'00', x'00', x'00', 99999999999, 0, 0, 0)");
     run();
     assert_said("state loaded values=2 peers=0 forgotten=0");
     assert_said("table=relay_values rows=1");
@@ -197,6 +200,8 @@ static void peers(void **state)
     run();
     put_peer("127.0.0.1:1:Tcp", now_s - 60);
     put_peer("127.0.0.1:2:Tcp", now_s - LIM_PEER_FORGET_S - 60);
+    (void)ask("INSERT INTO relay_peer_dialects VALUES('127.0.0.1:1:Tcp', 3, 1),"
+              " ('127.0.0.1:2:Tcp', 7, 2)");
     (void)ask("INSERT INTO peers VALUES('127.0.0.1:3:Tcp', x'a0')");
     (void)ask("INSERT INTO peers VALUES('127.0.0.1:4:Tcp', 'text')");
     run();
@@ -205,8 +210,56 @@ static void peers(void **state)
     assert_said("table=peers rows=1");
     assert_int_equal(ask("SELECT count(*) FROM peers"), 3);
     assert_int_equal(ask("SELECT count(*) FROM peers WHERE addr_key = '127.0.0.1:2:Tcp'"), 0);
+    assert_int_equal(ask("SELECT dialects FROM relay_peer_dialects"), 3);
+    assert_int_equal(ask("SELECT count(*) FROM relay_peer_dialects"), 1);
     run();
     assert_said("state loaded values=0 peers=1 forgotten=0");
+}
+
+/* A member's record as crate 0.6.0 writes it, but for the times: signatures are not verified again
+ * here. */
+static void put_member(int64_t now_s)
+{
+    struct wire_member_record m = {
+        .announce_seq = 3, .issued_at = (uint64_t)now_s, .expires_at = (uint64_t)now_s + 5000};
+    uint8_t key[32], value[512];
+    struct wire_writer w;
+
+    memset(m.community_id, 7, sizeof(m.community_id));
+    memset(m.member_node_pubkey, 9, sizeof(m.member_node_pubkey));
+    wire_member_record_key(m.community_id, m.member_node_pubkey, key);
+    wire_writer_init(&w, value, sizeof(value));
+    wire_write_member_record(&w, &m);
+    (void)sql("INSERT INTO relay_values VALUES(?1, zeroblob(32), ?2, ?3, 0, 0, 77)", key, value,
+              w.pos, now_s + 5000);
+    (void)sql("INSERT INTO relay_communities VALUES(?1, 1024, ?3)", m.community_id, NULL, 0,
+              now_s + 5000);
+}
+
+static void communities(void **state)
+{
+    int64_t now_s = (int64_t)time(NULL);
+
+    (void)state;
+    run();
+    put_member(now_s);
+    (void)sql("INSERT INTO relay_communities VALUES(?1, 5, ?3)", (const uint8_t[32]){1}, NULL, 0,
+              now_s - 1);
+    for (int i = 0; i < 2; i++) {
+        run();
+        assert_said("state loaded values=1 peers=0 forgotten=0 communities=1");
+        assert_int_equal(ask("SELECT event FROM relay_values"), 77);
+        assert_int_equal(ask("SELECT max(mark) FROM relay_communities"), 1024);
+    }
+}
+
+static void records_of_keys(void **state)
+{
+    (void)state;
+    run();
+    (void)ask("INSERT INTO relay_identity_records VALUES(zeroblob(32), x'37')");
+    run();
+    assert_int_equal(ask("SELECT count(*) FROM relay_identity_records"), 0);
 }
 
 static void pins_that_are_none(void **state)
@@ -222,7 +275,8 @@ static void pins_that_are_none(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(values), TEST(peers), TEST(pins_that_are_none)};
+    const struct CMUnitTest tests[] = {TEST(values), TEST(peers), TEST(communities),
+                                       TEST(records_of_keys), TEST(pins_that_are_none)};
 
     return cmocka_run_group_tests_name("state of the daemon", tests, NULL, NULL);
 }

@@ -183,7 +183,7 @@ struct storage_write *desk_value_until(uint32_t n, uint32_t g, uint64_t expires_
 
     assert_non_null(value.owner);
     desk_key(n, key);
-    return storage_put_value_new(key, no_sub, value, expires_s, n, UINT64_MAX - n);
+    return storage_put_value_new(key, no_sub, value, expires_s, 0, n, UINT64_MAX - n);
 }
 
 struct storage_write *desk_value(uint32_t n, uint32_t g)

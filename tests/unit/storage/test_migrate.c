@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Databases of every earlier version: 1, as its relay made it, with and without rows, after a clean
- * end and with all of it still in the log; and 0, the published relay's own, as it was made first
- * and as it is after both relays have had it. Each opens with the same identity and secrets and
- * every row it had, has the version and exactly the tables of a new database (and the published
- * relay's besides), and opens again. A migration that fails at any write or sync leaves a database
- * of the old version, or of the new one, whole, and the next start succeeds.
+ * Databases of every earlier version: 1 and 2, as their relays made them, with and without rows,
+ * after a clean end and with all of it still in the log; and 0, the published relay's own, as it
+ * was made first and as it is after both relays have had it. Each opens with the same identity and
+ * secrets and every row it had, has the version and exactly the tables of a new database (and the
+ * published relay's besides), and opens again. A migration that fails at any write or sync leaves a
+ * database of the old version, or of the new one, whole, and the next start succeeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,6 +41,21 @@
     "INSERT INTO relay_secrets VALUES('relay:slot', x'505152535455565758595a5b5c5d5e5f"            \
     "606162636465666768696a6b6c6d6e6f');"                                                          \
     "COMMIT;"
+/* Version 2, as it was released: what version 1 had, and a table. */
+#define VERSION_2                                                                                  \
+    VERSION_1 "BEGIN;"                                                                             \
+              "CREATE TABLE IF NOT EXISTS relay_values (\n    key BLOB NOT NULL,\n"                \
+              "    sub BLOB NOT NULL,\n    value BLOB NOT NULL,\n"                                 \
+              "    expires_at INTEGER NOT NULL,\n    origin_peer INTEGER NOT NULL,\n"              \
+              "    origin_net INTEGER NOT NULL,\n    PRIMARY KEY (key, sub)\n);"                   \
+              "CREATE INDEX IF NOT EXISTS relay_values_by_expiry ON relay_values (expires_at);"    \
+              "PRAGMA user_version = 2; COMMIT;"
+#define VERSION_2_ROWS                                                                             \
+    VERSION_1_ROWS "INSERT INTO relay_values VALUES(x'00', x'01', x'02', 3, 4, 5),"                \
+                   "(x'06', x'07', x'08', 9, 10, 11);"
+#define VALUES                                                                                     \
+    "SELECT group_concat(hex(key) || hex(sub) || hex(value) || expires_at || ' ' || origin_peer"   \
+    " || ' ' || origin_net || ' ' || event, ', ') FROM relay_values"
 #define VERSION_1_ROWS                                                                             \
     "INSERT INTO relay_secrets VALUES('dht', x'000102030405060708090a0b0c0d0e0f');"                \
     "INSERT INTO peers VALUES('192.0.2.1:7001:Tcp', x'a0'), ('2001:db8::1:7000:Quic', x'a0');"     \
@@ -154,9 +169,9 @@ static void assert_taken(bool has_slot, const char *rows, const char *secrets)
     assert_answer(SECRETS, secrets);
     assert_answer(TABLES, new_tables);
     assert_answer(INDEXES, new_indexes);
-    assert_answer("PRAGMA user_version", "2");
+    assert_answer("PRAGMA user_version", "3");
     assert_answer("PRAGMA integrity_check", "ok");
-    _Static_assert(STORAGE_SCHEMA_VERSION == 2, "a test for every earlier version");
+    _Static_assert(STORAGE_SCHEMA_VERSION == 3, "a test for every earlier version");
     s = scratch_open();
     assert_identity(s);
     assert_memory_equal(storage_slot_secret(s), slot, 32);
@@ -211,6 +226,45 @@ static void version_1_in_the_log(void **state)
     free(secrets);
 }
 
+static void version_2(void **state)
+{
+    char *rows, *secrets;
+
+    (void)state;
+    scratch_sql(VERSION_2 VERSION_2_ROWS);
+    rows = ask(ROWS);
+    secrets = ask(SECRETS);
+    assert_taken(true, rows, secrets);
+    assert_answer(VALUES, "0001023 4 5 0, 0607089 10 11 0");
+    free(rows);
+    free(secrets);
+}
+
+static void version_2_without_rows(void **state)
+{
+    char *rows;
+
+    (void)state;
+    scratch_sql(VERSION_2);
+    rows = ask(ROWS);
+    assert_taken(true, rows, "");
+    free(rows);
+}
+
+/* Made by our version 2, and then the published relay has worked on it. */
+static void version_2_after_the_other(void **state)
+{
+    char *rows;
+
+    (void)state;
+    scratch_sql(VERSION_2 "CREATE TABLE subscriptions (share_id BLOB PRIMARY KEY);"
+                          "INSERT INTO metadata VALUES('schema_version', x'02000000');"
+                          "INSERT INTO peers VALUES('192.0.2.1:7001:Tcp', x'a0');");
+    rows = ask(ROWS);
+    assert_taken(true, rows, "");
+    free(rows);
+}
+
 static void version_0(void **state)
 {
     char *rows;
@@ -248,12 +302,11 @@ static void version_0_with_rows(void **state)
     free(rows);
 }
 
-static void failing(void **state)
+static void failing_from(const char *statements)
 {
     uint32_t hits = 0, refused = 0;
     bool has_hit = true;
 
-    (void)state;
     for (uint32_t at = 1; has_hit; at++) {
         struct relay_error err = {""};
         struct storage *s = NULL;
@@ -261,7 +314,7 @@ static void failing(void **state)
         char *rows, *secrets;
 
         assert_int_equal(scratch_setup(NULL), 0);
-        scratch_sql(VERSION_1 VERSION_1_ROWS);
+        scratch_sql(statements);
         rows = ask(ROWS);
         secrets = ask(SECRETS);
         before = fault_vfs_failed();
@@ -280,13 +333,27 @@ static void failing(void **state)
     assert_true(hits > 3 && refused > 0);
 }
 
+static void failing(void **state)
+{
+    (void)state;
+    failing_from(VERSION_1 VERSION_1_ROWS);
+    failing_from(VERSION_2 VERSION_2_ROWS);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(version_1_without_rows),    TEST(version_1), TEST(version_1_in_the_log),
-        TEST(version_1_after_the_other), TEST(version_0), TEST(version_0_with_rows),
+        TEST(version_1_without_rows),
+        TEST(version_1),
+        TEST(version_1_in_the_log),
+        TEST(version_1_after_the_other),
+        TEST(version_0),
+        TEST(version_0_with_rows),
+        TEST(version_2),
+        TEST(version_2_without_rows),
+        TEST(version_2_after_the_other),
         cmocka_unit_test(failing),
     };
 

@@ -32,7 +32,7 @@ static struct storage_write *value(uint32_t n, uint32_t sub, uint64_t expires_s)
 
     memcpy(key, &n, 4);
     memcpy(sub_key, &sub, 4);
-    return storage_put_value_new(key, sub_key, (struct relay_slice){0}, expires_s, 0, 0);
+    return storage_put_value_new(key, sub_key, (struct relay_slice){0}, expires_s, 0, 0, 0);
 }
 
 static void by_hand(void **state)
@@ -46,8 +46,10 @@ static void by_hand(void **state)
     storage_queue_put(&q, value(1, 0, 10));
     storage_queue_put(&q, value(2, 0, 20));
     storage_queue_put(&q, value(1, 1, 30));
-    storage_queue_put(&q, storage_put_peer_new("192.0.2.1:7001:Tcp", (struct relay_slice){0}));
-    storage_queue_put(&q, storage_put_peer_new("192.0.2.1:7001:Tcq", (struct relay_slice){0}));
+    storage_queue_put(&q,
+                      storage_put_peer_new("192.0.2.1:7001:Tcp", (struct relay_slice){0}, 0, 0));
+    storage_queue_put(&q,
+                      storage_put_peer_new("192.0.2.1:7001:Tcq", (struct relay_slice){0}, 0, 0));
     storage_queue_put(&q, storage_put_pins_new((struct relay_slice){0}));
     storage_queue_put(&q, value(0, 0, 40)); /* zeros, as the pins have */
     assert_int_equal(q.count, 7);
@@ -179,7 +181,7 @@ static uint32_t fill(struct storage_gate *g, struct storage_queue *q)
         struct rt_msg *m;
 
         memcpy(key, &count, 4);
-        w = storage_put_value_new(key, none, relay_slice_ref(shared), 1, 0, 0);
+        w = storage_put_value_new(key, none, relay_slice_ref(shared), 1, 0, 0, 0);
         m = &w->msg;
         if (!storage_gate_enter(g, w)) {
             rt_msg_free(&m);

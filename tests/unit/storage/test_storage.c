@@ -137,7 +137,7 @@ static void shape_is_the_published_relays(void **state)
     assert_answer("SELECT group_concat(key) FROM metadata", "node_key");
     assert_answer("SELECT typeof(payload) FROM metadata", "blob");
     assert_answer("SELECT hex(substr(payload, 1, 2)) FROM metadata", "9820");
-    assert_answer("PRAGMA user_version", "2");
+    assert_answer("PRAGMA user_version", "3");
     assert_answer("PRAGMA journal_mode", "wal");
 }
 
@@ -166,7 +166,7 @@ static void reference_database(void **state)
     s = scratch_open();
     assert_memory_equal(storage_slot_secret(s), slot, 32);
     storage_close(&s);
-    assert_answer("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", "5");
+    assert_answer("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", "8");
 }
 
 static void reference_database_without_identity(void **state)
@@ -305,8 +305,8 @@ static void later_version(void **state)
 
     (void)state;
     storage_close(&s);
-    scratch_sql("PRAGMA user_version = 3");
-    scratch_refused(RT_ERR_BAD_VERSION, (const char *[]){"version 3", "newer relay", NULL});
+    scratch_sql("PRAGMA user_version = 4");
+    scratch_refused(RT_ERR_BAD_VERSION, (const char *[]){"version 4", "newer relay", NULL});
 }
 
 static void log_without_database(void **state)

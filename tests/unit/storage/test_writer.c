@@ -4,10 +4,12 @@
  * it after, in one transaction; LIM_STORAGE_BATCH_ROWS or _BYTES do not wait, and more than that is
  * several transactions. Coalescing: a row written a thousand times is written once, in its last
  * form; a value put and dropped is not there. Flush and stop write what waits. The log, grown while
- * somebody reads, is cut back to LIM_STORAGE_LOG_BYTES. All five kinds come to their tables, in the
+ * somebody reads, is cut back to LIM_STORAGE_LOG_BYTES. All kinds come to their tables, in the
  * types the published relay reads, and come back through storage_each_* and storage_pins; rows that
- * are odd are passed over and left. Expired rows go, a bounded number at a time, and are not
- * loaded. Past the queue's limit writes are dropped, and told of once a minute.
+ * are odd are passed over and left. A mark does not wait. A peer's dialects come and go with it;
+ * where the published relay wrote or removed the peer there are none, and they are swept. Expired
+ * rows go, a bounded number at a time, and are not loaded. Past the queue's limit writes are
+ * dropped, and told of once a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +17,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -81,7 +84,7 @@ static void large_ones_do_not_wait(void **state)
 
         desk_key(n, key);
         assert_true(desk_send(storage_put_value_new(key, key, rt_slice_copy(bytes, sizeof(bytes)),
-                                                    DESK_WALL_S + 5000, 0, 0)));
+                                                    DESK_WALL_S + 5000, 0, 0, 0)));
     }
     desk_sleep(40 * RT_MS);
     assert_int_equal(desk_rows(), count);
@@ -165,10 +168,12 @@ static void log_is_cut_back(void **state)
 /* -- what comes back -- */
 
 struct found {
-    uint32_t values, peers, pins;
+    uint32_t values, peers, pins, marks, records;
     struct storage_value value;
     char addr_key[64];
     uint8_t bytes[64];
+    uint8_t dialects, last; /* of the last peer */
+    uint64_t mark;
 };
 
 static void on_value(void *ctx, const struct storage_value *v)
@@ -179,14 +184,16 @@ static void on_value(void *ctx, const struct storage_value *v)
     f->value = *v;
 }
 
-static void on_peer(void *ctx, const char *addr_key, uint8_t *payload, size_t len)
+static void on_peer(void *ctx, const struct storage_peer *p)
 {
     struct found *f = ctx;
 
     f->peers++;
-    assert_int_equal(len, 3);
-    memcpy(f->bytes, payload, len);
-    strncpy(f->addr_key, addr_key, sizeof(f->addr_key) - 1);
+    assert_int_equal(p->len, 3);
+    memcpy(f->bytes, p->payload, p->len);
+    strncpy(f->addr_key, p->addr_key, sizeof(f->addr_key) - 1);
+    f->dialects = p->dialects;
+    f->last = p->last;
 }
 
 static void on_pins(void *ctx, uint8_t *payload, size_t len)
@@ -219,8 +226,10 @@ static void all_kinds(void **state)
     (void)state;
     assert_true(f.values == 0 && f.peers == 0 && f.pins == 0);
     assert_true(desk_send(desk_value(5, 1)));
-    assert_true(desk_send(storage_put_peer_new("192.0.2.1:7001:Tcp", rt_slice_copy("abc", 3))));
-    assert_true(desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("def", 3))));
+    assert_true(
+        desk_send(storage_put_peer_new("192.0.2.1:7001:Tcp", rt_slice_copy("abc", 3), 7, 2)));
+    assert_true(
+        desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("def", 3), 1, 0)));
     assert_true(desk_send(storage_put_pins_new(rt_slice_copy("gh", 2))));
     f = load();
     assert_true(f.values == 1 && f.peers == 2 && f.pins == 1);
@@ -232,14 +241,118 @@ static void all_kinds(void **state)
                                   " typeof(payload) = 'blob'"),
                      2);
     assert_true(desk_send(storage_drop_peer_new("192.0.2.1:7001:Tcp")));
-    assert_true(desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("xyz", 3))));
+    assert_true(
+        desk_send(storage_put_peer_new("2001:db8::1:7000:Quic", rt_slice_copy("xyz", 3), 6, 1)));
     assert_true(desk_send(storage_put_pins_new(rt_slice_copy("ij", 2))));
     f = load();
     assert_true(f.values == 1 && f.peers == 1 && f.pins == 1);
     assert_string_equal(f.addr_key, "2001:db8::1:7000:Quic");
     assert_memory_equal(f.bytes, "xyz", 3);
+    assert_true(f.dialects == 6 && f.last == 1);
+    assert_int_equal(desk_integer("SELECT count(*) FROM relay_peer_dialects"), 1);
     assert_memory_equal(f.bytes + 8, "ij", 2);
     assert_int_equal(desk_integer("SELECT count(*) FROM metadata"), 2);
+}
+
+/* -- marks of communities, identity records, dialects -- */
+
+static void on_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s)
+{
+    struct found *f = ctx;
+
+    f->marks++;
+    f->mark = mark;
+    assert_true(community_id[0] == 7 && expires_s > DESK_WALL_S);
+}
+
+static void on_record(void *ctx, const uint8_t key[32], uint8_t *value, size_t len)
+{
+    struct found *f = ctx;
+
+    f->records++;
+    assert_int_equal(key[0], 8);
+    assert_int_equal(len, 2);
+    memcpy(f->bytes, value, len);
+}
+
+static struct found load_more(void)
+{
+    struct relay_error err = {""};
+    struct found f = load();
+
+    assert_int_equal(storage_each_mark(desk_storage, on_mark, &f, &err), RT_ERR_OK);
+    assert_int_equal(storage_each_identity_record(desk_storage, on_record, &f, &err), RT_ERR_OK);
+    return f;
+}
+
+static void marks_and_events(void **state)
+{
+    static const uint8_t id[32] = {7}, old[32] = {9}, none[32];
+    struct found f;
+
+    (void)state;
+    assert_true(desk_send(
+        storage_put_value_new(id, none, rt_slice_copy("v", 1), DESK_WALL_S + 5000, 1025, 0, 0)));
+    desk_turns();
+    assert_int_equal(desk_rows(), 0);
+    assert_true(desk_send(storage_put_mark_new(id, 2048, DESK_WALL_S + 5000)));
+    desk_sleep(RT_MS);
+    assert_int_equal(desk_rows(), 1); /* a mark does not wait, and takes the others along */
+    assert_int_equal(desk_integer("SELECT mark FROM relay_communities"), 2048);
+    assert_true(desk_send(storage_put_mark_new(id, 3072, DESK_WALL_S + 5000)));
+    assert_true(desk_send(storage_put_mark_new(old, 1, DESK_WALL_S - 1)));
+    f = load_more();
+    assert_true(f.marks == 1 && f.mark == 3072);
+    assert_int_equal(f.value.event, 1025);
+    desk_sleep(700 * RT_S); /* the expired one is removed with the next write */
+    assert_true(desk_send(desk_value(5, 1)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_integer("SELECT count(*) FROM relay_communities"), 1);
+}
+
+static void identity_records(void **state)
+{
+    static const uint8_t key[32] = {8};
+    struct found f;
+
+    (void)state;
+    assert_true(desk_send(storage_put_identity_record_new(key, rt_slice_copy("ab", 2))));
+    assert_true(desk_send(storage_put_identity_record_new(key, rt_slice_copy("cd", 2))));
+    f = load_more();
+    assert_int_equal(f.records, 1);
+    assert_memory_equal(f.bytes, "cd", 2);
+    assert_true(desk_send(storage_drop_identity_record_new(key)));
+    assert_int_equal(load_more().records, 0);
+}
+
+/* Of a peer that the published relay wrote or removed. */
+static void dialects_of_foreign_rows(void **state)
+{
+    struct found f;
+
+    (void)state;
+    desk_stop();
+    scratch_sql("INSERT INTO peers VALUES('192.0.2.1:7001:Tcp', x'010203');"
+                "INSERT INTO relay_peer_dialects VALUES('192.0.2.9:7001:Tcp', 7, 2)");
+    desk_start();
+    f = load();
+    assert_true(f.peers == 1 && f.dialects == 0 && f.last == 0);
+    for (int i = 0; i < 3; i++) {
+        static const char *const odd[] = {"3, 2", "'text', 1", "4096, 12"};
+        char sql[128];
+
+        snprintf(sql, sizeof(sql),
+                 "INSERT OR REPLACE INTO relay_peer_dialects VALUES('192.0.2.1:7001:Tcp', %s)",
+                 odd[i]);
+        desk_stop();
+        scratch_sql(sql);
+        desk_start();
+        f = load();
+        assert_true(f.peers == 1 && f.dialects == 0 && f.last == 0);
+    }
+    assert_true(desk_send(desk_value(5, 1)));
+    desk_sleep(RT_S);
+    assert_int_equal(desk_integer("SELECT count(*) FROM relay_peer_dialects"), 1);
 }
 
 static void odd_rows(void **state)
@@ -250,10 +363,10 @@ static void odd_rows(void **state)
     assert_true(desk_send(desk_value(5, 1)));
     assert_int_equal(desk_flush(), RT_ERR_OK);
     desk_stop();
-    scratch_sql("INSERT INTO relay_values VALUES(x'01', zeroblob(32), x'02', 1800000000, 0, 0),"
-                "(zeroblob(32), 'text', x'02', 1800000000, 0, 0),"
-                "(zeroblob(32), zeroblob(32), 17, 1800000000, 0, 0),"
-                "(randomblob(32), zeroblob(32), zeroblob(65537), 1800000000, 0, 0);"
+    scratch_sql("INSERT INTO relay_values VALUES(x'01', zeroblob(32), x'02', 1800000000, 0, 0, 0),"
+                "(zeroblob(32), 'text', x'02', 1800000000, 0, 0, 0),"
+                "(zeroblob(32), zeroblob(32), 17, 1800000000, 0, 0, 0),"
+                "(randomblob(32), zeroblob(32), zeroblob(65537), 1800000000, 0, 0, 0);"
                 "INSERT INTO peers VALUES('a', 'text'), ('b', zeroblob(4097)), (x'63', x'00'),"
                 "('a name that is longer than any address and port and transport could be', x'')");
     desk_start();
@@ -328,10 +441,19 @@ static void past_the_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(timing),         TEST(many_do_not_wait), TEST(large_ones_do_not_wait),
-        TEST(coalescing),     TEST(flush_and_stop),   TEST(log_is_cut_back),
-        TEST(all_kinds),      TEST(odd_rows),         TEST(expired_rows),
+        TEST(timing),
+        TEST(many_do_not_wait),
+        TEST(large_ones_do_not_wait),
+        TEST(coalescing),
+        TEST(flush_and_stop),
+        TEST(log_is_cut_back),
+        TEST(all_kinds),
+        TEST(odd_rows),
+        TEST(expired_rows),
         TEST(past_the_limit),
+        TEST(marks_and_events),
+        TEST(identity_records),
+        TEST(dialects_of_foreign_rows),
     };
 
     if (rt_crypto_init() != RT_ERR_OK)
