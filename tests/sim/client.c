@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "client.h"
 #include "net_private.h"
-#include "wire_dialect.h"
 #include "wire_hello.h"
 
 enum client_state { CLIENT_CONNECTS, CLIENT_SAID_HELLO, CLIENT_READY, CLIENT_GIVEN_UP };
@@ -34,6 +33,7 @@ void sim_identity_init(struct sim_identity *id, uint32_t number)
     memcpy(seed + 8, &number, sizeof(number));
     rt_sign_key_from_seed(seed, &id->key);
     sim_addr4(&id->addr, 0x0a000000u + number + 1, 0);
+    id->dialect = WIRE_DIALECT_A;
 }
 
 /* -- handshake -- */
@@ -70,7 +70,8 @@ static void make_hello(struct sim_client *c)
     fill(c, secret, 32);
     rt_kx_public(secret, h->ephemeral_pubkey);
     h->timestamp_unix_secs = wall_s(c);
-    h->protocol_version = wire_dialect_version(WIRE_DIALECT_A);
+    h->protocol_version = wire_dialect_version(c->id->dialect);
+    h->capabilities.has_community_fields = wire_dialect_has_community_fields(c->id->dialect);
     if (c->trick == SIM_TRICK_STALE_CLOCK)
         h->timestamp_unix_secs -= LIM_HELLO_SKEW_S + 2;
     if (c->trick == SIM_TRICK_EARLY_CLOCK)
@@ -150,7 +151,7 @@ static void check_server_hello(struct sim_client *c, const struct wire_hello *h)
         sim_fail(c->world, "the relay's hello is another relay's");
     if (!h->has_echoed_nonce || memcmp(h->echoed_nonce, c->hello.nonce, 32) != 0)
         sim_fail(c->world, "the relay's hello does not echo our nonce");
-    if (h->protocol_version != wire_dialect_version(WIRE_DIALECT_A) ||
+    if (h->protocol_version != wire_dialect_version(c->id->dialect) ||
         h->timestamp_unix_secs + LIM_HELLO_SKEW_S < now || h->timestamp_unix_secs > now + 1)
         sim_fail(c->world, "the relay's hello has a wrong version or clock");
 }
