@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "client.h"
 #include "net_private.h"
-#include "wire_dialect.h"
 #include "wire_hello.h"
 
 enum client_state { CLIENT_CONNECTS, CLIENT_SAID_HELLO, CLIENT_READY, CLIENT_GIVEN_UP };

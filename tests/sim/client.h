@@ -45,10 +45,10 @@ enum sim_trick {
 struct sim_identity {
     struct rt_sign_key key;
     struct sockaddr_storage addr; /* where its connections come from; the port is chosen for each */
-    enum wire_dialect dialect;    /* that its hellos speak; A unless set */
+    enum wire_dialect dialect;    /* of its hellos */
 };
 
-/* An identity of its own for every number, at 10.x.y.z. */
+/* An identity of its own for every number, at 10.x.y.z, in dialect A. */
 void sim_identity_init(struct sim_identity *id, uint32_t number);
 
 /* Where a relay is and who it must be. */

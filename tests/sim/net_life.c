@@ -35,7 +35,7 @@ void net_scenario_hops(struct network *n, uint32_t size)
     for (uint32_t i = 0; i < 500; i++) {
         for (int b = 0; b < 20; b++)
             target[b] = (uint8_t)sim_prng_next(n->prng);
-        net_look_up_nodes(n, net_draw(n), target, &nodes);
+        net_look_up_nodes(n, net_draw(n), WIRE_DIALECT_C, target, &nodes);
         sim_run(n->world, sim_now(n->world) + 20 * RT_MS, NULL, NULL);
     }
     net_await(n, &nodes);

@@ -62,14 +62,43 @@ void net_run(struct network *n, uint64_t secs)
 
 /* -- members -- */
 
-uint32_t net_draw(struct network *n)
+static bool is_drawn(const struct net_member *m, uint8_t dialects)
 {
+    return m->relay && !m->is_bad && !m->is_silent && (m->dialects & dialects);
+}
+
+static bool has_node(const struct network *n, uint8_t dialects)
+{
+    for (uint32_t i = 0; i < n->count; i++)
+        if (is_drawn(&n->members[i], dialects))
+            return true;
+    return false;
+}
+
+uint32_t net_draw_node(struct network *n, uint8_t dialects)
+{
+    RT_REQUIRE(has_node(n, dialects));
     for (;;) {
         uint32_t i = (uint32_t)sim_prng_below(n->prng, n->count);
 
-        if (n->members[i].relay && !n->members[i].is_bad && !n->members[i].is_silent)
+        if (is_drawn(&n->members[i], dialects))
             return i;
     }
+}
+
+uint32_t net_draw_exact(struct network *n, uint8_t dialects)
+{
+    uint32_t i;
+
+    do
+        i = net_draw_node(n, dialects);
+    while (n->members[i].dialects != dialects);
+    return i;
+}
+
+uint32_t net_draw(struct network *n)
+{
+    return net_draw_node(n, WIRE_DIALECTS_ALL);
 }
 
 static void bootstrap_at(uint32_t ip, struct dht_boot_peer *out)
@@ -82,7 +111,7 @@ static void bootstrap_at(uint32_t ip, struct dht_boot_peer *out)
     dht_hop_text(&out->hop, out->text, sizeof(out->text));
 }
 
-uint32_t net_add(struct network *n, uint32_t ip, uint32_t number)
+uint32_t net_add_node(struct network *n, uint32_t ip, uint32_t number, uint8_t dialects)
 {
     struct dht_boot_peer peers[BOOTSTRAPS];
     struct sim_relay_config c;
@@ -97,17 +126,23 @@ uint32_t net_add(struct network *n, uint32_t ip, uint32_t number)
     sim_relay_config_default(&c);
     c.number = number ? number : 1 + place;
     c.ip = ip ? ip : FIRST_IP + 256 * place;
+    c.dialects = dialects;
     c.bootstrap = peers;
     c.value_bytes_max = n->value_bytes_max;
     c.announces = n->announces;
-    for (uint32_t i = 0; i < BOOTSTRAPS && n->living > 0; i++)
-        bootstrap_at(n->members[net_draw(n)].ip, &peers[c.bootstrap_count++]);
+    for (uint32_t i = 0; i < BOOTSTRAPS && has_node(n, dialects); i++)
+        bootstrap_at(n->members[net_draw_node(n, dialects)].ip, &peers[c.bootstrap_count++]);
     m = &n->members[n->count++];
-    *m = (struct net_member){.ip = c.ip, .side = place % 2};
+    *m = (struct net_member){.ip = c.ip, .dialects = dialects, .side = place % 2};
     m->relay = sim_relay_new(n->world, &c);
     rt_node_id(sim_relay_target(m->relay)->public_key, n->members[place].id);
     n->living++;
     return place;
+}
+
+uint32_t net_add(struct network *n, uint32_t ip, uint32_t number)
+{
+    return net_add_node(n, ip, number, WIRE_DIALECTS_ALL);
 }
 
 void net_add_many(struct network *n, uint32_t count)
@@ -169,44 +204,43 @@ void net_fini(struct network *n)
 
 /* -- values -- */
 
-struct publishing {
-    const struct net_value *value;
-};
-
 static void publish_in(void *ctx, struct dht *d)
 {
-    const struct net_value *v = ((struct publishing *)ctx)->value;
+    const struct net_value *v = ctx;
     struct dht_publish_ask *a = dht_publish_ask_new();
 
-    a->dialects = WIRE_DIALECTS_ALL;
+    a->dialects = v->dialects;
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
     a->ttl_secs = LIM_VALUE_TTL_MAX_S;
     rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
+uint32_t net_publish_value(struct network *n, uint32_t member, const struct net_value *value)
+{
+    n->values = realloc(n->values, (n->value_count + 1) * sizeof(*n->values));
+    RT_INSIST(n->values != NULL);
+    n->values[n->value_count] = *value;
+    sim_relay_in_dht(n->members[member].relay, publish_in, &n->values[n->value_count]);
+    return n->value_count++;
+}
+
 uint32_t net_publish(struct network *n, uint32_t member)
 {
     struct wire_peer p = {.hop = {.port = 7001, .transport = WIRE_TCP}};
-    struct publishing job;
-    struct net_value *v;
+    struct net_value v = {.dialects = WIRE_DIALECTS_ALL};
     struct wire_writer w;
     uint8_t id[32];
     bool fits;
 
-    n->values = realloc(n->values, (n->value_count + 1) * sizeof(*n->values));
-    RT_INSIST(n->values != NULL);
-    v = &n->values[n->value_count];
     rt_sha256(&n->value_count, sizeof(n->value_count), id);
     memcpy(p.hop.ip, &n->members[member].ip, 4);
-    wire_providers_key(id, v->key);
-    wire_writer_init(&w, v->bytes, sizeof(v->bytes));
+    wire_providers_key(id, v.key);
+    wire_writer_init(&w, v.bytes, sizeof(v.bytes));
     wire_write_providers(&w, id, &p, 1, SIM_WALL_START_S);
-    v->len = (uint32_t)wire_writer_len(&w, &fits);
+    v.len = (uint32_t)wire_writer_len(&w, &fits);
     RT_INSIST(fits);
-    job.value = v;
-    sim_relay_in_dht(n->members[member].relay, publish_in, &job);
-    return n->value_count++;
+    return net_publish_value(n, member, &v);
 }
 
 void net_publish_many(struct network *n, uint32_t count)
@@ -220,11 +254,31 @@ void net_publish_many(struct network *n, uint32_t count)
 
 /* -- look-ups -- */
 
+static bool is_value(const struct net_value *v, const struct relay_slice *s)
+{
+    return s->len == v->len && memcmp(s->ptr, v->bytes, v->len) == 0;
+}
+
+/* Whether the relay gives this very value to askers of the dialect. */
+static bool holds(const struct dht *d, const struct net_value *v, enum wire_dialect dialect)
+{
+    struct relay_slice own;
+    bool is_it;
+    uint64_t ttl;
+
+    if (!dht_values_find(d->values, v->key, dialect, dht_now_s(d), &own, &ttl))
+        return false;
+    is_it = is_value(v, &own);
+    relay_slice_drop(&own);
+    return is_it;
+}
+
 /* Rides on the search, to be found when it is done. */
 struct query {
     struct rt_msg msg;
     struct net_stats *stats;
-    uint8_t key[32];
+    enum wire_dialect dialect;
+    struct net_value value; /* for nodes: its key is the target */
     bool is_for_nodes;
     uint8_t closest[20];
 };
@@ -242,7 +296,7 @@ static void searched(struct dht_search *s)
     st->hops_max = hops > st->hops_max ? hops : st->hops_max;
     st->asked += dht_lookup_asked(s->lookup);
     st->answers += dht_lookup_answers(s->lookup);
-    st->found += s->value_count > 0;
+    st->found += s->value_count > 0 && is_value(&q->value, &s->values[0]);
     if (q->is_for_nodes && dht_lookup_closest(s->lookup, 1, false, &first) == 1) {
         rt_node_id(first.pubkey_hint, id);
         st->closest += memcmp(id, q->closest, sizeof(id)) == 0;
@@ -253,18 +307,15 @@ static void searched(struct dht_search *s)
 static void look_in(void *ctx, struct dht *d)
 {
     struct query *q = ctx;
-    struct relay_slice own;
-    uint64_t ttl;
 
     q->stats->begun++;
-    if (!q->is_for_nodes &&
-        dht_values_find(d->values, q->key, WIRE_DIALECT_C, dht_now_s(d), &own, &ttl)) {
-        relay_slice_drop(&own);
+    if (!q->is_for_nodes && holds(d, &q->value, q->dialect)) {
         q->stats->local++;
         q->stats->found++;
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
-    } else if (!dht_search(d, WIRE_DIALECT_C, q->key, q->is_for_nodes ? 0 : 1, searched, &q->msg)) {
+    } else if (!dht_search(d, q->dialect, q->value.key, q->is_for_nodes ? 0 : 1, searched,
+                           &q->msg)) {
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
     }
@@ -275,24 +326,32 @@ static void look_up(struct network *n, uint32_t member, struct query *q)
     sim_relay_in_dht(n->members[member].relay, look_in, q);
 }
 
-void net_look_up(struct network *n, uint32_t member, uint32_t value, struct net_stats *stats)
+void net_look_up_in(struct network *n, uint32_t member, enum wire_dialect dialect, uint32_t value,
+                    struct net_stats *stats)
 {
     struct query *q = rt_msg_new(DHT_TOLD, sizeof(*q));
 
     q->stats = stats;
-    memcpy(q->key, n->values[value].key, sizeof(q->key));
+    q->dialect = dialect;
+    q->value = n->values[value];
     look_up(n, member, q);
 }
 
-void net_look_up_nodes(struct network *n, uint32_t member, const uint8_t target[20],
-                       struct net_stats *stats)
+void net_look_up(struct network *n, uint32_t member, uint32_t value, struct net_stats *stats)
+{
+    net_look_up_in(n, member, WIRE_DIALECT_C, value, stats);
+}
+
+void net_look_up_nodes(struct network *n, uint32_t member, enum wire_dialect dialect,
+                       const uint8_t target[20], struct net_stats *stats)
 {
     struct query *q = rt_msg_new(DHT_TOLD, sizeof(*q));
-    uint32_t closest = net_closest(n, target, member);
+    uint32_t closest = net_closest(n, dialect, target, member);
 
     q->stats = stats;
+    q->dialect = dialect;
     q->is_for_nodes = true;
-    memcpy(q->key, target, 20);
+    memcpy(q->value.key, target, 20);
     memcpy(q->closest, n->members[closest].id, sizeof(q->closest));
     look_up(n, member, q);
 }
@@ -323,12 +382,14 @@ void net_look_up_many(struct network *n, uint32_t count, uint32_t gap_ms, struct
 
 /* -- the whole of it, as nobody in it can see it -- */
 
-uint32_t net_closest(const struct network *n, const uint8_t target[20], uint32_t except)
+uint32_t net_closest(const struct network *n, enum wire_dialect dialect, const uint8_t target[20],
+                     uint32_t except)
 {
     uint32_t best = UINT32_MAX;
 
     for (uint32_t i = 0; i < n->count; i++)
         if (i != except && n->members[i].relay && !n->members[i].is_silent &&
+            (n->members[i].dialects & WIRE_DIALECT_BIT(dialect)) &&
             (best == UINT32_MAX || dht_closer(target, n->members[i].id, n->members[best].id) < 0))
             best = i;
     RT_REQUIRE(best != UINT32_MAX);
@@ -336,7 +397,7 @@ uint32_t net_closest(const struct network *n, const uint8_t target[20], uint32_t
 }
 
 struct holding {
-    uint8_t key[32];
+    const struct net_value *value;
     bool has;
     uint32_t nodes;
 };
@@ -344,38 +405,42 @@ struct holding {
 static void holds_in(void *ctx, struct dht *d)
 {
     struct holding *h = ctx;
-    struct relay_slice own;
-    uint64_t ttl;
 
     h->nodes = dht_table_count(d->tables[WIRE_DIALECT_C]);
-    h->has = dht_values_find(d->values, h->key, WIRE_DIALECT_C, dht_now_s(d), &own, &ttl);
-    if (h->has)
-        relay_slice_drop(&own);
+    h->has = false;
+    for (enum wire_dialect i = WIRE_DIALECT_A; h->value && i < WIRE_DIALECTS; i++)
+        h->has = h->has || (h->value->dialects & WIRE_DIALECT_BIT(i) && holds(d, h->value, i));
 }
 
-void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t *out_closest)
+void net_holders_in(struct network *n, uint32_t value, uint8_t dialects, uint32_t *out_all,
+                    uint32_t *out_closest)
 {
-    struct holding h;
+    struct holding h = {.value = &n->values[value]};
+    const struct net_member *m = n->members;
 
     *out_all = *out_closest = 0;
-    memcpy(h.key, n->values[value].key, sizeof(h.key));
     for (uint32_t i = 0; i < n->count; i++) {
         uint32_t closer = 0;
 
-        if (!n->members[i].relay)
+        if (!m[i].relay || !(m[i].dialects & dialects))
             continue;
-        sim_relay_in_dht(n->members[i].relay, holds_in, &h);
+        sim_relay_in_dht(m[i].relay, holds_in, &h);
         for (uint32_t k = 0; k < n->count; k++)
-            closer +=
-                n->members[k].relay && dht_closer(h.key, n->members[k].id, n->members[i].id) < 0;
+            closer += m[k].relay && (m[k].dialects & dialects) &&
+                      dht_closer(h.value->key, m[k].id, m[i].id) < 0;
         *out_all += h.has;
         *out_closest += h.has && closer < DHT_K;
     }
 }
 
+void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t *out_closest)
+{
+    net_holders_in(n, value, WIRE_DIALECTS_ALL, out_all, out_closest);
+}
+
 double net_table_mean(struct network *n)
 {
-    struct holding h = {.key = {0}};
+    struct holding h = {0};
     uint64_t nodes = 0;
 
     for (uint32_t i = 0; i < n->count; i++) {

@@ -15,15 +15,17 @@ struct net_member {
     struct sim_relay *relay; /* NULL: gone */
     uint32_t ip;
     uint8_t id[20];
-    bool is_silent; /* whoever dials it hears nothing */
-    bool is_bad;    /* one of the scenario's attackers */
-    uint32_t side;  /* of a partition */
+    uint8_t dialects; /* a relay of ours serves all; with one it plays a node of that dialect */
+    bool is_silent;   /* whoever dials it hears nothing */
+    bool is_bad;      /* one of the scenario's attackers */
+    uint32_t side;    /* of a partition */
 };
 
 struct net_value {
     uint8_t key[32];
+    uint8_t dialects; /* whose nodes accept it */
     uint32_t len;
-    uint8_t bytes[200];
+    uint8_t bytes[400];
 };
 
 /* What came of look-ups, in sum. */
@@ -53,29 +55,44 @@ void net_fini(struct network *n);
  * members drawn at random (good ones of its side). Returns its place in members. number: its
  * identity; 0: a new one. */
 uint32_t net_add(struct network *n, uint32_t ip, uint32_t number);
+/* Adds a member that serves these dialects; it joins through members that share one with it. */
+uint32_t net_add_node(struct network *n, uint32_t ip, uint32_t number, uint8_t dialects);
 void net_add_many(struct network *n, uint32_t count);
 /* It leaves: with goodbyes, or so that all who dial it wait in vain. */
 void net_remove(struct network *n, uint32_t member, bool is_silent);
 /* A living good member at random. */
 uint32_t net_draw(struct network *n);
+/* One of those that serve any of these dialects; there must be one. */
+uint32_t net_draw_node(struct network *n, uint8_t dialects);
+/* One of those that serve exactly these dialects. */
+uint32_t net_draw_exact(struct network *n, uint8_t dialects);
 void net_run(struct network *n, uint64_t secs);
 
 /* Publishes a new value from a member; its place in values. */
 uint32_t net_publish(struct network *n, uint32_t member);
 void net_publish_many(struct network *n, uint32_t count);
+/* Adds a copy of the value to values, and publishes it from a member in each dialect that accepts
+ * it and that the member serves. Returns its place in values. */
+uint32_t net_publish_value(struct network *n, uint32_t member, const struct net_value *value);
 /* Begins to look a value up; the world must run for it to end. */
 void net_look_up(struct network *n, uint32_t member, uint32_t value, struct net_stats *stats);
+void net_look_up_in(struct network *n, uint32_t member, enum wire_dialect dialect, uint32_t value,
+                    struct net_stats *stats);
 /* ... or the nodes closest to a target. */
-void net_look_up_nodes(struct network *n, uint32_t member, const uint8_t target[20],
-                       struct net_stats *stats);
+void net_look_up_nodes(struct network *n, uint32_t member, enum wire_dialect dialect,
+                       const uint8_t target[20], struct net_stats *stats);
 /* count look-ups of random values from random members, gap_ms apart, and awaits their end. */
 void net_look_up_many(struct network *n, uint32_t count, uint32_t gap_ms, struct net_stats *stats);
 void net_await(struct network *n, const struct net_stats *stats);
 
-/* The living member closest to target, but for `except`. */
-uint32_t net_closest(const struct network *n, const uint8_t target[20], uint32_t except);
+/* The living member of the dialect closest to target, but for `except`. */
+uint32_t net_closest(const struct network *n, enum wire_dialect dialect, const uint8_t target[20],
+                     uint32_t except);
 /* Members who hold the value, and of the 20 closest to it how many. */
 void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t *out_closest);
+/* The same of the members that serve any of these dialects. */
+void net_holders_in(struct network *n, uint32_t value, uint8_t dialects, uint32_t *out_all,
+                    uint32_t *out_closest);
 double net_table_mean(struct network *n);
 
 #define net_expect(n, cond, ...)                                                                   \
