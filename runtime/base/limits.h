@@ -71,7 +71,7 @@
 #define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time: then it answers what it has */
 #define LIM_SEARCH_SLICE (32u * 1024u) /* bytes looked at in one heavy job: about 0.5 ms */
 #define LIM_SEARCH_QUERY 4096u         /* bytes of a query, lower-cased at once */
-#define LIM_VALUE_SAVE_S 600u /* a record renewed every minute is not written to disk again before */
+#define LIM_VALUE_SAVE_S 600u          /* a record that only was renewed is not written before */
 
 /* -- DHT network -- */
 #define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */
