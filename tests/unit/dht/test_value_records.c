@@ -209,6 +209,7 @@ static void test_revoked_relay_is_not_given(void **state)
     struct dht_values *v = store_new();
     struct test_value a, r, earlier;
     struct relay_slice all[2];
+    struct dht_value walked;
     struct rt_sign_key k;
 
     (void)state;
@@ -223,6 +224,10 @@ static void test_revoked_relay_is_not_given(void **state)
     assert_true(dht_values_is_revoked(v, k.public_key, NOW_S));
     assert_false(store_holds(v, &a));
     assert_int_equal(dht_values_find_all(v, a.key, WIRE_DIALECT_C, 2, NOW_S, all), 0);
+    dht_values_walk(v, 0, 255);
+    assert_true(dht_values_walk_next(v, &walked));
+    assert_int_equal(walked.kind, WIRE_VALUE_REVOCATION);
+    assert_false(dht_values_walk_next(v, &walked));
     store_at(v, &r, NOW_S);
     assert_int_equal(store_disk.revocations, 1);
     store_at(v, &earlier, NOW_S);
