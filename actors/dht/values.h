@@ -65,7 +65,8 @@ struct dht_origin {
                    * not given a longer life for it, or nodes would keep it for each other for ever
                    */
     uint8_t reached; /* announcements: the dialects in which our own announcer has reached the
-                      * relay, kept until it names others; 0: not said */
+                      * relay, or those of the session on which the relay itself stores it; kept
+                      * until others are named; 0: not known */
 };
 
 /* A value as it stands in the table; `value` is the table's. */
