@@ -116,9 +116,10 @@ static void extend_mark(struct dht_communities *c, struct dht_community *k, uint
         put_mark(c, k, now_s + LIM_VALUE_TTL_MAX_S + MARK_SPARE_S);
 }
 
+/* The mark is raised half a step early, so that it is on disk when its numbers are given out. */
 static uint64_t next_number(struct dht_communities *c, struct dht_community *k, uint64_t now_s)
 {
-    if (k->last == k->mark) {
+    if (k->mark - k->last <= LIM_EVENT_MARK_STEP / 2) {
         k->mark += LIM_EVENT_MARK_STEP;
         put_mark(c, k, now_s + LIM_VALUE_TTL_MAX_S + MARK_SPARE_S);
     }

@@ -146,12 +146,17 @@ void values_save(struct dht_values *v, struct entry *e)
         v->sink.put(v->sink.ctx, &now);
 }
 
+/* Many records are written together, each page of the database once: at the first multiple of
+ * LIM_VALUE_SAVE_S that lies this far ahead. */
 void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s)
 {
+    uint64_t earliest_s = now_s + LIM_VALUE_SAVE_S;
+
     rt_metric_inc(RT_METRIC_DHT_SAVES_DEFERRED);
     if (!rt_list_empty(&e->by_wait))
         return;
-    e->record->save_due_s = now_s + LIM_VALUE_SAVE_S;
+    e->record->save_due_s =
+        (earliest_s + LIM_VALUE_SAVE_S - 1) / LIM_VALUE_SAVE_S * LIM_VALUE_SAVE_S;
     rt_list_push_back(&v->unsaved, &e->by_wait);
 }
 
@@ -164,7 +169,7 @@ static struct entry *next_unsaved(const struct dht_values *v, uint64_t now_s)
     if (rt_list_empty(&v->unsaved))
         return NULL;
     due_s = e->record->save_due_s;
-    return due_s > now_s && due_s - now_s <= LIM_VALUE_SAVE_S ? NULL : e;
+    return due_s > now_s && due_s - now_s <= 2 * LIM_VALUE_SAVE_S ? NULL : e;
 }
 
 bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max)

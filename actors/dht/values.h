@@ -33,7 +33,8 @@
  * one network with many keys, cannot shut out others.
  *
  * Disk: the sink is told of every change at once, but of a community record that differs from the
- * one on disk in sequence, times and signature only, at most every LIM_VALUE_SAVE_S.
+ * one on disk in sequence, times and signature only, LIM_VALUE_SAVE_S later, or up to twice that,
+ * together with others.
  *
  * Cost: O(1) per operation (a key's announcements are at most 64), O(log n) where communities are
  * indexed; expiry goes by hourly lists, in steps the caller bounds; nothing scans all values.
@@ -143,8 +144,8 @@ struct dht_communities *dht_values_communities(struct dht_values *v);
 /* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
 bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
 
-/* Tells the sink of records whose writing was put off for LIM_VALUE_SAVE_S by now_s, at most `max`;
- * true: there may be more. flush: of all of them. */
+/* Tells the sink of records whose deferred write is due by now_s, at most `max`; true: there may be
+ * more. flush: of all deferred ones. */
 bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max);
 void dht_values_flush(struct dht_values *v);
 

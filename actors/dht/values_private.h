@@ -133,7 +133,7 @@ void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s);
 /* It was stored: it may have to be pushed. */
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin);
 void values_save(struct dht_values *v, struct entry *e);
-/* A record that is saved LIM_VALUE_SAVE_S later at the latest. */
+/* A record that is saved later. */
 void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s);
 
 /* -- value_space.c -- */

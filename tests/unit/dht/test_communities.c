@@ -193,7 +193,7 @@ static void check_mark(const struct model *m, const struct record *x)
 
     for (uint32_t i = 0; i < m->marks.count; i++) {
         if (memcmp(m->marks.rows[i].id, x->community, 32) == 0) {
-            assert_in_range(m->marks.rows[i].mark - last, 0, LIM_EVENT_MARK_STEP);
+            assert_in_range(m->marks.rows[i].mark - last, 0, 3 * LIM_EVENT_MARK_STEP / 2);
             assert_true(m->marks.rows[i].expires_s >= m->now_s + LIM_VALUE_TTL_MAX_S);
             return;
         }
