@@ -38,6 +38,7 @@ static void publish_in(void *ctx, struct dht *d)
     const struct value *v = ctx;
     struct dht_publish_ask *a = dht_publish_ask_new();
 
+    a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
     a->dialects = WIRE_DIALECTS_ALL;
