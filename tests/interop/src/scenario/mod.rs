@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod dialects;
 mod discover;
 mod durable;
+mod hellos;
 mod hostile;
 mod life;
 mod load;
@@ -14,6 +16,7 @@ mod table;
 mod tunnels;
 mod udp;
 
+use crate::crates::Dialect;
 use crate::relay::Context;
 use crate::stream::Transport;
 use anyhow::Result;
@@ -51,7 +54,22 @@ pub struct Scenario {
     pub needs: Needs,
     pub pace: Pace,
     pub over: Over,
+    /// The crates whose clients or servers it uses.
+    pub crates: &'static [Dialect],
     pub run: fn(Rc<Context>) -> Running,
+}
+
+impl Scenario {
+    /// Why the reference relay of this dialect cannot run it.
+    pub fn is_not_for_reference(&self, d: Dialect) -> Option<String> {
+        match self.needs {
+            Needs::Fixed(fault) => Some(format!("known fault of the reference: {fault}")),
+            Needs::Any if !self.crates.contains(&d) => {
+                Some(format!("not for crate {}", d.version()))
+            }
+            Needs::Any => None,
+        }
+    }
 }
 
 /// An error that means: not run, because.
@@ -67,12 +85,13 @@ impl std::fmt::Display for Skipped {
 impl std::error::Error for Skipped {}
 
 macro_rules! scenarios {
-    ($($name:literal $run:path, $needs:expr, $pace:expr, $over:expr;)*) => {
+    ($($name:literal $run:path, $needs:expr, $pace:expr, $over:expr $(, $crates:expr)?;)*) => {
         vec![$(Scenario {
             name: $name,
             needs: $needs,
             pace: $pace,
             over: $over,
+            crates: [&[Dialect::A] as &[_] $(, $crates)?].last().unwrap(),
             run: |c| Box::pin(async move { $run(&c).await }),
         }),*]
     };
@@ -82,6 +101,7 @@ pub fn all() -> Vec<Scenario> {
     use Needs::{Any, Fixed};
     use Over::{Both, Only};
     use Pace::{Busy, Silent, Waits};
+    const ALL: &[Dialect] = &Dialect::ALL;
     const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
     const UDP: Over = Only(Transport::Quic, "it is about datagrams");
     const IPV6: Over = Only(Transport::Tls, "the crate dials QUIC from an IPv4 socket");
@@ -95,9 +115,11 @@ pub fn all() -> Vec<Scenario> {
         "handshake" basics::handshake, Any, Busy, Both;
         "pin-right" basics::pin_right, Any, Busy, Both;
         "pin-wrong" basics::pin_wrong, Any, Busy, Both;
-        "dial-out" basics::dial_out, Fixed("has no such program"), Busy, Both;
+        "dial-out" dialects::dial_out, Fixed("has no such program"), Busy, Both, ALL;
         "register-tunnel" basics::register_tunnel, Any, Busy, Both;
         "fetch-through-relay" basics::fetch, Any, Busy, Both;
+        "dialects-fetch" dialects::fetch, Any, Busy, Both, ALL;
+        "dialects-hello" hellos::table, Fixed("speaks one dialect"), Busy, Both, ALL;
         "fetch-by-relay-dht" basics::fetch_by_dht, Any, Busy, Both;
         "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, Busy, Both;
         "unknown-slot" tunnels::unknown_slot, Any, Busy, Both;
