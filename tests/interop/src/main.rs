@@ -10,6 +10,7 @@ mod peers;
 mod relay;
 mod scenario;
 mod stream;
+mod values;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use crates::Dialect;

@@ -15,6 +15,7 @@ mod slow;
 mod table;
 mod tunnels;
 mod udp;
+mod values;
 
 use crate::crates::Dialect;
 use crate::relay::Context;
@@ -120,6 +121,7 @@ pub fn all() -> Vec<Scenario> {
         "fetch-through-relay" basics::fetch, Any, Busy, Both;
         "dialects-fetch" dialects::fetch, Any, Busy, Both, ALL;
         "dialects-hello" hellos::table, Fixed("speaks one dialect"), Busy, Both, ALL;
+        "dialects-store" values::table, Any, Busy, Both, ALL;
         "fetch-by-relay-dht" basics::fetch_by_dht, Any, Busy, Both;
         "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, Busy, Both;
         "unknown-slot" tunnels::unknown_slot, Any, Busy, Both;
