@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod community;
 mod dialects;
 mod discover;
 mod durable;
@@ -103,6 +104,7 @@ pub fn all() -> Vec<Scenario> {
     use Over::{Both, Only};
     use Pace::{Busy, Silent, Waits};
     const ALL: &[Dialect] = &Dialect::ALL;
+    const NEW: &[Dialect] = &[Dialect::C];
     const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
     const UDP: Over = Only(Transport::Quic, "it is about datagrams");
     const IPV6: Over = Only(Transport::Tls, "the crate dials QUIC from an IPv4 socket");
@@ -172,6 +174,7 @@ pub fn all() -> Vec<Scenario> {
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
+        "community-index" community::index, Any, Waits, Both, NEW;
         "join-by-address" network::by_address, ALONE, Busy, Both;
         "join-by-name" network::by_name, ALONE, Busy, Both;
         "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
