@@ -7,6 +7,7 @@ mod line;
 #[path = "../../vectors/generator/src/mirror.rs"]
 mod mirror;
 mod peers;
+mod pty;
 mod relay;
 mod scenario;
 mod stream;

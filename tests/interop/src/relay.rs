@@ -286,7 +286,7 @@ impl Relay {
 }
 
 /// The reference says it is ready before its listener is bound.
-async fn wait_for_listener(addr: SocketAddr) -> Result<()> {
+pub async fn wait_for_listener(addr: SocketAddr) -> Result<()> {
     for _ in 0..200 {
         if tokio::net::TcpStream::connect(addr).await.is_ok() {
             return Ok(());

@@ -2,6 +2,7 @@
 // The adapter of one crate, `published`; included once for each.
 use super::*;
 use crate::client::{PATIENCE, now};
+use crate::relay::wait_for_listener;
 use anyhow::{Context as _, ensure};
 use published::*;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use std::time::Instant;
 pub struct Adapter;
 
 #[derive(Clone)]
-struct Dial {
-    key: SigningKey,
+pub struct Dial {
+    pub key: SigningKey,
 }
 
 #[async_trait]
@@ -131,6 +132,7 @@ impl Crate for Adapter {
         let over_tls =
             node.clone().start_tls_dht_service(place.tcp, dial.key.clone(), caps.clone(), tls);
         let over_quic = node.start_quic_dht_service(quic, dial.key.clone(), caps);
+        wait_for_listener(place.tcp).await?;
         let pubkey = dial.key.verifying_key().to_bytes();
         Ok(Listener { pubkey, tasks: vec![over_tls, over_quic] })
     }

@@ -132,6 +132,9 @@ pub trait Crate: Send + Sync {
     async fn database(&self, data: &Path, add: Option<SocketAddr>) -> Result<Database>;
 }
 
+/// The connector of crate 0.6.0, for scenarios that use it directly.
+pub use c::Dial as DialOf06;
+
 mod a {
     use scp2p_core as published;
     include!("adapter.rs");

@@ -149,7 +149,7 @@ async fn dht_round(seed: SocketAddr) -> Result<BTreeSet<SocketAddr>> {
     known(&node).await
 }
 
-async fn start(
+pub async fn start(
     c: &Context,
     binary: &Path,
     is_reference: bool,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod cli;
 mod community;
 mod dialects;
 mod discover;
@@ -9,11 +10,13 @@ mod hellos;
 mod hostile;
 mod life;
 mod load;
+mod meet;
 mod mixed;
 mod network;
 mod options;
 mod slow;
 mod table;
+mod takeover;
 mod tunnels;
 mod udp;
 mod values;
@@ -104,6 +107,8 @@ pub fn all() -> Vec<Scenario> {
     use Over::{Both, Only};
     use Pace::{Busy, Silent, Waits};
     const ALL: &[Dialect] = &Dialect::ALL;
+    const CLI: Over = Only(Transport::Tls, "the command line client dials TCP only");
+    const OLD_AND_NEW: &[Dialect] = &[Dialect::A, Dialect::C];
     const NEW: &[Dialect] = &[Dialect::C];
     const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
     const UDP: Over = Only(Transport::Quic, "it is about datagrams");
@@ -145,6 +150,7 @@ pub fn all() -> Vec<Scenario> {
         "stop-under-load" life::stop_under_load, Fixed("just exits"), Busy, Both;
         "second-relay-on-directory" life::second_relay, Fixed("two may share it"), Busy, ONCE;
         "reference-database" life::reference_database, Any, Busy, ONCE;
+        "reference-takeover" takeover::reference_relays, Any, Busy, ONCE, OLD_AND_NEW;
         "values-survive" durable::values, Fixed("keeps values in memory"), Busy, Both;
         "pins-and-peers-survive" durable::pins_and_peers, OTHER, Busy, ANNOUNCED;
         "fresh-directory" life::fresh_directory, OTHER, Busy, ONCE;
@@ -171,13 +177,16 @@ pub fn all() -> Vec<Scenario> {
         "lossy-line-upload" udp::lossy_upload, Any, Waits, UDP;
         "discover-relays" discover::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
         "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
+        "dialects-discover" meet::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED, ALL;
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
         "community-index" community::index, Any, Waits, Both, NEW;
+        "community-cli" cli::community, Any, Waits, CLI, NEW;
         "join-by-address" network::by_address, ALONE, Busy, Both;
         "join-by-name" network::by_name, ALONE, Busy, Both;
         "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
+        "join-reference" meet::join, ALONE, Waits, Both, ALL;
         "join-late" network::late, ALONE, Waits, Both;
         "join-by-key" network::by_key, ALONE, Busy, Both;
         "join-told-wrong" network::told_wrong, ALONE, Waits, Both;
