@@ -176,7 +176,7 @@ fn community_shares() -> (WirePayload, Want) {
 
 pub async fn request_table(c: &Context) -> Result<String> {
     let mut all = requests()?;
-    if !c.is_reference {
+    if !c.is_reference() {
         all.push(community_shares());
     }
     with(c, &[], async |relay| {
