@@ -208,6 +208,10 @@ static void store(struct dht *d, struct dht_ask *a)
     if (a->refusal == RT_REFUSAL_NONE &&
         (checked.kind == WIRE_VALUE_ROTATION || checked.kind == WIRE_VALUE_REVOCATION))
         dht_watch_heard(d, a->payload);
+    /* A relay that stores its own announcement speaks the dialects of its session. */
+    if (a->refusal == RT_REFUSAL_NONE && checked.kind == WIRE_VALUE_ANNOUNCEMENT &&
+        memcmp(checked.subject, a->origin.pubkey_hint, sizeof(checked.subject)) == 0)
+        origin.reached = a->peer_dialects;
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
                                       a->ttl_secs, &origin, now_s);
@@ -216,6 +220,8 @@ static void store(struct dht *d, struct dht_ask *a)
         if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)
             announced(d, a);
     }
+    if (dht_values_next_fresh(d->values))
+        dht_push_due(d);
     relay_slice_drop(&a->payload);
 }
 

@@ -15,7 +15,7 @@
 
 struct dht_community_search {
     uint8_t community_id[32];
-    uint8_t query[LOWERED_MAX(LIM_SEARCH_QUERY)]; /* lower-cased */
+    uint8_t *query; /* lower-cased by the first slice, in a buffer of its own */
     size_t query_len;
     uint32_t limit;
     uint32_t text_len; /* looked at so far */
@@ -47,19 +47,21 @@ enum rt_refusal dht_community_search_new(const struct dht_communities *c,
 {
     struct dht_community_search *s;
 
-    if (q->query.len > LIM_SEARCH_QUERY)
-        return RT_REFUSAL_SEARCH_QUERY;
     if (!dht_page_community(c, q->community_id, now_s))
         return RT_REFUSAL_COMMUNITY_NOT_FOUND;
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     s->limit = q->limit < LIM_PAGE_HITS ? q->limit : LIM_PAGE_HITS;
+    if (q->query.len > LIM_VALUE_MAX)
+        s->limit = 0; /* longer than any text */
+    else
+        s->query_len = q->query.len;
     memcpy(s->community_id, q->community_id, sizeof(s->community_id));
     s->has_looked = dht_page_cursor(&q->cursor, s->looked);
-    if (q->query.len > 0 && !lower(q->query.ptr, q->query.len, s->query, &s->query_len)) {
-        dht_community_search_free(&s);
-        return RT_REFUSAL_MEMORY;
-    }
+    s->query = malloc(s->query_len + 1);
+    RT_INSIST(s->query != NULL);
+    if (s->query_len > 0)
+        memcpy(s->query, q->query.ptr, s->query_len);
     *out = s;
     return RT_REFUSAL_NONE;
 }
@@ -72,6 +74,7 @@ void dht_community_search_free(struct dht_community_search **s)
     if (!old)
         return;
     dht_page_drop(&old->page);
+    free(old->query);
     free(old->lowered);
     free(old);
 }
@@ -130,11 +133,28 @@ static void look_at(struct dht_community_search *s, const struct dht_record *r)
     s->has_looked = true;
 }
 
+static bool lower_query(struct dht_community_search *s)
+{
+    uint8_t *lowered = malloc(LOWERED_MAX(s->query_len) + 1);
+    bool is_done =
+        lowered && (s->query_len == 0 || lower(s->query, s->query_len, lowered, &s->query_len));
+
+    if (!is_done) {
+        free(lowered);
+        return false;
+    }
+    free(s->query);
+    s->query = lowered;
+    return true;
+}
+
+/* What the first slice does before it looks at shares. False: no memory. */
 static bool has_begun(struct dht_community_search *s)
 {
-    if (!s->lowered)
-        s->lowered = malloc(LOWERED_MAX(LIM_VALUE_MAX));
-    return s->lowered && (s->page.buf || dht_page_begin(&s->page, s->limit));
+    if (s->lowered)
+        return true;
+    s->lowered = malloc(LOWERED_MAX(LIM_VALUE_MAX));
+    return s->lowered && lower_query(s) && dht_page_begin(&s->page, s->limit);
 }
 
 bool dht_community_search_run(struct dht_community_search *s, const struct dht_communities *c,

@@ -9,7 +9,8 @@
  *  - What community_pages.h says about expired records and the size of an answer.
  *  - After LIM_SEARCH_TEXT bytes of text, or when its caller ends it, a search answers what it has,
  *    with the last share that it looked at as cursor. Such an answer may have no hit at all.
- *  - A query of more than LIM_SEARCH_QUERY bytes is refused.
+ *  - A query of more than LIM_VALUE_MAX bytes finds nothing, as no text is that long; letters that
+ *    become longer could make the reference find one.
  *  - Capital sigma beside an apostrophe or a modifier letter may become the other small sigma, and
  *    letters that are newer than libunistring's tables stay as they are.
  *
@@ -22,7 +23,7 @@
 
 struct dht_community_search;
 
-/* NONE, COMMUNITY_NOT_FOUND, SEARCH_QUERY or MEMORY. Nothing of q is kept. */
+/* NONE or COMMUNITY_NOT_FOUND. Nothing of q is kept. */
 enum rt_refusal dht_community_search_new(const struct dht_communities *c,
                                          const struct wire_browse_request *q, uint64_t now_s,
                                          struct dht_community_search **out);

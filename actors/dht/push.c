@@ -225,7 +225,7 @@ static bool publish(struct dht *d, const uint8_t key[32], struct relay_slice val
 
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
 {
-    static const struct dht_origin ours = {0};
+    const struct dht_origin ours = {.reached = a->dialects}; /* we speak those we publish in */
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);
 

@@ -66,7 +66,8 @@ struct dht_origin {
     bool is_push; /* from another node of the DHT, which has it from others: it does not extend the
                    * TTL of what is held already, or nodes would keep values alive for each other */
     uint8_t reached; /* announcements: the dialects in which our own announcer has reached the
-                      * relay, kept until it names others; 0: not said */
+                      * relay, or those of the session on which the relay itself stores it; kept
+                      * until others are named; 0: not known */
 };
 
 /* A value as it stands in the table; `value` is the table's. */

@@ -40,7 +40,6 @@
     X(COMMUNITY_MISMATCH, "community_mismatch", false,                                             \
       "community_share_id is not the hash of community_share_pubkey")                              \
     X(COMMUNITY_NOT_FOUND, "community_not_found", false, "community not found")                    \
-    X(SEARCH_QUERY, "search_query", false, "community search query too long")                      \
     X(SEARCHES_FULL, "searches_full", false, "too many community searches at once")                \
     X(STORE_FULL, "store_full", false, "dht value store is full")                                  \
     X(STORE_VALUE, "store_value", false, "dht value is not valid for its key")                     \

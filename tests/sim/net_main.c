@@ -20,7 +20,7 @@ const struct net_scenario net_scenarios[] = {
     {"partition", net_scenario_partition}, {"liars", net_scenario_liars},
     {"eclipse", net_scenario_eclipse},     {"false_heads", net_scenario_false_heads},
     {"flood", net_scenario_flood},         {"peers", net_scenario_peers},
-    {"announce", net_scenario_announce},
+    {"announce", net_scenario_announce},   {"announce_mixed", net_scenario_announce_mixed},
 };
 const uint32_t net_scenario_count = sizeof(net_scenarios) / sizeof(net_scenarios[0]);
 

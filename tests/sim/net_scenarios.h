@@ -19,6 +19,8 @@ void net_scenario_churn(struct network *n, uint32_t size);
 void net_scenario_partition(struct network *n, uint32_t size);
 /* net_announce.c */
 void net_scenario_announce(struct network *n, uint32_t size);
+/* net_announce_mixed.c */
+void net_scenario_announce_mixed(struct network *n, uint32_t size);
 /* net_hostile.c */
 void net_scenario_liars(struct network *n, uint32_t size);
 void net_scenario_eclipse(struct network *n, uint32_t size);

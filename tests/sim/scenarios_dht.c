@@ -38,8 +38,10 @@ static void publish_in(void *ctx, struct dht *d)
     const struct value *v = ctx;
     struct dht_publish_ask *a = dht_publish_ask_new();
 
+    a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
+    a->dialects = WIRE_DIALECTS_ALL;
     a->ttl_secs = LIM_VALUE_TTL_MIN_S;
     rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
 }

@@ -7,16 +7,18 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "payload.h"
 #include "session/dial.h"
 #include "wire_dht.h"
 #include "wire_relay.h"
-#include "wire_value.h"
 
 #define IDENTITIES 256u       /* requesters take turns with, so that limits per key do not bite */
 #define OPENING_MAX 16u       /* nodes that connect at once */
 #define RETRY_NS (20 * RT_MS) /* after a failure, before the next try */
 #define ANSWER_TIMEOUT_NS (35 * RT_S)
-#define STORE_BYTES 512u /* a STORE of one provider takes less */
+
+/* The community of all members. */
+static const uint8_t community_id[32] = "scp2p-relay-bench";
 
 struct node {
     struct load_lane *lane;
@@ -29,9 +31,10 @@ struct node {
 struct requester {
     struct load_lane *lane;
     struct dial *dial;
-    struct relay_timer retry; /* LOAD_STORE: the next value as well */
+    struct relay_timer next; /* after a failure, or when the next request is due */
     uint32_t index, done;
     uint64_t started_ns;
+    uint64_t due_ns; /* paced modes: when the current request was to start */
 };
 
 struct load_lane {
@@ -42,7 +45,8 @@ struct load_lane {
     struct load_plan plan;
     struct node *nodes;
     struct requester *requesters;
-    struct rt_sign_key identities[IDENTITIES];
+    struct rt_sign_key *identities; /* of the requesters */
+    uint32_t identity_count;
     uint32_t nodes_opened, requesters_done;
     _Atomic uint32_t nodes_ready, nodes_alive;
     _Atomic bool is_finished;
@@ -197,6 +201,19 @@ static void open_next_node(struct load_lane *l)
 
 /* -- requesters -- */
 
+/* Whether each requester is a client of its own, with a fresh connection for each request. */
+static bool is_crowd(const struct load_lane *l)
+{
+    return l->plan.mode == LOAD_MEMBERS || l->plan.mode == LOAD_FIND_NODE;
+}
+
+static const struct rt_sign_key *identity_of(const struct requester *q)
+{
+    const struct load_lane *l = q->lane;
+
+    return &l->identities[(q->index + q->done * l->plan.requesters) % l->identity_count];
+}
+
 static void requester_ask(struct requester *q)
 {
     struct load_lane *l = q->lane;
@@ -216,30 +233,40 @@ static void requester_ask(struct requester *q)
     dial_request(q->dial, WIRE_RELAY_STREAM, &body, ANSWER_TIMEOUT_NS);
 }
 
-/* Whoever stores it says that it has a new content. */
+static void requester_send(struct requester *q, uint16_t type, const uint8_t *payload, size_t len)
+{
+    struct relay_slice body = relay_slice_view(payload, (uint32_t)len);
+
+    dial_request(q->dial, type, &body, ANSWER_TIMEOUT_NS);
+}
+
 static void requester_store(struct requester *q)
 {
     struct rt_worker *w = q->lane->worker;
-    struct wire_peer provider = {
-        .hop = {.ip = {127, 0, 0, 1}, .port = 7001, .transport = WIRE_TCP}};
-    uint8_t content_id[32], value[STORE_BYTES], payload[STORE_BYTES + WIRE_DHT_SMALL_MAX];
-    struct wire_store s = {.value = {.ptr = value}, .ttl_secs = LIM_VALUE_TTL_MIN_S};
-    struct relay_slice body;
-    struct wire_writer out;
-    bool fits;
+    uint8_t content_id[32], payload[PAYLOAD_MAX];
 
     rt_random(w, content_id, sizeof(content_id));
-    wire_providers_key(content_id, s.key);
-    wire_writer_init(&out, value, sizeof(value));
-    wire_write_providers(&out, content_id, &provider, 1, rt_wall_ns(w) / RT_S);
-    s.value.len = (uint32_t)wire_writer_len(&out, &fits);
-    RT_INSIST(fits);
-    wire_writer_init(&out, payload, sizeof(payload));
-    wire_write_store(&out, &s);
-    body = relay_slice_view(payload, (uint32_t)wire_writer_len(&out, &fits));
-    RT_INSIST(fits);
     q->started_ns = rt_worker_seams(w)->mono_ns(NULL);
-    dial_request(q->dial, WIRE_STORE, &body, ANSWER_TIMEOUT_NS);
+    requester_send(q, WIRE_STORE, payload,
+                   payload_store_providers(content_id, rt_wall_ns(w) / RT_S, payload));
+}
+
+static void requester_announce(struct requester *q)
+{
+    uint8_t payload[PAYLOAD_MAX];
+
+    requester_send(q, WIRE_STORE, payload,
+                   payload_store_member(community_id, identity_of(q), q->done + 1,
+                                        rt_wall_ns(q->lane->worker) / RT_S, payload));
+}
+
+static void requester_find_node(struct requester *q)
+{
+    uint8_t target[20], payload[WIRE_DHT_SMALL_MAX];
+
+    rt_random(q->lane->worker, target, sizeof(target));
+    requester_send(q, WIRE_FIND_NODE, payload,
+                   wire_find_node_encode(target, payload, sizeof(payload)));
 }
 
 static void requester_ready(void *user, const uint8_t key[32])
@@ -247,27 +274,49 @@ static void requester_ready(void *user, const uint8_t key[32])
     struct requester *q = user;
 
     (void)key;
-    if (q->lane->plan.mode == LOAD_STORE) {
+    switch (q->lane->plan.mode) {
+    case LOAD_STORE:
         requester_store(q);
         return;
-    }
-    if (q->lane->plan.mode == LOAD_REQUEST)
+    case LOAD_MEMBERS:
+        requester_announce(q);
+        return;
+    case LOAD_FIND_NODE:
+        requester_find_node(q);
+        return;
+    case LOAD_REQUEST:
         q->started_ns = rt_worker_seams(q->lane->worker)->mono_ns(NULL);
+        break;
+    case LOAD_CONNECT:
+    case LOAD_IDLE:
+        break;
+    }
     requester_ask(q);
 }
 
-/* Bytes of the node's payload inside the relayed answer, or of an answer to a STORE; UINT32_MAX:
- * it is none. */
+static void ignore_peer(void *ctx, const struct wire_peer *p)
+{
+    (void)ctx;
+    (void)p;
+}
+
+/* Bytes of the node's payload inside the relayed answer, or of an answer to a STORE; 0 for an
+ * answer to FindNode; UINT32_MAX: not the answer to the request. */
 static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelope *e)
 {
+    uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
     struct wire_relay_stream m;
     struct wire_envelope inner;
 
-    if (l->plan.mode == LOAD_STORE && !(e->flags & WIRE_FLAG_ERROR))
+    if (e->flags & WIRE_FLAG_ERROR)
+        return UINT32_MAX;
+    if (l->plan.mode == LOAD_STORE || l->plan.mode == LOAD_MEMBERS)
         return e->payload.len;
-    if ((e->flags & WIRE_FLAG_ERROR) ||
-        wire_relay_stream_decode((uint8_t *)(uintptr_t)e->payload.ptr, e->payload.len, &m) !=
-            RT_ERR_OK ||
+    if (l->plan.mode == LOAD_FIND_NODE)
+        return wire_find_node_answer_decode(payload, e->payload.len, ignore_peer, NULL) == RT_ERR_OK
+                   ? 0
+                   : UINT32_MAX;
+    if (wire_relay_stream_decode(payload, e->payload.len, &m) != RT_ERR_OK ||
         wire_envelope_decode((uint8_t *)(uintptr_t)m.payload.ptr, m.payload.len, &inner) !=
             RT_ERR_OK)
         return UINT32_MAX;
@@ -278,6 +327,27 @@ static void requester_done(struct load_lane *l)
 {
     if (++l->requesters_done == l->plan.requesters)
         atomic_store(&l->is_finished, true);
+}
+
+static void arm_next(struct requester *q, uint64_t at_ns)
+{
+    rt_timer_arm(q->lane->worker, &q->next, at_ns);
+}
+
+static void retry_later(struct requester *q)
+{
+    arm_next(q, rt_now_ns(q->lane->worker) + RETRY_NS);
+}
+
+/* A request that is late starts at once and delays those that follow. */
+static void wait_until_due(struct requester *q)
+{
+    uint64_t now_ns = rt_now_ns(q->lane->worker);
+
+    q->due_ns += q->lane->plan.every_ns;
+    if (q->due_ns < now_ns)
+        q->due_ns = now_ns;
+    arm_next(q, q->due_ns);
 }
 
 static void requester_answer(void *user, const struct wire_envelope *e)
@@ -303,23 +373,20 @@ static void requester_answer(void *user, const struct wire_envelope *e)
         dial_close(q->dial);
         q->dial = NULL;
         requester_start(q);
+    } else if (is_crowd(l)) {
+        dial_close(q->dial);
+        q->dial = NULL;
+        wait_until_due(q);
     } else if (l->plan.per && q->done >= l->plan.per) {
         dial_close(q->dial);
         q->dial = NULL;
         requester_done(l);
     } else if (l->plan.mode == LOAD_STORE) {
-        uint64_t next_ns = q->started_ns + l->plan.every_ns;
-
-        rt_timer_arm(l->worker, &q->retry, next_ns > now ? next_ns : now);
+        wait_until_due(q);
     } else {
         q->started_ns = now;
         requester_ask(q);
     }
-}
-
-static void retry_later(struct requester *q)
-{
-    rt_timer_arm(q->lane->worker, &q->retry, rt_now_ns(q->lane->worker) + RETRY_NS);
 }
 
 static void requester_ended(void *user, const struct dial_end *why)
@@ -328,7 +395,10 @@ static void requester_ended(void *user, const struct dial_end *why)
 
     q->dial = NULL;
     failed(q->lane, "request", end_text(why));
-    retry_later(q);
+    if (is_crowd(q->lane))
+        wait_until_due(q);
+    else
+        retry_later(q);
 }
 
 static const struct dial_ops requester_ops = {requester_ready, requester_answer, requester_ended};
@@ -336,22 +406,20 @@ static const struct dial_ops requester_ops = {requester_ready, requester_answer,
 static void requester_start(struct requester *q)
 {
     struct load_lane *l = q->lane;
-    const struct rt_sign_key *identity;
     struct relay_error err;
 
     if (l->is_stopping)
         return;
-    identity = &l->identities[(q->index + q->done * l->plan.requesters) % IDENTITIES];
     q->started_ns = rt_worker_seams(l->worker)->mono_ns(NULL);
-    if (open_dial(l, identity, &requester_ops, q, &q->dial, &err) != RT_ERR_OK) {
+    if (open_dial(l, identity_of(q), &requester_ops, q, &q->dial, &err) != RT_ERR_OK) {
         failed(l, "request", err.text);
         retry_later(q);
     }
 }
 
-static void on_retry(struct relay_timer *t)
+static void on_next(struct relay_timer *t)
 {
-    struct requester *q = RT_CONTAINER_OF(t, struct requester, retry);
+    struct requester *q = RT_CONTAINER_OF(t, struct requester, next);
 
     if (q->dial)
         requester_store(q);
@@ -359,15 +427,18 @@ static void on_retry(struct relay_timer *t)
         requester_start(q);
 }
 
-/* Of LOAD_STORE evenly over the first period, as a crowd of clients would. */
+/* In paced modes evenly over the first period, as a crowd of clients would. */
 static void start_requesters(struct load_lane *l)
 {
     for (uint32_t i = 0; i < l->plan.requesters; i++) {
-        if (l->plan.mode == LOAD_STORE)
-            rt_timer_arm(l->worker, &l->requesters[i].retry,
-                         rt_now_ns(l->worker) + l->plan.every_ns * i / l->plan.requesters);
-        else
-            requester_start(&l->requesters[i]);
+        struct requester *q = &l->requesters[i];
+
+        if (l->plan.every_ns) {
+            q->due_ns = rt_now_ns(l->worker) + l->plan.every_ns * i / l->plan.requesters;
+            arm_next(q, q->due_ns);
+        } else {
+            requester_start(q);
+        }
     }
 }
 
@@ -377,7 +448,7 @@ static void stop(struct load_lane *l)
 {
     l->is_stopping = true;
     for (uint32_t i = 0; i < l->plan.requesters; i++) {
-        rt_timer_disarm(l->worker, &l->requesters[i].retry);
+        rt_timer_disarm(l->worker, &l->requesters[i].next);
         if (l->requesters[i].dial)
             dial_close(l->requesters[i].dial);
     }
@@ -439,10 +510,16 @@ struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transpor
     for (uint32_t i = 0; i < plan->requesters; i++) {
         l->requesters[i].lane = l;
         l->requesters[i].index = i;
-        l->requesters[i].retry.fire = on_retry;
+        l->requesters[i].next.fire = on_next;
     }
-    for (uint32_t i = 0; i < IDENTITIES; i++)
-        draw_identity(w, &l->identities[i]);
+    l->identity_count = is_crowd(l) ? plan->requesters : IDENTITIES;
+    l->identities = zeroed(l->identity_count, sizeof(*l->identities));
+    for (uint32_t i = 0; i < l->identity_count; i++) {
+        if (is_crowd(l))
+            payload_member_identity(plan->first_member + i, &l->identities[i]);
+        else
+            draw_identity(w, &l->identities[i]);
+    }
     rt_actor_start(&l->actor, w, on_msg);
     return l;
 }

@@ -19,7 +19,11 @@ enum load_mode {
     LOAD_CONNECT, /* per request: connect, both handshakes, one relayed request, close */
     LOAD_REQUEST, /* standing connections, one relayed request at a time each */
     LOAD_IDLE,    /* tunnels that do nothing */
-    LOAD_STORE,   /* standing connections that each store a new value so often */
+    LOAD_STORE,   /* standing connections that each store a new value every every_ns */
+    /* Each requester is a member, with an identity of its own, and connects every every_ns: both
+     * handshakes, one request, close. The request is ... */
+    LOAD_MEMBERS,   /* STORE of its record in the one community */
+    LOAD_FIND_NODE, /* FindNode of a random target */
 };
 
 struct load_plan {
@@ -27,12 +31,14 @@ struct load_plan {
     struct sockaddr_storage relay;
     socklen_t relay_len;
     enum wire_dialect dialect; /* what the clients speak */
-    uint32_t nodes;            /* of this lane */
+    uint32_t nodes;            /* of this lane; 0 if the requests are not relayed */
     uint32_t requesters;       /* of this lane */
+    uint32_t first_member;     /* LOAD_MEMBERS, LOAD_FIND_NODE: of this lane */
     uint32_t request_bytes;
     uint32_t answer_bytes; /* 0: the request's own bytes come back */
     uint32_t per;          /* requests per standing connection; 0: until stopped */
-    uint64_t every_ns;     /* LOAD_STORE: from one value to the next, of each requester */
+    uint64_t every_ns;     /* LOAD_STORE, LOAD_MEMBERS, LOAD_FIND_NODE: between two requests of
+                            * one requester */
 };
 
 struct load_lane;

@@ -27,7 +27,8 @@
 
 struct options {
     const char *mode, *relay, *plugin;
-    uint32_t threads, nodes, conns, size, answer, per, secs, rate;
+    enum wire_dialect dialect;
+    uint32_t threads, nodes, conns, size, answer, per, secs, rate, members, every;
     int pid;
 };
 
@@ -50,7 +51,11 @@ static const char usage[] =
     "  bulk      the same with 256 KiB answers\n"
     "  idle      tunnels that do nothing: memory each, CPU while idle\n"
     "  store     standing connections that store new values in the DHT at a steady rate\n"
+    "  members   members of one community: every so often each connects, stores its record, "
+    "closes\n"
+    "  find-node the same connections, with FindNode in place of the record\n"
     "\n"
+    "  --dialect D   what the clients speak: a (crates up to 0.3.2), b (0.4.0), c (later) (c)\n"
     "  --transport T over tls or quic (tls)\n"
     "  --pid N       the relay's process: its CPU time and memory are reported\n"
     "  --nodes N     nodes behind tunnels (64; idle: 1000)\n"
@@ -58,8 +63,10 @@ static const char usage[] =
     "  --size B      bytes of a request's payload (256)\n"
     "  --answer B    bytes of an answer's payload, 0: the request's own (0; bulk: 262144)\n"
     "  --per N       requests per standing connection (160)\n"
-    "  --secs N      connect, store: how long; idle: how long to watch (8)\n"
+    "  --secs N      connect, store, members, find-node: how long; idle: how long to watch (8)\n"
     "  --rate N      store: values a second, of all together (1000); a key may store 10 a second\n"
+    "  --members N   members, find-node: how many (10000)\n"
+    "  --every S     members, find-node: seconds between two connections of a member (60)\n"
     "  --threads N   worker threads of this program (1)\n";
 
 static double now_s(void)
@@ -103,15 +110,32 @@ static bool parse_transport(const char *text, const char **out_plugin)
     return true;
 }
 
+static bool parse_dialect(const char *text, enum wire_dialect *out)
+{
+    if (text[0] < 'a' || text[0] >= 'a' + WIRE_DIALECTS || text[1])
+        return false;
+    *out = (enum wire_dialect)(text[0] - 'a');
+    return true;
+}
+
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"relay", required_argument, NULL, 'r'},     {"pid", required_argument, NULL, 'p'},
-        {"nodes", required_argument, NULL, 'n'},     {"conns", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},      {"answer", required_argument, NULL, 'a'},
-        {"per", required_argument, NULL, 'e'},       {"secs", required_argument, NULL, 't'},
-        {"rate", required_argument, NULL, 'v'},      {"threads", required_argument, NULL, 'j'},
-        {"transport", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0},
+        {"relay", required_argument, NULL, 'r'},
+        {"pid", required_argument, NULL, 'p'},
+        {"nodes", required_argument, NULL, 'n'},
+        {"conns", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},
+        {"answer", required_argument, NULL, 'a'},
+        {"per", required_argument, NULL, 'e'},
+        {"secs", required_argument, NULL, 't'},
+        {"rate", required_argument, NULL, 'v'},
+        {"threads", required_argument, NULL, 'j'},
+        {"transport", required_argument, NULL, 'x'},
+        {"dialect", required_argument, NULL, 'd'},
+        {"members", required_argument, NULL, 'm'},
+        {"every", required_argument, NULL, 'y'},
+        {NULL, 0, NULL, 0},
     };
     uint32_t pid = 0;
     int c;
@@ -126,6 +150,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
                            : c == 't' ? &o->secs
                            : c == 'v' ? &o->rate
                            : c == 'j' ? &o->threads
+                           : c == 'm' ? &o->members
+                           : c == 'y' ? &o->every
                                       : NULL;
 
         if (c == 'r') {
@@ -133,6 +159,11 @@ static bool parse_options(int argc, char **argv, struct options *o)
         } else if (c == 'x') {
             if (!parse_transport(optarg, &o->plugin)) {
                 fprintf(stderr, "bench: --transport %s: tls or quic\n", optarg);
+                return false;
+            }
+        } else if (c == 'd') {
+            if (!parse_dialect(optarg, &o->dialect)) {
+                fprintf(stderr, "bench: --dialect %s: a, b or c\n", optarg);
                 return false;
             }
         } else if (!number || !parse_u32(optarg, number)) {
@@ -147,7 +178,7 @@ static bool parse_options(int argc, char **argv, struct options *o)
         o->answer = 262144;
     return o->mode && o->relay && optind + 1 == argc && o->threads >= 1 &&
            o->threads <= THREADS_MAX && o->nodes >= o->threads && o->rate >= 1 &&
-           o->size <= 900000 && o->answer <= 1000000;
+           o->members >= o->threads && o->every >= 1 && o->size <= 900000 && o->answer <= 1000000;
 }
 
 static bool resolve(const char *text, struct load_plan *plan)
@@ -179,27 +210,52 @@ static bool resolve(const char *text, struct load_plan *plan)
     return true;
 }
 
+static bool mode_of(const char *name, enum load_mode *out)
+{
+    static const struct {
+        const char *name;
+        enum load_mode mode;
+    } modes[] = {
+        {"connect", LOAD_CONNECT},     {"request", LOAD_REQUEST}, {"bulk", LOAD_REQUEST},
+        {"idle", LOAD_IDLE},           {"store", LOAD_STORE},     {"members", LOAD_MEMBERS},
+        {"find-node", LOAD_FIND_NODE},
+    };
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(name, modes[i].name) == 0) {
+            *out = modes[i].mode;
+            return true;
+        }
+    }
+    fprintf(stderr, "bench: unknown mode '%s'\n", name);
+    return false;
+}
+
 static bool plan_of(const struct options *o, struct load_plan *plan)
 {
-    plan->requesters = o->conns;
-    if (strcmp(o->mode, "connect") == 0) {
-        plan->mode = LOAD_CONNECT;
-    } else if (strcmp(o->mode, "request") == 0 || strcmp(o->mode, "bulk") == 0) {
-        plan->mode = LOAD_REQUEST;
-    } else if (strcmp(o->mode, "idle") == 0) {
-        plan->mode = LOAD_IDLE;
-        plan->requesters = 0;
-    } else if (strcmp(o->mode, "store") == 0) {
-        plan->mode = LOAD_STORE;
-        plan->every_ns = (uint64_t)o->conns * RT_S / o->rate;
-    } else {
-        fprintf(stderr, "bench: unknown mode '%s'\n", o->mode);
+    if (!mode_of(o->mode, &plan->mode))
         return false;
+    plan->dialect = o->dialect;
+    switch (plan->mode) {
+    case LOAD_STORE:
+        plan->requesters = o->conns;
+        plan->every_ns = (uint64_t)o->conns * RT_S / o->rate;
+        break;
+    case LOAD_MEMBERS:
+    case LOAD_FIND_NODE:
+        plan->requesters = o->members;
+        plan->every_ns = o->every * RT_S;
+        break;
+    case LOAD_CONNECT:
+    case LOAD_REQUEST:
+    case LOAD_IDLE:
+        plan->requesters = plan->mode == LOAD_IDLE ? 0 : o->conns;
+        plan->nodes = o->nodes;
+        plan->request_bytes = o->size;
+        plan->answer_bytes = o->answer;
+        plan->per = o->per;
+        break;
     }
-    plan->nodes = plan->mode == LOAD_STORE ? 0 : o->nodes;
-    plan->request_bytes = plan->mode == LOAD_STORE ? 0 : o->size;
-    plan->answer_bytes = o->answer;
-    plan->per = plan->mode == LOAD_STORE ? 0 : o->per;
     return resolve(o->relay, plan);
 }
 
@@ -222,14 +278,15 @@ static int fresh_secret(void *ctx, const char *transport, const char *name, void
     return 0;
 }
 
-static bool start_lane(struct bench *b, uint16_t i, const struct relay_host *host,
-                       struct relay_error *err)
+static bool start_lane(struct bench *b, uint16_t i, uint32_t first_member,
+                       const struct relay_host *host, struct relay_error *err)
 {
     struct rt_worker *w = rt_system_worker(b->sys, i);
     struct load_plan plan = b->plan;
 
     plan.nodes = share(b->plan.nodes, b->o.threads, i);
     plan.requesters = share(b->plan.requesters, b->o.threads, i);
+    plan.first_member = first_member;
     if (rt_loop_new(w, &b->loops[i]) != RT_ERR_OK ||
         rt_conn_worker_init(w, b->door, load_acceptor()) != RT_ERR_OK) {
         snprintf(err->text, sizeof(err->text), "cannot start a worker");
@@ -248,6 +305,7 @@ static bool start(struct bench *b, struct relay_error *err)
     uint8_t hash_key[16] = {0};
     char path[4096];
     const struct relay_host *host;
+    uint32_t first_member = 0;
 
     if (rt_loader_find(b->o.plugin, path, sizeof(path), err) != RT_ERR_OK ||
         rt_loader_open(path, &b->transport, err) != RT_ERR_OK)
@@ -262,9 +320,11 @@ static bool start(struct bench *b, struct relay_error *err)
         snprintf(err->text, sizeof(err->text), "out of memory");
         return false;
     }
-    for (uint16_t i = 0; i < b->o.threads; i++)
-        if (!start_lane(b, i, host, err))
+    for (uint16_t i = 0; i < b->o.threads; i++) {
+        if (!start_lane(b, i, first_member, host, err))
             return false;
+        first_member += share(b->plan.requesters, b->o.threads, i);
+    }
     for (uint16_t i = 0; i < b->o.threads; i++)
         if (rt_loop_start(b->loops[i], "bench") != RT_ERR_OK)
             return false;
@@ -328,9 +388,10 @@ static bool open_nodes(struct bench *b)
     return nodes_ready(b) == b->plan.nodes;
 }
 
-static void report(const struct bench *b, const struct load_figures *f, double secs, double cpu_s,
-                   uint64_t rss)
+static void report(const struct bench *b, const struct load_figures *f, double secs,
+                   const struct process_usage *before, const struct process_usage *after)
 {
+    double cpu_s = after->cpu_s - before->cpu_s;
     double gb = (double)f->bytes / 1e9;
 
     if (f->failures)
@@ -344,9 +405,12 @@ static void report(const struct bench *b, const struct load_figures *f, double s
            (double)histogram_percentile(&f->latency, 90) / 1e6,
            (double)histogram_percentile(&f->latency, 99) / 1e6, (double)f->latency.max_ns / 1e6);
     if (b->o.pid)
-        printf(" cpu_s=%.2f per_cpu_s=%.0f cpu_s_per_gb=%.3f rss_mb=%.1f", cpu_s,
-               cpu_s > 0 ? (double)f->requests / cpu_s : 0, gb > 0 ? cpu_s / gb : 0,
-               (double)rss / 1e6);
+        printf(" cpu_s=%.2f per_cpu_s=%.0f cpu_s_per_gb=%.3f rss_mb=%.1f rss_more_mb=%.1f "
+               "written_mb=%.1f",
+               cpu_s, cpu_s > 0 ? (double)f->requests / cpu_s : 0, gb > 0 ? cpu_s / gb : 0,
+               (double)after->rss_bytes / 1e6,
+               ((double)after->rss_bytes - (double)before->rss_bytes) / 1e6,
+               (double)(after->written_bytes - before->written_bytes) / 1e6);
     printf("\n");
 }
 
@@ -359,7 +423,7 @@ static int run_requests(struct bench *b)
     process_usage(b->o.pid, &before);
     t0 = now_s();
     tell_all(b, LOAD_START);
-    if (b->plan.mode == LOAD_CONNECT || b->plan.mode == LOAD_STORE)
+    if (b->plan.mode != LOAD_REQUEST)
         pause_ms((long)b->o.secs * 1000);
     else
         while (!all_finished(b) && now_s() < t0 + 600)
@@ -367,7 +431,7 @@ static int run_requests(struct bench *b)
     secs = now_s() - t0;
     process_usage(b->o.pid, &after);
     collect(b, &figures);
-    report(b, &figures, secs, after.cpu_s - before.cpu_s, after.rss_bytes);
+    report(b, &figures, secs, &before, &after);
     return figures.requests > 0 && figures.failures == 0 ? 0 : 1;
 }
 
@@ -422,7 +486,10 @@ int main(int argc, char **argv)
                                    .size = 256,
                                    .per = 160,
                                    .secs = 8,
-                                   .rate = 1000}};
+                                   .rate = 1000,
+                                   .dialect = WIRE_DIALECT_C,
+                                   .members = 10000,
+                                   .every = 60}};
     struct relay_error err = {.text = ""};
     uint64_t fds;
 

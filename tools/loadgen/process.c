@@ -22,6 +22,18 @@ static bool read_file(int pid, const char *name, char *out, size_t cap)
     return n > 0;
 }
 
+static uint64_t written_bytes(int pid)
+{
+    char text[512];
+    const char *line;
+    uint64_t n;
+
+    if (!read_file(pid, "io", text, sizeof(text)))
+        return 0;
+    line = strstr(text, "\nwrite_bytes:");
+    return line && sscanf(line, " write_bytes: %" SCNu64, &n) == 1 ? n : 0;
+}
+
 bool process_usage(int pid, struct process_usage *out)
 {
     char text[2048];
@@ -39,5 +51,6 @@ bool process_usage(int pid, struct process_usage *out)
         return false;
     out->cpu_s = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
     out->rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    out->written_bytes = written_bytes(pid);
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * dial_probe tls|quic HOST PORT [EXPECTED_KEY]: dials a server as the relay dials its peers (the
- * transport, then the initiator's side of the handshake) and prints one line:
+ * dial_probe tls|quic HOST PORT a|b|c [EXPECTED_KEY]: dials a server as the relay dials its peers
+ * (the transport, then the initiator's side of the handshake in that dialect) and prints one line:
  *     ready pubkey=<hex>        exit 0
  *     failed: <why>             exit 1
  */
@@ -91,6 +91,14 @@ static bool parse_key(const char *hex, uint8_t out[32])
     return strlen(hex) == 64;
 }
 
+static bool parse_dialect(const char *letter, enum wire_dialect *out)
+{
+    if (letter[0] < 'a' || letter[0] >= 'a' + WIRE_DIALECTS || letter[1] != '\0')
+        return false;
+    *out = (enum wire_dialect)(letter[0] - 'a');
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
@@ -98,7 +106,7 @@ int main(int argc, char **argv)
     const struct relay_transport *t;
     struct relay_error err = {.text = "cannot start"};
     struct rt_sign_key identity;
-    struct dial_hello hello = {.identity = &identity, .dialect = WIRE_DIALECT_A};
+    struct dial_hello hello = {.identity = &identity};
     struct rt_system *sys;
     struct rt_worker *w;
     struct rt_loop *loop;
@@ -108,9 +116,9 @@ int main(int argc, char **argv)
     char path[4096];
     void *state;
 
-    if (argc < 4 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
-        (argc > 4 && !parse_key(argv[4], key))) {
-        fprintf(stderr, "usage: dial_probe tls|quic IPV4 PORT [EXPECTED_KEY]\n");
+    if (argc < 5 || inet_pton(AF_INET, argv[2], &to.sin_addr) != 1 ||
+        !parse_dialect(argv[4], &hello.dialect) || (argc > 5 && !parse_key(argv[5], key))) {
+        fprintf(stderr, "usage: dial_probe tls|quic IPV4 PORT a|b|c [EXPECTED_KEY]\n");
         return 2;
     }
     plugin = strcmp(argv[1], "quic") == 0 ? "quic" : "tcp_tls";
@@ -127,7 +135,7 @@ int main(int argc, char **argv)
         .system = sys, .worker_count = 1, .events = &rt_conn_events, .secret = fresh_secret});
     rt_random(w, seed, sizeof(seed));
     rt_sign_key_from_seed(seed, &identity);
-    hello.expected_key = argc > 4 ? key : NULL;
+    hello.expected_key = argc > 5 ? key : NULL;
     if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||
         rt_conn_worker_init(w, door, (struct rt_conn_acceptor){nobody_connects, NULL}) !=
             RT_ERR_OK ||

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Today's clients (crate scp2p-core 0.3.2) against a relay: README.md says what and how.
+//! The published clients against a relay: README.md says what and how.
 mod client;
+mod crates;
 mod initial;
 mod line;
 #[path = "../../vectors/generator/src/mirror.rs"]
 mod mirror;
 mod peers;
+mod pty;
 mod relay;
 mod scenario;
 mod stream;
+mod values;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use crates::Dialect;
 use relay::{Context, LogTail};
-use scenario::{Needs, Over, Pace, Scenario, Skipped};
+use scenario::{Over, Pace, Scenario, Skipped};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use stream::Transport;
@@ -25,8 +29,12 @@ struct Options {
 }
 
 const USAGE: &str = "usage: scp2p-interop RELAY [--only WORD] [--transport tls|quic] [--list]
-    [--reference] [--kills N] [--slow-readers N] [--dial-probe PROGRAM] [--other RELAY]
-    [--instrumented] [--keep]";
+    [--reference VERSION] [--kills N] [--slow-readers N] [--dial-probe PROGRAM]
+    [--other VERSION=RELAY] [--cli PROGRAM] [--instrumented] [--keep]";
+
+fn dialect(version: &str) -> Result<Dialect> {
+    Dialect::of_version(version).with_context(|| format!("no crate {version} here\n{USAGE}"))
+}
 
 fn options() -> Result<(Context, Options)> {
     let mut args = std::env::args().skip(1);
@@ -45,11 +53,16 @@ fn options() -> Result<(Context, Options)> {
             },
             "--list" => o.list = true,
             "--keep" => o.keep = true,
-            "--reference" => c.is_reference = true,
+            "--reference" => c.reference = Some(dialect(&value()?)?),
             "--instrumented" => c.is_instrumented = true,
             "--kills" => c.kills = value()?.parse().context("--kills")?,
             "--slow-readers" => c.slow_readers = value()?.parse().context("--slow-readers")?,
-            "--other" => c.other = Some(value()?.into()),
+            "--other" => {
+                let other = value()?;
+                let (version, relay) = other.split_once('=').context(USAGE)?;
+                c.others.insert(dialect(version)?, relay.into());
+            }
+            "--cli" => c.cli = Some(value()?.into()),
             "--dial-probe" => c.dial_probe = Some(value()?.into()),
             _ => bail!("unknown option {a}\n{USAGE}"),
         }
@@ -88,8 +101,8 @@ const LONGEST: Duration = Duration::from_secs(400);
 async fn run(c: Rc<Context>, case: Case) -> Count {
     let mut n = Count::default();
     let (name, s) = (case.name, case.scenario);
-    if let (true, Needs::Fixed(fault)) = (c.is_reference, &s.needs) {
-        println!("skip {name}: known fault of the reference: {fault}");
+    if let Some(why) = c.reference.and_then(|d| s.is_not_for_reference(d)) {
+        println!("skip {name}: {why}");
         n.skipped = 1;
         return n;
     }

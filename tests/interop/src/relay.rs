@@ -2,6 +2,8 @@
 //! The relay under test as a process: started on a free port in a directory of its own, waited
 //! for, stopped. How it ends is part of every test: a code other than 0 or a sanitizer's report
 //! fails it.
+use crate::crates::Dialect;
+use crate::scenario::Skipped;
 use crate::stream::{At, Transport};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::HashMap;
@@ -39,13 +41,16 @@ pub struct Context {
     pub transport: Transport,
     pub binary: PathBuf,
     pub scratch: PathBuf,
-    pub is_reference: bool,
+    /// The relay under test is the reference, and speaks this dialect alone.
+    pub reference: Option<Dialect>,
     pub is_instrumented: bool,
     pub kills: usize,
     pub slow_readers: usize,
     pub dial_probe: Option<PathBuf>,
-    /// The reference, to be put beside the relay under test.
-    pub other: Option<PathBuf>,
+    /// Reference relays to run beside the relay under test.
+    pub others: HashMap<Dialect, PathBuf>,
+    /// The published command line client 0.6.0.
+    pub cli: Option<PathBuf>,
     directories: Arc<AtomicU32>,
     ports: Arc<AtomicU32>,
 }
@@ -56,15 +61,31 @@ impl Context {
             transport: Transport::Tls,
             binary,
             scratch,
-            is_reference: false,
+            reference: None,
             is_instrumented: false,
             kills: 5,
             slow_readers: 100,
             dial_probe: None,
-            other: None,
+            others: HashMap::new(),
+            cli: None,
             directories: Arc::default(),
             ports: Arc::new(AtomicU32::new(20_000)),
         }
+    }
+
+    pub fn is_reference(&self) -> bool {
+        self.reference.is_some()
+    }
+
+    /// The dialects that the relay under test serves.
+    pub fn dialects(&self) -> Vec<Dialect> {
+        self.reference.map_or(Dialect::ALL.to_vec(), |d| vec![d])
+    }
+
+    /// The reference relay of a dialect; the scenario is skipped where it is not given.
+    pub fn other(&self, d: Dialect) -> Result<&Path> {
+        let program = self.others.get(&d).map(PathBuf::as_path);
+        program.ok_or_else(|| Skipped(format!("no --other {}=RELAY given", d.version())).into())
     }
 
     pub fn over(&self, transport: Transport) -> Self {
@@ -137,7 +158,7 @@ pub struct Relay {
 
 impl Relay {
     pub async fn start(c: &Context, dir: &Path, place: Place, args: &[&str]) -> Result<Self> {
-        Self::start_as(c, (&c.binary, c.is_reference), dir, place, args).await
+        Self::start_as(c, (&c.binary, c.is_reference()), dir, place, args).await
     }
 
     /// A program and whether it is the reference: it may be another than the one under test.
@@ -265,7 +286,7 @@ impl Relay {
 }
 
 /// The reference says it is ready before its listener is bound.
-async fn wait_for_listener(addr: SocketAddr) -> Result<()> {
+pub async fn wait_for_listener(addr: SocketAddr) -> Result<()> {
     for _ in 0..200 {
         if tokio::net::TcpStream::connect(addr).await.is_ok() {
             return Ok(());

@@ -3,7 +3,7 @@
  * Plan, values through the actor, over sessions the test plays. What the disk gave still counts for
  * the network it came from. A manifest is given out by its id. A peer stores what its dialects
  * accept, a marked one everything, our own announcer announcements; each asker is given what its
- * dialect accepts.
+ * dialect accepts. A relay's own announcement is of the dialects that its session shows.
  * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
  * `rate limit` is left alone; what is false is not published. Look-ups that wait are bounded.
  */
@@ -168,6 +168,31 @@ static void test_announcements_of_both_forms_by_anybody(void **state)
     memcpy(a->key, a8.key, 32);
     a->payload = rt_slice_copy(a8.bytes, a8.len);
     a->reached_dialects = B;
+    a = actor_ask(&a->msg);
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_given_to(&a8, B);
+}
+
+/* What a relay stores of itself is known to be of the dialects that its session shows. */
+static void test_own_announcement_of_a_relay(void **state)
+{
+    struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
+    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct sockaddr_storage from = actor_from(0x0b000901, 50000);
+    struct test_value a8;
+    struct rt_sign_key k;
+
+    (void)state;
+    test_sign_key(7, &k);
+    test_announcement_of(&k, &addr, world_wall_s(), true, true, &a8);
+    assert_taken_by(&a8, A | B | C);
+    assert_given_to(&a8, B | C); /* stored by another */
+    assert_true(dht_hop_of(&from, k.public_key, &a->origin));
+    a->dialect = WIRE_DIALECT_B;
+    a->peer_dialects = B;
+    a->ttl_secs = 86400;
+    memcpy(a->key, a8.key, 32);
+    a->payload = rt_slice_copy(a8.bytes, a8.len);
     a = actor_ask(&a->msg);
     assert_int_equal(a->refusal, RT_REFUSAL_NONE);
     assert_given_to(&a8, B);
@@ -378,6 +403,7 @@ int main(void)
         TEST(test_manifest_by_its_id),
         TEST(test_stored_and_given_by_dialect),
         TEST(test_announcements_of_both_forms_by_anybody),
+        TEST(test_own_announcement_of_a_relay),
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_republishing_slows_down_when_told),

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A client connects, a node registers, a file goes through.
-use super::Skipped;
 use crate::client::*;
 use crate::peers::{self, publisher};
 use crate::relay::{Context, with};
-use crate::stream::Transport;
 use anyhow::{Context as _, Result, ensure};
-use ed25519_dalek::SigningKey;
 use scp2p_core::*;
-use std::net::SocketAddr;
-use std::process::Stdio;
-use std::time::Duration;
 
 pub async fn handshake(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
@@ -49,77 +43,6 @@ pub async fn pin_wrong(c: &Context) -> Result<String> {
         Ok(String::new())
     })
     .await
-}
-
-/// The crate's own server, over either transport.
-enum Server {
-    Tls(Box<(tokio::net::TcpListener, TlsServerHandle)>),
-    Quic(QuicServerHandle),
-}
-
-impl Server {
-    async fn start(transport: Transport) -> Result<(Self, SocketAddr)> {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ok(match transport {
-            Transport::Tls => {
-                let listener = tokio::net::TcpListener::bind(any).await?;
-                let addr = listener.local_addr()?;
-                (Self::Tls(Box::new((listener, build_tls_server_handle()?))), addr)
-            }
-            Transport::Quic => {
-                let server = start_quic_server(any)?;
-                let addr = server.local_addr()?;
-                (Self::Quic(server), addr)
-            }
-        })
-    }
-
-    async fn accept(&self, key: &SigningKey) -> Result<BoxedStream> {
-        let caps = Capabilities::default();
-        let mut nonces = NonceTracker::new();
-        Ok(match self {
-            Self::Tls(s) => {
-                let (listener, server) = &**s;
-                Box::new(
-                    tls_accept_session(listener, server, key, caps, None, Some(&mut nonces))
-                        .await?
-                        .0,
-                )
-            }
-            Self::Quic(server) => Box::new(
-                quic_accept_bi_session(server, key, caps, None, Some(&mut nonces)).await?.0,
-            ),
-        })
-    }
-}
-
-/// The relay's dialler against the crate's own server; `dial_probe TRANSPORT HOST PORT [KEY]` is
-/// the program that drives it: it prints the key of whom it met and exits with 0, or fails.
-pub async fn dial_out(c: &Context) -> Result<String> {
-    let Some(probe) = &c.dial_probe else {
-        return Err(Skipped("no --dial-probe PROGRAM given".into()).into());
-    };
-    let key = new_key();
-    let pubkey = hex::encode(key.verifying_key().to_bytes());
-    let other = hex::encode(new_key().verifying_key().to_bytes());
-    let (server, addr) = Server::start(c.transport).await?;
-    let (port, transport) = (addr.port().to_string(), c.transport.name());
-    for (pin, accepted) in [(None, true), (Some(&pubkey), true), (Some(&other), false)] {
-        let mut command = tokio::process::Command::new(probe);
-        command.args([transport, "127.0.0.1", &port]).args(pin);
-        command.stdout(Stdio::piped()).kill_on_drop(true);
-        let child = command.spawn().with_context(|| probe.display().to_string())?;
-        let met = tokio::time::timeout(Duration::from_secs(10), server.accept(&key)).await;
-        let met = met.context("no visit")?;
-        ensure!(met.is_ok() == accepted, "the crate's server with pin {pin:?}: {:?}", met.err());
-        let out = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output());
-        let out = out.await.context("the probe hangs")??;
-        drop(met);
-        ensure!(out.status.success() == accepted, "{} with pin {pin:?}", out.status);
-        let said = String::from_utf8_lossy(&out.stdout).into_owned();
-        ensure!(!accepted || said.contains(&pubkey), "the probe said {said:?}");
-    }
-    Ok(String::new())
 }
 
 pub async fn register_tunnel(c: &Context) -> Result<String> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Relays that find each other, and clients that find them all through any of them.
 use crate::client::*;
+use crate::crates::Dialect;
 use crate::relay::{Context, LogTail, Relay};
 use anyhow::{Context as _, Result, ensure};
 use scp2p_core::*;
@@ -57,9 +58,9 @@ impl Network {
         let mut n = Self { ours: vec![], others: vec![] };
         for i in 0..count {
             let boot = n.ours.get(i / 2).map(|r| r.place.tcp);
-            n.ours.push(start(c, &c.binary, c.is_reference, boot).await?);
+            n.ours.push(start(c, &c.binary, c.is_reference(), boot).await?);
         }
-        if let (Some(other), true) = (&c.other, with_others) {
+        if let (Some(other), true) = (c.others.get(&Dialect::A), with_others) {
             for _ in 0..OTHERS {
                 n.others.push(start(c, other, true, Some(n.ours[0].place.tcp)).await?);
             }
@@ -148,7 +149,7 @@ async fn dht_round(seed: SocketAddr) -> Result<BTreeSet<SocketAddr>> {
     known(&node).await
 }
 
-async fn start(
+pub async fn start(
     c: &Context,
     binary: &Path,
     is_reference: bool,
@@ -170,7 +171,7 @@ async fn start(
 /// Alone it lists itself as it was told to; in a network every client finds every relay through
 /// any of ours; a relay that stopped is found by nobody a minute later.
 pub async fn discover(c: &Context) -> Result<String> {
-    let alone = start(c, &c.binary, c.is_reference, None).await?;
+    let alone = start(c, &c.binary, c.is_reference(), None).await?;
     let list = listed(alone.place.tcp).await?;
     ensure!(keys(&list) == BTreeSet::from([alone.pubkey]), "alone it lists {}", list.len());
     ensure!(list[0].relay_addrs == [tcp(alone.place.tcp)], "it says {:?}", list[0].relay_addrs);

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Every scenario by name, in the order they run.
 mod basics;
+mod cli;
+mod community;
+mod dialects;
 mod discover;
 mod durable;
+mod hellos;
 mod hostile;
 mod life;
 mod load;
+mod meet;
 mod mixed;
 mod network;
 mod options;
 mod slow;
 mod table;
+mod takeover;
 mod tunnels;
 mod udp;
+mod values;
 
+use crate::crates::Dialect;
 use crate::relay::Context;
 use crate::stream::Transport;
 use anyhow::Result;
@@ -51,7 +59,22 @@ pub struct Scenario {
     pub needs: Needs,
     pub pace: Pace,
     pub over: Over,
+    /// The crates whose clients or servers it uses.
+    pub crates: &'static [Dialect],
     pub run: fn(Rc<Context>) -> Running,
+}
+
+impl Scenario {
+    /// Why the reference relay of this dialect cannot run it.
+    pub fn is_not_for_reference(&self, d: Dialect) -> Option<String> {
+        match self.needs {
+            Needs::Fixed(fault) => Some(format!("known fault of the reference: {fault}")),
+            Needs::Any if !self.crates.contains(&d) => {
+                Some(format!("not for crate {}", d.version()))
+            }
+            Needs::Any => None,
+        }
+    }
 }
 
 /// An error that means: not run, because.
@@ -67,12 +90,13 @@ impl std::fmt::Display for Skipped {
 impl std::error::Error for Skipped {}
 
 macro_rules! scenarios {
-    ($($name:literal $run:path, $needs:expr, $pace:expr, $over:expr;)*) => {
+    ($($name:literal $run:path, $needs:expr, $pace:expr, $over:expr $(, $crates:expr)?;)*) => {
         vec![$(Scenario {
             name: $name,
             needs: $needs,
             pace: $pace,
             over: $over,
+            crates: [&[Dialect::A] as &[_] $(, $crates)?].last().unwrap(),
             run: |c| Box::pin(async move { $run(&c).await }),
         }),*]
     };
@@ -82,6 +106,10 @@ pub fn all() -> Vec<Scenario> {
     use Needs::{Any, Fixed};
     use Over::{Both, Only};
     use Pace::{Busy, Silent, Waits};
+    const ALL: &[Dialect] = &Dialect::ALL;
+    const CLI: Over = Only(Transport::Tls, "the command line client dials TCP only");
+    const OLD_AND_NEW: &[Dialect] = &[Dialect::A, Dialect::C];
+    const NEW: &[Dialect] = &[Dialect::C];
     const ONCE: Over = Only(Transport::Tls, "it is about starting, not about connections");
     const UDP: Over = Only(Transport::Quic, "it is about datagrams");
     const IPV6: Over = Only(Transport::Tls, "the crate dials QUIC from an IPv4 socket");
@@ -95,9 +123,12 @@ pub fn all() -> Vec<Scenario> {
         "handshake" basics::handshake, Any, Busy, Both;
         "pin-right" basics::pin_right, Any, Busy, Both;
         "pin-wrong" basics::pin_wrong, Any, Busy, Both;
-        "dial-out" basics::dial_out, Fixed("has no such program"), Busy, Both;
+        "dial-out" dialects::dial_out, Fixed("has no such program"), Busy, Both, ALL;
         "register-tunnel" basics::register_tunnel, Any, Busy, Both;
         "fetch-through-relay" basics::fetch, Any, Busy, Both;
+        "dialects-fetch" dialects::fetch, Any, Busy, Both, ALL;
+        "dialects-hello" hellos::table, Fixed("speaks one dialect"), Busy, Both, ALL;
+        "dialects-store" values::table, Any, Busy, Both, ALL;
         "fetch-by-relay-dht" basics::fetch_by_dht, Any, Busy, Both;
         "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, Busy, Both;
         "unknown-slot" tunnels::unknown_slot, Any, Busy, Both;
@@ -119,6 +150,7 @@ pub fn all() -> Vec<Scenario> {
         "stop-under-load" life::stop_under_load, Fixed("just exits"), Busy, Both;
         "second-relay-on-directory" life::second_relay, Fixed("two may share it"), Busy, ONCE;
         "reference-database" life::reference_database, Any, Busy, ONCE;
+        "reference-takeover" takeover::reference_relays, Any, Busy, ONCE, OLD_AND_NEW;
         "values-survive" durable::values, Fixed("keeps values in memory"), Busy, Both;
         "pins-and-peers-survive" durable::pins_and_peers, OTHER, Busy, ANNOUNCED;
         "fresh-directory" life::fresh_directory, OTHER, Busy, ONCE;
@@ -145,12 +177,16 @@ pub fn all() -> Vec<Scenario> {
         "lossy-line-upload" udp::lossy_upload, Any, Waits, UDP;
         "discover-relays" discover::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
         "discover-forty-relays" discover::forty, ALONE_IN_ITS_LIST, Waits, ANNOUNCED;
+        "dialects-discover" meet::discover, ALONE_IN_ITS_LIST, Waits, ANNOUNCED, ALL;
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
+        "community-index" community::index, Any, Waits, Both, NEW;
+        "community-cli" cli::community, Any, Waits, CLI, NEW;
         "join-by-address" network::by_address, ALONE, Busy, Both;
         "join-by-name" network::by_name, ALONE, Busy, Both;
         "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
+        "join-reference" meet::join, ALONE, Waits, Both, ALL;
         "join-late" network::late, ALONE, Waits, Both;
         "join-by-key" network::by_key, ALONE, Busy, Both;
         "join-told-wrong" network::told_wrong, ALONE, Waits, Both;

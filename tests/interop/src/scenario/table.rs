@@ -176,7 +176,7 @@ fn community_shares() -> (WirePayload, Want) {
 
 pub async fn request_table(c: &Context) -> Result<String> {
     let mut all = requests()?;
-    if !c.is_reference {
+    if !c.is_reference() {
         all.push(community_shares());
     }
     with(c, &[], async |relay| {
@@ -226,7 +226,8 @@ pub async fn pipelined(c: &Context) -> Result<String> {
     .await
 }
 
-/// One key asks too much and is told so; others do not notice, and neither does its PexRequest.
+/// One key asks too much and is told so; others do not notice, and neither do its requests of
+/// another class. PexRequest is of the same.
 pub async fn rate_limit(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
         let mut s = dial(relay.at, &new_key(), None).await?;
@@ -245,7 +246,10 @@ pub async fn rate_limit(c: &Context) -> Result<String> {
         let mut other = dial(relay.at, &new_key(), None).await?;
         ensure!(error_text(&ask_typed(&mut other, 1, &find).await?).is_none(), "another key");
         let pex = WirePayload::PexRequest(PexRequest { max_peers: 1 });
-        ensure!(error_text(&ask_typed(&mut s, 1, &pex).await?).is_none(), "another class");
+        let text = error_text(&ask_typed(&mut s, 1, &pex).await?).unwrap_or_default();
+        ensure!(text.contains("rate limit"), "PexRequest is of another class: {text}");
+        let have = WirePayload::HaveContent(HaveContent { content_id: random() });
+        ensure!(error_text(&ask_typed(&mut s, 1, &have).await?).is_none(), "another class");
         Ok(format!("after {passed}"))
     })
     .await

@@ -33,7 +33,7 @@ pub async fn unknown_slot(c: &Context) -> Result<String> {
         let mut s = dial(relay.at, &new_key(), None).await?;
         for slot in [1, u64::MAX] {
             let text = through(&mut s, slot, 3, &chunk(1, vec![])).await?.refusal()?;
-            ensure!(c.is_reference || text.contains("not found"), "text {text:?}");
+            ensure!(c.is_reference() || text.contains("not found"), "text {text:?}");
         }
         let live = echo_owner(relay.at).await?;
         through(&mut s, live.slot, 4, &chunk(1, vec![])).await?.answer()?;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Announcements in a network of three dialects. Plan: of ten members four are relays of ours, which
+ * serve all dialects, and the others play nodes of one: two of A, one of B, three of C. After a
+ * while each member lists, for askers of each dialect that it serves, exactly the others that serve
+ * this dialect, in the form that it verifies. Each is found under both its keys in each dialect
+ * that it serves, from anywhere in that dialect. No look-up brings an announcement of another form,
+ * or of a member that does not serve the dialect.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "actor/worker.h"
+#include "announcer/announcer_private.h"
+#include "base/check.h"
+#include "net_scenarios.h"
+
+#define PAIRS 60u /* of a relay that is looked for and one that looks */
+#define LOOKS 40u /* under one key: each node names one relay at a time */
+
+#define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
+#define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
+#define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
+
+static const uint8_t *key_of(const struct network *n, uint32_t member)
+{
+    return sim_relay_target(n->members[member].relay)->public_key;
+}
+
+static bool serves(const struct network *n, uint32_t member, enum wire_dialect dialect)
+{
+    return (n->members[member].dialects & WIRE_DIALECT_BIT(dialect)) != 0;
+}
+
+/* Whether nodes of the dialect can use it: its form, and a member that serves the dialect. */
+static bool is_usable(const struct network *n, const struct wire_announcement *a,
+                      enum wire_dialect dialect)
+{
+    if (announcement_form(a) != announcement_form_in(dialect))
+        return false;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (memcmp(key_of(n, i), a->relay_pubkey, 32) == 0)
+            return serves(n, i, dialect);
+    return false;
+}
+
+/* -- lists -- */
+
+struct listing {
+    const struct network *network;
+    enum wire_dialect dialect;
+    uint32_t count, unusable;
+};
+
+static void list_in(void *ctx, struct dht *d)
+{
+    struct listing *l = ctx;
+    struct rt_worker *w = d->worker;
+    struct announcer *a =
+        RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
+    struct relay_slice out[LIM_RELAYS_MAX];
+    uint8_t room[ANNOUNCEMENT_ROOM];
+    struct wire_announcement ann;
+    bool is_cut;
+
+    l->count = relay_list_sample(a->list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(d), out,
+                                 &is_cut);
+    for (uint32_t i = 0; i < l->count; i++)
+        l->unusable +=
+            !announcement_read(&out[i], room, &ann) || !is_usable(l->network, &ann, l->dialect);
+}
+
+static void expect_lists(struct network *n, enum wire_dialect dialect)
+{
+    uint32_t serving = 0, complete = 0, unusable = 0;
+
+    for (uint32_t i = 0; i < n->count; i++)
+        serving += serves(n, i, dialect);
+    for (uint32_t i = 0; i < n->count; i++) {
+        struct listing l = {.network = n, .dialect = dialect};
+
+        if (!serves(n, i, dialect))
+            continue;
+        sim_relay_in_dht(n->members[i].relay, list_in, &l);
+        complete += l.count == serving - 1;
+        unusable += l.unusable;
+    }
+    printf("announce_mixed lists dialect=%s relays=%u complete=%u unusable=%u\n",
+           wire_dialect_name(dialect), serving, complete, unusable);
+    net_expect(n, unusable == 0, "%u unusable announcements are listed", unusable);
+    net_expect(n, complete == serving, "%u of %u lists are complete", complete, serving);
+}
+
+/* -- look-ups -- */
+
+struct search {
+    struct rt_msg msg;
+    const struct network *network;
+    enum wire_dialect dialect;
+    uint8_t key[32], relay[32];
+    bool *is_pending, *is_found;
+    uint32_t *unusable;
+};
+
+static bool have_ended(void *ctx)
+{
+    return !*(bool *)ctx;
+}
+
+static void searched(struct dht_search *s)
+{
+    struct search *q = (struct search *)s->owed;
+    uint8_t room[ANNOUNCEMENT_ROOM];
+    struct wire_announcement a;
+
+    for (uint32_t i = 0; i < s->value_count; i++) {
+        if (!announcement_read(&s->values[i], room, &a) || !is_usable(q->network, &a, q->dialect))
+            ++*q->unusable;
+        else if (memcmp(a.relay_pubkey, q->relay, 32) == 0)
+            *q->is_found = true;
+    }
+    *q->is_pending = false;
+    rt_msg_free(&s->owed);
+}
+
+static void search_in(void *ctx, struct dht *d)
+{
+    struct search *q = ctx;
+
+    if (dht_search(d, q->dialect, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+        return;
+    *q->is_pending = false;
+    rt_msg_free((struct rt_msg **)&q);
+}
+
+static bool is_found_under(struct network *n, uint32_t from, const uint8_t relay[32],
+                           enum wire_dialect dialect, const uint8_t key[32], uint32_t *unusable)
+{
+    bool is_pending, is_found = false;
+
+    for (uint32_t i = 0; i < LOOKS && !is_found; i++) {
+        struct search *q = rt_msg_new(DHT_TOLD, sizeof(*q));
+
+        q->network = n;
+        q->dialect = dialect;
+        memcpy(q->key, key, sizeof(q->key));
+        memcpy(q->relay, relay, sizeof(q->relay));
+        q->is_pending = &is_pending;
+        q->is_found = &is_found;
+        q->unusable = unusable;
+        is_pending = true;
+        sim_relay_in_dht(n->members[from].relay, search_in, q);
+        if (!sim_run(n->world, sim_now(n->world) + 2 * LIM_LOOKUP_NS, have_ended, &is_pending))
+            sim_fail(n->world, "a look-up for a relay does not end");
+    }
+    return is_found;
+}
+
+static void expect_found(struct network *n, enum wire_dialect dialect)
+{
+    uint64_t bucket = wire_rendezvous_bucket(SIM_WALL_START_S + sim_now(n->world) / RT_S);
+    uint32_t tried = 0, found = 0, unusable = 0;
+
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        uint32_t who = net_draw_node(n, WIRE_DIALECT_BIT(dialect));
+        uint32_t from = net_draw_node(n, WIRE_DIALECT_BIT(dialect));
+        uint8_t key[32];
+
+        if (who == from)
+            continue;
+        wire_rendezvous_key(bucket, wire_rendezvous_slot(key_of(n, who), bucket, i % 2), key);
+        tried++;
+        found += is_found_under(n, from, key_of(n, who), dialect, key, &unusable);
+    }
+    printf("announce_mixed found dialect=%s found=%u of %u unusable=%u\n",
+           wire_dialect_name(dialect), found, tried, unusable);
+    net_expect(n, found == tried, "%u of %u relays are found", found, tried);
+    net_expect(n, unusable == 0, "%u unusable announcements are given", unusable);
+}
+
+void net_scenario_announce_mixed(struct network *n, uint32_t size)
+{
+    static const uint8_t of_ten[10] = {A | B | C, A,         C, A | B | C, B,
+                                       C,         A | B | C, A, C,         A | B | C};
+
+    n->announces = true;
+    for (uint32_t i = 0; i < size; i++) {
+        (void)net_add_node(n, 0, 0, of_ten[i % 10]);
+        net_run(n, 1);
+    }
+    net_run(n, 600 + size);
+    for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++) {
+        expect_lists(n, d);
+        expect_found(n, d);
+    }
+}
