@@ -491,6 +491,8 @@ void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last)
 
 bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
 {
+    const struct entry *e;
+
     for (; v->lists && v->walk_bin <= v->walk_last; v->walk_bin++, v->walk_next = NULL) {
         struct rt_list *bin = &v->lists->bins[v->walk_bin];
 
@@ -498,8 +500,11 @@ bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
             v->walk_next = bin->next;
         if (v->walk_next == bin)
             continue;
-        *out = values_value_of(RT_CONTAINER_OF(v->walk_next, struct entry, by_bin));
+        e = RT_CONTAINER_OF(v->walk_next, struct entry, by_bin);
         v->walk_next = v->walk_next->next;
+        *out = values_value_of(e);
+        out->is_revoked = e->kind == WIRE_VALUE_ANNOUNCEMENT &&
+                          dht_values_is_revoked(v, e->announced->relay, v->now_s);
         return true;
     }
     return false;

@@ -78,7 +78,8 @@ struct dht_value {
     uint8_t dialects; /* that accept it */
     struct relay_slice value;
     uint64_t expires_s;
-    uint64_t event; /* records of communities: the number of its last event; others: 0 */
+    bool is_revoked; /* of a walk: an announcement of a relay whose key is revoked */
+    uint64_t event;  /* records of communities: the number of its last event; others: 0 */
     struct dht_origin origin;
 };
 
