@@ -3,7 +3,7 @@
  * Invariants of a community:
  *  - records[kind] is in strictly rising order of id.
  *  - last <= mark, and the sink was told mark.
- *  - latest is the record that expires last, or NULL: not known.
+ *  - witness is some record, or NULL; is_latest: it is the one that expires last.
  *  - it is in the list of empty communities while it has no record.
  */
 #include "dht/communities.h"
@@ -28,7 +28,8 @@ struct dht_community {
     struct dht_ranking networks[DHT_RECORD_KINDS];
     struct dht_event_log log;
     uint64_t last, mark, mark_expires_s;
-    struct dht_record *latest;
+    struct dht_record *witness;
+    bool is_latest;
     struct rt_list by_emptiness;
 };
 
@@ -184,13 +185,17 @@ static void became_empty(struct dht_communities *c, struct dht_community *k, uin
     }
 }
 
-/* A record may be the one that expires last. */
+/* A record has come, or its expiry may have moved. */
 static void note_expiry(struct dht_community *k, struct dht_record *r)
 {
     bool is_only = k->records[DHT_RECORD_MEMBER].count + k->records[DHT_RECORD_SHARE].count == 1;
 
-    if (is_only || (k->latest && *r->expires_s >= *k->latest->expires_s))
-        k->latest = r;
+    if (k->witness == r) {
+        k->is_latest = is_only; /* it may expire before others now */
+    } else if (!k->witness || *r->expires_s >= *k->witness->expires_s) {
+        k->is_latest = is_only || (k->witness && k->is_latest);
+        k->witness = r;
+    }
 }
 
 static void join_crowd(struct dht_communities *c, struct dht_community *k, struct dht_record *r)
@@ -325,8 +330,6 @@ void dht_communities_changed(struct dht_communities *c, struct dht_record *r, ui
     dht_crowds_quit(&c->crowds, r->crowd, &r->by_renewal);
     r->net = net;
     join_crowd(c, k, r);
-    if (k->latest == r)
-        k->latest = NULL;
     note_expiry(k, r);
     extend_mark(c, k, now_s);
 }
@@ -351,8 +354,8 @@ void dht_communities_leave(struct dht_communities *c, struct dht_record *r, uint
     records_remove(k, r);
     dht_crowds_quit(&c->crowds, r->crowd, &r->by_renewal);
     dht_event_log_remove(&k->log, r->event, r);
-    if (k->latest == r)
-        k->latest = NULL;
+    if (k->witness == r)
+        k->witness = NULL;
     r->community = NULL;
     r->crowd = NULL;
     if (is_empty(k))
@@ -391,17 +394,20 @@ static void find_latest(struct dht_community *k)
         struct dht_record **at = records_of(k, (enum dht_record_kind)kind);
 
         for (uint32_t i = 0; i < k->records[kind].count; i++) {
-            if (!k->latest || *at[i]->expires_s > *k->latest->expires_s)
-                k->latest = at[i];
+            if (!k->witness || *at[i]->expires_s > *k->witness->expires_s)
+                k->witness = at[i];
         }
     }
+    k->is_latest = true;
 }
 
 bool dht_community_is_live(struct dht_community *k, uint64_t now_s)
 {
-    if (!k->latest)
+    if (k->witness && dht_record_is_live(k->witness, now_s))
+        return true;
+    if (!k->witness || !k->is_latest)
         find_latest(k);
-    return k->latest && dht_record_is_live(k->latest, now_s);
+    return k->witness && dht_record_is_live(k->witness, now_s);
 }
 
 uint32_t dht_community_count(const struct dht_community *k, enum dht_record_kind kind)

@@ -198,6 +198,7 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dia
     }
     if (!may_keep(d, hop))
         return;
+    dialects = dht_peers_believed(d->peers, hop, dialect, dialects, dht_now_s(d));
     before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
                             dht_now_s(d));
     dht_probe_forgive(d->probe, hop);
@@ -221,7 +222,7 @@ static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialec
     struct dht *d = ctx;
 
     if (why == DHT_CALL_WRONG_DIALECT) {
-        dht_peers_refused(d->peers, hop, dialect);
+        dht_peers_refused(d->peers, hop, dialect, dht_now_s(d));
         if (hop->has_pubkey_hint)
             (void)dht_table_leave(d->tables[dialect], hop->pubkey_hint);
         return;

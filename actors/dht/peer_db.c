@@ -24,6 +24,8 @@ struct record {
     struct rt_list order; /* in one of the lists below */
     struct wire_peer_row row;
     uint8_t dialects;              /* that it speaks; 0: not known */
+    uint8_t refused;               /* that it claimed but refused ... */
+    uint64_t refused_until_s;      /* ... and is not believed in before this */
     enum wire_dialect last;        /* spoken with it, or by who named it */
     uint32_t place[WIRE_DIALECTS]; /* in `alive` of the dialect, or NOT_ALIVE */
     uint32_t failures;
@@ -312,13 +314,26 @@ void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint
         save(p, r);
 }
 
+uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s)
+{
+    const struct record *r = find(p, hop);
+    uint8_t refused = r && now_s < r->refused_until_s ? r->refused : 0;
+
+    return (claimed & (uint8_t)~refused) | WIRE_DIALECT_BIT(dialect);
+}
+
 void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
-                       enum wire_dialect dialect)
+                       enum wire_dialect dialect, uint64_t now_s)
 {
     struct record *r = find(p, hop);
 
     if (!r)
         return;
+    if (now_s >= r->refused_until_s)
+        r->refused = 0;
+    r->refused |= WIRE_DIALECT_BIT(dialect);
+    r->refused_until_s = now_s + LIM_REFUSED_NS / RT_S;
     r->dialects &= (uint8_t)~WIRE_DIALECT_BIT(dialect);
     set_alive(p, r, is_alive(r) ? r->dialects : 0);
     if (!is_alive(r) && r->saved_s)

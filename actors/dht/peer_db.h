@@ -54,9 +54,14 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
 /* A dial failed, or another key answered. Unknown addresses are ignored. */
 void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s);
-/* The peer there does not speak this dialect. */
+/* The peer there does not speak this dialect: its marker is not believed in this for
+ * LIM_REFUSED_NS.
+ */
 void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
-                       enum wire_dialect dialect);
+                       enum wire_dialect dialect, uint64_t now_s);
+/* Of the dialects that a peer claims on a session of `dialect` those that it has not refused. */
+uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s);
 /* A peer that speaks this dialect names the address. True: it was not known. */
 bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_s);

@@ -64,7 +64,7 @@ static bool is_worth_it(const struct dht_value *v, uint64_t now_s)
 {
     uint64_t left = v->expires_s > now_s ? v->expires_s - now_s : 0;
 
-    return left >= (v->kind == WIRE_VALUE_ANNOUNCEMENT ? 1 : LIFE_LEFT_MIN_S);
+    return !v->is_revoked && left >= (v->kind == WIRE_VALUE_ANNOUNCEMENT ? 1 : LIFE_LEFT_MIN_S);
 }
 
 static void plan(const struct dht_value *v, uint64_t now_s, struct dht_push_plan *out)

@@ -428,7 +428,7 @@ bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], ui
     return n && ((struct revoked *)n)->entry->expires_s > now_s;
 }
 
-static bool is_withheld(const struct dht_values *v, const struct entry *e, uint64_t now_s)
+static bool is_of_revoked_relay(const struct dht_values *v, const struct entry *e, uint64_t now_s)
 {
     return e->kind == WIRE_VALUE_ANNOUNCEMENT &&
            dht_values_is_revoked(v, e->announced->relay, now_s);
@@ -444,7 +444,7 @@ static enum rank rank_of(const struct dht_values *v, const struct entry *e,
 
     if (e->expires_s <= now_s || !(dialects_of(e) & bit))
         return RANK_NONE;
-    if (is_withheld(v, e, now_s))
+    if (is_of_revoked_relay(v, e, now_s))
         return RANK_NONE;
     if (e->kind != WIRE_VALUE_ANNOUNCEMENT || !e->announced->has_community_fields ||
         (e->announced->reached & bit))
@@ -497,20 +497,20 @@ void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last)
 
 bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
 {
+    const struct entry *e;
+
     for (; v->lists && v->walk_bin <= v->walk_last; v->walk_bin++, v->walk_next = NULL) {
         struct rt_list *bin = &v->lists->bins[v->walk_bin];
 
         if (!v->walk_next)
             v->walk_next = bin->next;
-        while (v->walk_next != bin) {
-            struct entry *e = RT_CONTAINER_OF(v->walk_next, struct entry, by_bin);
-
-            v->walk_next = v->walk_next->next;
-            if (is_withheld(v, e, v->now_s))
-                continue;
-            *out = values_value_of(e);
-            return true;
-        }
+        if (v->walk_next == bin)
+            continue;
+        e = RT_CONTAINER_OF(v->walk_next, struct entry, by_bin);
+        v->walk_next = v->walk_next->next;
+        *out = values_value_of(e);
+        out->is_revoked = is_of_revoked_relay(v, e, v->now_s);
+        return true;
     }
     return false;
 }

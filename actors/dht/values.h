@@ -78,7 +78,8 @@ struct dht_value {
     uint8_t dialects; /* that accept it */
     struct relay_slice value;
     uint64_t expires_s;
-    uint64_t event; /* records of communities: the number of its last event; others: 0 */
+    bool is_revoked; /* of a walk: an announcement of a relay whose key is revoked */
+    uint64_t event;  /* records of communities: the number of its last event; others: 0 */
     struct dht_origin origin;
 };
 
@@ -171,8 +172,8 @@ bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_valu
 
 /* Of the values whose key's first byte is first to last, both included. */
 void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last);
-/* The next one, expired or not, but no announcement of a revoked relay; valid until the table is
- * changed; values stored meanwhile may be among them. False: the walk is over. */
+/* The next one, expired or not, valid until the table is changed; values stored meanwhile may be
+ * among them. False: the walk is over. */
 bool dht_values_walk_next(struct dht_values *v, struct dht_value *out);
 
 uint32_t dht_values_count(const struct dht_values *v);

@@ -347,10 +347,16 @@ static void test_dialects(void **state)
     dht_peers_seen(p, &a, WIRE_DIALECT_C, WIRE_DIALECT_BIT(WIRE_DIALECT_C), NULL, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 1);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 3);
-    dht_peers_refused(p, &ours, WIRE_DIALECT_A);
+    dht_peers_refused(p, &ours, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 0);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 1);
-    dht_peers_refused(p, &c, WIRE_DIALECT_C);
+    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+                     WIRE_DIALECTS_ALL & ~A_ONLY);
+    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NOW_S),
+                     WIRE_DIALECTS_ALL);
+    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S + 3600),
+                     WIRE_DIALECTS_ALL);
+    dht_peers_refused(p, &c, WIRE_DIALECT_C, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
     assert_false(dht_peers_is_alive(p, &c));
     dht_peers_failed(p, &ours, NOW_S);

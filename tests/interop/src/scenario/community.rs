@@ -264,10 +264,22 @@ async fn limits(pair: &mut Pair, id: [u8; 32], from: u64) -> Result<()> {
 
 async fn queries(pair: &mut Pair, id: [u8; 32]) -> Result<()> {
     let plain = ["", " ", "aurora", "AURORA", "aurora over", "aurora  over", "trondheim", "none"];
-    let folded = ["ä", "Ä", "ärger", "strasse", "straße", "STRASSE", "STRAẞE", "ß", "SS", "É", "é"];
-    let turkish = ["i", "I", "İ", "ı", "istanbul", "i\u{307}stanbul", "ISTANBUL", "ışık", "IŞIK"];
-    let greek = ["οδυσσευς", "ΟΔΥΣΣΕΥΣ", "οδυσσευσ", "σ", "ς", "Σ", "σίσυφος", "ΣΊΣΥΦΟΣ", "Σ "];
-    let other = ["привет", "МИР", "e\u{301}", "\u{301}", "日本", "🎵", "ﬁ", "fi", "ǆ", "Ǆ", "ǅ"];
+    let folded = [
+        "ä", "Ä", "ärger", "strasse", "straße", "STRASSE",
+        "STRAẞE", "ß", "SS", "É", "é",
+    ];
+    let turkish = [
+        "i", "I", "İ", "ı", "istanbul",
+        "i\u{307}stanbul", "ISTANBUL", "ışık", "IŞIK",
+    ];
+    let greek = [
+        "οδυσσευς", "ΟΔΥΣΣΕΥΣ", "οδυσσευσ", "σ", "ς",
+        "Σ", "σίσυφος", "ΣΊΣΥΦΟΣ", "Σ ",
+    ];
+    let other = [
+        "привет", "МИР", "e\u{301}", "\u{301}", "日本", "🎵",
+        "ﬁ", "fi", "ǆ", "Ǆ", "ǅ",
+    ];
     let spaces = ["  spaces", "tabs ", "\t", "and\tTABS", "\0", ".*", "%", "*"];
     for query in
         plain.iter().chain(&folded).chain(&turkish).chain(&greek).chain(&other).chain(&spaces)
