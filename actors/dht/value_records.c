@@ -51,7 +51,8 @@ static bool is_signed_alike(const struct entry *e, const struct incoming *in)
 }
 
 /* Of two records of a share with the same sequence and time, whether the one that comes replaces
- * the one held. Texts are not signed: held ones stay while a held manifest says the same. */
+ * the one held. Texts are not signed: those of a held manifest stay. Otherwise the last write wins,
+ * except for pushes: nodes with different texts would replace each other's endlessly. */
 static bool has_better_texts(const struct dht_values *v, const struct entry *e,
                              const struct incoming *in)
 {
@@ -62,8 +63,11 @@ static bool has_better_texts(const struct dht_values *v, const struct entry *e,
         return false;
     wire_manifest_key(in->checked->manifest_id, key);
     manifest = values_entry(v, key, NULL);
-    return !manifest || manifest->expires_s <= in->now_s ||
-           !has_texts(e->value.ptr, e->value.len, &manifest->value);
+    if (!manifest || manifest->expires_s <= in->now_s)
+        return !in->origin.is_push;
+    if (has_texts(e->value.ptr, e->value.len, &manifest->value))
+        return false;
+    return !in->origin.is_push || has_texts(in->value, in->len, &manifest->value);
 }
 
 /* -- records of communities -- */

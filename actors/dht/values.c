@@ -428,6 +428,12 @@ bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], ui
     return n && ((struct revoked *)n)->entry->expires_s > now_s;
 }
 
+static bool is_of_revoked_relay(const struct dht_values *v, const struct entry *e, uint64_t now_s)
+{
+    return e->kind == WIRE_VALUE_ANNOUNCEMENT &&
+           dht_values_is_revoked(v, e->announced->relay, now_s);
+}
+
 /* The groups that what is held under a key falls into for one asker. */
 enum rank { RANK_FIRST, RANK_SECOND, RANK_NONE };
 
@@ -438,7 +444,7 @@ static enum rank rank_of(const struct dht_values *v, const struct entry *e,
 
     if (e->expires_s <= now_s || !(dialects_of(e) & bit))
         return RANK_NONE;
-    if (e->kind == WIRE_VALUE_ANNOUNCEMENT && dht_values_is_revoked(v, e->announced->relay, now_s))
+    if (is_of_revoked_relay(v, e, now_s))
         return RANK_NONE;
     if (e->kind != WIRE_VALUE_ANNOUNCEMENT || !e->announced->has_community_fields ||
         (e->announced->reached & bit))
@@ -503,8 +509,7 @@ bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
         e = RT_CONTAINER_OF(v->walk_next, struct entry, by_bin);
         v->walk_next = v->walk_next->next;
         *out = values_value_of(e);
-        out->is_revoked = e->kind == WIRE_VALUE_ANNOUNCEMENT &&
-                          dht_values_is_revoked(v, e->announced->relay, v->now_s);
+        out->is_revoked = is_of_revoked_relay(v, e, v->now_s);
         return true;
     }
     return false;

@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The values a relay holds for the DHT (protocol: DHT; Relay announcement). Pure: time is an
- * argument (unix seconds), values were checked before (value_check.h).
+ * The values a relay holds for the DHT (protocol: DHT; Relay announcement; Values with a tag).
+ * Pure: time is an argument (unix seconds), values were checked before (value_check.h).
  *
- * Rules by kind, where a value under the key is held already:
- *  - ShareHead: where a stored manifest proves the share's key, a head must be signed by it and the
- *    higher (latest_seq, updated_at) stays. Where none does, the last write wins; when the manifest
- *    comes, a held head that is false is dropped.
- *  - ManifestV1: its id names its content; the first stays.
+ * Which value of a key stays, by kind:
+ *  - ShareHead: if a stored manifest proves the share's key, a head must be signed by that key, and
+ *    the higher (latest_seq, updated_at) stays. Otherwise the last write wins; a held head that is
+ *    false is dropped when the manifest arrives.
+ *  - ManifestV1: the first; its id names its content.
  *  - Providers, CommunityMembers: merged, see peer_set.h.
- *  - RelayAnnouncement: one per relay and form, the newest; many under one key, served in turn.
- *    Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form the network that
- *    has most of that form gives its oldest.
- *  - Records of communities (0x31, 0x32): the higher of (issued_at, announce_seq), of (latest_seq,
- *    updated_at). Of two records of a share that are signed alike the one whose texts are those of
- *    the held manifest latest_manifest_id stays; without that manifest the last write wins. Both
- *    kinds are entered into the index of communities (communities.h), where a full community gives
- *    a record of its most crowded network. A member's record expires when it says, if its TTL does
- *    not end before.
- *  - Hints and pages (0x33 to 0x35): the newer; nobody replaces our own. A hint is held beside the
+ *  - RelayAnnouncement: the newest of each relay and form; many under one key, given out in turn.
+ *    Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form, the oldest one of
+ *    the network that has most of that form is evicted.
+ *  - Records of communities (0x31, 0x32): the higher (issued_at, announce_seq); the higher
+ *    (latest_seq, updated_at). Of two records of a share that are signed alike, the one with the
+ *    texts of the held manifest latest_manifest_id; without that manifest the last write, except
+ *    for pushes. Both kinds are entered into the index of communities (communities.h), where a full
+ *    community evicts a record of its most crowded network. A member's record expires at its
+ *    expires_at or with its TTL, whichever is earlier.
+ *  - Hints and pages (0x33 to 0x35): the newer, and ours over any other. A hint is held beside the
  *    CommunityMembers of its key.
- *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at stays,
- *    and lives for LIM_VALUE_TTL_MAX_S. Announcements of a revoked relay are not given out.
- *  What is not newer is accepted and changes nothing but, where it is the same, the TTL.
+ *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at, for
+ *    LIM_VALUE_TTL_MAX_S. Announcements of a revoked relay are not given out.
+ *  A value that does not win is accepted and changes nothing; one that is held already extends the
+ *  TTL.
  *
  * Dialects: every value is held once; a look-up names the asker's dialect and is given only what
  * that dialect accepts, of announcements its form.
  *
- * Space. count_max values and bytes_max bytes; of one storing key no more than its share. When the
- * store is full a newcomer's value takes the place of one from a network that has more in the store
- * than its own, found by drawing some at random; where there is none it is refused. So one peer, or
- * one network with many keys, cannot shut out others.
+ * Space: count_max values and bytes_max bytes, and a share for each storing key. When the store is
+ * full, a value is evicted from a network that has more in the store than the newcomer's, found by
+ * drawing some at random; if there is none, the newcomer is refused. So neither one peer nor one
+ * network with many keys can shut out others.
  *
- * Disk: the sink is told of every change at once, but of a community record that differs from the
- * one on disk in sequence, times and signature only, LIM_VALUE_SAVE_S later, or up to twice that,
- * together with others.
+ * Disk: the sink is notified of every change at once, with one exception. A community record that
+ * differs from the one on disk only in sequence, times and signature is written LIM_VALUE_SAVE_S
+ * later, or up to twice that, together with others.
  *
- * Cost: O(1) per operation (a key's announcements are at most 64), O(log n) where communities are
- * indexed; expiry goes by hourly lists, in steps the caller bounds; nothing scans all values.
+ * Cost: O(1) per operation (a key has at most 64 announcements), O(log n) where communities are
+ * indexed; expiry uses hourly lists, in steps that the caller bounds; nothing scans all values.
  *
  * Threads: the dht actor's worker. A found value is a counted reference.
  */
@@ -58,13 +59,12 @@ struct dht_values_limits {
     uint64_t bytes_per_peer;
 };
 
-/* Who stores: keyed hashes of the identity and of its network. peer 0: ourselves, without a share,
- * and what is ours makes room for nobody. */
+/* Who stores: keyed hashes of the identity and of its network. peer 0: ourselves; our own values
+ * have no share and are never evicted. */
 struct dht_origin {
     uint64_t peer, net;
-    bool is_push; /* from another node of the DHT, which has it from others: what is held already is
-                   * not given a longer life for it, or nodes would keep it for each other for ever
-                   */
+    bool is_push; /* from another node of the DHT, which has it from others: it does not extend the
+                   * TTL of what is held already, or nodes would keep values alive for each other */
     uint8_t reached; /* announcements: the dialects in which our own announcer has reached the
                       * relay, or those of the session on which the relay itself stores it; kept
                       * until others are named; 0: not known */

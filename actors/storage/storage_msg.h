@@ -71,7 +71,7 @@ struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_sl
 struct storage_write *storage_drop_peer_new(const char *addr_key);
 /* The whole map. */
 struct storage_write *storage_put_pins_new(struct relay_slice pins);
-/* No event of the community has a number above mark. Written without delay. */
+/* No event of the community has a number above mark. Written within LIM_STORAGE_MARK_NS. */
 struct storage_write *storage_put_mark_new(const uint8_t community_id[32], uint64_t mark,
                                            uint64_t expires_s);
 /* Under its key in the DHT; value: moved. */

@@ -205,6 +205,12 @@ static void on_timer(struct relay_timer *t)
         rt_timer_arm(w->worker, &w->timer, rt_now_ns(w->worker) + wait_ns);
 }
 
+static void arm_by(struct storage_writer *w, uint64_t at_ns)
+{
+    if (!rt_timer_armed(&w->timer) || w->timer.at_ns > at_ns)
+        rt_timer_arm(w->worker, &w->timer, at_ns);
+}
+
 void storage_writer_put(struct storage_writer *w, struct storage_write *m)
 {
     uint64_t now_ns = rt_now_ns(w->worker);
@@ -212,8 +218,12 @@ void storage_writer_put(struct storage_writer *w, struct storage_write *m)
     storage_queue_put(&w->queue, m);
     if (!rt_timer_armed(&w->timer))
         rt_timer_arm(w->worker, &w->timer, now_ns + LIM_STORAGE_BATCH_NS);
-    if (!w->is_failing && (is_batch(&w->queue) || m->msg.kind == STORAGE_PUT_MARK))
-        rt_timer_arm(w->worker, &w->timer, now_ns);
+    if (w->is_failing)
+        return;
+    if (is_batch(&w->queue))
+        arm_by(w, now_ns);
+    else if (m->msg.kind == STORAGE_PUT_MARK)
+        arm_by(w, now_ns + LIM_STORAGE_MARK_NS);
 }
 
 rt_err storage_writer_flush(struct storage_writer *w, struct relay_error *err)

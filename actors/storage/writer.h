@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Writes what the queue holds, in transactions: LIM_STORAGE_BATCH_NS after the first write came, or
- * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait or a mark comes, whose numbers are in use
- * already. A transaction that fails leaves the queue as it is; one warning, and further tries every
+ * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait, or LIM_STORAGE_MARK_NS after a mark came. A
+ * transaction that fails leaves the queue as it is; one warning, and further tries every
  * LIM_STORAGE_RETRY_NS, until one succeeds, which is told once. What the gate has dropped is told
  * once a minute. Expired rows are removed along the way.
  *

@@ -108,6 +108,7 @@
 
 /* -- state on disk -- */
 #define LIM_STORAGE_BATCH_NS (500 * RT_MS)   /* a write waits for company at most so long */
+#define LIM_STORAGE_MARK_NS (20 * RT_MS)     /* ... but for a mark, whose numbers are in use */
 #define LIM_STORAGE_BATCH_ROWS 4096u         /* rows of one transaction ... */
 #define LIM_STORAGE_BATCH_BYTES (8u << 20)   /* ... and bytes: the log's growth, and its time */
 #define LIM_STORAGE_QUEUED 65536u            /* writes under way; more are dropped ... */

@@ -3,7 +3,7 @@
  * Plan, the index: records enter it, change and leave with their entries, at the earlier of
  * expires_at and TTL for members, by TTL for shares; a full community gives a record of its crowded
  * network, told to the disk and counted; what a load brings has its number, and numbers never
- * repeat.
+ * repeat. A seeded run of random operations keeps index and store alike.
  *
  * The disk: a record renewed every minute is written once in twenty minutes, together with others,
  * at once where it says something else, at a flush, and soon after the clock was set back. Fresh
@@ -139,6 +139,72 @@ static void test_full_community_makes_room(void **state)
     assert_true(store_holds(v, &value));
     assert_int_equal(store_disk.drops, 1);
     assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_EVICTED), evicted + 1);
+    store_free(&v);
+}
+
+/* -- the index and the store hold the same -- */
+
+#define RANDOM_COMMUNITIES 3u
+
+static void assert_same(struct dht_values *v)
+{
+    uint32_t in_store = 0, in_index = 0;
+    struct dht_value value;
+
+    dht_values_walk(v, 0, 255);
+    while (dht_values_walk_next(v, &value)) {
+        in_store++;
+        assert_true(value.event > 0);
+    }
+    for (uint32_t n = 0; n < RANDOM_COMMUNITIES; n++) {
+        struct dht_community *k = community(v, n);
+
+        for (int kind = 0; k && kind < DHT_RECORD_KINDS; kind++)
+            in_index += dht_community_count(k, (enum dht_record_kind)kind);
+    }
+    assert_int_equal(in_store, in_index);
+    assert_int_equal(in_store, dht_values_count(v));
+}
+
+/* Stores the record with a random number and sequence from a random network. */
+static void store_random(struct dht_values *v, uint64_t *seed, uint64_t now_s)
+{
+    uint32_t number = (uint32_t)(test_random(seed) % 200);
+    struct dht_origin by = {.peer = 100 + number, .net = test_random(seed) % 5};
+    struct dht_checked c = {.kind = number % 3 ? WIRE_VALUE_MEMBER_RECORD : WIRE_VALUE_SHARE_RECORD,
+                            .first = test_random(seed) % 50,
+                            .content = test_random(seed) % 2,
+                            .expires_at = now_s + 3600 + test_random(seed) % 86400};
+    uint8_t key[32];
+
+    test_community(number % RANDOM_COMMUNITIES, c.community_id);
+    memcpy(c.subject, &number, sizeof(number));
+    rt_sha256(&number, sizeof(number), key);
+    (void)dht_values_store(v, key, &c, key, 1 + (uint32_t)(test_random(seed) % 32), 86400, &by,
+                           now_s);
+}
+
+static void test_random_operations_keep_index_and_store_alike(void **state)
+{
+    uint64_t seed = 20261201, now_s = NOW_S, evicted = rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED);
+    struct dht_values *v = store_new_of(100);
+
+    (void)state;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    for (uint32_t i = 0; i < 20000; i++) {
+        now_s += test_random(&seed) % 60;
+        store_random(v, &seed, now_s);
+        if (i % 100 == 0) {
+            dht_values_expire(v, now_s, 30);
+            (void)dht_values_save_due(v, now_s, 30);
+            assert_same(v);
+        }
+    }
+    assert_true(rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED) > evicted);
+    while (dht_values_expire(v, now_s + LIM_VALUE_TTL_MAX_S, 30))
+        assert_same(v);
+    assert_int_equal(dht_values_count(v), 0);
+    assert_int_equal(dht_communities_count(dht_values_communities(v)), 0);
     store_free(&v);
 }
 
@@ -305,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_numbers_after_a_restart),
         cmocka_unit_test(test_row_under_another_key_is_refused),
         cmocka_unit_test(test_full_community_makes_room),
+        cmocka_unit_test(test_random_operations_keep_index_and_store_alike),
         cmocka_unit_test(test_renewed_record_is_written_every_twenty_minutes),
         cmocka_unit_test(test_other_content_is_written_at_once),
         cmocka_unit_test(test_deferred_writes_in_bounded_steps),

@@ -81,6 +81,35 @@ static void test_texts_of_the_held_manifest_stay(void **state)
     store_free(&v);
 }
 
+/* Nodes that hold different texts must not replace each other's endlessly. */
+static void test_pushed_texts_replace_only_with_the_manifest(void **state)
+{
+    struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value manifest, good, bad, worse;
+    struct rt_sign_key k;
+
+    (void)state;
+    test_sign_key(4, &k);
+    test_manifest_with_id(&k, 1, 5, &manifest, s.manifest_id);
+    s.title = "ttttt"; /* the manifest's */
+    test_share_record(&s, &good);
+    s.title = "ttttu";
+    test_share_record(&s, &bad);
+    s.title = NULL;
+    test_share_record(&s, &worse);
+    store_at(v, &bad, NOW_S);
+    assert_int_equal(store_by(v, &good, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &bad));
+    store_at(v, &manifest, NOW_S);
+    assert_int_equal(store_by(v, &worse, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &bad));
+    assert_int_equal(store_by(v, &good, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &good));
+    store_free(&v);
+}
+
 /* The texts of one signed record say nothing of another one. */
 static void test_texts_of_another_record_do_not_count(void **state)
 {
@@ -180,6 +209,7 @@ static void test_revoked_relay_is_not_given(void **state)
     struct dht_values *v = store_new();
     struct test_value a, r, earlier;
     struct relay_slice all[2];
+    struct dht_value walked;
     struct rt_sign_key k;
 
     (void)state;
@@ -194,6 +224,9 @@ static void test_revoked_relay_is_not_given(void **state)
     assert_true(dht_values_is_revoked(v, k.public_key, NOW_S));
     assert_false(store_holds(v, &a));
     assert_int_equal(dht_values_find_all(v, a.key, WIRE_DIALECT_C, 2, NOW_S, all), 0);
+    dht_values_walk(v, 0, 255);
+    while (dht_values_walk_next(v, &walked))
+        assert_int_equal(walked.is_revoked, walked.kind == WIRE_VALUE_ANNOUNCEMENT);
     store_at(v, &r, NOW_S);
     assert_int_equal(store_disk.revocations, 1);
     store_at(v, &earlier, NOW_S);
@@ -235,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_member_by_time_then_sequence),
         cmocka_unit_test(test_share_by_sequence_then_time),
         cmocka_unit_test(test_texts_of_the_held_manifest_stay),
+        cmocka_unit_test(test_pushed_texts_replace_only_with_the_manifest),
         cmocka_unit_test(test_texts_of_another_record_do_not_count),
         cmocka_unit_test(test_hints_and_pages_by_time_and_never_over_ours),
         cmocka_unit_test(test_rotation_by_sequence),

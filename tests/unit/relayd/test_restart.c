@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "unit/dht/records.h"
 #include "unit/storage/desk.h"
 
@@ -100,7 +101,8 @@ static uint64_t store(struct dht_values *v, uint32_t number, uint32_t step)
     c = test_checked(&value, NOW_S);
     assert_int_equal(
         dht_values_store(v, value.key, &c, value.bytes, value.len, 86400, &someone, NOW_S), 0);
-    desk_sleep(RT_MS); /* the storage's thread */
+    desk_sleep(LIM_STORAGE_MARK_NS +
+               5 * RT_MS); /* the storage's thread; an answer comes no sooner */
     test_community(m.community, id);
     return dht_community_last_event(dht_community_find(dht_values_communities(v), id));
 }
