@@ -163,7 +163,7 @@ void own_published(struct announcer *a, struct dht_publish_ask *p)
         return;
     }
     fewest = publication_fewest(&a->publication);
-    rt_log(fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "nodes=%u", fewest);
+    rt_log(fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "stores=%u", fewest);
     if (fewest)
         report_unverified(a);
     rendezvous_done(&a->timing, fewest, announcer_now_ns(a), announcer_random(a));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One publication of our announcements: every key in every form, and how many nodes stored it. A
- * dialect without nodes is no failure, so the stores of a key count over both forms. Pure.
+ * One publication of our announcements: every key in every form, and how often it was stored. A
+ * dialect without nodes is no failure, so the stores of a key count over both forms; a node that
+ * takes both counts twice. Pure.
  */
 #ifndef ANNOUNCER_PUBLICATION_H
 #define ANNOUNCER_PUBLICATION_H
@@ -11,7 +12,7 @@
 
 struct publication {
     struct rendezvous_keys keys;
-    uint32_t stored[RENDEZVOUS_KEYS_MAX]; /* nodes, by key */
+    uint32_t stored[RENDEZVOUS_KEYS_MAX]; /* by key */
     uint32_t pending;                     /* requests, those of a replaced publication included */
 };
 
@@ -19,7 +20,7 @@ struct publication {
 void publication_begin(struct publication *p, const struct rendezvous_keys *keys);
 /* A request was answered. True: it was the last one. */
 bool publication_ended(struct publication *p, const uint8_t key[32], uint32_t stored);
-/* The nodes that stored the key that the fewest did. */
+/* The stores of the key that has the fewest. */
 uint32_t publication_fewest(const struct publication *p);
 
 #endif

@@ -14,9 +14,11 @@
 #include "announcer/announcer_private.h"
 #include "base/check.h"
 #include "net_scenarios.h"
+#include "wire_community.h"
 
-#define PAIRS 60u /* of a relay that is looked for and one that looks */
-#define LOOKS 40u /* under one key: each node names one relay at a time */
+#define PAIRS 60u      /* of a relay that is looked for and one that looks */
+#define ROUNDS_S 1000u /* the longest distance of two rounds, and what follows from one */
+#define LOOKS 40u      /* under one key: each node names one relay at a time */
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
@@ -178,6 +180,65 @@ static void expect_found(struct network *n, enum wire_dialect dialect)
     net_expect(n, unusable == 0, "%u unusable announcements are given", unusable);
 }
 
+/* -- revocations -- */
+
+struct revoked_at {
+    uint8_t key[32];
+    uint32_t holders, listed;
+};
+
+static void count_revoked(void *ctx, struct dht *d)
+{
+    struct revoked_at *r = ctx;
+    struct rt_worker *w = d->worker;
+    struct announcer *a =
+        RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
+    struct relay_list_view v;
+
+    if (!dht_values_is_revoked(d->values, r->key, dht_now_s(d)))
+        return;
+    r->holders++;
+    r->listed += relay_list_find(a->list, r->key, &v);
+}
+
+static void publish_revocation(struct network *n, const uint8_t key[32])
+{
+    struct wire_revocation r = {.issued_at = SIM_WALL_START_S + sim_now(n->world) / RT_S};
+    struct net_value v = {.dialects = C};
+    struct rt_sign_key k = {0}; /* in these networks the public key signs: fast_crypto.c */
+    struct wire_writer w;
+    bool fits;
+
+    memcpy(r.pubkey, key, sizeof(r.pubkey));
+    memcpy(k.public_key, key, sizeof(k.public_key));
+    wire_writer_init(&w, v.bytes, sizeof(v.bytes));
+    wire_write_revocation_signed(&w, &r);
+    rt_sign(&k, v.bytes, wire_writer_len(&w, &fits), r.signature);
+    wire_writer_init(&w, v.bytes, sizeof(v.bytes));
+    wire_write_revocation(&w, &r);
+    v.len = (uint32_t)wire_writer_len(&w, &fits);
+    RT_INSIST(fits);
+    wire_revocation_key(key, v.key);
+    (void)net_publish_value(n, net_draw_node(n, C), &v);
+}
+
+static void expect_revoked(struct network *n)
+{
+    struct revoked_at r = {{0}, 0, 0};
+
+    memcpy(r.key, key_of(n, net_draw_exact(n, WIRE_DIALECTS_ALL)), sizeof(r.key));
+    publish_revocation(n, r.key);
+    for (uint32_t secs = 10; secs <= ROUNDS_S; secs += ROUNDS_S - 10) {
+        net_run(n, secs);
+        r.holders = r.listed = 0;
+        for (uint32_t i = 0; i < n->count; i++)
+            sim_relay_in_dht(n->members[i].relay, count_revoked, &r);
+        printf("announce_mixed revoked holders=%u listed=%u\n", r.holders, r.listed);
+        net_expect(n, r.holders > 1 && r.listed == 0, "a revoked relay is listed by %u of %u",
+                   r.listed, r.holders);
+    }
+}
+
 void net_scenario_announce_mixed(struct network *n, uint32_t size)
 {
     static const uint8_t of_ten[10] = {A | B | C, A,         C, A | B | C, B,
@@ -193,4 +254,5 @@ void net_scenario_announce_mixed(struct network *n, uint32_t size)
         expect_lists(n, d);
         expect_found(n, d);
     }
+    expect_revoked(n);
 }

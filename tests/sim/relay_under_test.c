@@ -325,6 +325,15 @@ static void join_network(struct sim_relay *r)
         announcer_start(r->system);
 }
 
+static void notify_revoked(void *ctx, struct rt_worker *w, const uint8_t key[32])
+{
+    struct announcer_revoked *m = rt_msg_new(ANNOUNCER_REVOKED, sizeof(*m));
+
+    (void)ctx;
+    memcpy(m->key, key, sizeof(m->key));
+    rt_send(w, announcer_addr(w), &m->msg);
+}
+
 /* -- life -- */
 
 void sim_relay_config_default(struct sim_relay_config *c)
@@ -361,7 +370,8 @@ static void start_rooms(struct sim_relay *r)
                              .self = r->config.ip ? where_it_is : NULL,
                              .self_ctx = r,
                              .seen_self = r->config.seen_self,
-                             .seen_self_ctx = r->config.seen_self_ctx};
+                             .seen_self_ctx = r->config.seen_self_ctx,
+                             .revoked = notify_revoked};
     struct announcer_config announcer = {.interval_s = 1800,
                                          .max_tunnels = (uint16_t)r->config.max_tunnels,
                                          .bandwidth = WIRE_BANDWIDTH_MEDIUM,
