@@ -105,6 +105,8 @@ static void on_done(struct dht_call *c, const struct dht_call_end *e)
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
         for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
             dht_table_hold(d->tables[i], e->key, dht_now_ns(d) + LIMITED_NS);
+    } else if (e->outcome == DHT_CALL_ANSWERED) {
+        rt_metric_inc(RT_METRIC_DHT_PUSH_REFUSED);
     }
     pump(p);
 }

@@ -203,6 +203,8 @@ static bool next_fresh(struct dht_values *values, uint64_t now_s, struct dht_pus
             continue;
         plan(&v, now_s, out);
         out->is_fresh = true;
+        if (v.origin.is_push)
+            out->dialects &= v.origin.unreached;
         return true;
     }
     return false;

@@ -53,6 +53,11 @@ bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max)
 
 /* -- republishing -- */
 
+bool values_is_pushed(const struct entry *e, const struct dht_origin *origin)
+{
+    return origin->is_push && !(origin->unreached & values_value_of(e).dialects);
+}
+
 /* To the end of the queue: all wait for the same time, so that it stays in order. */
 void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s)
 {
@@ -98,7 +103,7 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
 
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin)
 {
-    if (origin->peer == 0 || origin->is_push || e->kind == WIRE_VALUE_ANNOUNCEMENT)
+    if (origin->peer == 0 || values_is_pushed(e, origin) || e->kind == WIRE_VALUE_ANNOUNCEMENT)
         return;
     e->is_changed = true;
     if (e->pushed_s == 0 && rt_list_empty(&e->by_fresh))

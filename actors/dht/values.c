@@ -272,7 +272,8 @@ void values_renew(struct dht_values *v, struct entry *e, const struct incoming *
 {
     uint64_t expires_s = values_expiry(in);
 
-    values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
+    if (!in->origin.is_push || values_is_pushed(e, &in->origin))
+        values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
     if (!in->origin.is_push && expires_s > e->expires_s)
         values_set_expiry(v, e, expires_s, in->now_s);
     if (values_is_record(e))

@@ -65,9 +65,10 @@ struct dht_origin {
     uint64_t peer, net;
     bool is_push; /* from another node of the DHT, which has it from others: it does not extend the
                    * TTL of what is held already, or nodes would keep values alive for each other */
-    uint8_t reached; /* announcements: the dialects in which our own announcer has reached the
-                      * relay, or those of the session on which the relay itself stores it; kept
-                      * until others are named; 0: not known */
+    uint8_t unreached; /* of a push: our dialects that the storer does not speak */
+    uint8_t reached;   /* announcements: the dialects in which our own announcer has reached the
+                        * relay, or those of the session on which the relay itself stores it; kept
+                        * until others are named; 0: not known */
 };
 
 /* A value as it stands in the table; `value` is the table's. */
@@ -150,7 +151,8 @@ bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
 bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max);
 void dht_values_flush(struct dht_values *v);
 
-/* -- republishing: a value falls due LIM_REPUBLISH_S after it was last stored or taken.
+/* -- republishing: a value falls due LIM_REPUBLISH_S after it was last stored or taken. A push does
+ * not defer it where the storer does not speak all dialects that accept the value.
  * Announcements never do: their relay renews them, under keys that change by the hour. -- */
 
 /* When the next value falls due, unix seconds; UINT64_MAX: there is none. */
@@ -158,9 +160,10 @@ uint64_t dht_values_next_due(const struct dht_values *v);
 /* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
-/* -- fresh values: those that were new, or changed, when a peer that is no contact stored them, but
- * for announcements. Each is given out once per change and at most once in LIM_REPUBLISH_S; a value
- * that take_due gave out counts too. In order of arrival. -- */
+/* -- fresh values: those that were new, or changed, when a peer stored them that is no contact or
+ * does not speak all dialects that accept the value, but for announcements. Each is given out once
+ * per change and at most once in LIM_REPUBLISH_S; a value that take_due gave out counts too. In
+ * order of arrival. -- */
 
 /* Whether there is one. */
 bool dht_values_next_fresh(const struct dht_values *v);

@@ -59,7 +59,7 @@ struct entry {
     uint64_t expires_s, due_s;
     uint64_t saved_s; /* the expiry that the sink was told */
     uint64_t pushed_s;
-    bool is_changed; /* since it was last pushed, by a peer that is no contact */
+    bool is_changed; /* since it was last pushed, by a peer that does not push it to all */
     struct dht_owner *peer, *net;
     struct dht_origin origin;
     struct relay_slice value;
@@ -130,6 +130,8 @@ void values_set_expiry(struct dht_values *v, struct entry *e, uint64_t expires_s
 /* When a value that comes with this TTL expires. */
 uint64_t values_expiry(const struct incoming *in);
 void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s);
+/* The storer is a contact that pushes the value to all who accept it. */
+bool values_is_pushed(const struct entry *e, const struct dht_origin *origin);
 /* It was stored: it may have to be pushed. */
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin);
 void values_save(struct dht_values *v, struct entry *e);

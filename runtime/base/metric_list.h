@@ -62,6 +62,7 @@
     X(DHT_STORED, "dht_stores_total", "values of peers accepted")                                  \
     X(DHT_PUSHED, "dht_pushes_total", "values pushed to a node that took them")                    \
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
+    X(DHT_PUSH_REFUSED, "dht_pushes_refused_total", "pushes answered with another error")          \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
     X(DHT_CALLS_DROPPED, "dht_calls_dropped_total", "calls to peers not made: too many at once")   \
     X(DHT_LOOKUPS_DROPPED, "dht_lookups_dropped_total", "look-ups not begun: too many wait")       \

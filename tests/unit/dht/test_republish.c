@@ -5,7 +5,8 @@
  * sixteenth, and quicker again; a remote that said so is left out for its time; a value in the
  * second half of a day's life is left to die; a node that is new gets the values it is now close
  * to, from the two closest of us others, announcements too; a crowd of newcomers is bounded; a
- * client's new value goes out at once; a value goes to the closest of each dialect.
+ * client's new value goes out at once, and a contact's to the dialects it does not speak; a value
+ * goes to the closest of each dialect.
  */
 #include "support.h"
 
@@ -327,6 +328,25 @@ static void test_fresh_values(void **state)
     room_free(&r);
 }
 
+/* A contact does not speak all dialects that accept its value: the others get it at once. */
+static void test_values_of_one_dialect(void **state)
+{
+    const struct dht_origin node = {
+        .peer = 78, .net = 8, .is_push = true, .unreached = WIRE_DIALECT_BIT(WIRE_DIALECT_B)};
+    struct dht_push_plan plan;
+    uint8_t key[32];
+    struct room r;
+
+    (void)state;
+    room_make(&r);
+    add_value_of(&r, &node, 0, LIM_VALUE_TTL_MAX_S, NOW_S, key);
+    assert_true(next(&r, RT_S, NOW_S + 1, &plan));
+    assert_true(plan.is_fresh);
+    assert_memory_equal(plan.key, key, 32);
+    assert_int_equal(plan.dialects, node.unreached);
+    room_free(&r);
+}
+
 /* A value goes to the closest of each dialect that accepts it, and to a node of several once, over
  * C. */
 static void test_each_dialect_has_its_closest(void **state)
@@ -370,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_announcements_are_handed_over_but_never_due),
         cmocka_unit_test(test_a_crowd_of_newcomers_is_bounded),
         cmocka_unit_test(test_fresh_values),
+        cmocka_unit_test(test_values_of_one_dialect),
         cmocka_unit_test(test_each_dialect_has_its_closest),
     };
 

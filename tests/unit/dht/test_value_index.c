@@ -7,7 +7,8 @@
  *
  * The disk: a record renewed every minute is written once in twenty minutes, together with others,
  * at once where it says something else, at a flush, and soon after the clock was set back. Fresh
- * values are given once per change and hour, not for pushes, our own values or announcements.
+ * values are given once per change and hour, not for pushes by nodes that speak all dialects that
+ * accept the value, our own values or announcements.
  */
 #include "store.h"
 
@@ -364,6 +365,37 @@ static void test_what_is_not_fresh(void **state)
     store_free(&v);
 }
 
+/* A push from a node that does not speak all dialects that accept the value does not defer ours. */
+static void test_pushes_of_one_dialect(void **state)
+{
+    const struct dht_origin node = {.peer = 5, .net = 5, .is_push = true},
+                            of_b = {.peer = 6,
+                                    .net = 6,
+                                    .is_push = true,
+                                    .unreached = WIRE_DIALECT_BIT(WIRE_DIALECT_C)},
+                            of_c = {.peer = 7,
+                                    .net = 7,
+                                    .is_push = true,
+                                    .unreached = WIRE_DIALECT_BIT(WIRE_DIALECT_A)};
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value value;
+
+    (void)state;
+    test_share_record(&s, &value); /* accepted in B and C */
+    assert_int_equal(store_by(v, &value, 86400, &of_b, NOW_S), 0);
+    assert_true(take_fresh(v, &value, NOW_S + 1));
+    assert_int_equal(store_by(v, &value, 86400, &of_b, NOW_S + 100), 0);
+    assert_false(dht_values_next_fresh(v));
+    assert_int_equal(dht_values_next_due(v), NOW_S + 1 + LIM_REPUBLISH_S);
+    assert_int_equal(store_by(v, &value, 86400, &node, NOW_S + 200), 0);
+    assert_int_equal(dht_values_next_due(v), NOW_S + 200 + LIM_REPUBLISH_S);
+    test_revocation(9, NOW_S, &value); /* accepted in C */
+    assert_int_equal(store_by(v, &value, 86400, &of_c, NOW_S + 300), 0);
+    assert_false(dht_values_next_fresh(v));
+    store_free(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_deferred_writes_do_not_wait_for_a_clock_set_back),
         cmocka_unit_test(test_fresh_once_per_change_and_hour),
         cmocka_unit_test(test_what_is_not_fresh),
+        cmocka_unit_test(test_pushes_of_one_dialect),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);
