@@ -245,13 +245,22 @@ static void on_failed(struct dht_remote *r, const struct dial_end *why)
         finish(RT_CONTAINER_OF(n, struct dht_call, node), &end);
 }
 
+static bool may_try_others(const struct dht_remote *r)
+{
+    for (struct rt_list *n = r->queue.next; n != &r->queue; n = n->next)
+        if (!RT_CONTAINER_OF(n, struct dht_call, node)->is_exact)
+            return true;
+    return false;
+}
+
 static void on_ended(void *user, const struct dial_end *why)
 {
     struct dht_remote *r = user;
     const struct dht_remote was = *r;
     struct rt_list queue;
 
-    if (why->is_hello_refused && !was.pool->is_stopped && dht_remote_dial_next(r))
+    if (why->is_hello_refused && !was.pool->is_stopped && may_try_others(r) &&
+        dht_remote_dial_next(r))
         return;
     if (r->state == IDLE) {
         dht_remote_free(r);

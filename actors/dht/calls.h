@@ -8,7 +8,8 @@
  * A call wants a dialect, or takes any. The first dial speaks the dialect that is wanted, or, where
  * any will do, the one that the call names. When the peer refuses that hello, the same session
  * is dialled again in the dialects not tried yet, C before B before A, within the time of its
- * calls. A peer that cannot be reached or does not answer is not dialled again.
+ * calls. A peer that cannot be reached or does not answer is not dialled again, nor is one for which
+ * only exact calls wait.
  *
  * A session that ends while it was idle says nothing about its peer; one that had been used before
  * and ends under a request is dialled anew, once.
@@ -42,6 +43,7 @@ struct dht_call {
     struct wire_peer_hop to;    /* with pubkey_hint: only that key will do */
     enum wire_dialect dialect;  /* or DHT_DIALECT_ANY */
     enum wire_dialect first;    /* ANY: to begin with */
+    bool is_exact;              /* try no other dialect: the address is a stranger's claim */
     uint16_t type;              /* 0: authenticate only */
     struct relay_slice payload; /* moved; owned or empty */
     uint64_t timeout_ns;        /* for all of it */

@@ -9,7 +9,7 @@
  *  - Handover: a node that is new to us gets the values it is now among the DHT_K closest to, from
  *    the two other nodes that are closest to them.
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first
- *    one. A new value from a storer that is no contact therefore goes once to its own closest nodes,
+ *    one. A new value from a storer that is no contact goes once to its own closest nodes,
  *    which a look-up finds. One from a contact goes likewise to those of the dialects that accept
  *    it and that the contact does not speak.
  *

@@ -233,6 +233,7 @@ static void ask(struct dht_search *s, uint32_t candidate, const struct wire_peer
     q->call.to = *hop;
     q->call.to.has_pubkey_hint = false; /* whoever is there may answer, as itself */
     q->call.dialect = s->dialect;
+    q->call.is_exact = !dht_peers_is_alive(s->dht->peers, hop);
     q->call.type = s->values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
     q->call.payload = question(s);
     q->call.timeout_ns = LIM_QUERY_NS;

@@ -89,6 +89,34 @@ static void test_a_call_of_one_dialect(void **state)
     assert_int_equal(any.outcome, DHT_CALL_ANSWERED);
 }
 
+static void test_an_exact_call_tries_no_other_dialect(void **state)
+{
+    struct wire_peer_hop to = address(1);
+    struct call exact, other;
+
+    (void)state;
+    memset(&exact, 0, sizeof(exact));
+    exact.call = (struct dht_call){.to = to,
+                                   .dialect = WIRE_DIALECT_B,
+                                   .is_exact = true,
+                                   .timeout_ns = 5 * RT_S,
+                                   .done = on_done};
+    dht_calls_start(pool, &exact.call);
+    fake_refuse(fake_to(&to));
+    assert_int_equal(exact.outcome, DHT_CALL_REFUSED);
+    assert_int_equal(fake_opened, 1);
+
+    /* A call beside it that takes any dialect is worth the dials. */
+    dht_calls_start(pool, &exact.call);
+    start_in(&other, &to, WIRE_FIND_NODE, WIRE_DIALECT_B);
+    fake_refuse(fake_to(&to));
+    assert_int_equal(fake_opened, 3);
+    fake_refuse(fake_to(&to));
+    fake_refuse(fake_to(&to));
+    assert_int_equal(exact.done, 2);
+    assert_int_equal(other.outcome, DHT_CALL_REFUSED);
+}
+
 static void test_a_silent_or_absent_peer_is_not_dialled_again(void **state)
 {
     struct wire_peer_hop to = address(1);
@@ -156,6 +184,7 @@ int main(void)
         CALLS_TEST(test_refused_hellos_go_through_all_dialects),
         CALLS_TEST(test_the_dialect_that_works_answers),
         CALLS_TEST(test_a_call_of_one_dialect),
+        CALLS_TEST(test_an_exact_call_tries_no_other_dialect),
         CALLS_TEST(test_a_silent_or_absent_peer_is_not_dialled_again),
         CALLS_TEST(test_the_time_of_a_call_covers_all_its_dials),
         CALLS_TEST(test_a_marked_relay),
