@@ -190,7 +190,7 @@ static struct dht_origin origin_of(const struct dht *d, const struct dht_ask *a)
 
     if (o.peer <= DHT_ORIGIN_LOADED)
         o.peer += DHT_ORIGIN_LOADED + 1;
-    o.is_push = dht_has_node(d, from->pubkey_hint);
+    o.is_push = a->is_relay || dht_has_node(d, from->pubkey_hint);
     o.unreached = d->dialects & (uint8_t)~a->peer_dialects;
     return o;
 }

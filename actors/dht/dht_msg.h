@@ -57,6 +57,7 @@ struct dht_ask {
     struct wire_peer_hop origin; /* who asks: its key, and the address it came from */
     enum wire_dialect dialect;   /* of its session */
     uint8_t peer_dialects;       /* that it speaks */
+    bool is_relay;               /* its hello carries the marker */
     uint8_t reached_dialects;    /* STORE of our own announcer: in which its relay was reached */
     struct relay_slice payload;
     enum rt_refusal refusal;   /* back: not NONE, and there is no answer */

@@ -82,6 +82,7 @@ static void ask_dht(struct session *s, struct dht_ask *a)
     dht_hop_of(&from, s->peer_key, &a->origin);
     a->dialect = s->dialect;
     a->peer_dialects = s->peer_dialects;
+    a->is_relay = s->is_relay;
     a->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, dht_addr(s->sw->worker), &a->msg);
 }

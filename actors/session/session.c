@@ -172,14 +172,15 @@ static void note_inbound(struct session *s, const uint8_t key[32], int64_t skew_
 static enum rt_refusal check_dialect(struct session *s, struct wire_hello *h, bool is_ack)
 {
     enum rt_refusal r;
-    uint8_t marked = wire_nonce_dialects(h->nonce);
+    uint8_t served = s->sw->shared->dialects, marked = wire_nonce_dialects(h->nonce);
 
     if (is_ack)
         return handshake_check_dialect(h, s->dialect);
     r = handshake_choose_dialect(h, &s->dialect);
-    if (r == RT_REFUSAL_NONE && !(s->sw->shared->dialects & WIRE_DIALECT_BIT(s->dialect)))
+    if (r == RT_REFUSAL_NONE && !(served & WIRE_DIALECT_BIT(s->dialect)))
         r = RT_REFUSAL_HELLO_VERSION;
-    s->peer_dialects = marked ? marked : WIRE_DIALECT_BIT(s->dialect);
+    s->is_relay = marked != 0;
+    s->peer_dialects = (marked | WIRE_DIALECT_BIT(s->dialect)) & served;
     return r;
 }
 

@@ -46,7 +46,9 @@ struct session {
     uint8_t peer_key[32];
     uint64_t peer_hash; /* keyed hash of peer_key */
     enum wire_dialect dialect;
-    uint8_t peer_dialects; /* that the peer speaks: of its marker, else the session's only */
+    uint8_t
+        peer_dialects; /* that the peer speaks, of those served: of its marker and the session's */
+    bool is_relay;     /* the peer's hello is marked */
     struct session_handshake *handshake;
     struct rt_job job;
 

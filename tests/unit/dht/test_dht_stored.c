@@ -99,6 +99,24 @@ static struct dht_ask *ask_of(enum dht_op op, enum wire_dialect dialect, uint8_t
     return actor_ask(&a->msg);
 }
 
+static void store_from(uint32_t key, bool is_relay, const struct test_value *v)
+{
+    struct sockaddr_storage addr = actor_from(0x0b000901, 50000);
+    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    uint8_t who[32];
+
+    test_key(key, who);
+    assert_true(dht_hop_of(&addr, who, &a->origin));
+    a->dialect = WIRE_DIALECT_C;
+    a->peer_dialects = A | B | C;
+    a->is_relay = is_relay;
+    a->ttl_secs = 86400;
+    memcpy(a->key, v->key, 32);
+    a->payload = rt_slice_copy(v->bytes, v->len);
+    a = actor_ask(&a->msg);
+    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+}
+
 static bool is_taken(const struct test_value *v, enum wire_dialect dialect, uint8_t peer_dialects)
 {
     enum rt_refusal r = ask_of(DHT_STORE, dialect, peer_dialects, v)->refusal;
@@ -315,6 +333,31 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
     assert_int_equal(a->stored, 1);
 }
 
+static bool is_asked(const struct wire_peer_hop *node)
+{
+    const struct dial *d = fake_to(node);
+
+    return d && d->has_request;
+}
+
+/* What a relay stores is a push, whether or not it is a contact: it looks the key up itself. */
+static void test_values_of_relays_are_not_fresh(void **state)
+{
+    struct wire_peer_hop node = actor_add_node(0x0b000201, 20);
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct test_value v;
+
+    (void)state;
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, world_wall_s(), &v);
+    store_from(9, true, &v);
+    world_pass(RT_S);
+    assert_false(is_asked(&node));
+    test_set(WIRE_VALUE_PROVIDERS, 6, &p, 1, world_wall_s(), &v);
+    store_from(9, false, &v);
+    world_pass(RT_S);
+    assert_true(is_asked(&node));
+}
+
 struct pushes {
     struct wire_peer_hop nodes[2];
     uint32_t limited, stored;
@@ -413,6 +456,7 @@ int main(void)
         TEST(test_own_announcement_of_a_relay),
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
+        TEST(test_values_of_relays_are_not_fresh),
         TEST(test_republishing_slows_down_when_told),
         TEST(test_lookups_are_bounded),
         TEST(test_false_values_are_not_published),
