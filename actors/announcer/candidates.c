@@ -201,6 +201,14 @@ bool candidates_drop(struct candidates *c, const uint8_t key[32])
 
 /* -- dialling -- */
 
+/* To the first of its addresses, from where it stands, that is not left alone. False: none. */
+static bool find_hop(const struct candidates *c, struct candidate *one, uint64_t now_ns)
+{
+    while (one->next_hop < one->hop_count && is_silent(c, &one->hops[one->next_hop], now_ns))
+        one->next_hop++;
+    return one->next_hop < one->hop_count;
+}
+
 static uint64_t net_of(const struct candidate *one)
 {
     return dht_hop_net(&one->hops[one->next_hop], DHT_NET_PROBE);
@@ -218,13 +226,18 @@ bool candidates_next(struct candidates *c, uint64_t now_ns, struct wire_peer_hop
 {
     if (now_ns < c->next_ns || c->under_way_count == LIM_RELAY_DIALS_MAX)
         return false;
-    for (uint32_t i = 0; i < LOOK_AT; i++) {
+    for (uint32_t busy = 0; busy < LOOK_AT;) {
         struct rt_list *n = rt_list_pop_front(&c->waiting);
         struct candidate *one = n ? RT_CONTAINER_OF(n, struct candidate, node) : NULL;
 
         if (!one)
             return false;
+        if (!find_hop(c, one, now_ns)) { /* another has tried them since it was offered */
+            drop(c, one);
+            continue;
+        }
         if (is_net_busy(c, net_of(one))) {
+            busy++;
             rt_list_push_back(&c->waiting, n);
             continue;
         }
@@ -259,9 +272,7 @@ static void try_on(struct candidates *c, struct candidate *one, bool same_again,
 {
     if (!same_again)
         one->next_hop++;
-    while (one->next_hop < one->hop_count && is_silent(c, &one->hops[one->next_hop], now_ns))
-        one->next_hop++;
-    if (one->next_hop == one->hop_count) {
+    if (!find_hop(c, one, now_ns)) {
         drop(c, one);
         return;
     }

@@ -4,9 +4,10 @@
  * an announcement's addresses one after the other, until one answers with the relay's key.
  *
  * Keys are free, so an announcement is a stranger's word, and dialling must not make us anybody's
- * port scanner: LIM_RELAY_DIALS_PER_S dials a second, LIM_RELAY_DIALS_MAX at once, one at a time
- * per IPv4 /24 or IPv6 /48, and an address that did not answer as it should is left alone for a
- * minute, then for twice that and so on up to an hour. At most LIM_RELAY_CANDIDATES wait; past
+ * port scanner: LIM_RELAY_DIALS_PER_S addresses a second (in each dialect, until one is accepted),
+ * LIM_RELAY_DIALS_MAX at once, one at a time per IPv4 /24 or IPv6 /48, and an address that did not
+ * answer as it should is left alone for a minute, then for twice that and so on up to an hour,
+ * whichever announcements name it. At most LIM_RELAY_CANDIDATES wait; past
  * that newcomers are dropped. Pure.
  */
 #ifndef ANNOUNCER_CANDIDATES_H

@@ -233,7 +233,7 @@ static void asked(struct announcer *a, const struct dht_call_ask *c)
 
     if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
         return;
-    if (relay_list_asked(a->list, c->to.pubkey_hint, is_there ? c->peer_dialects : 0,
+    if (relay_list_asked(a->list, c->to.pubkey_hint, c->dialect, is_there ? c->peer_dialects : 0,
                          announcer_now_ns(a)))
         for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
             spread_one(a, c->to.pubkey_hint, form);

@@ -31,8 +31,10 @@ struct relay {
     uint64_t due_ns; /* to be asked */
     uint64_t lookup_ns;
     uint32_t failures;
-    uint8_t dialects;  /* that it speaks */
-    uint8_t unasked;   /* of them, in the check under way */
+    uint8_t dialects;  /* that it speaks: claimed and not mute */
+    uint8_t claimed;   /* by all answers of the last check */
+    uint8_t mute;      /* in which it did not answer when last asked */
+    uint8_t unasked;   /* in the check under way */
     bool has_answered; /* in the last check */
     struct wire_peer_hop reached;
 };
@@ -233,8 +235,8 @@ void relay_list_put(struct relay_list *l, const struct wire_announcement *a,
     r->reached = *at;
     r->reached.has_pubkey_hint = true;
     memcpy(r->reached.pubkey_hint, r->key, 32);
-    r->dialects = dialects;
-    r->unasked = 0;
+    r->dialects = r->claimed = dialects;
+    r->mute = r->unasked = 0;
     r->has_answered = false;
     r->failures = 0;
     ask_later(l, r, now_ns);
@@ -286,12 +288,12 @@ bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop
     if (!r || r->due_ns > now_ns)
         return false;
     if (r->unasked == 0) {
-        r->unasked = r->dialects;
+        r->unasked = r->dialects ? r->dialects : r->claimed;
         r->has_answered = false;
     }
     *out = r->reached;
     *out_dialect = relay_list_dialect(r->unasked);
-    r->unasked &= ~WIRE_DIALECT_BIT(*out_dialect);
+    r->unasked &= (uint8_t)~WIRE_DIALECT_BIT(*out_dialect);
     ask_later(l, r, now_ns);
     return true;
 }
@@ -314,27 +316,41 @@ static void on_silence(struct relay_list *l, struct relay *r, uint64_t now_ns)
     ask_next(l, r, now_ns + AGAIN_NS);
 }
 
-bool relay_list_asked(struct relay_list *l, const uint8_t key[32], uint8_t dialects,
-                      uint64_t now_ns)
+bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dialect dialect,
+                      uint8_t dialects, uint64_t now_ns)
 {
+    uint8_t bit = WIRE_DIALECT_BIT(dialect), before;
     struct relay *r = find(l, key);
-    uint8_t before = r ? r->dialects : 0;
+    bool is_first, has_changed;
 
     if (!r)
         return false;
-    if (dialects == 0 && !r->has_answered) {
+    before = r->dialects;
+    is_first = !r->has_answered;
+    if (dialects == 0 && is_first) {
         on_silence(l, r, now_ns);
         return false;
     }
-    if (dialects != 0) {
-        r->dialects = dialects;
-        r->failures = 0;
+    if (dialects == 0) {
+        r->mute |= bit;
+    } else {
+        r->mute &= (uint8_t)~bit;
+        r->claimed = is_first ? dialects : r->claimed & dialects;
         r->has_answered = true;
     }
-    r->unasked &= r->dialects;
+    if (is_first) /* what it claims anew is asked before it counts */
+        r->unasked = r->claimed & (uint8_t)~bit;
+    r->mute |= r->unasked & (uint8_t)~before;
+    r->unasked &= r->claimed;
+    r->dialects = r->claimed & (uint8_t)~r->mute;
+    has_changed = r->dialects != before;
     if (r->unasked != 0)
         ask_next(l, r, now_ns);
-    return r->dialects != before;
+    else if (r->dialects != 0)
+        r->failures = 0;
+    else
+        on_silence(l, r, now_ns); /* it contradicts itself */
+    return has_changed;
 }
 
 /* -- revocations -- */

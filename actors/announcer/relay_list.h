@@ -10,9 +10,10 @@
  * most of the drawn and the newcomer belong to. So one network with many keys cannot drive out the
  * others.
  *
- * A listed relay is checked every LIM_RELAY_CHECK_NS: asked once in each dialect that it speaks,
- * one after the other. When it answers in none of them it is asked again a minute later, and
- * dropped when it is silent then, too.
+ * A listed relay is checked every LIM_RELAY_CHECK_NS: asked once in each dialect that it claims to
+ * speak, one after the other. A dialect in which it is silent, or which an answer of the same check
+ * denies, does not count. A relay that is silent at first, or contradicts itself, is asked again a
+ * minute later, and dropped when that happens twice in a row.
  *
  * Cost: O(1) per operation; O(entries of the form) per sample, when few speak the dialect. One
  * thread.
@@ -58,10 +59,10 @@ bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop
                      enum wire_dialect *out_dialect);
 /* When there will be one, if nothing else happens; UINT64_MAX: the list is empty. */
 uint64_t relay_list_next_ns(const struct relay_list *l);
-/* It was asked, and speaks `dialects`; 0: it did not answer, which counts unless it answered in
- * another dialect in the same check. True: it spoke others before. */
-bool relay_list_asked(struct relay_list *l, const uint8_t key[32], uint8_t dialects,
-                      uint64_t now_ns);
+/* It was asked, answered in `dialect` and claims to speak `dialects`. Or dialects is 0: it did not
+ * answer when it was asked in `dialect`. True: other dialects than before count as spoken. */
+bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dialect dialect,
+                      uint8_t dialects, uint64_t now_ns);
 
 /* A relay whose revocation is to be looked up now: LIM_REVOCATION_CHECK_NS after it was listed, and
  * as long after each time. False: none, or not yet. */

@@ -3,10 +3,10 @@
  * Which unproven addresses we dial, and when (protocol: DHT, only peers that we dialled ourselves).
  * An address comes from who connected to us (its source address with the conventional ports), from
  * an offer, an answer, or the disk. Nobody vouches for any of them, so that they are dialled at a
- * rate that makes us nobody's port scanner: LIM_PROBES_PER_S dials a second in all, one at a time
- * per IPv4 /24 or IPv6 /48, and what refused is left alone for LIM_REFUSED_NS. The queue is
- * bounded; past the bound newcomers are dropped and counted, and from half of it on those of a
- * network that has an eighth of it. Pure.
+ * rate that makes us nobody's port scanner: LIM_PROBES_PER_S addresses a second in all (each in
+ * the dialects that are left, until one is accepted), one at a time per IPv4 /24 or IPv6 /48, and
+ * what refused is left alone for LIM_REFUSED_NS. The queue is bounded; past the bound newcomers are
+ * dropped and counted, and from half of it on those of a network that has an eighth of it. Pure.
  */
 #ifndef DHT_PROBE_H
 #define DHT_PROBE_H

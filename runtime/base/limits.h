@@ -82,7 +82,7 @@
 #define LIM_OUTBOUND_MAX 256u     /* outbound sessions, idle ones included */
 #define LIM_OUTBOUND_IDLE_NS (20 * RT_S) /* an idle one is closed */
 #define LIM_CALLS_MAX 2048u              /* calls under way or waiting for a session */
-#define LIM_PROBES_PER_S 5u /* dials to addresses nobody vouches for: no port scanner */
+#define LIM_PROBES_PER_S 5u /* unproven addresses dialled, each in up to three dialects */
 #define LIM_PROBES_QUEUED 256u
 #define LIM_REFUSED_ENTRIES 4096u     /* addresses that refused, remembered ... */
 #define LIM_REFUSED_NS (3600 * RT_S)  /* ... for so long */
@@ -120,13 +120,14 @@
 #define LIM_STORAGE_LOG_BYTES (16u << 20)    /* the write-ahead log is cut back to it */
 
 /* -- relays: announcements of others (protocol: Relay announcement and discovery) -- */
-#define LIM_RELAYS_MAX 1024u            /* relays listed with an announcement, per form */
-#define LIM_RELAY_BYTES_MAX 8192u       /* of one; 32 addresses take less */
-#define LIM_RELAY_ADDRS_MAX 32u         /* ... and its addresses */
-#define LIM_RELAY_NEWS_MAX 32u          /* relays new to us that one answer may bring ... */
-#define LIM_RELAY_ASKED 64u             /* ... of so many announcements asked for */
-#define LIM_RELAY_CANDIDATES 256u       /* relays that wait to be dialled */
-#define LIM_RELAY_DIALS_PER_S 2u        /* dials to them: strangers' words do not make us scan */
+#define LIM_RELAYS_MAX 1024u      /* relays listed with an announcement, per form */
+#define LIM_RELAY_BYTES_MAX 8192u /* of one; 32 addresses take less */
+#define LIM_RELAY_ADDRS_MAX 32u   /* ... and its addresses */
+#define LIM_RELAY_NEWS_MAX 32u    /* relays new to us that one answer may bring ... */
+#define LIM_RELAY_ASKED 64u       /* ... of so many announcements asked for */
+#define LIM_RELAY_CANDIDATES 256u /* relays that wait to be dialled */
+/* Addresses of them dialled, each in up to three dialects: strangers' words do not make us scan. */
+#define LIM_RELAY_DIALS_PER_S 2u
 #define LIM_RELAY_DIALS_MAX 8u          /* ... and so many at once, one per /24 or /48 */
 #define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
 #define LIM_RELAYS_REVOKED 1024u        /* revoked keys remembered: 64 KiB */

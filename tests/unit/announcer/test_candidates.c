@@ -130,6 +130,26 @@ static void test_one_per_network(void **state)
     candidates_free(&c);
 }
 
+/* Many keys, one address: dialled once for all that wait, and the others are served. */
+static void test_silence_counts_for_all_that_wait(void **state)
+{
+    struct candidates *c = candidates_new(hash_key);
+    struct wire_peer_hop hop;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(offer_new(c, i, 0x08080808, 0));
+    assert_true(offer_new(c, 100, 0x09090909, 0));
+    assert_true(candidates_next(c, S(1), &hop));
+    assert_int_equal(hop.ip[0], 8);
+    assert_false(ended(c, &hop, CANDIDATE_SILENT, S(2)));
+    assert_true(candidates_next(c, S(2), &hop));
+    assert_int_equal(hop.ip[0], 9);
+    assert_int_equal(candidates_count(c), 1);
+    candidates_free(&c);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
 static void test_silence_is_remembered(void **state)
 {
     struct candidates *c = candidates_new(hash_key);
@@ -316,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_one_after_the_other),
         cmocka_unit_test(test_pace),
         cmocka_unit_test(test_one_per_network),
+        cmocka_unit_test(test_silence_counts_for_all_that_wait),
         cmocka_unit_test(test_silence_is_remembered),
         cmocka_unit_test(test_not_its_fault),
         cmocka_unit_test(test_newer_replaces),

@@ -8,11 +8,12 @@
  * gives way, and against 10,000 newcomers from one network 100 relays of other networks keep their
  * places. A relay is due after ten minutes, in order; a silent one after a minute, and lost at the
  * second silence; an answer forgives. One that speaks several dialects is asked once in each, C
- * first, one after the other; silence in one of them is no silence, and an answer says which it
- * speaks from then on. Both forms are held side by side, each with its own limit of 1,024; a sample
- * is of one form, of relays that speak the dialect only; a relay at other addresses loses the other
- * form; one whose forms are over, or that was dropped, is gone. Its revocation is due daily.
- * Against a naive model, seeded: the newest sound announcement of each relay is what is listed.
+ * first, one after the other; one in which it is silent, or which it denies, is left out until it
+ * answers there; one that contradicts itself is as good as silent. Both forms are held side by
+ * side, each with its own limit of 1,024; a sample is of one form, of relays that speak the dialect
+ * only; a relay at other addresses loses the other form; one whose forms are over, or that was
+ * dropped, is gone. Its revocation is due daily. Against a naive model, seeded: the newest sound
+ * announcement of each relay is what is listed.
  */
 #include "support.h"
 
@@ -261,56 +262,108 @@ static void test_asking(void **state)
     assert_next(l, S(3) + LIM_RELAY_CHECK_NS, a, WIRE_DIALECT_A);
     assert_next(l, S(3) + LIM_RELAY_CHECK_NS, b, WIRE_DIALECT_A);
     assert_none(l, S(3) + LIM_RELAY_CHECK_NS);
-    assert_false(relay_list_asked(l, a->ann.relay_pubkey, 0, S(1000)));
+    assert_false(relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1000)));
     assert_int_equal(relay_list_next_ns(l), S(1060));
     assert_next(l, S(1060), a, WIRE_DIALECT_A);
-    assert_false(relay_list_asked(l, a->ann.relay_pubkey, A, S(1060)));
+    assert_false(relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1060)));
     assert_next(l, S(1300), b, WIRE_DIALECT_A);
-    assert_false(relay_list_asked(l, b->ann.relay_pubkey, A, S(1300)));
+    assert_false(relay_list_asked(l, b->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1300)));
     assert_next(l, S(1660), a, WIRE_DIALECT_A);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1660));
+    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1660));
     assert_int_equal(relay_list_count(l), 2);
     assert_next(l, S(1720), a, WIRE_DIALECT_A);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1720));
+    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1720));
     assert_int_equal(relay_list_count(l), 1);
     assert_int_equal(relay_list_lost(l), 1);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, 0, S(1720)); /* gone already */
+    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1720)); /* gone already */
     relay_list_free(&l);
     test_relay_free(&a);
     test_relay_free(&b);
     assert_int_equal(rt_buf_live(), 0);
 }
 
+static uint8_t dialects_of(const struct relay_list *l, const struct test_relay *r)
+{
+    struct relay_list_view v;
+
+    assert_true(relay_list_find(l, r->ann.relay_pubkey, &v));
+    return v.dialects;
+}
+
+/* It is due in `asked`, answers in `spoken` and claims `claimed`; 0: it is silent. */
+static void check(struct relay_list *l, uint64_t now_ns, const struct test_relay *r,
+                  enum wire_dialect asked, enum wire_dialect spoken, uint8_t claimed,
+                  uint8_t expected)
+{
+    uint8_t before = dialects_of(l, r);
+
+    assert_next(l, now_ns, r, asked);
+    assert_int_equal(relay_list_asked(l, r->ann.relay_pubkey, spoken, claimed, now_ns),
+                     before != expected);
+    assert_int_equal(dialects_of(l, r), expected);
+}
+
+#define IN_A WIRE_DIALECT_A
+#define IN_B WIRE_DIALECT_B
+#define IN_C WIRE_DIALECT_C
+
 static void test_asking_in_every_dialect(void **state)
 {
     struct relay_list *l = new_list();
     struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
     uint64_t due_ns = S(1) + LIM_RELAY_CHECK_NS;
-    struct relay_list_view v;
 
     (void)state;
     put_in(l, r, A | B | C);
-    assert_next(l, due_ns, r, WIRE_DIALECT_C);
-    assert_none(l, due_ns);
-    assert_false(relay_list_asked(l, r->ann.relay_pubkey, A | B | C, due_ns));
-    assert_next(l, due_ns, r, WIRE_DIALECT_B);
-    assert_false(relay_list_asked(l, r->ann.relay_pubkey, 0, due_ns)); /* not a silence */
-    assert_next(l, due_ns, r, WIRE_DIALECT_A);
-    assert_false(relay_list_asked(l, r->ann.relay_pubkey, A | B | C, due_ns));
+    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | B | C);
+    check(l, due_ns, r, IN_B, IN_B, 0, A | C); /* silent in B */
+    check(l, due_ns, r, IN_A, IN_A, A | B | C, A | C);
     assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
     due_ns += LIM_RELAY_CHECK_NS;
-    assert_next(l, due_ns, r, WIRE_DIALECT_C);
-    assert_true(relay_list_asked(l, r->ann.relay_pubkey, B, due_ns)); /* B only, it says */
-    assert_true(relay_list_find(l, r->ann.relay_pubkey, &v));
-    assert_int_equal(v.dialects, B);
-    assert_next(l, due_ns, r, WIRE_DIALECT_B);
-    assert_false(relay_list_asked(l, r->ann.relay_pubkey, B, due_ns));
+    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | C); /* its claim is not enough */
+    check(l, due_ns, r, IN_B, IN_B, A | B | C, A | B | C);
+    check(l, due_ns, r, IN_A, IN_A, A | B | C, A | B | C);
     assert_none(l, due_ns);
     due_ns += LIM_RELAY_CHECK_NS;
-    for (int i = 0; i < 2; i++) { /* silent in all of them, twice */
+    check(l, due_ns, r, IN_C, IN_B, B, B); /* an older version now: it refuses C */
+    assert_none(l, due_ns);
+    due_ns += LIM_RELAY_CHECK_NS;
+    check(l, due_ns, r, IN_B, IN_B, B, B);
+    assert_none(l, due_ns);
+    due_ns += LIM_RELAY_CHECK_NS;
+    for (int i = 0; i < 2; i++) { /* silent, twice */
         assert_int_equal(relay_list_count(l), 1);
-        assert_next(l, due_ns, r, WIRE_DIALECT_B);
-        assert_false(relay_list_asked(l, r->ann.relay_pubkey, 0, due_ns));
+        assert_next(l, due_ns, r, IN_B);
+        assert_false(relay_list_asked(l, r->ann.relay_pubkey, IN_B, 0, due_ns));
+        due_ns += S(60);
+    }
+    assert_int_equal(relay_list_count(l), 0);
+    relay_list_free(&l);
+    test_relay_free(&r);
+    assert_int_equal(rt_buf_live(), 0);
+}
+
+static void test_claims_more_than_it_speaks(void **state)
+{
+    struct relay_list *l = new_list();
+    struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
+    uint64_t due_ns = S(1) + LIM_RELAY_CHECK_NS;
+
+    (void)state;
+    put_in(l, r, A | B | C);
+    for (int i = 0; i < 3; i++) { /* it refuses B and A; each answer denies one of them only */
+        check(l, due_ns, r, IN_C, IN_C, A | B | C, i == 0 ? A | B | C : C);
+        check(l, due_ns, r, IN_B, IN_C, A | C, i == 0 ? A | C : C);
+        check(l, due_ns, r, IN_A, IN_C, B | C, C);
+        assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
+        due_ns += LIM_RELAY_CHECK_NS;
+    }
+    for (int i = 0; i < 2; i++) { /* one answer denies the other: as good as silent */
+        assert_int_equal(relay_list_count(l), 1);
+        assert_next(l, due_ns, r, i == 0 ? IN_C : IN_A);
+        (void)relay_list_asked(l, r->ann.relay_pubkey, IN_C, B | C, due_ns);
+        assert_next(l, due_ns, r, IN_B);
+        (void)relay_list_asked(l, r->ann.relay_pubkey, IN_A, A, due_ns);
         due_ns += S(60);
     }
     assert_int_equal(relay_list_count(l), 0);
@@ -457,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_against_a_model),
         cmocka_unit_test(test_revocations_are_due),
         cmocka_unit_test(test_asking_in_every_dialect),
+        cmocka_unit_test(test_claims_more_than_it_speaks),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);
