@@ -276,12 +276,18 @@ enum dht_failed dht_table_failed(struct dht_table *t, const struct wire_peer_hop
 
 bool dht_table_leave(struct dht_table *t, const uint8_t key[32])
 {
-    struct entry *e = find_key(t, key);
+    struct entry *e;
+    struct bucket *b;
+    uint8_t id[20];
 
-    if (!e)
-        return false;
-    entry_drop(t, bucket_at(t, e->id), e);
-    return true;
+    rt_node_id(key, id);
+    b = bucket_at(t, id);
+    if (b->has_waiting && memcmp(b->waiting.pubkey_hint, key, 32) == 0)
+        b->has_waiting = false;
+    e = find(t, id);
+    if (e)
+        entry_drop(t, b, e);
+    return e != NULL;
 }
 
 void dht_table_hold(struct dht_table *t, const uint8_t key[32], uint64_t until_ns)

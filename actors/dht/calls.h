@@ -6,10 +6,10 @@
  * most LIM_CALLS_MAX calls.
  *
  * A call wants a dialect, or takes any. The first dial speaks the dialect that is wanted, or, where
- * any will do, the one that the call names. When the peer refuses that hello, the same session
- * is dialled again in the dialects not tried yet, C before B before A, within the time of its
- * calls. A peer that cannot be reached or does not answer is not dialled again, nor is one for which
- * only exact calls wait.
+ * any will do, the one that the call names. When the peer refuses that hello, the same session is
+ * dialled again in the dialects not tried yet, C before B before A, within the time of its calls. A
+ * peer that cannot be reached or does not answer is not dialled again, nor is one for which only
+ * exact calls wait.
  *
  * A session that ends while it was idle says nothing about its peer; one that had been used before
  * and ends under a request is dialled anew, once.

@@ -219,16 +219,17 @@ void dht_network_failed(struct dht *d, const struct wire_peer_hop *node)
 static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
                     enum dht_outcome why)
 {
+    bool is_refused = why == DHT_CALL_WRONG_DIALECT;
     struct dht *d = ctx;
 
-    if (why == DHT_CALL_WRONG_DIALECT) {
+    if (is_refused) {
         dht_peers_refused(d->peers, hop, dialect, dht_now_s(d));
-        if (hop->has_pubkey_hint)
-            (void)dht_table_leave(d->tables[dialect], hop->pubkey_hint);
-        return;
+    } else {
+        is_refused = dht_peers_failed(d->peers, hop, dialect, dht_now_s(d));
+        dht_network_failed(d, hop);
     }
-    dht_peers_failed(d->peers, hop, dht_now_s(d));
-    dht_network_failed(d, hop);
+    if (is_refused && hop->has_pubkey_hint)
+        (void)dht_table_leave(d->tables[dialect], hop->pubkey_hint);
 }
 
 static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)

@@ -26,7 +26,9 @@ struct record {
     uint8_t dialects;              /* that it speaks; 0: not known */
     uint8_t refused;               /* that it claimed but refused ... */
     uint64_t refused_until_s;      /* ... and is not believed in before this */
-    enum wire_dialect last;        /* spoken with it, or by who named it */
+    uint8_t silent;                /* in which it has not answered since it last did */
+    uint8_t silent_alone;          /* of them those since whose silence it answered in another */
+    enum wire_dialect last;        /* the newest of several; spoken with it, or by who named it */
     uint32_t place[WIRE_DIALECTS]; /* in `alive` of the dialect, or NOT_ALIVE */
     uint32_t failures;
     uint64_t retry_s;
@@ -254,12 +256,25 @@ static bool same_capabilities(const struct wire_capabilities *a, const struct wi
            a->has_community_fields == b->has_community_fields;
 }
 
+/* A peer that speaks several dialects is one of ours: reached in C, wherever it speaks that. */
+static enum wire_dialect preferred(enum wire_dialect spoken, uint8_t dialects)
+{
+    return dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C) ? WIRE_DIALECT_C : spoken;
+}
+
+static void note_answer(struct record *r, enum wire_dialect dialect)
+{
+    r->silent &= (uint8_t)~WIRE_DIALECT_BIT(dialect);
+    r->silent_alone = r->silent;
+}
+
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s)
 {
     struct record *r = find(p, hop);
     bool is_news = !r || r->saved_s + SAVE_AGAIN_S <= now_s || !r->row.addr.hop.has_pubkey_hint;
+    enum wire_dialect last = preferred(dialect, dialects);
     uint64_t before;
 
     RT_REQUIRE(hop->has_pubkey_hint);
@@ -269,13 +284,14 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
         r->row.last_seen_unix = 0; /* somebody else */
         is_news = true;
     }
-    is_news = is_news || r->dialects != dialects || r->last != dialect;
+    is_news = is_news || r->dialects != dialects || r->last != last;
     before = r->row.last_seen_unix;
     r->dialects = dialects;
-    r->last = dialect;
+    r->last = last;
+    note_answer(r, dialect);
     r->row.addr.hop = *hop;
     r->row.last_seen_unix = now_s;
-    if (capabilities) {
+    if (capabilities && dialect == last) {
         is_news = is_news || !r->row.has_capabilities ||
                   !same_capabilities(&r->row.capabilities, capabilities);
         r->row.has_capabilities = r->row.has_capabilities_seen_at = true;
@@ -293,18 +309,34 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
     return before;
 }
 
-void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s)
+/* True: the second silence in this dialect, and between them it answered in another. */
+static bool note_silence(struct record *r, enum wire_dialect dialect)
+{
+    uint8_t bit = WIRE_DIALECT_BIT(dialect);
+    bool is_alone = r->silent_alone & bit;
+
+    r->silent_alone &= (uint8_t)~bit;
+    r->silent |= bit;
+    return is_alone;
+}
+
+bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
+                      enum wire_dialect dialect, uint64_t now_s)
 {
     struct record *r = find(p, hop);
+    bool is_refused;
 
     if (!r)
-        return;
+        return false;
+    is_refused = note_silence(r, dialect);
+    if (is_refused)
+        dht_peers_refused(p, hop, dialect, now_s);
     set_alive(p, r, 0);
     if (p->success_s + OFFLINE_S >= now_s)
         r->row.reputation_score -= 2;
     if (r->row.reputation_score <= -REPUTATION_MAX) {
         record_drop(p, r);
-        return;
+        return is_refused;
     }
     r->retry_s = now_s + ((uint64_t)RETRY_S << r->failures);
     if (r->failures < RETRY_DOUBLINGS)
@@ -312,6 +344,7 @@ void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint
     move_to(r->saved_s ? &p->known : &p->heard, r);
     if (r->saved_s)
         save(p, r);
+    return is_refused;
 }
 
 uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,

@@ -52,11 +52,13 @@ bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint8_
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
-/* A dial failed, or another key answered. Unknown addresses are ignored. */
-void dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop, uint64_t now_s);
+/* A dial or a request in this dialect failed, or another key answered. Unknown addresses are
+ * ignored. True: it failed twice in this dialect and answered in another between, so that it
+ * counts as refused. */
+bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
+                      enum wire_dialect dialect, uint64_t now_s);
 /* The peer there does not speak this dialect: its marker is not believed in this for
- * LIM_REFUSED_NS.
- */
+ * LIM_REFUSED_NS. */
 void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
                        enum wire_dialect dialect, uint64_t now_s);
 /* Of the dialects that a peer claims on a session of `dialect` those that it has not refused. */
@@ -65,7 +67,8 @@ uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop
 /* A peer that speaks this dialect names the address. True: it was not known. */
 bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_s);
-/* The dialect to begin with at an address: last spoken there, or of who named it; else C. */
+/* The dialect to begin with at an address: C where it is spoken there, else the last one spoken
+ * there, or that of the peer that named it. An address not known: C. */
 enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop);
 
 /* A candidate whose time to be tried has come; it is not given again for ten minutes, and twice as

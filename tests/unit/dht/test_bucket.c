@@ -152,6 +152,24 @@ static void test_waiting_node_needs_room_for_its_network(void **state)
     dht_table_free(&t);
 }
 
+/* It leaves before there was a place: it is not admitted later. */
+static void test_waiting_node_leaves(void **state)
+{
+    struct dht_table *t = dht_table_new(self_id);
+    struct wire_peer_hop in[DHT_K], w = node_at(0, 0x0c000001);
+
+    (void)state;
+    fill(t, 0, RT_S, in);
+    assert_int_equal(see(t, &w, 1000 * RT_S), DHT_SEEN_WAITS);
+    assert_false(dht_table_leave(t, w.pubkey_hint));
+    for (uint32_t i = 0; i < DHT_FAILURES_MAX; i++)
+        assert_int_not_equal(fail_once(t, &in[0]), DHT_FAILED_REPLACED);
+    assert_false(has(t, &w));
+    assert_int_equal(dht_table_count(t), DHT_K - 1);
+    assert_true(dht_table_leave(t, in[1].pubkey_hint));
+    dht_table_free(&t);
+}
+
 static void test_failing_nodes_are_named_to_nobody(void **state)
 {
     struct dht_table *t = dht_table_new(self_id);
@@ -378,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_ourselves_never_enter),
         cmocka_unit_test(test_two_of_one_network),
         cmocka_unit_test(test_full_bucket_pings_before_it_evicts),
+        cmocka_unit_test(test_waiting_node_leaves),
         cmocka_unit_test(test_waiting_node_needs_room_for_its_network),
         cmocka_unit_test(test_failing_nodes_are_named_to_nobody),
         cmocka_unit_test(test_one_address_of_each_transport),

@@ -76,7 +76,7 @@ static void test_only_what_was_reached_is_passed_on(void **state)
     assert_int_equal(sampled(p, NOW_S + LIM_PEER_FRESH_S + 1), 0);
     assert_int_equal(dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 90000), NOW_S);
     assert_int_equal(sampled(p, NOW_S + 90000), 1);
-    dht_peers_failed(p, &b, NOW_S + 90001);
+    (void)dht_peers_failed(p, &b, WIRE_DIALECT_A, NOW_S + 90001);
     assert_int_equal(sampled(p, NOW_S + 90001), 0);
     assert_false(dht_peers_is_alive(p, &b));
     dht_peers_free(&p);
@@ -91,18 +91,18 @@ static void test_reputation(void **state)
     for (uint32_t i = 0; i < 20; i++)
         dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     assert_int_equal(dht_peers_reputation(p, &a), 10);
-    dht_peers_failed(p, &a,
-                     NOW_S + 601); /* nobody was reached for ten minutes: the fault is ours */
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A,
+                           NOW_S + 601); /* nobody was reached for ten minutes: the fault is ours */
     assert_int_equal(dht_peers_reputation(p, &a), 10);
-    dht_peers_failed(p, &a, NOW_S + 600);
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S + 600);
     assert_int_equal(dht_peers_reputation(p, &a), 8);
     for (uint32_t i = 0; i < 8; i++)
-        dht_peers_failed(p, &a, NOW_S);
+        (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(dht_peers_reputation(p, &a), -8);
     assert_int_equal(dht_peers_count(p), 1);
-    dht_peers_failed(p, &a, NOW_S);
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(dht_peers_count(p), 0);
-    dht_peers_failed(p, &a, NOW_S); /* unknown: nothing */
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S); /* unknown: nothing */
     dht_peers_free(&p);
 }
 
@@ -119,7 +119,7 @@ static void test_candidates_back_off(void **state)
     assert_true(dht_hop_same(&out, &a));
     assert_false(dht_peers_candidate(p, now + 599, &out));
     for (uint32_t i = 0; i < 9; i++) {
-        dht_peers_failed(p, &a, now);
+        (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, now);
         assert_false(dht_peers_candidate(p, now + wait - 1, &out));
         assert_true(dht_peers_candidate(p, now + wait, &out));
         now += wait;
@@ -155,7 +155,7 @@ static void test_what_is_saved(void **state)
 
     (void)state;
     dht_peers_heard(p, &a, WIRE_DIALECT_A, NOW_S);
-    dht_peers_failed(p, &a, NOW_S);
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(d.puts + d.drops, 0); /* hearsay */
     dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 3599);
@@ -250,7 +250,7 @@ static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
         dht_peers_heard(p, &h, WIRE_DIALECT_A, NOW_S);
         if (i % 100 == 0 && dht_peers_candidate(p, NOW_S, &h)) {
             known += h.ip[0] == 0x0c;
-            dht_peers_failed(p, &h, NOW_S);
+            (void)dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S);
         }
     }
     assert_int_equal(dht_peers_count(p), LIM_PEERS_MAX);
@@ -359,9 +359,58 @@ static void test_dialects(void **state)
     dht_peers_refused(p, &c, WIRE_DIALECT_C, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
     assert_false(dht_peers_is_alive(p, &c));
-    dht_peers_failed(p, &ours, NOW_S);
+    (void)dht_peers_failed(p, &ours, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 0);
     assert_int_equal(dht_peers_alive(p), 1);
+    dht_peers_free(&p);
+}
+
+/* Answers of a marked relay alternate between dialects: neither is a row written each time, nor
+ * does the next dial begin in another dialect than C, nor do its capabilities change. */
+static void test_marked_relay_is_written_once(void **state)
+{
+    struct wire_capabilities five = {.relay = true},
+                             eight = {.relay = true, .has_community_fields = true};
+    struct wire_peer_hop h = test_node(0x0b000001, 1);
+    struct disk d = {0};
+    struct dht_peers *p = peers_new(&d);
+
+    (void)state;
+    for (uint64_t i = 0; i < 30; i++)
+        (void)dht_peers_seen(p, &h, (enum wire_dialect)(i % WIRE_DIALECTS), WIRE_DIALECTS_ALL,
+                             i % WIRE_DIALECTS == WIRE_DIALECT_C ? &eight : &five, NOW_S + i);
+    assert_int_equal(d.puts, 2); /* the second has the capabilities of C */
+    assert_true(d.last.capabilities.has_community_fields);
+    assert_int_equal(d.last_dialect, WIRE_DIALECT_C);
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, &five, NOW_S + 40);
+    assert_int_equal(dht_peers_dialect(p, &h), WIRE_DIALECT_C);
+    dht_peers_free(&p);
+}
+
+/* Silent in one dialect twice, while it answers in another: it does not speak the one. A peer that
+ * is away is silent in all of them and loses none. */
+static void test_silent_in_one_dialect(void **state)
+{
+    struct wire_peer_hop h = test_node(0x0b000001, 1), away = test_node(0x0b000002, 2);
+    struct dht_peers *p = peers_new(NULL);
+
+    (void)state;
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NULL, NOW_S); /* forgiven */
+    assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
+    assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    assert_true(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
+    assert_int_equal(dht_peers_believed(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+                     WIRE_DIALECTS_ALL & ~A_ONLY);
+    for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
+        for (int again = 0; again < 2; again++)
+            assert_false(dht_peers_failed(p, &away, i, NOW_S));
+    (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    assert_int_equal(dht_peers_believed(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+                     WIRE_DIALECTS_ALL);
     dht_peers_free(&p);
 }
 
@@ -395,6 +444,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dialects),
         cmocka_unit_test(test_dialect_of_a_row_from_disk),
+        cmocka_unit_test(test_marked_relay_is_written_once),
+        cmocka_unit_test(test_silent_in_one_dialect),
         cmocka_unit_test(test_only_what_was_reached_is_passed_on),
         cmocka_unit_test(test_reputation),
         cmocka_unit_test(test_candidates_back_off),
