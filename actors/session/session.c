@@ -246,6 +246,8 @@ static void authenticated(struct session *s)
     rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
     note_inbound(s, s->peer_key, 0);
     rt_metric_inc(RT_METRIC_SESSIONS);
+    _Static_assert(RT_METRIC_SESSIONS_C == RT_METRIC_SESSIONS_A + WIRE_DIALECT_C,
+                   "one counter per dialect, in their order");
     rt_metric_inc(RT_METRIC_SESSIONS_A + s->dialect);
 }
 

@@ -511,6 +511,8 @@ void tunnel_attach(struct tunnel *t, struct rt_conn *c)
     t->conn = c;
     t->byte_ns = rt_now_ns(worker_of(t));
     rt_metric_inc(RT_METRIC_TUNNEL_LINKS);
+    _Static_assert(RT_METRIC_TUNNEL_LINKS_C == RT_METRIC_TUNNEL_LINKS_A + WIRE_DIALECT_C,
+                   "one gauge per dialect, in their order");
     rt_metric_inc(RT_METRIC_TUNNEL_LINKS_A + t->dialect);
     link_log(t, "tunnel open", "registered");
     rt_conn_set_consumer(c, &link_ops, t);
