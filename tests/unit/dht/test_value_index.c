@@ -111,6 +111,28 @@ static void test_row_under_another_key_is_refused(void **state)
     store_free(&v);
 }
 
+/* A damaged number counts as none, and is not written back. */
+static void test_damaged_event_number_from_disk(void **state)
+{
+    struct dht_values *v = store_new();
+    struct test_share s = {.community = 1, .share = 4, .seq = 5, .updated_at = NOW_S};
+    struct test_value value;
+    static const uint8_t sub[32];
+
+    (void)state;
+    test_share_record(&s, &value);
+    assert_true(dht_values_load(v, value.key, sub, value.bytes, value.len, NOW_S + 9999, UINT64_MAX,
+                                &store_someone, NOW_S));
+    for (s.seq = 6; s.seq < 9; s.seq++) {
+        test_share_record(&s, &value);
+        store_at(v, &value, NOW_S);
+    }
+    dht_values_flush(v);
+    assert_int_equal(store_disk.last.is.event, 4);
+    assert_int_equal(store_disk.mark, LIM_EVENT_MARK_STEP);
+    store_free(&v);
+}
+
 /* The community is filled by one network; a newcomer of another gets in at its cost. */
 static void test_full_community_makes_room(void **state)
 {
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_records_enter_change_and_leave),
         cmocka_unit_test(test_numbers_after_a_restart),
         cmocka_unit_test(test_row_under_another_key_is_refused),
+        cmocka_unit_test(test_damaged_event_number_from_disk),
         cmocka_unit_test(test_full_community_makes_room),
         cmocka_unit_test(test_random_operations_keep_index_and_store_alike),
         cmocka_unit_test(test_renewed_record_is_written_every_twenty_minutes),
