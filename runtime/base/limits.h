@@ -94,7 +94,8 @@
 #define LIM_PEER_FORGET_S 604800u     /* one not seen since is forgotten */
 #define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
-    (250 * RT_MS) /* between two values: 240 stores a minute per remote */
+    (250 * RT_MS)             /* between two values: 240 stores a minute per remote */
+#define LIM_PUSH_AGAIN_S 300u /* a new value that no node took is pushed again after it */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
 /* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */
