@@ -67,6 +67,7 @@
 #define LIM_PAGE_HITS 50u            /* ... 415, */
 #define LIM_PAGE_EVENTS 200u         /* ... and 417 */
 #define LIM_SEARCHES_QUEUED 64u      /* searches under way: clients wait 5 s, most take 5 ms */
+#define LIM_SEARCHES_PER_NET 8u      /* ... of one network: eight must act together to fill it */
 #define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of titles and descriptions looked at in one ... */
 #define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time: then it answers what it has */
 #define LIM_SEARCH_SLICE (32u * 1024u) /* bytes looked at in one heavy job: about 0.5 ms */

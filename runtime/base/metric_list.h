@@ -73,6 +73,8 @@
       "records refused: community full, no crowded network")                                       \
     X(COMMUNITY_RECORDS_EVICTED, "community_records_evicted_total",                                \
       "records evicted from a full community")                                                     \
+    X(SEARCHES_CROWDED, "community_searches_crowded_total",                                        \
+      "searches refused: too many of one network")                                                 \
     X(DHT_SAVES_DEFERRED, "dht_saves_deferred_total",                                              \
       "changes of records not written to disk at once")                                            \
     X(COMMUNITIES_FORGOTTEN, "communities_forgotten_total",                                        \
