@@ -20,6 +20,7 @@
 #include "dht/crowds.h"
 #include "dht/event_log.h"
 
+#define EXPIRED_LOOK_AT 64u /* records of a full community looked at for an expired one */
 #define MARK_SPARE_S 86400u /* a mark's expiry is saved once in it, not at every record */
 
 struct dht_community {
@@ -27,6 +28,8 @@ struct dht_community {
     uint8_t id[32];
     struct dht_array records[DHT_RECORD_KINDS]; /* of struct dht_record * */
     struct dht_ranking networks[DHT_RECORD_KINDS];
+    uint32_t
+        looked_at[DHT_RECORD_KINDS]; /* the place where the next look for expired ones begins */
     struct dht_event_log log;
     uint64_t last, mark, mark_expires_s;
     struct dht_record *witness;
@@ -326,15 +329,36 @@ void dht_communities_loaded(struct dht_communities *c, uint64_t now_s)
     limit_empty(c, now_s);
 }
 
+/* The store drops expired records hour by hour. NULL: none is found. */
+static struct dht_record *find_expired(struct dht_community *k, enum dht_record_kind kind,
+                                       uint64_t now_s)
+{
+    struct dht_record **at = records_of(k, kind);
+    uint32_t count = k->records[kind].count, *place = &k->looked_at[kind];
+
+    for (uint32_t i = 0; i < EXPIRED_LOOK_AT && i < count; i++) {
+        *place = *place + 1 < count ? *place + 1 : 0;
+        if (!dht_record_is_live(at[*place], now_s))
+            return at[*place];
+    }
+    return NULL;
+}
+
 bool dht_communities_has_room(struct dht_communities *c, const uint8_t community_id[32],
-                              enum dht_record_kind kind, uint64_t net,
+                              enum dht_record_kind kind, uint64_t net, uint64_t now_s,
                               struct dht_record **out_victim)
 {
+    struct dht_record *expired;
     struct dht_community *k = find(c, community_id);
     struct dht_crowd *crowd, *own;
 
     if (!k || k->records[kind].count < LIM_COMMUNITY_RECORDS) {
         *out_victim = NULL;
+        return true;
+    }
+    expired = find_expired(k, kind, now_s);
+    if (expired) {
+        *out_victim = expired;
         return true;
     }
     crowd = dht_crowds_largest(&k->networks[kind]);

@@ -80,12 +80,13 @@ void dht_communities_loaded(struct dht_communities *c, uint64_t now_s);
 /*
  * Whether there is room for one more record of this kind from this network. *out_victim is NULL
  * while the community has fewer than LIM_COMMUNITY_RECORDS of it. In a full one it is the record
- * that has to leave first: of the most crowded network, the newcomer counted in its own, the record
- * that has not been renewed for longest; of equally crowded networks the newcomer's own. False (and
- * counted), with *out_victim untouched: all networks, the newcomer's too, would have one record.
+ * that has to leave first: one that has expired, if there is one among the next 64 in order of id;
+ * else of the most crowded network, the newcomer counted in its own, the record that has not been
+ * renewed for longest; of equally crowded networks the newcomer's own. False (and counted), with
+ * *out_victim untouched: all networks, the newcomer's too, would have one record.
  */
 bool dht_communities_has_room(struct dht_communities *c, const uint8_t community_id[32],
-                              enum dht_record_kind kind, uint64_t net,
+                              enum dht_record_kind kind, uint64_t net, uint64_t now_s,
                               struct dht_record **out_victim);
 
 /* A new record: it has an event. There is room, and no record with this id. */

@@ -4,8 +4,8 @@
  * places, the log, the latest expiry, restarts from what the sink was told and in any order;
  * numbers never repeat over restarts. The most crowded network of a full community gives its
  * longest unrenewed record; a newcomer whose network is the most crowded takes one of its own; a
- * community with a network per record refuses. Empty communities keep their numbers for a week and
- * within their limit.
+ * community with a network per record refuses; expired records leave before any other. Empty
+ * communities keep their numbers for a week and within their limit.
  */
 #include "index_room.h"
 
@@ -300,7 +300,7 @@ static void test_full_community_evicts_from_the_most_crowded_network(void **stat
             dht_communities_changed(c, &some->r, 2, NOW_S);
         if (some->is_held)
             some->renewed = stamp++;
-        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, net, &victim));
+        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, net, NOW_S, &victim));
         assert_ptr_equal(victim, &naive_victim(all, net)->r);
         dht_communities_leave(c, victim, NOW_S);
         out->r.net = net;
@@ -310,7 +310,7 @@ static void test_full_community_evicts_from_the_most_crowded_network(void **stat
         out = RT_CONTAINER_OF(victim, struct index_record, r);
         out->is_held = false;
     }
-    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_SHARE, 1, &victim));
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_SHARE, 1, NOW_S, &victim));
     assert_null(victim);
     dht_communities_free(&c);
     free(all);
@@ -325,12 +325,39 @@ static void test_full_community_of_single_networks_refuses_another(void **state)
     struct dht_record *victim = NULL;
 
     (void)state;
-    assert_false(
-        dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, LIM_COMMUNITY_RECORDS, &victim));
+    assert_false(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, LIM_COMMUNITY_RECORDS,
+                                          NOW_S, &victim));
     assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_REFUSED), refused + 1);
-    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 17, &victim));
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 17, NOW_S, &victim));
     assert_ptr_equal(victim, &all[17].r);
     assert_false(dht_communities_load(c, full_id, &all[LIM_COMMUNITY_RECORDS].r, 1000000, NOW_S));
+    dht_communities_free(&c);
+    free(all);
+}
+
+static void test_expired_records_make_room_first(void **state)
+{
+    struct index_marks marks = {0};
+    struct dht_communities *c = index_new(&marks);
+    struct index_record *all = fill(c, net_skewed);
+    struct dht_record *victim = NULL;
+    uint32_t expired = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i += 3)
+        all[i].expires_s = NOW_S; /* fewer than 64 lie between two of them */
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 1, NOW_S, &victim));
+        expired += !dht_record_is_live(victim, NOW_S);
+        dht_communities_leave(c, victim, NOW_S);
+        RT_CONTAINER_OF(victim, struct index_record, r)->expires_s = NOW_S + 1;
+        dht_communities_enter(c, full_id, victim, NOW_S);
+    }
+    assert_int_equal(expired, 1000);
+    for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i++)
+        all[i].expires_s = NOW_S + 1;
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 1, NOW_S, &victim));
+    assert_int_equal(victim->net, 1);
     dht_communities_free(&c);
     free(all);
 }
@@ -383,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_random_operations_match_a_naive_list),
         cmocka_unit_test(test_full_community_evicts_from_the_most_crowded_network),
         cmocka_unit_test(test_full_community_of_single_networks_refuses_another),
+        cmocka_unit_test(test_expired_records_make_room_first),
         cmocka_unit_test(test_empty_communities_keep_their_numbers_for_a_week),
         cmocka_unit_test(test_empty_communities_are_bounded),
     };
