@@ -221,7 +221,7 @@ static void store(struct dht *d, struct dht_ask *a)
         if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)
             announced(d, a);
     }
-    if (dht_values_next_fresh(d->values))
+    if (dht_values_next_fresh(d->values, now_s))
         dht_push_due(d);
     relay_slice_drop(&a->payload);
 }

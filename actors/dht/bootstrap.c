@@ -111,16 +111,16 @@ static const struct pin *find_pin(const struct dht_boot *b, const char *entry, s
     return NULL;
 }
 
-static void add_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key[32])
+/* False: there are too many. */
+static bool add_pin(struct dht_boot *b, struct wire_bytes entry, const uint8_t public_key[32])
 {
-    struct dht_boot *b = ctx;
     struct pin *p;
 
     if (find_pin(b, (const char *)entry.ptr, entry.len))
-        return;
+        return true;
     if (b->pin_count == LIM_PINS_MAX) {
         rt_metric_inc(RT_METRIC_DHT_PINS_DROPPED);
-        return;
+        return false;
     }
     b->pins = realloc(b->pins, (b->pin_count + 1) * sizeof(*b->pins));
     RT_INSIST(b->pins != NULL);
@@ -131,11 +131,17 @@ static void add_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key
     p->entry_len = entry.len;
     memcpy(p->key, public_key, 32);
     dht_trust_add(b->trust, public_key, true);
+    return true;
+}
+
+static void load_pin(void *ctx, struct wire_bytes entry, const uint8_t public_key[32])
+{
+    (void)add_pin(ctx, entry, public_key);
 }
 
 void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len)
 {
-    (void)!wire_pins_decode(payload, len, add_pin, b);
+    (void)!wire_pins_decode(payload, len, load_pin, b);
 }
 
 size_t dht_boot_write_pins(const struct dht_boot *b, uint8_t *out, size_t cap)
@@ -193,9 +199,14 @@ static enum dht_boot_verdict judge_key(const struct dht_boot *b, uint32_t entry,
 
 bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32])
 {
-    for (uint32_t i = 0; i < b->count; i++)
-        if (judge_key(b, i, key) == DHT_BOOT_FINE)
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->entries[i];
+        enum dht_boot_verdict v = judge_key(b, i, key);
+
+        if (v == DHT_BOOT_FINE ||
+            (v == DHT_BOOT_PINNED && e->has_shown && memcmp(e->shown, key, 32) == 0))
             return true;
+    }
     return false;
 }
 
@@ -335,8 +346,8 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
     e->next_ns = now_ns + jitter(b, AGAIN_NS);
     e->has_shown = true;
     memcpy(e->shown, key, 32);
-    if (v == DHT_BOOT_PINNED)
-        add_pin(b, text, key);
+    if (v == DHT_BOOT_PINNED && !add_pin(b, text, key))
+        return DHT_BOOT_UNPINNED;
     return v;
 }
 

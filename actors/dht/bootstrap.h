@@ -51,6 +51,7 @@ void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_pee
 enum dht_boot_verdict {
     DHT_BOOT_FINE,        /* this is the one */
     DHT_BOOT_PINNED,      /* likewise, and its key is pinned from now on */
+    DHT_BOOT_UNPINNED,    /* likewise, but there are LIM_PINS_MAX pins: it is not pinned */
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
     DHT_BOOT_KEY_VOID,    /* the pin's chain is void: no key is right */
     DHT_BOOT_IN_VAIN,
@@ -73,7 +74,8 @@ const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
 /* The key the entry is expected to show: of a pin's chain the one it showed last, else the newest.
  * NULL: there is none yet. */
 const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry);
-/* Whether any entry that has a key accepts this one. */
+/* Whether any entry that has a key accepts this one, or one that could not be pinned has shown it.
+ */
 bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32]);
 uint32_t dht_boot_count(const struct dht_boot *b);
 /* Failed attempts in a row, and what came of the last one: */

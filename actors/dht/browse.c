@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Requests of peers about communities. Pages are written at once; searches wait in a queue and run
- * one after another, a slice in each heavy job.
+ * one after another, a slice in each heavy job. One network has LIM_SEARCHES_PER_NET places in it.
  */
 #include <stdlib.h>
 
@@ -21,6 +21,7 @@ struct search {
     struct rt_msg *owed; /* struct dht_ask */
     struct dht_community_search *work;
     uint64_t deadline_ns; /* 0: no slice has run */
+    uint64_t net;         /* the requester's */
 };
 
 static struct dht_communities *index_of(struct dht *d)
@@ -80,15 +81,36 @@ static void search_some(struct rt_job *job)
         rt_job_queue(d->worker, job);
 }
 
+static uint32_t count_searches_of(const struct dht *d, uint64_t net)
+{
+    uint32_t count = 0;
+
+    for (struct rt_list *n = d->browsing.next; n != &d->browsing; n = n->next)
+        count += RT_CONTAINER_OF(n, struct search, node)->net == net;
+    return count;
+}
+
+/* Keys are free, so places are counted by network. */
+static bool has_place(const struct dht *d, uint64_t net)
+{
+    if (d->browsing_count >= LIM_SEARCHES_QUEUED)
+        return false;
+    if (count_searches_of(d, net) < LIM_SEARCHES_PER_NET)
+        return true;
+    rt_metric_inc(RT_METRIC_SEARCHES_CROWDED);
+    return false;
+}
+
 static bool queue_search(struct dht *d, struct dht_ask *a)
 {
+    uint64_t net = dht_hop_net(&a->origin, DHT_NET_BUCKET);
     struct dht_community_search *work;
     struct wire_browse_request q;
     struct search *s;
 
     if (!read_request(a, wire_community_search_request_decode, &q))
         return false;
-    if (d->browsing_count >= LIM_SEARCHES_QUEUED) {
+    if (!has_place(d, net)) {
         a->refusal = RT_REFUSAL_SEARCHES_FULL;
         return false;
     }
@@ -99,6 +121,7 @@ static bool queue_search(struct dht *d, struct dht_ask *a)
     RT_INSIST(s != NULL);
     s->owed = &a->msg;
     s->work = work;
+    s->net = net;
     rt_list_init(&s->node);
     if (rt_list_empty(&d->browsing))
         rt_job_queue(d->worker, &d->browse_job);

@@ -2,9 +2,10 @@
 /*
  * Invariants of a community:
  *  - records[kind] is in strictly rising order of id.
- *  - last <= mark, and the sink was told mark.
+ *  - last <= mark, and the sink was given mark. Both are far below UINT64_MAX: DHT_EVENT_MAX.
  *  - witness is some record, or NULL; is_latest: it is the one that expires last.
- *  - it is in the list of empty communities while it has no record.
+ *  - it is in the list of empty communities while it has no record; the list is in order of
+ *    mark_expires_s once dht_communities_loaded was called.
  */
 #include "dht/communities.h"
 
@@ -19,6 +20,7 @@
 #include "dht/crowds.h"
 #include "dht/event_log.h"
 
+#define EXPIRED_LOOK_AT 64u /* records of a full community looked at for an expired one */
 #define MARK_SPARE_S 86400u /* a mark's expiry is saved once in it, not at every record */
 
 struct dht_community {
@@ -26,6 +28,8 @@ struct dht_community {
     uint8_t id[32];
     struct dht_array records[DHT_RECORD_KINDS]; /* of struct dht_record * */
     struct dht_ranking networks[DHT_RECORD_KINDS];
+    uint32_t
+        looked_at[DHT_RECORD_KINDS]; /* the place where the next look for expired ones begins */
     struct dht_event_log log;
     uint64_t last, mark, mark_expires_s;
     struct dht_record *witness;
@@ -38,7 +42,7 @@ struct dht_communities {
     struct dht_communities_sink sink;
     struct rt_map by_id;
     struct dht_crowds crowds;
-    struct rt_list empty; /* the longest empty first */
+    struct rt_list empty; /* the one that expires first in front */
     uint32_t empty_count;
 };
 
@@ -172,17 +176,23 @@ static struct dht_community *longest_empty(const struct dht_communities *c)
     return RT_CONTAINER_OF(c->empty.next, struct dht_community, by_emptiness);
 }
 
+static void limit_empty(struct dht_communities *c, uint64_t now_s)
+{
+    while (c->empty_count > LIM_COMMUNITIES_EMPTY) {
+        struct dht_community *k = longest_empty(c);
+
+        put_mark(c, k, now_s);
+        forget(c, k);
+        rt_metric_inc(RT_METRIC_COMMUNITIES_FORGOTTEN);
+    }
+}
+
 static void became_empty(struct dht_communities *c, struct dht_community *k, uint64_t now_s)
 {
     rt_list_push_back(&c->empty, &k->by_emptiness);
     c->empty_count++;
     put_mark(c, k, now_s + LIM_VALUE_TTL_MAX_S);
-    if (c->empty_count > LIM_COMMUNITIES_EMPTY) {
-        k = longest_empty(c);
-        put_mark(c, k, now_s);
-        forget(c, k);
-        rt_metric_inc(RT_METRIC_COMMUNITIES_FORGOTTEN);
-    }
+    limit_empty(c, now_s);
 }
 
 /* A record has come, or its expiry may have moved. */
@@ -260,8 +270,15 @@ void dht_communities_set_sink(struct dht_communities *c, const struct dht_commun
 void dht_communities_load_mark(struct dht_communities *c, const uint8_t community_id[32],
                                uint64_t mark, uint64_t expires_s)
 {
-    struct dht_community *k = find_or_add(c, community_id);
+    struct dht_community *k;
 
+    if (mark == 0 || mark > DHT_EVENT_MAX)
+        return;
+    if (c->by_id.count >= LIM_VALUES_MAX + LIM_COMMUNITIES_EMPTY) {
+        rt_metric_inc(RT_METRIC_COMMUNITIES_FORGOTTEN);
+        return;
+    }
+    k = find_or_add(c, community_id);
     if (mark > k->mark)
         k->last = k->mark = mark;
     k->mark_expires_s = expires_s;
@@ -274,7 +291,7 @@ bool dht_communities_load(struct dht_communities *c, const uint8_t community_id[
 
     if (k->records[r->kind].count >= LIM_COMMUNITY_RECORDS || has_record(k, r->kind, r->id))
         return false;
-    r->event = event ? event : next_number(c, k, now_s);
+    r->event = event > 0 && event <= DHT_EVENT_MAX ? event : next_number(c, k, now_s);
     if (r->event > k->last)
         k->last = r->event;
     if (k->last > k->mark) /* its mark was not on disk */
@@ -283,15 +300,65 @@ bool dht_communities_load(struct dht_communities *c, const uint8_t community_id[
     return true;
 }
 
+static int compare_expiry(const void *a, const void *b)
+{
+    uint64_t x = (*(struct dht_community *const *)a)->mark_expires_s,
+             y = (*(struct dht_community *const *)b)->mark_expires_s;
+
+    return (x > y) - (x < y);
+}
+
+/* A community that becomes empty later expires last: no loaded one may expire after it. */
+void dht_communities_loaded(struct dht_communities *c, uint64_t now_s)
+{
+    struct dht_community **all = calloc(c->empty_count + 1, sizeof(struct dht_community *));
+    uint32_t count = 0;
+
+    RT_INSIST(all != NULL);
+    for (struct rt_list *n; (n = rt_list_pop_front(&c->empty));) {
+        struct dht_community *k = RT_CONTAINER_OF(n, struct dht_community, by_emptiness);
+
+        if (k->mark_expires_s > now_s + LIM_VALUE_TTL_MAX_S)
+            k->mark_expires_s = now_s + LIM_VALUE_TTL_MAX_S;
+        all[count++] = k;
+    }
+    qsort((void *)all, count, sizeof(struct dht_community *), compare_expiry);
+    for (uint32_t i = 0; i < count; i++)
+        rt_list_push_back(&c->empty, &all[i]->by_emptiness);
+    free((void *)all);
+    limit_empty(c, now_s);
+}
+
+/* The store drops expired records hour by hour. NULL: none is found. */
+static struct dht_record *find_expired(struct dht_community *k, enum dht_record_kind kind,
+                                       uint64_t now_s)
+{
+    struct dht_record **at = records_of(k, kind);
+    uint32_t count = k->records[kind].count, *place = &k->looked_at[kind];
+
+    for (uint32_t i = 0; i < EXPIRED_LOOK_AT && i < count; i++) {
+        *place = *place + 1 < count ? *place + 1 : 0;
+        if (!dht_record_is_live(at[*place], now_s))
+            return at[*place];
+    }
+    return NULL;
+}
+
 bool dht_communities_has_room(struct dht_communities *c, const uint8_t community_id[32],
-                              enum dht_record_kind kind, uint64_t net,
+                              enum dht_record_kind kind, uint64_t net, uint64_t now_s,
                               struct dht_record **out_victim)
 {
+    struct dht_record *expired;
     struct dht_community *k = find(c, community_id);
     struct dht_crowd *crowd, *own;
 
     if (!k || k->records[kind].count < LIM_COMMUNITY_RECORDS) {
         *out_victim = NULL;
+        return true;
+    }
+    expired = find_expired(k, kind, now_s);
+    if (expired) {
+        *out_victim = expired;
         return true;
     }
     crowd = dht_crowds_largest(&k->networks[kind]);

@@ -5,10 +5,12 @@
  * of number. The index points into the store's entries and holds no copy of what they say. Pure.
  *
  * Events are numbered from 1 per community. A record keeps the number of its last event; the log of
- * a community is its records in order of that number. Numbers never repeat: a high-water mark per
- * community is told to the sink in steps of LIM_EVENT_MARK_STEP before a number up to it is given
- * out, so numbers may skip after a restart. A community without records is remembered with its mark
- * for LIM_VALUE_TTL_MAX_S, at most LIM_COMMUNITIES_EMPTY of them, the longest empty out first.
+ * a community is its records in order of that number. The sink is given a high-water mark per
+ * community in steps of LIM_EVENT_MARK_STEP before a number up to it is given out, so numbers may
+ * skip after a restart. Numbers do not repeat while the community is remembered and its mark
+ * reaches the disk. A community without records is remembered with its mark for
+ * LIM_VALUE_TTL_MAX_S, at most LIM_COMMUNITIES_EMPTY of them: past that the one that became empty
+ * first is forgotten, and its numbers begin at 1 again.
  *
  * Cost: O(log n) comparisons and one memmove of pointers per record that comes or goes, O(log n)
  * amortised per event, O(log n) to find a place. The most crowded network of a community is found
@@ -58,23 +60,33 @@ void dht_communities_free(struct dht_communities **c);
 /* Set before anything is loaded: a record without a number is given one. */
 void dht_communities_set_sink(struct dht_communities *c, const struct dht_communities_sink *sink);
 
-/* -- from disk: marks first, then records with the number of their event -- */
+/* -- from disk: marks first, then records with the number of their event, then _loaded -- */
+
+/* The highest number that is believed: no community has half as many events. A row of the disk
+ * with a higher one counts as a row without a number. */
+#define DHT_EVENT_MAX (UINT64_MAX >> 2)
+
+/* Past LIM_VALUES_MAX + LIM_COMMUNITIES_EMPTY communities a mark is ignored and counted. */
 void dht_communities_load_mark(struct dht_communities *c, const uint8_t community_id[32],
                                uint64_t mark, uint64_t expires_s);
-/* event 0: it has none yet, and r->event is a new one. False: the community is full of that kind,
- * or has a record with this id. */
+/* event 0, or above DHT_EVENT_MAX: it has none yet, and r->event is a new one. False: the community
+ * is full of that kind, or has a record with this id. */
 bool dht_communities_load(struct dht_communities *c, const uint8_t community_id[32],
                           struct dht_record *r, uint64_t event, uint64_t now_s);
+/* All rows were given: keeps LIM_COMMUNITIES_EMPTY of the communities without records, those whose
+ * marks expire last. */
+void dht_communities_loaded(struct dht_communities *c, uint64_t now_s);
 
 /*
  * Whether there is room for one more record of this kind from this network. *out_victim is NULL
  * while the community has fewer than LIM_COMMUNITY_RECORDS of it. In a full one it is the record
- * that has to leave first: of the most crowded network, the newcomer counted in its own, the record
- * that has not been renewed for longest; of equally crowded networks the newcomer's own. False (and
- * counted), with *out_victim untouched: all networks, the newcomer's too, would have one record.
+ * that has to leave first: one that has expired, if there is one among the next 64 in order of id;
+ * else of the most crowded network, the newcomer counted in its own, the record that has not been
+ * renewed for longest; of equally crowded networks the newcomer's own. False (and counted), with
+ * *out_victim untouched: all networks, the newcomer's too, would have one record.
  */
 bool dht_communities_has_room(struct dht_communities *c, const uint8_t community_id[32],
-                              enum dht_record_kind kind, uint64_t net,
+                              enum dht_record_kind kind, uint64_t net, uint64_t now_s,
                               struct dht_record **out_victim);
 
 /* A new record: it has an event. There is room, and no record with this id. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unicase.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/limits.h"
 
@@ -15,7 +16,8 @@
 
 struct dht_community_search {
     uint8_t community_id[32];
-    uint8_t *query; /* lower-cased by the first slice, in a buffer of its own */
+    struct relay_slice text; /* the query as it came; dropped by the first slice */
+    uint8_t *query;          /* lower-cased; NULL: not yet */
     size_t query_len;
     uint32_t limit;
     uint32_t text_len; /* looked at so far */
@@ -58,10 +60,11 @@ enum rt_refusal dht_community_search_new(const struct dht_communities *c,
         s->query_len = q->query.len;
     memcpy(s->community_id, q->community_id, sizeof(s->community_id));
     s->has_looked = dht_page_cursor(&q->cursor, s->looked);
-    s->query = malloc(s->query_len + 1);
-    RT_INSIST(s->query != NULL);
-    if (s->query_len > 0)
-        memcpy(s->query, q->query.ptr, s->query_len);
+    s->text = rt_slice_copy(q->query.ptr, (uint32_t)s->query_len);
+    if (!s->text.owner) {
+        free(s);
+        return RT_REFUSAL_MEMORY;
+    }
     *out = s;
     return RT_REFUSAL_NONE;
 }
@@ -74,6 +77,7 @@ void dht_community_search_free(struct dht_community_search **s)
     if (!old)
         return;
     dht_page_drop(&old->page);
+    relay_slice_drop(&old->text);
     free(old->query);
     free(old->lowered);
     free(old);
@@ -137,13 +141,13 @@ static bool lower_query(struct dht_community_search *s)
 {
     uint8_t *lowered = malloc(LOWERED_MAX(s->query_len) + 1);
     bool is_done =
-        lowered && (s->query_len == 0 || lower(s->query, s->query_len, lowered, &s->query_len));
+        lowered && (s->query_len == 0 || lower(s->text.ptr, s->query_len, lowered, &s->query_len));
 
     if (!is_done) {
         free(lowered);
         return false;
     }
-    free(s->query);
+    relay_slice_drop(&s->text);
     s->query = lowered;
     return true;
 }

@@ -23,7 +23,7 @@
 
 struct dht_community_search;
 
-/* NONE or COMMUNITY_NOT_FOUND. Nothing of q is kept. */
+/* NONE, COMMUNITY_NOT_FOUND or MEMORY. Nothing of q is kept. */
 enum rt_refusal dht_community_search_new(const struct dht_communities *c,
                                          const struct wire_browse_request *q, uint64_t now_s,
                                          struct dht_community_search **out);

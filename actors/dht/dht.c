@@ -516,6 +516,7 @@ void dht_start(struct rt_system *sys)
     struct dht *d = dht_of(sys);
 
     d->is_started = true;
+    dht_communities_loaded(dht_values_communities(d->values), dht_now_s(d));
     dht_network_self(d);
     rt_job_queue(d->worker, &d->prove_job);
     rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));

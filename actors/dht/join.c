@@ -58,14 +58,18 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
 }
 
 static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
-                           const struct dht_call_end *end, bool is_pinned_now)
+                           const struct dht_call_end *end, enum dht_boot_verdict v)
 {
+    static const char *const texts[] = {
+        [DHT_BOOT_FINE] = "bootstrap peer reached",
+        [DHT_BOOT_PINNED] = "bootstrap peer reached, its key is pinned",
+        [DHT_BOOT_UNPINNED] = "bootstrap peer reached, its key cannot be pinned: too many pins",
+    };
     char addr[DHT_HOP_TEXT], hex[65];
 
     dht_hop_text(hop, addr, sizeof(addr));
     rt_hex(end->key, 32, hex);
-    rt_log(RELAY_LOG_INFO,
-           is_pinned_now ? "bootstrap peer reached, its key is pinned" : "bootstrap peer reached",
+    rt_log(v == DHT_BOOT_UNPINNED ? RELAY_LOG_WARN : RELAY_LOG_INFO, texts[v],
            "peer=%s addr=%s key=%s dialect=%s", dht_boot_peer(d->boot, entry)->text, addr, hex,
            wire_dialect_name(end->dialect));
     if (!dht_network_may(d, hop))
@@ -120,9 +124,9 @@ static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
     }
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
-    if (v == DHT_BOOT_PINNED || v == DHT_BOOT_FINE) {
+    if (v == DHT_BOOT_PINNED || v == DHT_BOOT_UNPINNED || v == DHT_BOOT_FINE) {
         if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search[end->dialect].began_ns == 0)
-            report_reached(d, entry, &c->to, end, v == DHT_BOOT_PINNED);
+            report_reached(d, entry, &c->to, end, v);
         keep_hop(d, &c->to, end->key, end->peer_dialects);
         for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
             if (end->peer_dialects & WIRE_DIALECT_BIT(i))

@@ -508,7 +508,7 @@ void dht_network_upkeep(struct dht *d)
         search_around(d, dialect);
     }
     try_candidates(d);
-    if (dht_values_next_fresh(d->values)) /* one whose hour is over */
+    if (dht_values_next_fresh(d->values, dht_now_s(d))) /* one whose hour is over */
         dht_push_due(d);
     if (dht_node_count(d) == 0)
         dht_join(d);

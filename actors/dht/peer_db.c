@@ -315,6 +315,8 @@ static bool note_silence(struct record *r, enum wire_dialect dialect)
     uint8_t bit = WIRE_DIALECT_BIT(dialect);
     bool is_alone = r->silent_alone & bit;
 
+    if (dialect == WIRE_DIALECTS)
+        return false;
     r->silent_alone &= (uint8_t)~bit;
     r->silent |= bit;
     return is_alone;

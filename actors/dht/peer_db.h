@@ -52,9 +52,9 @@ bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint8_
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
-/* A dial or a request in this dialect failed, or another key answered. Unknown addresses are
- * ignored. True: it failed twice in this dialect and answered in another between, so that it
- * counts as refused. */
+/* A dial or a request in this dialect failed, or another key answered; WIRE_DIALECTS: in whichever
+ * the peer speaks. Unknown addresses are ignored. True: it failed twice in this dialect and
+ * answered in another between, so that it counts as refused. */
 bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
                       enum wire_dialect dialect, uint64_t now_s);
 /* The peer there does not speak this dialect: its marker is not believed in this for

@@ -18,6 +18,8 @@
 struct dht_push {
     struct rt_list node;
     struct dht *dht;
+    bool is_owed; /* see struct dht_push_plan */
+    uint8_t key[32], sub[32];
     struct relay_slice payload; /* the encoded STORE, one for all */
     uint32_t count, next, in_flight;
     uint32_t stored;
@@ -34,12 +36,8 @@ struct dht_publication {
     struct rt_list node;
     struct dht *dht;
     struct dht_publish_ask *owed; /* NULL: it is our own idea */
-    uint8_t key[32];
-    struct relay_slice value;
-    uint64_t ttl_secs;
-    uint32_t searching; /* look-ups under way */
-    uint32_t count;
-    struct dht_target to[DHT_TARGETS_MAX];
+    uint32_t searching;           /* look-ups under way */
+    struct dht_push_plan plan;    /* its targets are those found so far */
 };
 
 static struct relay_slice encode(const uint8_t key[32], const struct relay_slice *value,
@@ -78,6 +76,8 @@ static void end(struct dht_push *p)
     } else {
         d->push_count--;
         dht_republish_ended(d->republish, p->is_limited);
+        if (p->is_owed && p->stored == 0)
+            dht_values_unreached(d->values, p->key, p->sub, true, dht_now_s(d));
     }
     push_free(p);
 }
@@ -125,25 +125,26 @@ static void pump(struct dht_push *p)
 }
 
 /* Always ends by `end`, now or later. */
-static void push(struct dht *d, const uint8_t key[32], const struct relay_slice *value,
-                 uint64_t ttl_secs, const struct dht_target *to, uint32_t count,
-                 struct dht_publish_ask *owed)
+static void push(struct dht *d, const struct dht_push_plan *plan, struct dht_publish_ask *owed)
 {
-    struct dht_push *p = calloc(1, sizeof(*p) + count * sizeof(p->calls[0]));
+    struct dht_push *p = calloc(1, sizeof(*p) + plan->count * sizeof(p->calls[0]));
 
     RT_INSIST(p != NULL);
     p->dht = d;
     p->owed = owed;
-    p->payload = encode(key, value, ttl_secs);
-    p->count = p->payload.owner ? count : 0;
+    p->is_owed = plan->is_owed;
+    memcpy(p->key, plan->key, sizeof(p->key));
+    memcpy(p->sub, plan->sub, sizeof(p->sub));
+    p->payload = encode(plan->key, &plan->value, plan->ttl_secs);
+    p->count = p->payload.owner ? plan->count : 0;
     rt_list_init(&p->node);
     rt_list_push_back(&d->pushes, &p->node);
     if (!owed)
         d->push_count++;
     for (uint32_t i = 0; i < p->count; i++) {
         p->calls[i].push = p;
-        p->calls[i].call.to = to[i].hop;
-        p->calls[i].call.dialect = to[i].dialect;
+        p->calls[i].call.to = plan->to[i].hop;
+        p->calls[i].call.dialect = plan->to[i].dialect;
         p->calls[i].call.type = WIRE_STORE;
         p->calls[i].call.timeout_ns = LIM_REPUBLISH_TARGETS_NS;
         p->calls[i].call.done = on_done;
@@ -156,7 +157,7 @@ static void push(struct dht *d, const uint8_t key[32], const struct relay_slice 
 static void publication_free(struct dht_publication *p)
 {
     rt_list_unlink(&p->node);
-    relay_slice_drop(&p->value);
+    relay_slice_drop(&p->plan.value);
     free(p);
 }
 
@@ -166,17 +167,19 @@ static void looked_up(struct dht_publication *p)
         return;
     if (!p->owed)
         p->dht->push_count--; /* the push counts from here on */
-    push(p->dht, p->key, &p->value, p->ttl_secs, p->to, p->count, p->owed);
+    push(p->dht, &p->plan, p->owed);
     publication_free(p);
 }
 
 static void add_target(struct dht_publication *p, const struct wire_peer_hop *hop,
                        enum wire_dialect dialect)
 {
-    for (uint32_t i = 0; i < p->count; i++)
-        if (memcmp(p->to[i].hop.pubkey_hint, hop->pubkey_hint, 32) == 0)
+    struct dht_push_plan *to = &p->plan;
+
+    for (uint32_t i = 0; i < to->count; i++)
+        if (memcmp(to->to[i].hop.pubkey_hint, hop->pubkey_hint, 32) == 0)
             return;
-    p->to[p->count++] =
+    to->to[to->count++] =
         (struct dht_target){*hop, dht_push_dialect(p->dht, hop->pubkey_hint, dialect)};
 }
 
@@ -192,24 +195,22 @@ static void found_closest(struct dht_search *s)
     looked_up(p);
 }
 
-/* value is moved. False: no look-up could begin, and nothing follows. */
-static bool publish(struct dht *d, const uint8_t key[32], struct relay_slice value,
-                    uint64_t ttl_secs, uint8_t dialects, struct dht_publish_ask *owed)
+/* plan: without targets; its value is moved. False: no look-up could begin, and nothing follows. */
+static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publish_ask *owed)
 {
     struct dht_publication *p = calloc(1, sizeof(*p));
 
     RT_INSIST(p != NULL);
     p->dht = d;
     p->owed = owed;
-    memcpy(p->key, key, sizeof(p->key));
-    p->value = value;
-    p->ttl_secs = ttl_secs;
+    p->plan = *plan;
+    plan->value = (struct relay_slice){0};
     rt_list_init(&p->node);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
         struct dht_search *s = NULL;
 
-        if (dialects & d->dialects & WIRE_DIALECT_BIT(i))
-            s = dht_search(d, i, key, 0, found_closest, NULL);
+        if (plan->dialects & d->dialects & WIRE_DIALECT_BIT(i))
+            s = dht_search(d, i, plan->key, 0, found_closest, NULL);
         if (!s)
             continue;
         s->user = p;
@@ -228,6 +229,7 @@ static bool publish(struct dht *d, const uint8_t key[32], struct relay_slice val
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
 {
     const struct dht_origin ours = {.reached = a->dialects}; /* we speak those we publish in */
+    struct dht_push_plan plan = {.ttl_secs = a->ttl_secs, .dialects = a->dialects};
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);
 
@@ -236,9 +238,10 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     if (a->refusal == RT_REFUSAL_NONE)
         a->refusal = dht_values_store(d->values, a->key, &checked, a->value.ptr, a->value.len,
                                       a->ttl_secs, &ours, now_s);
-    if (a->refusal == RT_REFUSAL_STORE_VALUE ||
-        !publish(d, a->key, relay_slice_take(&a->value), a->ttl_secs, a->dialects, a)) {
-        relay_slice_drop(&a->value);
+    memcpy(plan.key, a->key, sizeof(plan.key));
+    plan.value = relay_slice_take(&a->value);
+    if (a->refusal == RT_REFUSAL_STORE_VALUE || !publish(d, &plan, a)) {
+        relay_slice_drop(&plan.value);
         rt_msg_answer(d->worker, &a->msg, DHT_PUBLISHED);
     }
 }
@@ -249,7 +252,7 @@ static void push_plan(struct dht *d, struct dht_push_plan *plan)
 {
     for (uint32_t i = 0; i < plan->count; i++)
         plan->to[i].dialect = dht_push_dialect(d, plan->to[i].hop.pubkey_hint, plan->to[i].dialect);
-    push(d, plan->key, &plan->value, plan->ttl_secs, plan->to, plan->count, NULL);
+    push(d, plan, NULL);
 }
 
 void dht_push_due(struct dht *d)
@@ -261,11 +264,10 @@ void dht_push_due(struct dht *d)
         return;
     if (d->push_count < PUSHES_MAX &&
         dht_republish_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
-        if (plan.is_fresh)
-            (void)publish(d, plan.key, relay_slice_take(&plan.value), plan.ttl_secs, plan.dialects,
-                          NULL);
-        else
+        if (!plan.is_fresh)
             push_plan(d, &plan);
+        else if (!publish(d, &plan, NULL))
+            dht_values_unreached(d->values, plan.key, plan.sub, true, now_s);
         relay_slice_drop(&plan.value);
     }
     if (d->push_count < PUSHES_MAX)

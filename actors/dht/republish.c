@@ -70,6 +70,7 @@ static bool is_worth_it(const struct dht_value *v, uint64_t now_s)
 static void plan(const struct dht_value *v, uint64_t now_s, struct dht_push_plan *out)
 {
     memcpy(out->key, v->key, sizeof(out->key));
+    memcpy(out->sub, v->sub, sizeof(out->sub));
     out->value = v->value;
     out->dialects = v->dialects;
     out->ttl_secs = v->expires_s - now_s;
@@ -83,8 +84,9 @@ static bool is_target(const struct dht_push_plan *p, const uint8_t key[32])
     return false;
 }
 
-/* Adds the closest nodes of a dialect that are not held, if we are among the closest. */
-static void add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire_dialect dialect,
+/* Adds the closest nodes of a dialect that are not held, if we are among the closest. False: we are
+ * not, or know none. */
+static bool add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire_dialect dialect,
                         uint64_t now_ns, struct dht_push_plan *out)
 {
     const struct dht_table *t = tables[dialect];
@@ -92,24 +94,31 @@ static void add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire
     uint32_t count;
 
     if (!dht_table_self_is_among(t, out->key, DHT_K, NULL))
-        return;
+        return false;
     count = dht_table_closest(t, out->key, DHT_K, closest);
     for (uint32_t i = 0; i < count; i++)
         if (!dht_table_is_held(t, closest[i].pubkey_hint, now_ns) &&
             !is_target(out, closest[i].pubkey_hint))
             out->to[out->count++] = (struct dht_target){closest[i], dialect};
+    return count > 0;
 }
 
-/* C first: what is sent to a relay of ours goes over its C session. */
+/* C first: what is sent to a relay of ours goes over its C session. *out_covered: the dialects
+ * whose closest nodes are targets. */
 static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const struct dht_value *v,
-                           uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
+                           uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out,
+                           uint8_t *out_covered)
 {
+    uint8_t covered = 0;
+
     if (!is_worth_it(v, now_s))
         return false;
     plan(v, now_s, out);
     for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--)
-        if (v->dialects & WIRE_DIALECT_BIT(d))
-            add_closest(tables, (enum wire_dialect)d, now_ns, out);
+        if (v->dialects & WIRE_DIALECT_BIT(d) &&
+            add_closest(tables, (enum wire_dialect)d, now_ns, out))
+            covered |= WIRE_DIALECT_BIT(d);
+    *out_covered = covered;
     return out->count > 0;
 }
 
@@ -194,18 +203,36 @@ static bool next_handover(struct dht_republish *r, struct dht_values *values,
 
 /* -- fresh and due values -- */
 
-static bool next_fresh(struct dht_values *values, uint64_t now_s, struct dht_push_plan *out)
+static bool has_contact(struct dht_table *const tables[WIRE_DIALECTS], uint8_t dialects)
+{
+    for (uint32_t d = 0; d < WIRE_DIALECTS; d++)
+        if (dialects & WIRE_DIALECT_BIT(d) && dht_table_count(tables[d]) > 0)
+            return true;
+    return false;
+}
+
+/* The dialects in which a fresh value is pushed. */
+static uint8_t fresh_dialects(const struct dht_value *v)
+{
+    return v->origin.is_push ? v->dialects & v->origin.unreached : v->dialects;
+}
+
+static bool next_fresh(struct dht_values *values, struct dht_table *const tables[WIRE_DIALECTS],
+                       uint64_t now_s, struct dht_push_plan *out)
 {
     struct dht_value v;
 
-    for (uint32_t i = 0; i < LOOK_AT && dht_values_next_fresh(values); i++) {
+    for (uint32_t i = 0; i < LOOK_AT && dht_values_next_fresh(values, now_s); i++) {
         if (!dht_values_take_fresh(values, now_s, &v))
             continue;
-        plan(&v, now_s, out);
-        out->is_fresh = true;
-        if (v.origin.is_push)
-            out->dialects &= v.origin.unreached;
-        return true;
+        v.dialects = fresh_dialects(&v);
+        if (has_contact(tables, v.dialects)) {
+            plan(&v, now_s, out);
+            out->is_fresh = out->is_owed = true;
+            return true;
+        }
+        dht_values_unreached(values, v.key, v.sub, false, now_s);
+        relay_slice_drop(&v.value);
     }
     return false;
 }
@@ -214,12 +241,16 @@ static bool next_due(struct dht_values *values, struct dht_table *const tables[W
                      uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
     struct dht_value v;
+    uint8_t covered;
 
     for (uint32_t i = 0; i < LOOK_AT && dht_values_next_due(values) <= now_s; i++) {
         if (!dht_values_take_due(values, now_s, &v))
             continue;
-        if (plan_republish(tables, &v, now_ns, now_s, out))
+        if (plan_republish(tables, &v, now_ns, now_s, out, &covered)) {
+            if (!(fresh_dialects(&v) & ~covered))
+                out->is_owed = dht_values_pushing(values, &v, now_s);
             return true;
+        }
         relay_slice_drop(&v.value);
     }
     return false;
@@ -231,8 +262,9 @@ static bool next_stored(struct dht_republish *r, struct dht_values *values,
 {
     r->is_fresh_next = !r->is_fresh_next;
     if (!r->is_fresh_next)
-        return next_fresh(values, now_s, out) || next_due(values, tables, now_ns, now_s, out);
-    return next_due(values, tables, now_ns, now_s, out) || next_fresh(values, now_s, out);
+        return next_fresh(values, tables, now_s, out) ||
+               next_due(values, tables, now_ns, now_s, out);
+    return next_due(values, tables, now_ns, now_s, out) || next_fresh(values, tables, now_s, out);
 }
 
 bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
@@ -260,7 +292,7 @@ uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_v
     uint64_t due_s = dht_values_next_due(values);
     uint64_t at_ns = now_ns + IDLE_NS;
 
-    if (r->count > 0 || due_s <= now_s || dht_values_next_fresh(values))
+    if (r->count > 0 || due_s <= now_s || dht_values_next_fresh(values, now_s))
         at_ns = now_ns;
     else if (due_s - now_s < IDLE_NS / RT_S)
         at_ns = now_ns + (due_s - now_s) * RT_S;

@@ -11,7 +11,9 @@
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first
  *    one. A new value from a storer that is no contact goes once to its own closest nodes,
  *    which a look-up finds. One from a contact goes likewise to those of the dialects that accept
- *    it and that the contact does not speak.
+ *    it and that the contact does not speak. A fresh value that no node took is tried again after
+ *    LIM_PUSH_AGAIN_S, when no other is fresh, then hourly. While we have no contact of a dialect
+ *    that it is for, no look-up begins.
  *
  * Neither happens to a value in the second half of the shortest life a STORE gives: receivers raise
  * the TTL, so that relays which pushed to each other until the end would keep everything for ever.
@@ -39,11 +41,12 @@ void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *n
                           uint8_t dialects);
 
 struct dht_push_plan {
-    uint8_t key[32];
+    uint8_t key[32], sub[32];
     struct relay_slice value; /* a reference of the caller's */
     uint64_t ttl_secs;
     uint8_t dialects; /* that accept the value */
-    bool is_fresh;    /* whom to push it to is to be looked up: count is 0 */
+    bool is_fresh;    /* the targets are to be looked up: count is 0 */
+    bool is_owed;     /* if no node takes it, dht_values_unreached is to be called */
     uint32_t count;
     struct dht_target {
         struct wire_peer_hop hop; /* with its key */

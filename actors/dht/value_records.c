@@ -91,11 +91,12 @@ static enum rt_refusal make_room(struct dht_values *v, const struct incoming *in
     if (r != RT_REFUSAL_NONE)
         return r;
     if (!dht_communities_has_room(v->communities, in->checked->community_id, kind, in->origin.net,
-                                  &victim))
+                                  in->now_s, &victim))
         return RT_REFUSAL_STORE_FULL;
     if (victim) {
+        if (dht_record_is_live(victim, in->now_s))
+            rt_metric_inc(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
         values_drop(v, RT_CONTAINER_OF(victim, struct record, index)->entry, true);
-        rt_metric_inc(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
     }
     return RT_REFUSAL_NONE;
 }

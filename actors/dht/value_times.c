@@ -75,14 +75,9 @@ uint64_t dht_values_next_due(const struct dht_values *v)
     return rt_list_empty(&v->by_due) ? UINT64_MAX : e->due_s;
 }
 
-/* It is given out to be pushed. False: it has expired. */
-static bool give(struct dht_values *v, struct entry *e, uint64_t now_s, struct dht_value *out)
+/* False: it has expired. */
+static bool give(const struct entry *e, uint64_t now_s, struct dht_value *out)
 {
-    values_set_due(v, e, now_s + LIM_REPUBLISH_S);
-    e->is_changed = false;
-    e->pushed_s = now_s;
-    rt_list_unlink(&e->by_fresh);
-    rt_list_push_back(&v->pushed, &e->by_fresh);
     if (e->expires_s <= now_s)
         return false;
     *out = values_value_of(e);
@@ -94,9 +89,11 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
 {
     struct entry *e = RT_CONTAINER_OF(v->by_due.next, struct entry, by_due);
 
+    v->now_s = now_s;
     if (rt_list_empty(&v->by_due) || e->due_s > now_s)
         return false;
-    return give(v, e, now_s, out);
+    values_set_due(v, e, now_s + LIM_REPUBLISH_S);
+    return give(e, now_s, out);
 }
 
 /* -- fresh values -- */
@@ -106,8 +103,18 @@ void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_o
     if (origin->peer == 0 || values_is_pushed(e, origin) || e->kind == WIRE_VALUE_ANNOUNCEMENT)
         return;
     e->is_changed = true;
+    e->is_retried = false;
     if (e->pushed_s == 0 && rt_list_empty(&e->by_fresh))
         rt_list_push_back(&v->fresh, &e->by_fresh);
+}
+
+/* It is pushed: the next change waits for an hour to pass. */
+static void begin_pause(struct dht_values *v, struct entry *e, uint64_t now_s)
+{
+    e->is_changed = false;
+    e->pushed_s = now_s;
+    rt_list_unlink(&e->by_fresh);
+    rt_list_push_back(&v->pushed, &e->by_fresh);
 }
 
 /* Those pushed an hour ago may be pushed again. */
@@ -125,17 +132,68 @@ static void end_pauses(struct dht_values *v, uint64_t now_s, uint32_t max)
     }
 }
 
-bool dht_values_next_fresh(const struct dht_values *v)
+/* The fresh value whose turn it is; NULL: none. */
+static struct entry *next_fresh(const struct dht_values *v, uint64_t now_s)
 {
-    return !rt_list_empty(&v->fresh);
+    struct entry *again = RT_CONTAINER_OF(v->unreached.next, struct entry, by_fresh);
+
+    if (!rt_list_empty(&v->fresh))
+        return RT_CONTAINER_OF(v->fresh.next, struct entry, by_fresh);
+    if (rt_list_empty(&v->unreached) ||
+        (again->unreached_s <= now_s && now_s - again->unreached_s < LIM_PUSH_AGAIN_S))
+        return NULL;
+    return again;
+}
+
+bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s)
+{
+    return next_fresh(v, now_s) != NULL;
 }
 
 bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out)
 {
+    struct entry *e;
+
+    v->now_s = now_s;
     end_pauses(v, now_s, 2);
-    if (rt_list_empty(&v->fresh))
+    e = next_fresh(v, now_s);
+    if (!e)
         return false;
-    return give(v, RT_CONTAINER_OF(v->fresh.next, struct entry, by_fresh), now_s, out);
+    /* Another try does not put off the hourly round. */
+    if (!rt_list_empty(&v->fresh) && !e->is_retried)
+        values_set_due(v, e, now_s + LIM_REPUBLISH_S);
+    begin_pause(v, e, now_s);
+    return give(e, now_s, out);
+}
+
+bool dht_values_pushing(struct dht_values *v, const struct dht_value *pushed, uint64_t now_s)
+{
+    struct entry *e = values_entry(v, pushed->key, pushed->sub);
+    bool was_fresh = e && e->is_changed;
+
+    if (e && e->kind != WIRE_VALUE_ANNOUNCEMENT)
+        begin_pause(v, e, now_s);
+    return was_fresh;
+}
+
+void dht_values_unreached(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
+                          bool is_tried, uint64_t now_s)
+{
+    struct entry *e = values_entry(v, key, sub);
+
+    if (is_tried)
+        rt_metric_inc(RT_METRIC_DHT_UNREACHED);
+    if (!e || e->kind == WIRE_VALUE_ANNOUNCEMENT)
+        return;
+    begin_pause(v, e, now_s);
+    e->is_changed = true;
+    if (e->is_retried)
+        return;
+    e->is_retried = is_tried;
+    e->pushed_s = 0;
+    e->unreached_s = now_s;
+    rt_list_unlink(&e->by_fresh);
+    rt_list_push_back(&v->unreached, &e->by_fresh);
 }
 
 /* -- disk -- */

@@ -30,6 +30,7 @@ struct dht_values *dht_values_new(const struct dht_values_limits *limits,
     rt_list_init(&v->unsaved);
     rt_list_init(&v->fresh);
     rt_list_init(&v->pushed);
+    rt_list_init(&v->unreached);
     v->communities = dht_communities_new(hash_key);
     v->walk_bin = VALUES_BINS;
     return v;

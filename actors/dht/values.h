@@ -157,19 +157,28 @@ void dht_values_flush(struct dht_values *v);
 
 /* When the next value falls due, unix seconds; UINT64_MAX: there is none. */
 uint64_t dht_values_next_due(const struct dht_values *v);
-/* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. */
+/* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. A
+ * fresh one stays fresh until dht_values_pushing is called. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
 /* -- fresh values: those that were new, or changed, when a peer stored them that is no contact or
  * does not speak all dialects that accept the value, but for announcements. Each is given out once
- * per change and at most once in LIM_REPUBLISH_S; a value that take_due gave out counts too. In
- * order of arrival. -- */
+ * per change that reached a node, and at most once in LIM_REPUBLISH_S. In order of arrival; those
+ * that no node took come after all others. -- */
 
-/* Whether there is one. */
-bool dht_values_next_fresh(const struct dht_values *v);
-/* The next one, with a reference of its own; it falls due LIM_REPUBLISH_S later. Changes that
- * waited for the hour to pass become fresh here and in dht_values_save_due. */
+/* Whether there is one now. */
+bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s);
+/* The next one, with a reference of its own; the first time after a change it falls due
+ * LIM_REPUBLISH_S later. Changes that waited for the hour to pass become fresh here and in
+ * dht_values_save_due. */
 bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out);
+/* A value that take_due gave out is pushed in all dialects in which it was to be: it is no longer
+ * fresh. Whether it was. */
+bool dht_values_pushing(struct dht_values *v, const struct dht_value *pushed, uint64_t now_s);
+/* No node took a value that was fresh: it is fresh again after LIM_PUSH_AGAIN_S. If is_tried, only
+ * once after each change: after that it waits for LIM_REPUBLISH_S. */
+void dht_values_unreached(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
+                          bool is_tried, uint64_t now_s);
 
 /* -- going through a part of the key space, one value a call; one walk at a time -- */
 

@@ -51,7 +51,7 @@ struct entry {
     struct rt_map_node node; /* by key: announcements of one key stand there one by one */
     struct rt_list by_hour, by_bin, by_due;
     struct rt_list by_wait;  /* loaded manifests: in unproven; records: in unsaved */
-    struct rt_list by_fresh; /* in fresh; in pushed while pushed_s is not 0 */
+    struct rt_list by_fresh; /* in fresh or unreached; in pushed while pushed_s is not 0 */
     uint8_t key[32];
     enum wire_value_kind kind;
     uint32_t served; /* of announcements: the turn it was last handed out in */
@@ -59,7 +59,9 @@ struct entry {
     uint64_t expires_s, due_s;
     uint64_t saved_s; /* the expiry that the sink was told */
     uint64_t pushed_s;
-    bool is_changed; /* since it was last pushed, by a peer that does not push it to all */
+    uint64_t unreached_s; /* while in unreached */
+    bool is_retried;      /* since it last changed, after a push that no node took */
+    bool is_changed;      /* since it was last pushed, by a peer that does not push it to all */
     struct dht_owner *peer, *net;
     struct dht_origin origin;
     struct relay_slice value;
@@ -86,6 +88,7 @@ struct dht_values {
     uint64_t now_s; /* of the last call that had one */
     struct rt_list by_due, unproven, unsaved;
     struct rt_list fresh, pushed; /* to be pushed; pushed within LIM_REPUBLISH_S */
+    struct rt_list unreached;     /* fresh ones that no node took */
     uint32_t walk_bin, walk_last; /* bins; the walk is over when walk_bin > walk_last */
     struct rt_list *walk_next;    /* in walk_bin; NULL: it has not been entered */
     struct values_lists *lists;   /* NULL while nothing was ever stored */

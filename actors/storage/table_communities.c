@@ -47,6 +47,20 @@ rt_err table_communities_sweep(struct db *d, uint64_t now_s, uint32_t max, uint3
     return e;
 }
 
+/* False: another program's row, or a broken one. */
+static bool give_row(struct db_stmt *st, uint64_t now_s, storage_mark_fn *fn, void *ctx)
+{
+    size_t len = 0;
+    const uint8_t *id = db_column_blob(st, 0, &len);
+    int64_t mark = db_column_integer(st, 1), expires_s = db_column_integer(st, 2);
+
+    /* A text compares above all numbers: an expired row can be selected. */
+    if (!id || len != 32 || mark <= 0 || expires_s <= (int64_t)now_s)
+        return false;
+    fn(ctx, id, (uint64_t)mark, (uint64_t)expires_s);
+    return true;
+}
+
 rt_err table_communities_each(struct db *d, uint64_t now_s, storage_mark_fn *fn, void *ctx,
                               uint32_t *out_odd, struct relay_error *err)
 {
@@ -59,18 +73,8 @@ rt_err table_communities_each(struct db *d, uint64_t now_s, storage_mark_fn *fn,
         return e;
     db_bind_integer(&st, 1, (int64_t)now_s);
     while (!e && has_row) {
-        const uint8_t *id;
-        int64_t mark;
-        size_t len = 0;
-
         e = db_next(&st, &has_row, err);
-        if (e || !has_row)
-            continue;
-        id = db_column_blob(&st, 0, &len);
-        mark = db_column_integer(&st, 1);
-        if (id && len == 32 && mark >= 0)
-            fn(ctx, id, (uint64_t)mark, (uint64_t)db_column_integer(&st, 2));
-        else
+        if (!e && has_row && !give_row(&st, now_s, fn, ctx))
             odd++;
     }
     db_stmt_fini(&st);

@@ -47,7 +47,7 @@ static bool give_row(struct db_stmt *st, uint8_t *copy, storage_identity_record_
     const uint8_t *key = db_column_blob(st, 0, &key_len);
     const void *value = db_column_blob(st, 1, &len);
 
-    if (!key || key_len != 32 || !value || len > LIM_VALUE_MAX)
+    if (!key || key_len != 32 || !value || len == 0 || len > LIM_VALUE_MAX)
         return false;
     memcpy(copy, value, len);
     fn(ctx, key, copy, len);

@@ -76,9 +76,10 @@ rt_err table_values_sweep(struct db *d, uint64_t now_s, uint32_t max, uint32_t *
 }
 
 /* False: another program's row, or a broken one. */
-static bool read_row(struct db_stmt *st, struct storage_value *out)
+static bool read_row(struct db_stmt *st, uint64_t now_s, struct storage_value *out)
 {
     size_t key_len = 0, sub_len = 0, len = 0;
+    int64_t event = db_column_integer(st, 6);
 
     out->key = db_column_blob(st, 0, &key_len);
     out->sub = db_column_blob(st, 1, &sub_len);
@@ -87,9 +88,9 @@ static bool read_row(struct db_stmt *st, struct storage_value *out)
     out->expires_s = (uint64_t)db_column_integer(st, 3);
     out->origin_peer = (uint64_t)db_column_integer(st, 4);
     out->origin_net = (uint64_t)db_column_integer(st, 5);
-    out->event = (uint64_t)db_column_integer(st, 6);
+    out->event = event > 0 ? (uint64_t)event : 0;
     return out->key && key_len == 32 && out->sub && sub_len == 32 && out->value &&
-           len <= LIM_VALUE_MAX;
+           len <= LIM_VALUE_MAX && out->expires_s > now_s; /* a text compares above all numbers */
 }
 
 rt_err table_values_each(struct db *d, uint64_t now_s, storage_value_fn *fn, void *ctx,
@@ -109,7 +110,7 @@ rt_err table_values_each(struct db *d, uint64_t now_s, storage_value_fn *fn, voi
         e = db_next(&st, &has_row, err);
         if (e || !has_row)
             continue;
-        if (read_row(&st, &v))
+        if (read_row(&st, now_s, &v))
             fn(ctx, &v);
         else
             odd++;

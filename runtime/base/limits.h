@@ -67,6 +67,7 @@
 #define LIM_PAGE_HITS 50u            /* ... 415, */
 #define LIM_PAGE_EVENTS 200u         /* ... and 417 */
 #define LIM_SEARCHES_QUEUED 64u      /* searches under way: clients wait 5 s, most take 5 ms */
+#define LIM_SEARCHES_PER_NET 8u      /* ... of one network: eight must act together to fill it */
 #define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of titles and descriptions looked at in one ... */
 #define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time: then it answers what it has */
 #define LIM_SEARCH_SLICE (32u * 1024u) /* bytes looked at in one heavy job: about 0.5 ms */
@@ -94,7 +95,8 @@
 #define LIM_PEER_FORGET_S 604800u     /* one not seen since is forgotten */
 #define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
-    (250 * RT_MS) /* between two values: 240 stores a minute per remote */
+    (250 * RT_MS)             /* between two values: 240 stores a minute per remote */
+#define LIM_PUSH_AGAIN_S 300u /* a new value that no node took is pushed again after it */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
 /* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */

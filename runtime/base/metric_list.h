@@ -63,6 +63,7 @@
     X(DHT_PUSHED, "dht_pushes_total", "values pushed to a node that took them")                    \
     X(DHT_PUSH_LIMITED, "dht_pushes_limited_total", "pushes answered with a rate limit")           \
     X(DHT_PUSH_REFUSED, "dht_pushes_refused_total", "pushes answered with another error")          \
+    X(DHT_UNREACHED, "dht_values_unreached_total", "pushes of new values that no node took")       \
     X(DHT_PROBED, "dht_probes_total", "unproven addresses dialled")                                \
     X(DHT_CALLS_DROPPED, "dht_calls_dropped_total", "calls to peers not made: too many at once")   \
     X(DHT_LOOKUPS_DROPPED, "dht_lookups_dropped_total", "look-ups not begun: too many wait")       \
@@ -72,6 +73,8 @@
       "records refused: community full, no crowded network")                                       \
     X(COMMUNITY_RECORDS_EVICTED, "community_records_evicted_total",                                \
       "records evicted from a full community")                                                     \
+    X(SEARCHES_CROWDED, "community_searches_crowded_total",                                        \
+      "searches refused: too many of one network")                                                 \
     X(DHT_SAVES_DEFERRED, "dht_saves_deferred_total",                                              \
       "changes of records not written to disk at once")                                            \
     X(COMMUNITIES_FORGOTTEN, "communities_forgotten_total",                                        \

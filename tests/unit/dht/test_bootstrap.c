@@ -434,6 +434,13 @@ static void test_pins_are_bounded(void **state)
     assert_true(fits);
     assert_int_equal(rt_metric_get(RT_METRIC_DHT_PINS_DROPPED), dropped + 1);
     assert_int_equal(dht_trust_count(trust), LIM_PINS_MAX);
+    /* One more is used, but not pinned. */
+    assert_false(dht_boot_accepts(b, trust_pub(0)));
+    assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_UNPINNED);
+    assert_null(dht_boot_key(b, 0));
+    assert_true(dht_boot_accepts(b, trust_pub(0)));
+    assert_int_equal(show(b, trust_pub(1)), DHT_BOOT_UNPINNED);
+    assert_false(dht_boot_accepts(b, trust_pub(0)));
     dht_boot_free(&b);
 }
 

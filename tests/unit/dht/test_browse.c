@@ -3,10 +3,11 @@
  * Plan, requests about communities through the actor: a community is joined while a live record of
  * it is held; pages come from what was stored; without a record every request is refused. A search
  * answers with its hit; after LIM_SEARCH_NS it answers what it has; searches that wait are bounded,
- * answered in turn, and freed with the actor.
+ * of one network too, answered in turn, and freed with the actor.
  */
 #include "actor_world.h"
 
+#include "base/metric.h"
 #include "wire_browse.h"
 #include "wire_community.h"
 
@@ -215,15 +216,25 @@ static void on_told(struct rt_actor *self, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
-static void send_searches(struct rt_actor *from, uint32_t count)
+/* From networks that have per_net of them each, from this one on; every search has its own key. */
+static void send_searches_of(struct rt_actor *from, uint32_t net, uint32_t count, uint32_t per_net)
 {
     for (uint32_t i = 0; i < count; i++) {
+        struct sockaddr_storage addr = actor_from(0x0b100001 + ((net + i / per_net) << 8), 50000);
         struct dht_ask *a = dht_ask_new(DHT_COMMUNITY_SEARCH);
+        uint8_t key[32];
 
+        test_key(1000 + i, key);
+        assert_true(dht_hop_of(&addr, key, &a->origin));
         a->payload = request("holi", 0);
         a->msg.reply_to = rt_actor_addr(from);
         rt_send(world_worker(), dht_addr(world_worker()), &a->msg);
     }
+}
+
+static void send_searches(struct rt_actor *from, uint32_t count)
+{
+    send_searches_of(from, 0, count, LIM_SEARCHES_PER_NET);
 }
 
 /* Shares for three slices, and one hit. */
@@ -254,6 +265,28 @@ static void test_searches_that_wait_are_bounded(void **state)
     world_pass(5 * RT_MS);
     assert_int_equal(found_count, LIM_SEARCHES_QUEUED + 1);
     assert_int_equal(cut_count, 0);
+    rt_actor_stop(&asker);
+}
+
+/* One host with many keys leaves room for others. */
+static void test_one_network_does_not_fill_the_queue(void **state)
+{
+    uint64_t crowded = rt_metric_get(RT_METRIC_SEARCHES_CROWDED);
+    struct rt_actor asker;
+
+    (void)state;
+    found_count = full_count = cut_count = 0;
+    store_many();
+    rt_actor_start(&asker, world_worker(), on_told);
+    send_searches_of(&asker, 0, 3 * LIM_SEARCHES_QUEUED, 3 * LIM_SEARCHES_QUEUED);
+    send_searches_of(&asker, 1, 1, 1); /* an honest client */
+    world_pass(5 * RT_MS);
+    assert_int_equal(found_count, LIM_SEARCHES_PER_NET + 1);
+    assert_int_equal(full_count, 3 * LIM_SEARCHES_QUEUED - LIM_SEARCHES_PER_NET);
+    assert_int_equal(rt_metric_get(RT_METRIC_SEARCHES_CROWDED), crowded + full_count);
+    send_searches(&asker, 1); /* its places are free again */
+    world_pass(5 * RT_MS);
+    assert_int_equal(found_count, LIM_SEARCHES_PER_NET + 2);
     rt_actor_stop(&asker);
 }
 
@@ -298,6 +331,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shares_since_a_time, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_malformed_payload_is_refused, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_searches_that_wait_are_bounded, actor_begin,
+                                        actor_end),
+        cmocka_unit_test_setup_teardown(test_one_network_does_not_fill_the_queue, actor_begin,
                                         actor_end),
         cmocka_unit_test_setup_teardown(test_search_that_takes_too_long_is_cut, actor_begin,
                                         actor_end),

@@ -4,94 +4,31 @@
  * places, the log, the latest expiry, restarts from what the sink was told and in any order;
  * numbers never repeat over restarts. The most crowded network of a full community gives its
  * longest unrenewed record; a newcomer whose network is the most crowded takes one of its own; a
- * community with a network per record refuses. Empty communities keep their numbers for a week and
- * within their limit. A record without a number from disk gets one; a doubled or surplus one is
- * refused.
+ * community with a network per record refuses; expired records leave before any other. Empty
+ * communities keep their numbers for a week and within their limit.
  */
-#include "support.h"
+#include "index_room.h"
 
 #include "base/check.h"
 #include "base/metric.h"
-#include "dht/communities.h"
 
-#define COMMUNITIES 3u
+#define COMMUNITIES INDEX_MARKS
 #define RECORDS 300u
 
-static const uint8_t hash_key[16] = "community-tests";
 static uint64_t rng = 20261201;
-
-struct record {
-    struct dht_record r;
-    uint8_t id[32], community[32];
-    uint32_t community_number;
-    uint64_t expires_s, renewed;
-    struct relay_slice value;
-    bool is_held;
-};
-
-/* What is on disk of the marks. */
-struct marks {
-    uint32_t count;
-    struct {
-        uint8_t id[32];
-        uint64_t mark, expires_s;
-    } rows[COMMUNITIES];
-};
 
 static uint64_t draw(uint64_t below)
 {
     return test_random(&rng) % below;
 }
 
-static void number_id(uint32_t number, uint8_t out[32])
-{
-    rt_sha256(&number, sizeof(number), out);
-}
-
-static void on_put_mark(void *ctx, const uint8_t id[32], uint64_t mark, uint64_t expires_s)
-{
-    struct marks *m = ctx;
-    uint32_t i = 0;
-
-    while (i < m->count && memcmp(m->rows[i].id, id, 32) != 0)
-        i++;
-    if (i == COMMUNITIES)
-        return;
-    m->count += i == m->count;
-    memcpy(m->rows[i].id, id, 32);
-    assert_true(mark >= m->rows[i].mark);
-    m->rows[i].mark = mark;
-    m->rows[i].expires_s = expires_s;
-}
-
-static struct dht_communities *index_new(struct marks *m)
-{
-    struct dht_communities *c = dht_communities_new(hash_key);
-    struct dht_communities_sink sink = {on_put_mark, m};
-
-    dht_communities_set_sink(c, &sink);
-    return c;
-}
-
-static void record_init(struct record *x, uint32_t number, uint32_t community)
-{
-    *x = (struct record){0};
-    number_id(number, x->id);
-    number_id(community, x->community);
-    x->community_number = community;
-    x->r.kind = number % 3 == 0 ? DHT_RECORD_SHARE : DHT_RECORD_MEMBER;
-    x->r.id = x->id;
-    x->r.value = &x->value;
-    x->r.expires_s = &x->expires_s;
-}
-
 /* -- the model -- */
 
 struct model {
-    struct record records[RECORDS];
+    struct index_record records[RECORDS];
     uint64_t last[COMMUNITIES]; /* highest number seen */
     uint64_t now_s;
-    struct marks marks;
+    struct index_marks marks;
     struct dht_communities *index;
 };
 
@@ -100,19 +37,19 @@ static uint32_t community_of(uint32_t number)
     return number % COMMUNITIES;
 }
 
-static bool is_of(const struct record *x, uint32_t community, enum dht_record_kind kind)
+static bool is_of(const struct index_record *x, uint32_t community, enum dht_record_kind kind)
 {
     return x->is_held && x->r.kind == kind && x->community_number == community;
 }
 
 /* The record with the smallest id above `after`, which may be NULL. */
-static struct record *next_by_id(struct model *m, uint32_t community, enum dht_record_kind kind,
-                                 const uint8_t *after)
+static struct index_record *next_by_id(struct model *m, uint32_t community,
+                                       enum dht_record_kind kind, const uint8_t *after)
 {
-    struct record *best = NULL;
+    struct index_record *best = NULL;
 
     for (uint32_t i = 0; i < RECORDS; i++) {
-        struct record *x = &m->records[i];
+        struct index_record *x = &m->records[i];
 
         if (is_of(x, community, kind) && (!after || memcmp(x->id, after, 32) > 0) &&
             (!best || memcmp(x->id, best->id, 32) < 0))
@@ -121,12 +58,12 @@ static struct record *next_by_id(struct model *m, uint32_t community, enum dht_r
     return best;
 }
 
-static struct record *next_by_event(struct model *m, uint32_t community, uint64_t after)
+static struct index_record *next_by_event(struct model *m, uint32_t community, uint64_t after)
 {
-    struct record *best = NULL;
+    struct index_record *best = NULL;
 
     for (uint32_t i = 0; i < RECORDS; i++) {
-        struct record *x = &m->records[i];
+        struct index_record *x = &m->records[i];
 
         if ((is_of(x, community, DHT_RECORD_MEMBER) || is_of(x, community, DHT_RECORD_SHARE)) &&
             x->r.event > after && (!best || x->r.event < best->r.event))
@@ -140,7 +77,7 @@ static uint64_t latest_expiry(const struct model *m, uint32_t community)
     uint64_t latest = 0;
 
     for (uint32_t i = 0; i < RECORDS; i++) {
-        const struct record *x = &m->records[i];
+        const struct index_record *x = &m->records[i];
 
         if (x->is_held && community_of(i) == community && x->expires_s > latest)
             latest = x->expires_s;
@@ -151,7 +88,7 @@ static uint64_t latest_expiry(const struct model *m, uint32_t community)
 static void check_order(struct model *m, uint32_t community, struct dht_community *k)
 {
     for (int kind = 0; kind < DHT_RECORD_KINDS; kind++) {
-        struct record *x = next_by_id(m, community, (enum dht_record_kind)kind, NULL);
+        struct index_record *x = next_by_id(m, community, (enum dht_record_kind)kind, NULL);
         uint32_t place = 0;
 
         for (; x; x = next_by_id(m, community, (enum dht_record_kind)kind, x->id)) {
@@ -170,7 +107,7 @@ static void check_community(struct model *m, uint32_t community)
     uint64_t after = 0, latest = latest_expiry(m, community);
     uint8_t id[32];
 
-    number_id(community, id);
+    index_id(community, id);
     k = dht_community_find(m->index, id);
     if (!k) {
         assert_int_equal(latest, 0);
@@ -181,13 +118,13 @@ static void check_community(struct model *m, uint32_t community)
     assert_false(dht_community_is_live(k, latest));
     assert_true(dht_community_last_event(k) >= m->last[community]);
     check_order(m, community, k);
-    for (struct record *x; (x = next_by_event(m, community, after)); after = x->r.event)
+    for (struct index_record *x; (x = next_by_event(m, community, after)); after = x->r.event)
         assert_ptr_equal(dht_community_next_event(k, after), &x->r);
     assert_null(dht_community_next_event(k, after));
 }
 
 /* The mark on disk covers the community's numbers, and outlives the record that was stored. */
-static void check_mark(const struct model *m, const struct record *x)
+static void check_mark(const struct model *m, const struct index_record *x)
 {
     uint64_t last = m->last[x->community_number];
 
@@ -201,7 +138,7 @@ static void check_mark(const struct model *m, const struct record *x)
     fail_msg("no mark is on disk");
 }
 
-static void take_number(struct model *m, const struct record *x)
+static void take_number(struct model *m, const struct index_record *x)
 {
     assert_true(x->r.event > m->last[x->community_number]);
     m->last[x->community_number] = x->r.event;
@@ -210,11 +147,11 @@ static void take_number(struct model *m, const struct record *x)
 static void step(struct model *m)
 {
     uint32_t number = (uint32_t)draw(RECORDS);
-    struct record *x = &m->records[number];
+    struct index_record *x = &m->records[number];
     uint64_t expires_s = m->now_s + 100 + draw(1000), kind = draw(4);
 
     if (!x->is_held) {
-        record_init(x, number, community_of(number));
+        index_record_init(x, number, community_of(number));
         x->expires_s = expires_s;
         x->r.net = draw(5);
         dht_communities_enter(m->index, x->community, &x->r, m->now_s);
@@ -240,7 +177,7 @@ static void step(struct model *m)
 static void restart(struct model *m)
 {
     uint32_t start = (uint32_t)draw(RECORDS);
-    struct marks marks = m->marks;
+    struct index_marks marks = m->marks;
 
     dht_communities_free(&m->index);
     m->index = index_new(&m->marks);
@@ -248,7 +185,7 @@ static void restart(struct model *m)
         dht_communities_load_mark(m->index, marks.rows[i].id, marks.rows[i].mark,
                                   marks.rows[i].expires_s);
     for (uint32_t i = 0; i < RECORDS; i++) {
-        struct record *x = &m->records[(start + 7 * i) % RECORDS];
+        struct index_record *x = &m->records[(start + 7 * i) % RECORDS];
         uint64_t event = x->r.event;
 
         if (!x->is_held)
@@ -289,14 +226,14 @@ static void test_random_operations_match_a_naive_list(void **state)
 static uint8_t full_id[32];
 
 /* Records 0 to LIM_COMMUNITY_RECORDS - 1, all members of one community; net_of each. */
-static struct record *fill(struct dht_communities *c, uint64_t (*net_of)(uint32_t number))
+static struct index_record *fill(struct dht_communities *c, uint64_t (*net_of)(uint32_t number))
 {
-    struct record *all = calloc(LIM_COMMUNITY_RECORDS + 1, sizeof(*all));
+    struct index_record *all = calloc(LIM_COMMUNITY_RECORDS + 1, sizeof(*all));
 
     assert_non_null(all);
-    number_id(0, full_id);
+    index_id(0, full_id);
     for (uint32_t i = 0; i <= LIM_COMMUNITY_RECORDS; i++) {
-        record_init(&all[i], i, 0);
+        index_record_init(&all[i], i, 0);
         all[i].r.kind = DHT_RECORD_MEMBER;
         all[i].r.net = net_of(i);
         all[i].renewed = i;
@@ -320,9 +257,9 @@ static uint64_t net_own(uint32_t number)
 }
 
 /* The victim for a newcomer from net, found the slow way; NULL: refused. */
-static struct record *naive_victim(struct record *all, uint64_t net)
+static struct index_record *naive_victim(struct index_record *all, uint64_t net)
 {
-    struct record *victim = NULL;
+    struct index_record *victim = NULL;
     uint32_t most = 0, *counts = calloc(2 * LIM_COMMUNITY_RECORDS, sizeof(*counts));
     uint64_t from = net;
 
@@ -345,16 +282,16 @@ static struct record *naive_victim(struct record *all, uint64_t net)
 
 static void test_full_community_evicts_from_the_most_crowded_network(void **state)
 {
-    struct marks marks = {0};
+    struct index_marks marks = {0};
     struct dht_communities *c = index_new(&marks);
-    struct record *all = fill(c, net_skewed), *out = &all[LIM_COMMUNITY_RECORDS];
+    struct index_record *all = fill(c, net_skewed), *out = &all[LIM_COMMUNITY_RECORDS];
     uint64_t stamp = LIM_COMMUNITY_RECORDS;
     struct dht_record *victim = NULL;
 
     (void)state;
     for (uint32_t i = 0; i < 80; i++) {
         /* net 1 starts far ahead; later rounds renew, and move records to net 2 */
-        struct record *some = &all[draw(LIM_COMMUNITY_RECORDS)];
+        struct index_record *some = &all[draw(LIM_COMMUNITY_RECORDS)];
         uint64_t net = draw(4);
 
         if (some->is_held && i % 2)
@@ -363,17 +300,17 @@ static void test_full_community_evicts_from_the_most_crowded_network(void **stat
             dht_communities_changed(c, &some->r, 2, NOW_S);
         if (some->is_held)
             some->renewed = stamp++;
-        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, net, &victim));
+        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, net, NOW_S, &victim));
         assert_ptr_equal(victim, &naive_victim(all, net)->r);
         dht_communities_leave(c, victim, NOW_S);
         out->r.net = net;
         dht_communities_enter(c, full_id, &out->r, NOW_S);
         out->is_held = true;
         out->renewed = stamp++;
-        out = RT_CONTAINER_OF(victim, struct record, r);
+        out = RT_CONTAINER_OF(victim, struct index_record, r);
         out->is_held = false;
     }
-    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_SHARE, 1, &victim));
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_SHARE, 1, NOW_S, &victim));
     assert_null(victim);
     dht_communities_free(&c);
     free(all);
@@ -381,104 +318,89 @@ static void test_full_community_evicts_from_the_most_crowded_network(void **stat
 
 static void test_full_community_of_single_networks_refuses_another(void **state)
 {
-    struct marks marks = {0};
+    struct index_marks marks = {0};
     struct dht_communities *c = index_new(&marks);
-    struct record *all = fill(c, net_own);
+    struct index_record *all = fill(c, net_own);
     uint64_t refused = rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_REFUSED);
     struct dht_record *victim = NULL;
 
     (void)state;
-    assert_false(
-        dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, LIM_COMMUNITY_RECORDS, &victim));
+    assert_false(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, LIM_COMMUNITY_RECORDS,
+                                          NOW_S, &victim));
     assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_REFUSED), refused + 1);
-    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 17, &victim));
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 17, NOW_S, &victim));
     assert_ptr_equal(victim, &all[17].r);
     assert_false(dht_communities_load(c, full_id, &all[LIM_COMMUNITY_RECORDS].r, 1000000, NOW_S));
     dht_communities_free(&c);
     free(all);
 }
 
-/* -- empty communities -- */
-
-static void enter_and_leave(struct dht_communities *c, uint32_t community, uint64_t now_s,
-                            uint64_t *out_event)
+static void test_expired_records_make_room_first(void **state)
 {
-    struct record x;
+    struct index_marks marks = {0};
+    struct dht_communities *c = index_new(&marks);
+    struct index_record *all = fill(c, net_skewed);
+    struct dht_record *victim = NULL;
+    uint32_t expired = 0;
 
-    record_init(&x, 1, community);
-    x.expires_s = now_s + 100;
-    dht_communities_enter(c, x.community, &x.r, now_s);
-    *out_event = x.r.event;
-    dht_communities_leave(c, &x.r, now_s);
-    assert_null(dht_community_find(c, x.community));
+    (void)state;
+    for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i += 3)
+        all[i].expires_s = NOW_S; /* fewer than 64 lie between two of them */
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 1, NOW_S, &victim));
+        expired += !dht_record_is_live(victim, NOW_S);
+        dht_communities_leave(c, victim, NOW_S);
+        RT_CONTAINER_OF(victim, struct index_record, r)->expires_s = NOW_S + 1;
+        dht_communities_enter(c, full_id, victim, NOW_S);
+    }
+    assert_int_equal(expired, 1000);
+    for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i++)
+        all[i].expires_s = NOW_S + 1;
+    assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 1, NOW_S, &victim));
+    assert_int_equal(victim->net, 1);
+    dht_communities_free(&c);
+    free(all);
 }
+
+/* -- empty communities -- */
 
 static void test_empty_communities_keep_their_numbers_for_a_week(void **state)
 {
-    struct marks marks = {0};
+    struct index_marks marks = {0};
     struct dht_communities *c = index_new(&marks);
     uint64_t event;
 
     (void)state;
-    enter_and_leave(c, 5, NOW_S, &event);
+    index_enter_and_leave(c, 5, NOW_S, &event);
     assert_int_equal(event, 1);
     assert_int_equal(marks.rows[0].expires_s, NOW_S + LIM_VALUE_TTL_MAX_S);
     dht_communities_expire(c, NOW_S + LIM_VALUE_TTL_MAX_S - 1, 100);
-    enter_and_leave(c, 5, NOW_S + LIM_VALUE_TTL_MAX_S - 1, &event);
+    index_enter_and_leave(c, 5, NOW_S + LIM_VALUE_TTL_MAX_S - 1, &event);
     assert_int_equal(event, 2);
     dht_communities_expire(c, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, 0);
-    enter_and_leave(c, 5, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, &event);
+    index_enter_and_leave(c, 5, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, &event);
     assert_int_equal(event, 3);
     dht_communities_expire(c, NOW_S + 3 * LIM_VALUE_TTL_MAX_S, 1);
-    enter_and_leave(c, 5, NOW_S + 3 * LIM_VALUE_TTL_MAX_S, &event);
+    index_enter_and_leave(c, 5, NOW_S + 3 * LIM_VALUE_TTL_MAX_S, &event);
     assert_int_equal(event, 1);
     dht_communities_free(&c);
 }
 
 static void test_empty_communities_are_bounded(void **state)
 {
-    struct marks marks = {0};
+    struct index_marks marks = {0};
     struct dht_communities *c = index_new(&marks);
     uint64_t event, forgotten = rt_metric_get(RT_METRIC_COMMUNITIES_FORGOTTEN);
 
     (void)state;
     for (uint32_t i = 0; i <= LIM_COMMUNITIES_EMPTY; i++)
-        enter_and_leave(c, i, NOW_S, &event);
+        index_enter_and_leave(c, i, NOW_S, &event);
     assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITIES_FORGOTTEN), forgotten + 1);
     assert_int_equal(marks.rows[0].expires_s, NOW_S); /* its row may go */
-    enter_and_leave(c, 1, NOW_S, &event);
+    index_enter_and_leave(c, 1, NOW_S, &event);
     assert_int_equal(event, 2);
-    enter_and_leave(c, 0, NOW_S, &event);
+    index_enter_and_leave(c, 0, NOW_S, &event);
     assert_int_equal(event, 1);
-    dht_communities_free(&c);
-}
-
-/* -- loading -- */
-
-static void test_loaded_records_get_numbers_where_they_have_none(void **state)
-{
-    struct marks marks = {0};
-    struct dht_communities *c = index_new(&marks);
-    struct record x, y, z, again;
-
-    (void)state;
-    record_init(&x, 1, 0);
-    record_init(&y, 2, 0);
-    record_init(&z, 4, 0);
-    record_init(&again, 2, 0);
-    x.expires_s = y.expires_s = z.expires_s = again.expires_s = NOW_S + 1;
-    dht_communities_load_mark(c, x.community, 2048, NOW_S + 5);
-    assert_true(dht_communities_load(c, x.community, &x.r, 1500, NOW_S));
-    assert_true(dht_communities_load(c, x.community, &y.r, 0, NOW_S));
-    assert_int_equal(y.r.event, 2049);
-    assert_false(dht_communities_load(c, x.community, &again.r, 7, NOW_S));
-    /* the mark's row was lost, and one number is doubled */
-    assert_true(dht_communities_load(c, x.community, &z.r, 2049, NOW_S));
-    dht_communities_changed(c, &z.r, 1, NOW_S);
-    assert_int_equal(z.r.event, 2050);
-    assert_ptr_equal(dht_community_next_event(dht_community_find(c, x.community), 2048), &y.r);
-    assert_int_equal(marks.rows[0].mark, 3072);
-    assert_int_equal(dht_communities_count(c), 1);
     dht_communities_free(&c);
 }
 
@@ -488,9 +410,9 @@ int main(void)
         cmocka_unit_test(test_random_operations_match_a_naive_list),
         cmocka_unit_test(test_full_community_evicts_from_the_most_crowded_network),
         cmocka_unit_test(test_full_community_of_single_networks_refuses_another),
+        cmocka_unit_test(test_expired_records_make_room_first),
         cmocka_unit_test(test_empty_communities_keep_their_numbers_for_a_week),
         cmocka_unit_test(test_empty_communities_are_bounded),
-        cmocka_unit_test(test_loaded_records_get_numbers_where_they_have_none),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

@@ -427,6 +427,9 @@ static void test_refusals(void **state)
     s = begin(&m, &q);
     dht_community_search_free(&s);
     assert_null(s);
+    rt_budget_configure(rt_budget_used());
+    assert_int_equal(dht_community_search_new(m.index, &q, NOW_S, &s), RT_REFUSAL_MEMORY);
+    rt_budget_configure(512u << 20);
     s = begin(&m, &q);
     rt_budget_configure(rt_budget_used());
     assert_false(dht_community_search_run(s, m.index, NOW_S));

@@ -5,7 +5,8 @@
  * accept, a marked one everything, our own announcer announcements; each asker is given what its
  * dialect accepts. A relay's own announcement is of the dialects that its session shows.
  * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
- * `rate limit` is left alone; what is false is not published. Look-ups that wait are bounded.
+ * `rate limit` is left alone; what is false is not published. A new value is pushed again until a
+ * node takes it. Look-ups that wait are bounded.
  */
 #include "actor_world.h"
 
@@ -414,6 +415,63 @@ static void test_republishing_slows_down_when_told(void **state)
     assert_true(r.at_ns[2] - r.at_ns[1] >= 400 * RT_MS && r.at_ns[2] - r.at_ns[1] < RT_S);
 }
 
+/* -- new values that reach no node at first -- */
+
+/* The node answers look-ups with no other node; it takes a store if it is willing. Stores. */
+static uint32_t serve_node(const struct wire_peer_hop *node, bool is_willing)
+{
+    struct dial *d = fake_to(node);
+    uint8_t bytes[64];
+    struct wire_writer w;
+    bool fits;
+
+    if (d && !d->is_ready)
+        fake_ready(d, node->pubkey_hint);
+    if (!d || !d->has_request)
+        return 0;
+    if (d->type == WIRE_STORE) {
+        fake_answer(d, WIRE_STORE, is_willing ? 0 : WIRE_FLAG_ERROR, "", 0);
+        return 1;
+    }
+    wire_writer_init(&w, bytes, sizeof(bytes));
+    wire_write_find_node_answer(&w, NULL, 0);
+    fake_answer(d, d->type, d->type == WIRE_FIND_NODE ? 0 : WIRE_FLAG_ERROR, bytes,
+                (uint32_t)wire_writer_len(&w, &fits));
+    return 0;
+}
+
+static uint32_t serve_for(const struct wire_peer_hop *node, bool is_willing, uint64_t secs)
+{
+    uint32_t stores = 0;
+
+    for (uint64_t i = 0; i < 4 * secs; i++) {
+        world_pass(RT_S / 4);
+        stores += serve_node(node, is_willing);
+    }
+    return stores;
+}
+
+/* A client stores before there is a contact, and the first contact takes no store at first. */
+static void test_new_value_is_pushed_until_a_node_takes_it(void **state)
+{
+    uint64_t unreached = rt_metric_get(RT_METRIC_DHT_UNREACHED);
+    struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
+    struct wire_peer_hop node;
+    struct test_value v;
+
+    (void)state;
+    test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, NOW_S, &v);
+    store_own(&v);
+    world_pass(600 * RT_S);
+    node = actor_add_node(0x0b000201, 20);
+    for (uint64_t i = 0; i < LIM_PUSH_AGAIN_S + 10; i++)
+        if (rt_metric_get(RT_METRIC_DHT_UNREACHED) == unreached)
+            (void)serve_for(&node, false, 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_UNREACHED), unreached + 1);
+    assert_int_equal(serve_for(&node, true, LIM_PUSH_AGAIN_S + 10), 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_UNREACHED), unreached + 1);
+}
+
 static void test_false_values_are_not_published(void **state)
 {
     struct dht_publish_ask *a = dht_publish_ask_new();
@@ -458,6 +516,7 @@ int main(void)
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_values_of_relays_are_not_fresh),
         TEST(test_republishing_slows_down_when_told),
+        TEST(test_new_value_is_pushed_until_a_node_takes_it),
         TEST(test_lookups_are_bounded),
         TEST(test_false_values_are_not_published),
     };

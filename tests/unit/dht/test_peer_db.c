@@ -408,6 +408,11 @@ static void test_silent_in_one_dialect(void **state)
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
         for (int again = 0; again < 2; again++)
             assert_false(dht_peers_failed(p, &away, i, NOW_S));
+    for (int again = 0; again < 2; again++) { /* calls of any dialect */
+        assert_false(dht_peers_failed(p, &away, WIRE_DIALECTS, NOW_S));
+        (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
+    }
+    assert_false(dht_peers_failed(p, &away, WIRE_DIALECTS, NOW_S));
     (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     assert_int_equal(dht_peers_believed(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL);

@@ -5,8 +5,10 @@
  * sixteenth, and quicker again; a remote that said so is left out for its time; a value in the
  * second half of a day's life is left to die; a node that is new gets the values it is now close
  * to, from the two closest of us others, announcements too; a crowd of newcomers is bounded; a
- * client's new value goes out at once, and a contact's to the dialects it does not speak; a value
- * goes to the closest of each dialect.
+ * client's new value goes out at once, and a contact's to the dialects it does not speak; one that
+ * reached no node goes out again, and does not occupy the pace while there is no contact; the
+ * hourly round does not replace a push that it does not make; a value goes to the closest of each
+ * dialect.
  */
 #include "support.h"
 
@@ -333,17 +335,98 @@ static void test_values_of_one_dialect(void **state)
 {
     const struct dht_origin node = {
         .peer = 78, .net = 8, .is_push = true, .unreached = WIRE_DIALECT_BIT(WIRE_DIALECT_B)};
+    struct wire_peer_hop ping, b = test_node(0x0c000001, 900);
     struct dht_push_plan plan;
     uint8_t key[32];
     struct room r;
 
     (void)state;
     room_make(&r);
+    assert_int_equal(dht_table_seen(r.tables[WIRE_DIALECT_B], &b, RT_S, &ping), DHT_SEEN_ADDED);
     add_value_of(&r, &node, 0, LIM_VALUE_TTL_MAX_S, NOW_S, key);
     assert_true(next(&r, RT_S, NOW_S + 1, &plan));
     assert_true(plan.is_fresh);
     assert_memory_equal(plan.key, key, 32);
     assert_int_equal(plan.dialects, node.unreached);
+    room_free(&r);
+}
+
+/* Without a contact nothing is planned, and the wait has no end but the value's. */
+static void test_fresh_values_wait_for_a_contact(void **state)
+{
+    struct dht_push_plan plan;
+    uint8_t keys[200][32];
+    uint32_t count = 0;
+    uint64_t begin_s = 1 + 3 * LIM_REPUBLISH_S;
+    struct room r;
+
+    (void)state;
+    room_make(&r);
+    for (uint32_t i = 0; i < 200; i++)
+        add_value_of(&r, &client, 0, LIM_VALUE_TTL_MAX_S, NOW_S, keys[i]);
+    assert_int_equal(drain(&r, 1, 3 * LIM_REPUBLISH_S, &plan), 0);
+    for (uint32_t i = 0; i < DHT_K; i++)
+        (void)add_node(&r, i, 3); /* all closer to the values than we */
+    for (uint64_t ms = 0; ms < LIM_PUSH_AGAIN_S * 1000; ms += 10)
+        if (next(&r, begin_s * RT_S + ms * RT_MS, NOW_S + begin_s + ms / 1000, &plan))
+            count += plan.is_fresh && plan.is_owed;
+    assert_int_equal(count, 200);
+    assert_false(dht_values_next_fresh(r.values, NOW_S + begin_s + LIM_PUSH_AGAIN_S));
+    room_free(&r);
+}
+
+/* A fresh value has waited until the hourly round came to it. */
+static void begin_hour_of_a_fresh_value(struct room *r, uint32_t bits, uint8_t key[32])
+{
+    room_make(r);
+    for (uint32_t i = 0; i < DHT_K; i++)
+        (void)add_node(r, i, 3);
+    add_value_of(r, &client, bits, LIM_VALUE_TTL_MAX_S, NOW_S, key);
+    assert_true(dht_values_next_due(r->values) == NOW_S + LIM_REPUBLISH_S);
+}
+
+static bool next_in_an_hour(struct room *r, struct dht_push_plan *out)
+{
+    return next(r, LIM_REPUBLISH_S * RT_S, NOW_S + LIM_REPUBLISH_S, out);
+}
+
+static void test_round_that_plans_nothing_leaves_a_fresh_value(void **state)
+{
+    struct dht_push_plan plan;
+    uint8_t key[32];
+    struct room r;
+
+    (void)state;
+    begin_hour_of_a_fresh_value(&r, 0, key); /* we are not among the closest */
+    assert_true(next_in_an_hour(&r, &plan));
+    assert_true(plan.is_fresh && plan.is_owed);
+    room_free(&r);
+    begin_hour_of_a_fresh_value(&r, 9, key); /* the round knows no nodes of B and C */
+    assert_true(next_in_an_hour(&r, &plan));
+    assert_false(plan.is_fresh || plan.is_owed);
+    assert_true(dht_values_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
+    room_free(&r);
+}
+
+static void test_round_counts_as_the_push_of_a_fresh_value(void **state)
+{
+    uint64_t again_s = LIM_REPUBLISH_S + LIM_PUSH_AGAIN_S;
+    struct wire_peer_hop ping, ours = test_node(0x0c000001, 900);
+    struct dht_push_plan plan;
+    uint8_t key[32];
+    struct room r;
+
+    (void)state;
+    begin_hour_of_a_fresh_value(&r, 9, key);
+    for (int d = WIRE_DIALECT_B; d < WIRE_DIALECTS; d++)
+        (void)dht_table_seen(r.tables[d], &ours, RT_S, &ping);
+    assert_true(next_in_an_hour(&r, &plan));
+    assert_true(plan.count > 0 && plan.is_owed && !plan.is_fresh);
+    assert_false(dht_values_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
+    dht_values_unreached(r.values, plan.key, plan.sub, true, NOW_S + LIM_REPUBLISH_S);
+    assert_false(dht_values_next_fresh(r.values, NOW_S + again_s - 1));
+    assert_true(next(&r, again_s * RT_S, NOW_S + again_s, &plan));
+    assert_true(plan.is_fresh);
     room_free(&r);
 }
 
@@ -391,6 +474,9 @@ int main(void)
         cmocka_unit_test(test_a_crowd_of_newcomers_is_bounded),
         cmocka_unit_test(test_fresh_values),
         cmocka_unit_test(test_values_of_one_dialect),
+        cmocka_unit_test(test_fresh_values_wait_for_a_contact),
+        cmocka_unit_test(test_round_that_plans_nothing_leaves_a_fresh_value),
+        cmocka_unit_test(test_round_counts_as_the_push_of_a_fresh_value),
         cmocka_unit_test(test_each_dialect_has_its_closest),
     };
 

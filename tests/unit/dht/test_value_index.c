@@ -8,7 +8,8 @@
  * The disk: a record renewed every minute is written once in twenty minutes, together with others,
  * at once where it says something else, at a flush, and soon after the clock was set back. Fresh
  * values are given once per change and hour, not for pushes by nodes that speak all dialects that
- * accept the value, our own values or announcements.
+ * accept the value, our own values or announcements. Those that no node took are given again, after
+ * the others, then hourly; the hourly round is not put off by it.
  */
 #include "store.h"
 
@@ -108,6 +109,28 @@ static void test_row_under_another_key_is_refused(void **state)
         dht_values_load(v, key, sub, value.bytes, value.len, NOW_S + 99, 1, &store_someone, NOW_S));
     assert_true(dht_values_load(v, value.key, sub, value.bytes, value.len, NOW_S + 99, 1,
                                 &store_someone, NOW_S));
+    store_free(&v);
+}
+
+/* A damaged number counts as none, and is not written back. */
+static void test_damaged_event_number_from_disk(void **state)
+{
+    struct dht_values *v = store_new();
+    struct test_share s = {.community = 1, .share = 4, .seq = 5, .updated_at = NOW_S};
+    struct test_value value;
+    static const uint8_t sub[32];
+
+    (void)state;
+    test_share_record(&s, &value);
+    assert_true(dht_values_load(v, value.key, sub, value.bytes, value.len, NOW_S + 9999, UINT64_MAX,
+                                &store_someone, NOW_S));
+    for (s.seq = 6; s.seq < 9; s.seq++) {
+        test_share_record(&s, &value);
+        store_at(v, &value, NOW_S);
+    }
+    dht_values_flush(v);
+    assert_int_equal(store_disk.last.is.event, 4);
+    assert_int_equal(store_disk.mark, LIM_EVENT_MARK_STEP);
     store_free(&v);
 }
 
@@ -322,17 +345,17 @@ static void test_fresh_once_per_change_and_hour(void **state)
     test_share_record(&s, &a);
     s.seq = 2;
     test_share_record(&s, &b);
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     store_at(v, &a, NOW_S);
-    assert_true(dht_values_next_fresh(v));
+    assert_true(dht_values_next_fresh(v, NOW_S));
     assert_true(take_fresh(v, &a, NOW_S + 10));
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     assert_int_equal(dht_values_next_due(v), NOW_S + 10 + LIM_REPUBLISH_S);
     store_at(v, &a, NOW_S + 20); /* the same again is not new */
     store_at(v, &b, NOW_S + 30); /* and this one has to wait */
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     (void)dht_values_save_due(v, NOW_S + 9 + LIM_REPUBLISH_S, 10);
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     (void)dht_values_save_due(v, NOW_S + 10 + LIM_REPUBLISH_S, 10);
     assert_true(take_fresh(v, &b, NOW_S + 10 + LIM_REPUBLISH_S));
     assert_false(take_fresh(v, &b, NOW_S + 10 + 3 * LIM_REPUBLISH_S));
@@ -356,10 +379,10 @@ static void test_what_is_not_fresh(void **state)
     assert_int_equal(store_by(v, &value, 86400, &ours, NOW_S), 0);
     test_manifest(&k, 2, 5, &value);
     assert_int_equal(store_by(v, &value, 86400, &node, NOW_S), 0);
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     test_manifest(&k, 3, 5, &value);
     store_at(v, &value, NOW_S);
-    assert_true(dht_values_next_fresh(v));
+    assert_true(dht_values_next_fresh(v, NOW_S));
     dht_values_expire(v, NOW_S + 30 * 3600, 10); /* what is dropped is no longer fresh */
     assert_false(dht_values_take_fresh(v, NOW_S + 30 * 3600, &out));
     store_free(&v);
@@ -386,13 +409,69 @@ static void test_pushes_of_one_dialect(void **state)
     assert_int_equal(store_by(v, &value, 86400, &of_b, NOW_S), 0);
     assert_true(take_fresh(v, &value, NOW_S + 1));
     assert_int_equal(store_by(v, &value, 86400, &of_b, NOW_S + 100), 0);
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
     assert_int_equal(dht_values_next_due(v), NOW_S + 1 + LIM_REPUBLISH_S);
     assert_int_equal(store_by(v, &value, 86400, &node, NOW_S + 200), 0);
     assert_int_equal(dht_values_next_due(v), NOW_S + 200 + LIM_REPUBLISH_S);
     test_revocation(9, NOW_S, &value); /* accepted in C */
     assert_int_equal(store_by(v, &value, 86400, &of_c, NOW_S + 300), 0);
-    assert_false(dht_values_next_fresh(v));
+    assert_false(dht_values_next_fresh(v, NOW_S));
+    store_free(&v);
+}
+
+static void unreached(struct dht_values *v, const struct test_value *value, uint64_t now_s)
+{
+    static const uint8_t no_sub[32];
+
+    dht_values_unreached(v, value->key, no_sub, true, now_s);
+}
+
+static void test_unreached_values_are_fresh_again(void **state)
+{
+    uint64_t count = rt_metric_get(RT_METRIC_DHT_UNREACHED), again_s = NOW_S + LIM_PUSH_AGAIN_S;
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value a, b;
+
+    (void)state;
+    test_share_record(&s, &a);
+    s.share = 5;
+    test_share_record(&s, &b);
+    store_at(v, &a, NOW_S);
+    assert_true(take_fresh(v, &a, NOW_S));
+    unreached(v, &a, NOW_S);
+    assert_false(dht_values_next_fresh(v, again_s - 1));
+    store_at(v, &b, again_s);
+    assert_true(take_fresh(v, &b, again_s)); /* those that come first, once */
+    assert_true(take_fresh(v, &a, again_s));
+    unreached(v, &a, again_s); /* the second time it waits for an hour */
+    assert_int_equal(dht_values_next_due(v), NOW_S + LIM_REPUBLISH_S);
+    (void)dht_values_save_due(v, again_s + LIM_REPUBLISH_S - 1, 10);
+    assert_false(dht_values_next_fresh(v, again_s + LIM_REPUBLISH_S - 1));
+    assert_true(take_fresh(v, &a, again_s + LIM_REPUBLISH_S));
+    assert_false(dht_values_next_fresh(v, again_s + 5 * LIM_REPUBLISH_S)); /* it was taken */
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_UNREACHED), count + 2);
+    dht_values_expire(v, NOW_S + 30 * 3600, 10);
+    unreached(v, &a, NOW_S + 30 * 3600); /* it has expired meanwhile */
+    store_free(&v);
+}
+
+static void test_round_does_not_take_freshness(void **state)
+{
+    struct test_share s = {.community = 1, .share = 4, .seq = 5, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value value;
+    struct dht_value out;
+
+    (void)state;
+    test_share_record(&s, &value);
+    store_at(v, &value, NOW_S);
+    assert_true(dht_values_take_due(v, NOW_S + LIM_REPUBLISH_S, &out));
+    assert_true(dht_values_next_fresh(v, NOW_S + LIM_REPUBLISH_S));
+    assert_true(dht_values_pushing(v, &out, NOW_S + LIM_REPUBLISH_S));
+    assert_false(dht_values_next_fresh(v, NOW_S + LIM_REPUBLISH_S));
+    assert_false(dht_values_pushing(v, &out, NOW_S + LIM_REPUBLISH_S));
+    relay_slice_drop(&out.value);
     store_free(&v);
 }
 
@@ -402,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_records_enter_change_and_leave),
         cmocka_unit_test(test_numbers_after_a_restart),
         cmocka_unit_test(test_row_under_another_key_is_refused),
+        cmocka_unit_test(test_damaged_event_number_from_disk),
         cmocka_unit_test(test_full_community_makes_room),
         cmocka_unit_test(test_random_operations_keep_index_and_store_alike),
         cmocka_unit_test(test_renewed_record_is_written_every_twenty_minutes),
@@ -411,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_fresh_once_per_change_and_hour),
         cmocka_unit_test(test_what_is_not_fresh),
         cmocka_unit_test(test_pushes_of_one_dialect),
+        cmocka_unit_test(test_unreached_values_are_fresh_again),
+        cmocka_unit_test(test_round_does_not_take_freshness),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

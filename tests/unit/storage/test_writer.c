@@ -6,10 +6,10 @@
  * form; a value put and dropped is not there. Flush and stop write what waits. The log, grown while
  * somebody reads, is cut back to LIM_STORAGE_LOG_BYTES. All kinds come to their tables, in the
  * types the published relay reads, and come back through storage_each_* and storage_pins; rows that
- * are odd are passed over and left. A mark hardly waits. A peer's dialects come and go with it;
- * where the published relay wrote or removed the peer there are none, and they are swept. Expired
- * rows go, a bounded number at a time, and are not loaded. Past the queue's limit writes are
- * dropped, and told of once a minute.
+ * are odd are passed over and left; an odd event counts as none. A mark hardly waits. A peer's
+ * dialects come and go with it; where the published relay wrote or removed the peer there are none,
+ * and they are swept. Expired rows go, a bounded number at a time, and are not loaded. Past the
+ * queue's limit writes are dropped, and told of once a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -381,6 +381,40 @@ static void odd_rows(void **state)
     assert_int_equal(desk_integer("SELECT count(*) FROM peers"), 4);
 }
 
+static void odd_rows_of_communities(void **state)
+{
+    struct found f;
+
+    (void)state;
+    desk_stop();
+    scratch_sql("INSERT INTO relay_values VALUES(zeroblob(32), zeroblob(32), x'02', 1800000000, 0,"
+                " 0, -1);"
+                "INSERT INTO relay_communities VALUES(x'01', 5, 1800000000),"
+                "('text', 5, 1800000000), (17, 5, 1800000000), (zeroblob(32), -1, 1800000000);"
+                "INSERT INTO relay_identity_records VALUES(x'01', x'02'), ('text', x'02'),"
+                "(zeroblob(32), 'text'), (randomblob(32), zeroblob(65537))");
+    desk_start();
+    f = load_more();
+    assert_int_equal(f.value.event, 0);
+    assert_int_equal(f.marks, 0);
+    assert_int_equal(f.records, 0);
+    assert_int_equal(desk_logged("table=relay_communities rows=4"), 1);
+    assert_int_equal(desk_logged("table=relay_identity_records rows=4"), 1);
+    desk_stop();
+    scratch_sql(
+        "DELETE FROM relay_communities; DELETE FROM relay_identity_records;"
+        "UPDATE relay_values SET event = 'text';"
+        "INSERT INTO relay_values VALUES(randomblob(32), zeroblob(32), x'02', 'text', 0, 0, 0);"
+        "INSERT INTO relay_communities VALUES(zeroblob(32), 'text', 'text'),"
+        "(randomblob(32), 5, 'text'), (randomblob(32), 'text', 1800000000);"
+        "INSERT INTO relay_identity_records VALUES(zeroblob(32), x'')");
+    desk_start();
+    f = load_more();
+    assert_int_equal(f.value.event, 0);
+    assert_int_equal(f.marks, 0);
+    assert_int_equal(f.records, 0);
+}
+
 static void expired_rows(void **state)
 {
     struct found f;
@@ -451,6 +485,7 @@ int main(void)
         TEST(log_is_cut_back),
         TEST(all_kinds),
         TEST(odd_rows),
+        TEST(odd_rows_of_communities),
         TEST(expired_rows),
         TEST(past_the_limit),
         TEST(marks_and_events),
