@@ -17,6 +17,8 @@ struct dht_owner *dht_owner_take(struct rt_map *owners, uint64_t hash, size_t by
     if (!o) {
         o = calloc(1, sizeof(*o));
         RT_INSIST(o != NULL);
+        rt_list_init(&o->fresh);
+        rt_list_init(&o->in_turn);
         rt_map_put(owners, &o->node, hash);
     }
     o->values++;

@@ -8,12 +8,15 @@
 
 #include <stddef.h>
 
+#include "base/list.h"
 #include "base/map.h"
 
 struct dht_owner {
     struct rt_map_node node;
     uint32_t values;
     uint64_t bytes;
+    struct rt_list fresh;   /* of a network: its values to be pushed, first stored first */
+    struct rt_list in_turn; /* while there are any */
 };
 
 /* What this origin owns; NULL: nothing. */

@@ -285,7 +285,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
         is_news = true;
     }
     is_news = is_news || r->dialects != dialects || r->last != last;
-    before = r->row.last_seen_unix;
+    before = r->saved_s ? r->row.last_seen_unix : 0; /* what was heard of it is no meeting */
     r->dialects = dialects;
     r->last = last;
     note_answer(r, dialect);

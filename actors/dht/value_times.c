@@ -96,7 +96,26 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
     return give(e, now_s, out);
 }
 
-/* -- fresh values -- */
+/* -- fresh values: the networks that stored them take turns -- */
+
+bool values_is_fresh(const struct entry *e)
+{
+    return !rt_list_empty(&e->by_fresh) && e->pushed_s == 0 && e->unreached_s == 0;
+}
+
+void values_enter_fresh(struct dht_values *v, struct entry *e)
+{
+    rt_list_push_back(&e->net->fresh, &e->by_fresh);
+    if (rt_list_empty(&e->net->in_turn))
+        rt_list_push_back(&v->fresh, &e->net->in_turn);
+}
+
+void values_leave_fresh(struct entry *e)
+{
+    rt_list_unlink(&e->by_fresh);
+    if (rt_list_empty(&e->net->fresh))
+        rt_list_unlink(&e->net->in_turn);
+}
 
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin)
 {
@@ -104,16 +123,26 @@ void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_o
         return;
     e->is_changed = true;
     e->is_retried = false;
-    if (e->pushed_s == 0 && rt_list_empty(&e->by_fresh))
-        rt_list_push_back(&v->fresh, &e->by_fresh);
+    if (rt_list_empty(&e->by_fresh))
+        values_enter_fresh(v, e);
+}
+
+/* Out of whichever list it is in. */
+static void unlist(struct entry *e)
+{
+    if (values_is_fresh(e))
+        values_leave_fresh(e);
+    else
+        rt_list_unlink(&e->by_fresh);
+    e->pushed_s = e->unreached_s = 0;
 }
 
 /* It is pushed: the next change waits for an hour to pass. */
 static void begin_pause(struct dht_values *v, struct entry *e, uint64_t now_s)
 {
+    unlist(e);
     e->is_changed = false;
     e->pushed_s = now_s;
-    rt_list_unlink(&e->by_fresh);
     rt_list_push_back(&v->pushed, &e->by_fresh);
 }
 
@@ -125,10 +154,9 @@ static void end_pauses(struct dht_values *v, uint64_t now_s, uint32_t max)
 
         if (e->pushed_s <= now_s && now_s - e->pushed_s < LIM_REPUBLISH_S)
             return;
-        e->pushed_s = 0;
-        rt_list_unlink(&e->by_fresh);
+        unlist(e);
         if (e->is_changed)
-            rt_list_push_back(&v->fresh, &e->by_fresh);
+            values_enter_fresh(v, e);
     }
 }
 
@@ -138,7 +166,9 @@ static struct entry *next_fresh(const struct dht_values *v, uint64_t now_s)
     struct entry *again = RT_CONTAINER_OF(v->unreached.next, struct entry, by_fresh);
 
     if (!rt_list_empty(&v->fresh))
-        return RT_CONTAINER_OF(v->fresh.next, struct entry, by_fresh);
+        return RT_CONTAINER_OF(
+            RT_CONTAINER_OF(v->fresh.next, struct dht_owner, in_turn)->fresh.next, struct entry,
+            by_fresh);
     if (rt_list_empty(&v->unreached) ||
         (again->unreached_s <= now_s && now_s - again->unreached_s < LIM_PUSH_AGAIN_S))
         return NULL;
@@ -148,6 +178,14 @@ static struct entry *next_fresh(const struct dht_values *v, uint64_t now_s)
 bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s)
 {
     return next_fresh(v, now_s) != NULL;
+}
+
+static void end_turn(struct dht_values *v, struct dht_owner *net)
+{
+    if (rt_list_empty(&net->in_turn))
+        return;
+    rt_list_unlink(&net->in_turn);
+    rt_list_push_back(&v->fresh, &net->in_turn);
 }
 
 bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out)
@@ -160,9 +198,10 @@ bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_valu
     if (!e)
         return false;
     /* Another try does not put off the hourly round. */
-    if (!rt_list_empty(&v->fresh) && !e->is_retried)
+    if (values_is_fresh(e) && !e->is_retried)
         values_set_due(v, e, now_s + LIM_REPUBLISH_S);
     begin_pause(v, e, now_s);
+    end_turn(v, e->net);
     return give(e, now_s, out);
 }
 
@@ -189,10 +228,9 @@ void dht_values_unreached(struct dht_values *v, const uint8_t key[32], const uin
     e->is_changed = true;
     if (e->is_retried)
         return;
+    unlist(e);
     e->is_retried = is_tried;
-    e->pushed_s = 0;
     e->unreached_s = now_s;
-    rt_list_unlink(&e->by_fresh);
     rt_list_push_back(&v->unreached, &e->by_fresh);
 }
 

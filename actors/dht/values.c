@@ -168,6 +168,8 @@ struct entry *values_add(struct dht_values *v, const uint8_t key[32],
 
 static void release(struct dht_values *v, struct entry *e)
 {
+    if (values_is_fresh(e))
+        values_leave_fresh(e);
     if (e->peer)
         dht_owner_give(&v->peers, e->peer, e->value.len);
     if (e->net)
@@ -287,6 +289,8 @@ void values_renew(struct dht_values *v, struct entry *e, const struct incoming *
 static void place(struct dht_values *v, struct entry *e, const struct incoming *in,
                   struct relay_slice value)
 {
+    bool is_fresh = values_is_fresh(e);
+
     release(v, e);
     e->value = value;
     e->origin = in->origin;
@@ -295,6 +299,8 @@ static void place(struct dht_values *v, struct entry *e, const struct incoming *
     v->bytes += value.len;
     e->peer = dht_owner_take(&v->peers, in->origin.peer, value.len);
     e->net = dht_owner_take(&v->nets, in->origin.net, value.len);
+    if (is_fresh)
+        values_enter_fresh(v, e);
     values_set_expiry(v, e, values_expiry(in), in->now_s);
     values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
 }

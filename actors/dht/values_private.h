@@ -51,15 +51,15 @@ struct entry {
     struct rt_map_node node; /* by key: announcements of one key stand there one by one */
     struct rt_list by_hour, by_bin, by_due;
     struct rt_list by_wait;  /* loaded manifests: in unproven; records: in unsaved */
-    struct rt_list by_fresh; /* in fresh or unreached; in pushed while pushed_s is not 0 */
+    struct rt_list by_fresh; /* in fresh of its network, in pushed or in unreached */
     uint8_t key[32];
     enum wire_value_kind kind;
     uint32_t served; /* of announcements: the turn it was last handed out in */
     uint64_t first, second;
     uint64_t expires_s, due_s;
-    uint64_t saved_s; /* the expiry that the sink was told */
-    uint64_t pushed_s;
-    uint64_t unreached_s; /* while in unreached */
+    uint64_t saved_s;     /* the expiry that the sink was told */
+    uint64_t pushed_s;    /* while in pushed, else 0 */
+    uint64_t unreached_s; /* while in unreached, else 0 */
     bool is_retried;      /* since it last changed, after a push that no node took */
     bool is_changed;      /* since it was last pushed, by a peer that does not push it to all */
     struct dht_owner *peer, *net;
@@ -87,7 +87,8 @@ struct dht_values {
     uint64_t hour;  /* every list before this hour has been emptied; 0: not begun */
     uint64_t now_s; /* of the last call that had one */
     struct rt_list by_due, unproven, unsaved;
-    struct rt_list fresh, pushed; /* to be pushed; pushed within LIM_REPUBLISH_S */
+    struct rt_list fresh;         /* networks with values to be pushed, in turn */
+    struct rt_list pushed;        /* within LIM_REPUBLISH_S */
     struct rt_list unreached;     /* fresh ones that no node took */
     uint32_t walk_bin, walk_last; /* bins; the walk is over when walk_bin > walk_last */
     struct rt_list *walk_next;    /* in walk_bin; NULL: it has not been entered */
@@ -135,6 +136,10 @@ uint64_t values_expiry(const struct incoming *in);
 void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s);
 /* The storer is a contact that pushes the value to all who accept it. */
 bool values_is_pushed(const struct entry *e, const struct dht_origin *origin);
+/* It is one of its network's values to be pushed. */
+bool values_is_fresh(const struct entry *e);
+void values_enter_fresh(struct dht_values *v, struct entry *e);
+void values_leave_fresh(struct entry *e);
 /* It was stored: it may have to be pushed. */
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin);
 void values_save(struct dht_values *v, struct entry *e);

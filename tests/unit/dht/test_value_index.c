@@ -9,7 +9,7 @@
  * at once where it says something else, at a flush, and soon after the clock was set back. Fresh
  * values are given once per change and hour, not for pushes by nodes that speak all dialects that
  * accept the value, our own values or announcements. Those that no node took are given again, after
- * the others, then hourly; the hourly round is not put off by it.
+ * the others, then hourly; the hourly round is not put off by it. Networks take turns.
  */
 #include "store.h"
 
@@ -362,6 +362,39 @@ static void test_fresh_once_per_change_and_hour(void **state)
     store_free(&v);
 }
 
+/* A network that stores many values does not hold up another's; a value that a second network
+ * stores in a newer version takes that network's turns. */
+static void test_fresh_values_in_turn(void **state)
+{
+    const struct dht_origin many = {.peer = 5, .net = 5}, other = {.peer = 6, .net = 6};
+    struct test_share s = {.community = 1, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value value[10], one, moved;
+
+    (void)state;
+    for (uint32_t i = 0; i < 10; i++) {
+        s.share = 10 + i;
+        test_share_record(&s, &value[i]);
+        assert_int_equal(store_by(v, &value[i], 86400, &many, NOW_S), 0);
+    }
+    s.share = 30;
+    test_share_record(&s, &one);
+    assert_int_equal(store_by(v, &one, 86400, &other, NOW_S), 0);
+    s.share = 19;
+    s.seq = 2;
+    test_share_record(&s, &moved);
+    assert_true(take_fresh(v, &value[0], NOW_S));
+    assert_int_equal(store_by(v, &moved, 86400, &other, NOW_S), 0);
+    assert_true(take_fresh(v, &one, NOW_S));
+    assert_true(take_fresh(v, &value[1], NOW_S));
+    assert_true(take_fresh(v, &moved, NOW_S));
+    for (uint32_t i = 2; i < 9; i++)
+        assert_true(take_fresh(v, &value[i], NOW_S));
+    assert_false(dht_values_next_fresh(v, NOW_S));
+    assert_int_equal(store_by(v, &one, 86400, &many, NOW_S), 0);
+    store_free(&v);
+}
+
 static void test_what_is_not_fresh(void **state)
 {
     static const struct dht_origin ours = {0}, node = {.peer = 5, .net = 5, .is_push = true};
@@ -489,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_deferred_writes_in_bounded_steps),
         cmocka_unit_test(test_deferred_writes_do_not_wait_for_a_clock_set_back),
         cmocka_unit_test(test_fresh_once_per_change_and_hour),
+        cmocka_unit_test(test_fresh_values_in_turn),
         cmocka_unit_test(test_what_is_not_fresh),
         cmocka_unit_test(test_pushes_of_one_dialect),
         cmocka_unit_test(test_unreached_values_are_fresh_again),
