@@ -18,13 +18,11 @@ void net_populate(struct network *n, uint32_t size, const struct net_mix *mix);
 
 /* What the routing tables of all members hold. */
 struct net_tables {
-    uint32_t foreign;       /* nodes in a table of a dialect that they do not serve, or that is not
-                             * the holder's */
-    uint32_t gone;          /* entries that are no living member with these dialects */
-    uint32_t named_foreign; /* peers that would be passed on to askers of another dialect */
-    /* In how many tables a node of one dialect is: the fewest, by dialect; of members that serve
-     * the same dialect alone, and of those that serve all. */
-    uint32_t fewest_same[WIRE_DIALECTS], fewest_all[WIRE_DIALECTS];
+    uint32_t foreign; /* nodes in a table of a dialect that they, or its holder, do not serve */
+    uint32_t gone;    /* entries that are no living member */
+    uint32_t named_foreign; /* peers that peer exchange could name to askers of another dialect */
+    /* Of a member's DHT_K closest in the dialect, the percentage that knows it: the least. */
+    uint32_t known_percent[WIRE_DIALECTS];
     double mean[WIRE_DIALECTS]; /* nodes in a table of those that serve the dialect */
 };
 void net_tables_read(struct network *n, struct net_tables *out);
