@@ -2,7 +2,8 @@
 /*
  * Clients of one dialect each. Plan: whoever they are told of serves their dialect. A value that a
  * client has stored at one relay, of those that serve all dialects, is soon held by the nodes
- * closest to it in each dialect; a newer version follows at the next hour, not before.
+ * closest to it in each dialect; a newer version follows at the next hour, not before. As long as a
+ * client goes on to store its value at one relay, those nodes hold it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,4 +250,23 @@ void net_scenario_fresh(struct network *n, uint32_t size)
     net_expect(n, all == 1 && pushed() == before, "%u hold the newer version within the hour", all);
     net_run(n, 600);
     expect_held(n, newer, "an hour later");
+}
+
+/* A client stores the same value every quarter of an hour, for longer than a copy lives. */
+void net_scenario_renewed(struct network *n, uint32_t size)
+{
+    uint64_t end_ns;
+    struct net_value v;
+    uint32_t value, relay;
+
+    net_populate(n, size, &net_mix_common);
+    relay = net_draw_exact(n, WIRE_DIALECTS_ALL);
+    net_value_make(WIRE_VALUE_SHARE_HEAD, 100, 1, SIM_WALL_START_S, &v);
+    value = net_note_value(n, &v);
+    end_ns = sim_now(n->world) + (LIM_VALUE_TTL_MIN_S + LIM_REPUBLISH_S) * RT_S;
+    while (sim_now(n->world) < end_ns) {
+        store(n, 1, relay, WIRE_DIALECT_C, &v);
+        net_run(n, 900);
+    }
+    expect_held(n, value, "after a day");
 }

@@ -16,20 +16,14 @@
 #include "net_scenarios.h"
 
 const struct net_scenario net_scenarios[] = {
-    {"hops", net_scenario_hops},
-    {"churn", net_scenario_churn},
-    {"partition", net_scenario_partition},
-    {"liars", net_scenario_liars},
-    {"eclipse", net_scenario_eclipse},
-    {"false_heads", net_scenario_false_heads},
-    {"flood", net_scenario_flood},
-    {"peers", net_scenario_peers},
-    {"announce", net_scenario_announce},
-    {"announce_mixed", net_scenario_announce_mixed},
-    {"dialects", net_scenario_dialects},
-    {"dialects_rare", net_scenario_dialects_rare},
-    {"upgrade", net_scenario_upgrade},
-    {"fresh", net_scenario_fresh},
+    {"hops", net_scenario_hops},           {"churn", net_scenario_churn},
+    {"partition", net_scenario_partition}, {"liars", net_scenario_liars},
+    {"eclipse", net_scenario_eclipse},     {"false_heads", net_scenario_false_heads},
+    {"flood", net_scenario_flood},         {"peers", net_scenario_peers},
+    {"announce", net_scenario_announce},   {"announce_mixed", net_scenario_announce_mixed},
+    {"dialects", net_scenario_dialects},   {"dialects_rare", net_scenario_dialects_rare},
+    {"upgrade", net_scenario_upgrade},     {"fresh", net_scenario_fresh},
+    {"renewed", net_scenario_renewed},
 };
 const uint32_t net_scenario_count = sizeof(net_scenarios) / sizeof(net_scenarios[0]);
 

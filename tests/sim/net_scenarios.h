@@ -34,5 +34,6 @@ void net_scenario_dialects_rare(struct network *n, uint32_t size);
 void net_scenario_upgrade(struct network *n, uint32_t size);
 /* net_askers.c */
 void net_scenario_fresh(struct network *n, uint32_t size);
+void net_scenario_renewed(struct network *n, uint32_t size);
 
 #endif
