@@ -20,7 +20,7 @@
 #define SETTLE_S 900u
 #define LOOK_UPS 100u
 #define VALUES_EACH 5u
-#define CHANGED_S 1800u /* a relay that has changed its dialects is known by its new ones */
+#define CHANGED_S 3600u /* a relay that has changed its dialects is known by its new ones */
 
 const struct net_mix net_mix_common = {{50, 30, 20}};
 const struct net_mix net_mix_rare = {{95, 4, 1}};
