@@ -202,6 +202,7 @@ bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_valu
         values_set_due(v, e, now_s + LIM_REPUBLISH_S);
     begin_pause(v, e, now_s);
     end_turn(v, e->net);
+    e->copies_s = e->expires_s;
     return give(e, now_s, out);
 }
 

@@ -10,6 +10,8 @@
 #include "dht/values_private.h"
 #include "wire_dialect.h"
 
+#define COPIES_GONE_S                                                                              \
+    120u /* a look-up and pushes take less: whoever was pushed to has expired it */
 #define SAVE_AGAIN_S 3600u     /* a renewed expiry is saved when it has moved by so much */
 #define LOADED_PER_S 28u       /* values from disk fall due one after another: 100,000 in an hour */
 #define LOADED_DUE_AFTER_S 60u /* there is somebody to give them to by then */
@@ -279,6 +281,8 @@ void values_renew(struct dht_values *v, struct entry *e, const struct incoming *
         values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
     if (!in->origin.is_push && expires_s > e->expires_s)
         values_set_expiry(v, e, expires_s, in->now_s);
+    if (in->now_s >= e->copies_s + COPIES_GONE_S)
+        values_note_fresh(v, e, &in->origin);
     if (values_is_record(e))
         dht_communities_renewed(v->communities, &e->record->index, in->now_s);
     if (e->expires_s > e->saved_s + SAVE_AGAIN_S)
@@ -303,6 +307,7 @@ static void place(struct dht_values *v, struct entry *e, const struct incoming *
         values_enter_fresh(v, e);
     values_set_expiry(v, e, values_expiry(in), in->now_s);
     values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
+    e->copies_s = e->expires_s;
 }
 
 /* Whether what is on disk says the same but for sequence, times and signature. */

@@ -60,6 +60,7 @@ struct entry {
     uint64_t saved_s;     /* the expiry that the sink was told */
     uint64_t pushed_s;    /* while in pushed, else 0 */
     uint64_t unreached_s; /* while in unreached, else 0 */
+    uint64_t copies_s;    /* when the copies expire that its closest nodes were last sent */
     bool is_retried;      /* since it last changed, after a push that no node took */
     bool is_changed;      /* since it was last pushed, by a peer that does not push it to all */
     struct dht_owner *peer, *net;

@@ -21,6 +21,9 @@ const struct net_scenario net_scenarios[] = {
     {"eclipse", net_scenario_eclipse},     {"false_heads", net_scenario_false_heads},
     {"flood", net_scenario_flood},         {"peers", net_scenario_peers},
     {"announce", net_scenario_announce},   {"announce_mixed", net_scenario_announce_mixed},
+    {"dialects", net_scenario_dialects},   {"dialects_rare", net_scenario_dialects_rare},
+    {"upgrade", net_scenario_upgrade},     {"fresh", net_scenario_fresh},
+    {"renewed", net_scenario_renewed},
 };
 const uint32_t net_scenario_count = sizeof(net_scenarios) / sizeof(net_scenarios[0]);
 

@@ -28,5 +28,12 @@ void net_scenario_false_heads(struct network *n, uint32_t size);
 /* net_crowd.c */
 void net_scenario_flood(struct network *n, uint32_t size);
 void net_scenario_peers(struct network *n, uint32_t size);
+/* net_dialects.c */
+void net_scenario_dialects(struct network *n, uint32_t size);
+void net_scenario_dialects_rare(struct network *n, uint32_t size);
+void net_scenario_upgrade(struct network *n, uint32_t size);
+/* net_askers.c */
+void net_scenario_fresh(struct network *n, uint32_t size);
+void net_scenario_renewed(struct network *n, uint32_t size);
 
 #endif

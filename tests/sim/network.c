@@ -101,6 +101,17 @@ uint32_t net_draw(struct network *n)
     return net_draw_node(n, WIRE_DIALECTS_ALL);
 }
 
+const struct net_member *net_member_of(const struct network *n, const uint8_t key[32])
+{
+    uint8_t id[20];
+
+    rt_node_id(key, id);
+    for (uint32_t i = 0; i < n->count; i++)
+        if (n->members[i].relay && memcmp(n->members[i].id, id, sizeof(id)) == 0)
+            return &n->members[i];
+    return NULL;
+}
+
 static void bootstrap_at(uint32_t ip, struct dht_boot_peer *out)
 {
     struct sockaddr_storage a;
@@ -216,13 +227,20 @@ static void publish_in(void *ctx, struct dht *d)
     rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
-uint32_t net_publish_value(struct network *n, uint32_t member, const struct net_value *value)
+uint32_t net_note_value(struct network *n, const struct net_value *value)
 {
     n->values = realloc(n->values, (n->value_count + 1) * sizeof(*n->values));
     RT_INSIST(n->values != NULL);
     n->values[n->value_count] = *value;
-    sim_relay_in_dht(n->members[member].relay, publish_in, &n->values[n->value_count]);
     return n->value_count++;
+}
+
+uint32_t net_publish_value(struct network *n, uint32_t member, const struct net_value *value)
+{
+    uint32_t place = net_note_value(n, value);
+
+    sim_relay_in_dht(n->members[member].relay, publish_in, &n->values[place]);
+    return place;
 }
 
 uint32_t net_publish(struct network *n, uint32_t member)
@@ -436,6 +454,20 @@ void net_holders_in(struct network *n, uint32_t value, uint8_t dialects, uint32_
 void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t *out_closest)
 {
     net_holders_in(n, value, WIRE_DIALECTS_ALL, out_all, out_closest);
+}
+
+uint32_t net_count_strays(struct network *n, uint32_t value)
+{
+    struct holding h = {.value = &n->values[value]};
+    uint32_t strays = 0;
+
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (!n->members[i].relay || (n->members[i].dialects & h.value->dialects))
+            continue;
+        sim_relay_in_dht(n->members[i].relay, holds_in, &h);
+        strays += h.has;
+    }
+    return strays;
 }
 
 double net_table_mean(struct network *n)

@@ -68,11 +68,15 @@ uint32_t net_draw_node(struct network *n, uint8_t dialects);
 uint32_t net_draw_exact(struct network *n, uint8_t dialects);
 void net_run(struct network *n, uint64_t secs);
 
+/* The living member with this key; NULL: none. */
+const struct net_member *net_member_of(const struct network *n, const uint8_t key[32]);
+
 /* Publishes a new value from a member; its place in values. */
 uint32_t net_publish(struct network *n, uint32_t member);
 void net_publish_many(struct network *n, uint32_t count);
-/* Adds a copy of the value to values, and publishes it from a member in each dialect that accepts
- * it and that the member serves. Returns its place in values. */
+/* Adds a copy of the value to values; its place. */
+uint32_t net_note_value(struct network *n, const struct net_value *value);
+/* ... and publishes it from a member in each dialect that accepts it and that the member serves. */
 uint32_t net_publish_value(struct network *n, uint32_t member, const struct net_value *value);
 /* Begins to look a value up; the world must run for it to end. */
 void net_look_up(struct network *n, uint32_t member, uint32_t value, struct net_stats *stats);
@@ -93,6 +97,8 @@ void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t 
 /* The same of the members that serve any of these dialects. */
 void net_holders_in(struct network *n, uint32_t value, uint8_t dialects, uint32_t *out_all,
                     uint32_t *out_closest);
+/* Members who hold the value and serve no dialect that accepts it. */
+uint32_t net_count_strays(struct network *n, uint32_t value);
 double net_table_mean(struct network *n);
 
 #define net_expect(n, cond, ...)                                                                   \

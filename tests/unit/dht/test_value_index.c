@@ -421,6 +421,29 @@ static void test_what_is_not_fresh(void **state)
     store_free(&v);
 }
 
+/* A client stores its value again and again: its life grows here, not that of the copies. */
+static void test_fresh_again_when_copies_have_expired(void **state)
+{
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct dht_values *v = store_new();
+    struct test_value value;
+
+    (void)state;
+    test_share_record(&s, &value);
+    store_at(v, &value, NOW_S);
+    assert_true(take_fresh(v, &value, NOW_S + 10));
+    store_at(v, &value, NOW_S + 86400 - 10);
+    store_at(v, &value, NOW_S + 86400 + 10); /* copies may have been sent a little later */
+    (void)dht_values_save_due(v, NOW_S + 86400 + 10, 10);
+    assert_false(dht_values_next_fresh(v, NOW_S + 86400 + 10));
+    store_at(v, &value, NOW_S + 86400 + 120);
+    assert_true(take_fresh(v, &value, NOW_S + 86400 + 130));
+    (void)dht_values_save_due(v, NOW_S + 86400 + 130 + LIM_REPUBLISH_S, 10);
+    store_at(v, &value, NOW_S + 2 * 86400);
+    assert_false(dht_values_next_fresh(v, NOW_S + 2 * 86400));
+    store_free(&v);
+}
+
 /* A push from a node that does not speak all dialects that accept the value does not defer ours. */
 static void test_pushes_of_one_dialect(void **state)
 {
@@ -524,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_fresh_once_per_change_and_hour),
         cmocka_unit_test(test_fresh_values_in_turn),
         cmocka_unit_test(test_what_is_not_fresh),
+        cmocka_unit_test(test_fresh_again_when_copies_have_expired),
         cmocka_unit_test(test_pushes_of_one_dialect),
         cmocka_unit_test(test_unreached_values_are_fresh_again),
         cmocka_unit_test(test_round_does_not_take_freshness),
