@@ -126,11 +126,13 @@ pub fn all() -> Vec<Scenario> {
         "dial-out" dialects::dial_out, Fixed("has no such program"), Busy, Both, ALL;
         "register-tunnel" basics::register_tunnel, Any, Busy, Both;
         "fetch-through-relay" basics::fetch, Any, Busy, Both;
+        "dialects-handshake" dialects::handshake, Any, Busy, Both, ALL;
         "dialects-fetch" dialects::fetch, Any, Busy, Both, ALL;
         "dialects-hello" hellos::table, Fixed("speaks one dialect"), Busy, Both, ALL;
         "dialects-store" values::table, Any, Busy, Both, ALL;
         "fetch-by-relay-dht" basics::fetch_by_dht, Any, Busy, Both;
         "fifty-downloaders" load::fifty_downloaders, ONE_AT_A_TIME, Busy, Both;
+        "dialects-downloaders" dialects::downloaders, ONE_AT_A_TIME, Busy, Both, OLD_AND_NEW;
         "unknown-slot" tunnels::unknown_slot, Any, Busy, Both;
         "node-killed-and-back" tunnels::node_back, NEW_SLOT, Busy, Both;
         "three-connections-of-one-node" tunnels::links, NEW_SLOT, Busy, Both;
