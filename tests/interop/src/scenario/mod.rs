@@ -183,8 +183,8 @@ pub fn all() -> Vec<Scenario> {
         "silent-connections" slow::silent, ONE_AT_A_TIME, Waits, Both;
         "node-never-answers" slow::mute_node, Fixed("no recovery when a node hangs"), Waits, Both;
         "node-on-slow-uplink" slow::slow_uplink, Fixed("30 s for all, one at a time"), Waits, Both;
-        "community-index" community::index, Any, Waits, Both, NEW;
-        "community-cli" cli::community, Any, Waits, CLI, NEW;
+        "community-index" community::index, Any, Busy, Both, NEW;
+        "community-cli" cli::community, Any, Busy, CLI, NEW;
         "join-by-address" network::by_address, ALONE, Busy, Both;
         "join-by-name" network::by_name, ALONE, Busy, Both;
         "join-by-ipv6" network::by_ipv6, ALONE, Busy, IPV6;
