@@ -4,6 +4,7 @@ mod basics;
 mod cli;
 mod community;
 mod dialects;
+mod differences;
 mod discover;
 mod durable;
 mod hellos;
