@@ -56,11 +56,20 @@ pub struct Share<'a> {
 }
 
 pub fn share(community: [u8; 32], s: &Share) -> Result<Value> {
+    share_of(community, s, random())
+}
+
+/// The record of one manifest: with other texts, but the same signature.
+pub fn retitled(community: [u8; 32], s: &Share) -> Result<Value> {
+    share_of(community, s, [9; 32])
+}
+
+fn share_of(community: [u8; 32], s: &Share, manifest: [u8; 32]) -> Result<Value> {
     let (title, description) = (s.title.map(str::to_owned), s.description.map(str::to_owned));
     let record = CommunityShareRecord::new_signed(
         s.key,
         community,
-        random(),
+        manifest,
         s.seq,
         s.updated,
         title,

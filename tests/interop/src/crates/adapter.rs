@@ -146,8 +146,7 @@ impl Crate for Adapter {
         let node = Node::start_with_store(NodeConfig::default(), store).await?;
         let dial = Dial { key: node.ensure_node_identity().await? };
         let relays = [peer(relay)];
-        let slot =
-            node.register_relay_tunnel(&dial, &relays[0]).await.context("register tunnel")?;
+        node.register_relay_tunnel(&dial, &relays[0]).await.context("register tunnel")?;
         // Port 1 serves nobody: the tunnel is the only way in.
         let via = node.relayed_self_addr(peer(At::tls(([127, 0, 0, 1], 1).into()))).await;
         let identity = node.ensure_publisher_identity("interop").await?;
@@ -159,7 +158,6 @@ impl Crate for Adapter {
             share: identity.share_id().0,
             pubkey: identity.verifying_key().to_bytes(),
             data,
-            slot: slot.slot_id,
             _node: Box::new(node),
         })
     }

@@ -34,10 +34,6 @@ impl Dialect {
     pub fn protocol(self) -> u16 {
         [1, 1, 2][self as usize]
     }
-    /// The number of capability fields it signs.
-    pub fn fields(self) -> usize {
-        [5, 8, 8][self as usize]
-    }
     pub fn published(self) -> &'static dyn Crate {
         match self {
             Self::A => &a::Adapter,
@@ -59,7 +55,6 @@ pub struct Publication {
     pub share: [u8; 32],
     pub pubkey: [u8; 32],
     pub data: Vec<u8>,
-    pub slot: u64,
     _node: Box<dyn Any + Send + Sync>,
 }
 

@@ -5,10 +5,65 @@ use crate::client::*;
 use crate::crates::Dialect;
 use crate::relay::{Context, with};
 use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 const VISIT: Duration = Duration::from_secs(10);
+
+/// The first bytes of a marked nonce; the next is the format version, then the dialects served.
+const MARK_LENGTH: usize = 8;
+const FORMAT: u8 = 1;
+const ALL_DIALECTS: u8 = 0b111;
+
+/// Each crate meets the relay in its own dialect; ours marks its nonces, alike in all dialects.
+pub async fn handshake(c: &Context) -> Result<String> {
+    with(c, &[], async |relay| {
+        let mut nonces = BTreeSet::new();
+        for d in c.dialects().into_iter().flat_map(|d| [d, d]) {
+            let pin = Some(relay.pubkey);
+            let (_s, remote) = d.published().session(relay.at, &new_key(), pin).await?;
+            ensure!(remote.pubkey == relay.pubkey, "{d:?}: another key");
+            ensure!(remote.protocol == d.protocol(), "{d:?}: version {}", remote.protocol);
+            nonces.insert(remote.nonce);
+        }
+        ensure!(nonces.len() == 2 * c.dialects().len(), "a nonce twice");
+        if !c.is_reference() {
+            let marks: BTreeSet<_> = nonces.iter().map(|n| &n[..MARK_LENGTH]).collect();
+            let mark = marks.first().context("no mark")?;
+            ensure!(marks.len() == 1, "{} marks", marks.len());
+            ensure!(mark[6] & 0xf == FORMAT && mark[7] == ALL_DIALECTS, "marked {mark:?}");
+        }
+        Ok(String::new())
+    })
+    .await
+}
+
+/// Many downloaders of the oldest and of the newest crate at the same time; a node of either
+/// serves those of the other.
+pub async fn downloaders(c: &Context) -> Result<String> {
+    const EACH: usize = 20;
+    with(c, &[], async |relay| {
+        let (at, mut tasks) = (relay.at, vec![]);
+        for (node, requester) in [(Dialect::A, Dialect::C), (Dialect::C, Dialect::A)] {
+            let dir = c.directory()?;
+            let published = Arc::new(node.published().publish(at, &dir, 2_000_003).await?);
+            for n in 0..EACH {
+                let (published, out) = (published.clone(), dir.join(format!("out{n}")));
+                tasks.push(tokio::spawn(async move {
+                    requester.published().download(&published, at, &out).await
+                }));
+            }
+        }
+        let mut slowest = Duration::ZERO;
+        for task in tasks {
+            slowest = slowest.max(task.await??);
+        }
+        Ok(format!("{} downloads, the slowest {:.2} s", 2 * EACH, slowest.as_secs_f64()))
+    })
+    .await
+}
 
 /// A node of each crate behind a tunnel serves requesters of every crate.
 pub async fn fetch(c: &Context) -> Result<String> {

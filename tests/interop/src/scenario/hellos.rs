@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use ciborium::Value;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use scp2p_core::wire::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(4);
 const FIELDS: [&str; 8] = [
@@ -123,6 +123,16 @@ async fn refused(relay: &Relay, first: Said) -> Result<()> {
     Ok(())
 }
 
+/// The log is written after the connection is closed.
+async fn until_log(relay: &Relay, from: usize, words: &str) -> Result<()> {
+    let begun = Instant::now();
+    while !relay.log()[from..].contains(words) {
+        ensure!(begun.elapsed() < SOON, "the log has no \"{words}\"");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
 /// First messages that are answered, and the version and number of fields of the answer.
 const ANSWERED: [(Said, (u16, usize)); 9] = [
     (said(1, OLD, OLD), (1, 5)),
@@ -186,8 +196,7 @@ pub async fn table(c: &Context) -> Result<String> {
         for (first, why) in REFUSED {
             let before = relay.log().len();
             refused(relay, first).await.context(first.to_string())?;
-            let log = relay.log();
-            ensure!(log[before..].contains(why), "{first}: the log has no \"{why}\"");
+            until_log(relay, before, why).await.context(first.to_string())?;
         }
         for (first, answer, ack) in OTHER_ACKS {
             let served = shake(relay, first, answer, ack).await;
