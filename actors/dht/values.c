@@ -10,8 +10,8 @@
 #include "dht/values_private.h"
 #include "wire_dialect.h"
 
-#define COPIES_GONE_S                                                                              \
-    120u /* a look-up and pushes take less: whoever was pushed to has expired it */
+/* A look-up and its pushes take less: by then the pushed copies have expired. */
+#define COPIES_GONE_S 120u
 #define SAVE_AGAIN_S 3600u     /* a renewed expiry is saved when it has moved by so much */
 #define LOADED_PER_S 28u       /* values from disk fall due one after another: 100,000 in an hour */
 #define LOADED_DUE_AFTER_S 60u /* there is somebody to give them to by then */

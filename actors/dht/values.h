@@ -163,10 +163,10 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
 
 /* -- fresh values: those that were new, or changed, when a peer stored them that is no contact or
  * does not speak all dialects that accept the value, but for announcements. Each is given out once
- * per change that reached a node, and at most once in LIM_REPUBLISH_S. One that
- * is stored again becomes fresh when the copies that were pushed have expired, as pushes do not
- * give them a longer life. In order of arrival; those that no node took come after all others. --
- */
+ * per change that reached a node, and at most once in LIM_REPUBLISH_S. One that is stored again
+ * becomes fresh when the copies that were pushed have expired, as pushes do not give them a longer
+ * life. The networks that stored them take turns; within one, in order of arrival. Those that no
+ * node took follow all others. -- */
 
 /* Whether there is one now. */
 bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s);
