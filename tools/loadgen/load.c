@@ -201,7 +201,7 @@ static void open_next_node(struct load_lane *l)
 
 /* -- requesters -- */
 
-/* Whether each requester is a client of its own, with a fresh connection for each request. */
+/* True: each requester is a separate client that makes a new connection for each request. */
 static bool is_crowd(const struct load_lane *l)
 {
     return l->plan.mode == LOAD_MEMBERS || l->plan.mode == LOAD_FIND_NODE;
@@ -427,7 +427,7 @@ static void on_next(struct relay_timer *t)
         requester_start(q);
 }
 
-/* In paced modes evenly over the first period, as a crowd of clients would. */
+/* In paced modes, spreads the starts evenly over the first period. */
 static void start_requesters(struct load_lane *l)
 {
     for (uint32_t i = 0; i < l->plan.requesters; i++) {
