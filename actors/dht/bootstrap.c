@@ -331,11 +331,11 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
         if (key && e->fault == DHT_BOOT_SILENT)
             e->fault = DHT_BOOT_ONLY_OURSELVES;
         next_try(b, e, now_ns);
-        return key ? DHT_BOOT_SELF : DHT_BOOT_IN_VAIN;
+        return key ? DHT_BOOT_SELF : DHT_BOOT_UNREACHABLE;
     }
     v = judge_key(b, entry, key);
     if (v != DHT_BOOT_FINE && v != DHT_BOOT_PINNED) {
-        e->fault = DHT_BOOT_SOMEBODY;
+        e->fault = DHT_BOOT_WRONG_KEY;
         next_try(b, e, now_ns);
         return v;
     }

@@ -54,7 +54,7 @@ enum dht_boot_verdict {
     DHT_BOOT_UNPINNED,    /* likewise, but there are LIM_PINS_MAX pins: it is not pinned */
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
     DHT_BOOT_KEY_VOID,    /* the pin's chain is void: no key is right */
-    DHT_BOOT_IN_VAIN,
+    DHT_BOOT_UNREACHABLE,
     DHT_BOOT_SELF, /* that is us */
 };
 
@@ -84,7 +84,7 @@ enum dht_boot_fault {
     DHT_BOOT_SILENT,     /* nobody was there */
     DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
     DHT_BOOT_NO_ADDRESS, /* its name stands for none */
-    DHT_BOOT_SOMEBODY,   /* another key, or the pin's chain is void */
+    DHT_BOOT_WRONG_KEY,  /* another key, or the pin's chain is void */
     DHT_BOOT_ONLY_OURSELVES,
 };
 enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry);

@@ -74,9 +74,9 @@ static void test_both_transports_then_back_off(void **state)
         assert_int_equal(dht_boot_failures(b, 0), i);
         expect_dial(b, now, 0x0b000001, 7001, WIRE_TCP);
         expect_nothing(b, now);
-        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_UNREACHABLE);
         expect_dial(b, now, 0x0b000001, 7000, WIRE_QUIC);
-        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_UNREACHABLE);
         next = dht_boot_next_ns(b);
         assert_true(next >= now + wait / 2 && next <= now + wait);
         expect_nothing(b, next - 1);
@@ -302,8 +302,8 @@ static void test_what_an_attempt_failed_for(void **state)
     memcpy(p.hop.pubkey_hint, right, 32);
     b = boot_of(&p);
     end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
-    end_of_attempt(b, wrong, NULL, DHT_BOOT_SOMEBODY);
-    end_of_attempt(b, own_key, wrong, DHT_BOOT_SOMEBODY);
+    end_of_attempt(b, wrong, NULL, DHT_BOOT_WRONG_KEY);
+    end_of_attempt(b, own_key, wrong, DHT_BOOT_WRONG_KEY);
     end_of_attempt(b, NULL, own_key, DHT_BOOT_ONLY_OURSELVES);
     end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
     assert_int_equal(dht_boot_next(b, dht_boot_next_ns(b), &entry, &hop), DHT_BOOT_DIAL);
@@ -326,7 +326,7 @@ static void test_what_an_attempt_failed_for(void **state)
 static enum dht_boot_verdict show(struct dht_boot *b, const uint8_t *key)
 {
     uint64_t now = dht_boot_next_ns(b);
-    enum dht_boot_verdict v = DHT_BOOT_IN_VAIN;
+    enum dht_boot_verdict v = DHT_BOOT_UNREACHABLE;
     struct wire_peer_hop hop;
     uint32_t entry;
 
@@ -353,7 +353,7 @@ static void test_a_rotated_key_is_followed(void **state)
         assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
     }
     assert_int_equal(show(b, trust_pub(3)), DHT_BOOT_KEY_CHANGED);
-    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_WRONG_KEY);
     assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(2), 32);
     len = dht_boot_write_pins(b, saved, sizeof(saved));
     dht_boot_free(&b);
@@ -381,11 +381,11 @@ static void test_a_void_chain_refuses_every_key(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(show(b, trust_pub(i)), DHT_BOOT_KEY_VOID);
         assert_int_equal(dht_boot_failures(b, 0), i + 1);
-        assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+        assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_WRONG_KEY);
     }
     assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
     assert_int_equal(show(b, own_key), DHT_BOOT_SELF);
-    assert_int_equal(show(b, NULL), DHT_BOOT_IN_VAIN);
+    assert_int_equal(show(b, NULL), DHT_BOOT_UNREACHABLE);
     dht_boot_free(&b);
 }
 
