@@ -19,8 +19,7 @@ extern void (*actor_load)(void);   /* called before the actor starts; NULL: noth
  * room for 16 KiB of values. */
 int actor_begin(void **state);
 int actor_begin_with_bootstrap(void **state);
-int actor_begin_with_written_key(void **state,
-                                 const uint8_t key[32]); /* ... and the configured key */
+int actor_begin_with_written_key(void **state, const uint8_t key[32]); /* ... with this key */
 int actor_begin_with_a_small_store(void **state);
 int actor_end(void **state);
 

@@ -38,9 +38,9 @@ static void test_records_enter_change_and_leave(void **state)
     assert_null(community(v, 1));
     test_member_record(&m, &value);
     store_at(v, &value, NOW_S);
-    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S),
-                     7200);          /* less than the TTL of a day */
-    store_at(v, &value, NOW_S + 60); /* a second STORE does not extend it */
+    /* Less than the TTL of a day, and a second STORE does not extend it. */
+    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200);
+    store_at(v, &value, NOW_S + 60);
     assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200);
     test_share_record(&s, &value);
     store_at(v, &value, NOW_S);

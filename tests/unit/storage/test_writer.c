@@ -303,8 +303,7 @@ static void marks_and_events(void **state)
     desk_sleep(LIM_STORAGE_MARK_NS - RT_MS);
     assert_int_equal(desk_rows(), 0);
     desk_sleep(5 * RT_MS);
-    assert_int_equal(desk_rows(),
-                     1); /* a mark waits less, and its transaction writes the others, too */
+    assert_int_equal(desk_rows(), 1); /* the mark's transaction writes other rows, too */
     assert_int_equal(desk_integer("SELECT mark FROM relay_communities"), 2048);
     assert_true(desk_send(storage_put_mark_new(id, 3072, DESK_WALL_S + 5000)));
     assert_true(desk_send(storage_put_mark_new(old, 1, DESK_WALL_S - 1)));
