@@ -5,9 +5,10 @@
  *
  * Keys are free, so anyone can announce any address. Limits prevent port scans through us:
  * LIM_RELAY_DIALS_PER_S addresses a second (in each dialect, until one is accepted),
- * LIM_RELAY_DIALS_MAX at once, one at a time per IPv4 /24 or IPv6 /48. An address that did not
- * answer as expected is not dialled for a minute, then for two, doubling up to an hour, whichever
- * announcements name it. At most LIM_RELAY_CANDIDATES wait; more newcomers are dropped. Pure.
+ * LIM_RELAY_DIALS_MAX at once, one at a time per IPv4 /24 or IPv6 /48. An address without the
+ * expected answer is not dialled for a minute, doubling up to an hour. This applies to all
+ * announcements of the address. At most LIM_RELAY_CANDIDATES wait; more newcomers are dropped.
+ * Pure.
  */
 #ifndef ANNOUNCER_CANDIDATES_H
 #define ANNOUNCER_CANDIDATES_H

@@ -3,9 +3,9 @@
  * The configured bootstrap peers (protocol: State database, pins). Pure: returns the next action
  * for an entry and takes the result.
  *
- * An attempt resolves the name, then dials every address over the configured transport, then every
- * address over the other transport (tcp port = quic port + 1), until one answers with the right
- * key. The right key is the one written after @. Without one, any key of the pin's chain of
+ * An attempt resolves the name and dials the addresses until one answers with the right key. It
+ * dials all of them over the configured transport first, then over the other (tcp port = quic port
+ * + 1). The right key is the one written after @. Without one, any key of the pin's chain of
  * rotations is right (trust.h), and none while that chain is void. Without a pin, the first key is
  * pinned, under the entry as written. A pin never changes: another key is refused and reported
  * until the operator removes the pin. If a dial reaches this relay, the next address is dialled and

@@ -6,9 +6,9 @@
  * and LIM_CALLS_MAX calls.
  *
  * A call requires a dialect or allows any. The first dial uses the required dialect, or the one in
- * `first` if any is allowed. When the peer refuses that hello, the same session is dialled again in
- * the dialects not tried yet, in the order C, B, A, before the deadline of the calls. It is not
- * dialled again if the peer is unreachable or silent, or if only exact calls wait.
+ * `first` if any is allowed. When the peer refuses that hello, the session is dialled again in the
+ * remaining dialects, in the order C, B, A. All dials count against the deadline of the calls. The
+ * session is not dialled again if the peer is unreachable or silent, or if only exact calls wait.
  *
  * A session that ends while idle is not a failure of the peer. A session that was used before and
  * ends during a request is dialled again, once.

@@ -30,7 +30,7 @@ struct dht_community;
 
 enum dht_record_kind { DHT_RECORD_MEMBER, DHT_RECORD_SHARE, DHT_RECORD_KINDS };
 
-/* An indexed record, in memory of the owner, who zeroes it. */
+/* An indexed record. The owner allocates and zeroes it. */
 struct dht_record {
     /* Set by the owner before enter or load, and constant until leave. Only updated_at and the
      * pointees may change, before a call of changed or renewed. */

@@ -3,9 +3,9 @@
  * Schedules pushes of values without a request (protocol: DHT, republishing). Pure: computes the
  * next push from the values, the routing tables and the time.
  *
- *  - Republishing: a value that no peer stored here for LIM_REPUBLISH_S is pushed to the DHT_K
- *    closest nodes of each dialect that accepts the value, if we are among them. Usually only one
- *    of the closest holders pushes, because each STORE resets the interval of the receiver.
+ *  - Republishing: a value that no peer stored here for LIM_REPUBLISH_S is pushed in each dialect
+ *    that accepts the value, to the DHT_K closest nodes, if we are among them. Usually only one of
+ *    the closest holders pushes, because each STORE resets the interval of the receiver.
  *  - Handover: a new contact gets the values that it is now among the DHT_K closest to, from the
  *    two other nodes closest to the value.
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first

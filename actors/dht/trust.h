@@ -6,11 +6,11 @@
  * A root is a key that was pinned on first use, or that the operator configured. A pinned root
  * never changes. A chain of rotations begins at the pinned root. Each rotation names the next key
  * and is signed by both keys. Of several rotations of one key, the one with the highest
- * (rotation_seq, issued_at, new key) counts. Every key of a sound chain is accepted. A chain is
- * void, and none of its keys is accepted, if
- *  - one of its keys is revoked, regardless of when the revocation arrives and of later signatures:
- *    otherwise a rotation signed with a stolen key would survive the owner's revocation;
- *  - it returns to one of its keys, or is longer than LIM_ROTATIONS_MAX: a truncated chain would
+ * (rotation_seq, issued_at, new key) counts. Every key of a sound chain is accepted. No key of a
+ * void chain is accepted. A chain is void if
+ *  - one of its keys is revoked, regardless of when the revocation arrives and of later signatures.
+ *    Otherwise a rotation signed with a stolen key would survive the owner's revocation.
+ *  - it returns to one of its keys, or is longer than LIM_ROTATIONS_MAX. A truncated chain would
  *    hide a revocation past the end.
  * The chain of a configured root has only the root. The kind of subject that a record names is
  * ignored, as by the reference: a key has one rotation and one revocation in the DHT.

@@ -5,8 +5,8 @@
  *
  * Rules for the value of a key that stays, by kind:
  *  - ShareHead: if a stored manifest proves the share's key, a head must be signed by that key, and
- *    the higher (latest_seq, updated_at) stays. Otherwise the last write wins; a held head that is
- *    false is dropped when the manifest arrives.
+ *    the higher (latest_seq, updated_at) stays. Otherwise the last write wins. A held head with an
+ *    invalid signature is dropped when the manifest arrives.
  *  - ManifestV1: the first; its id names its content.
  *  - Providers, CommunityMembers: merged, see peer_set.h.
  *  - RelayAnnouncement: the newest of each relay and form. A key can have many, which are returned

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan:
- *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. An answer
- * returns the announcement. A candidate without remaining addresses is dropped.
+ *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. An answer gives
+ *    back the announcement. A candidate without remaining addresses is dropped.
  *  - Two dials a second in all, eight at once, one at a time per network. The others wait.
  *  - A silent address is not dialled for a minute, then two, four, up to an hour, under any key. An
  *    answer resets the interval. An address that we may not dial is not remembered. A call without

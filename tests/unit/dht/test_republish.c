@@ -8,8 +8,8 @@
  *  - A new node gets the values that it is now close to, including announcements, from the two
  *    closest others. The list of newcomers is bounded.
  *  - A client's new value is pushed at once; a contact's, in the dialects that the contact does not
- *    speak. A value that reached no node is pushed again. Without a contact it delays no other
- * push. The hourly round does not replace a push in dialects that the round does not cover.
+ *    speak. A value that reached no node is pushed again. Without a contact this value delays no
+ *    other push. The hourly round does not replace a push in dialects that it does not cover.
  */
 #include "support.h"
 
