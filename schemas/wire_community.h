@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHT values that begin with a tag byte (protocol-v2: Values with a tag): records of
- * communities (0x31, 0x32), derived values about communities (0x33 to 0x35), records about keys
- * (0x36, 0x37), and the DHT keys they are stored under. Dialects B and C; 0x36 and 0x37 in C only.
+ * The DHT values that begin with a tag byte (protocol-v2: Values with a tag), and their DHT keys.
+ * Records of communities: 0x31, 0x32. Derived values about communities: 0x33 to 0x35. Records about
+ * keys: 0x36, 0x37. Dialects B and C; 0x36 and 0x37 in C only.
  *
  * Decoders take the whole value, including the tag byte, and check its shape. Another tag is
  * MALFORMED, a signature of another length than 64 is BAD_SIGNATURE. The wire_X_is_valid functions

@@ -3,10 +3,10 @@
  * Relays with a verified announcement that we have not reached yet. They wait here to be dialled.
  * The addresses of an announcement are dialled in turn until one answers with the relay's key.
  *
- * Keys are free, so anyone can announce any address. Limits prevent port scans through us:
- * LIM_RELAY_DIALS_PER_S addresses a second (in each dialect, until one is accepted),
- * LIM_RELAY_DIALS_MAX at once, one at a time per IPv4 /24 or IPv6 /48. An address without the
- * expected answer is not dialled for a minute, doubling up to an hour. This applies to all
+ * Keys are free, so anyone can announce any address. Limits prevent port scans through us.
+ * LIM_RELAY_DIALS_PER_S addresses are dialled a second (in each dialect, until one is accepted).
+ * At most LIM_RELAY_DIALS_MAX dials are under way, one per IPv4 /24 or IPv6 /48. An address without
+ * the expected answer is not dialled for a minute, doubling up to an hour. This applies to all
  * announcements of the address. At most LIM_RELAY_CANDIDATES wait; more newcomers are dropped.
  * Pure.
  */
@@ -20,8 +20,8 @@ struct candidates;
 struct candidates *candidates_new(const uint8_t hash_key[16]);
 void candidates_free(struct candidates **c);
 
-/* True: a is not needed, because its relay already has the same or a newer announcement of this
- * form, or is under way with other addresses. */
+/* True: a is not needed. The relay already has the same or a newer announcement of this form, or is
+ * under way with other addresses. */
 bool candidates_has(const struct candidates *c, const struct wire_announcement *a);
 
 /* Adds a, encoded in bytes (moved). It replaces an older announcement of its form and all of the

@@ -6,9 +6,9 @@
  * now_s unix seconds.
  *
  * When a form is full, a newcomer evicts another entry of the form. Some entries are drawn at
- * random. An expired one among them is evicted. Otherwise the network (IPv4 /24, IPv6 /40) with the
- * most entries among the drawn ones and the newcomer loses an entry: the one checked longest ago.
- * So one network with many keys cannot evict all others.
+ * random. An expired one among them is evicted. Otherwise the victim's network (IPv4 /24, IPv6 /40)
+ * is the one with the most entries among the drawn ones and the newcomer. The victim is the entry
+ * of this network checked longest ago. So one network with many keys cannot evict all others.
  *
  * A listed relay is checked every LIM_RELAY_CHECK_NS: it gets one request in each dialect that it
  * claims to speak, one after the other. A dialect without a reply, or that another reply of the

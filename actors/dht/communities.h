@@ -81,10 +81,10 @@ void dht_communities_loaded(struct dht_communities *c, uint64_t now_s);
 /*
  * True: there is room for one more record of this kind from this network. *out_victim is NULL while
  * the community has fewer than LIM_COMMUNITY_RECORDS of the kind. Otherwise it is the record to
- * remove first: an expired one, if one of the next 64 in order of id is expired; else the least
- * recently renewed record of the most crowded network. The newcomer counts for its network, and
- * wins ties for it. False (and counted), with *out_victim untouched: every network, including the
- * newcomer's, would have only one record.
+ * remove first. This is an expired one, if one of the next 64 in order of id is expired. Else it is
+ * the least recently renewed record of the most crowded network. The newcomer counts for its
+ * network, which also wins ties. False (and counted), with *out_victim untouched: every network,
+ * including the newcomer's, would have only one record.
  */
 bool dht_communities_has_room(struct dht_communities *c, const uint8_t community_id[32],
                               enum dht_record_kind kind, uint64_t net, uint64_t now_s,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Answers to the requests 410, 412 and 416 for a page of a community's members, shares or events
- * (protocol-v2: Communities, messages), and the page that the search (community_search.h) fills.
+ * (protocol-v2: Communities, messages). The search (community_search.h) fills such a page, too.
  * Pure: from the index and a decoded request to the encoded answer.
  *
  * The answers are those of reference 0.6.0 on the same records, byte for byte, except:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A crowd is the set of records of a group that one network stored, in the order of their renewal.
- * The largest crowd of a group is found in O(1). A record is added or removed in O(log n): a count
- * changes by one, so a crowd swaps places with the first or last crowd of the same count. Pure.
+ * The largest crowd of a group is found in O(1). A record is added or removed in O(log n). The
+ * count changes by one, so a crowd swaps places with the first or last crowd of the same count.
+ * Pure.
  */
 #ifndef DHT_CROWDS_H
 #define DHT_CROWDS_H

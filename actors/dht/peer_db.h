@@ -66,8 +66,8 @@ uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop
 /* A peer that speaks this dialect named the address. True: the address is new. */
 bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_s);
-/* The dialect of the first dial to an address: C if it is spoken there, else the last one spoken
- * there, or that of the peer that named the address. Unknown address: C. */
+/* The dialect of the first dial to an address: C if spoken there or if the address is unknown. Else
+ * the last one spoken there, or that of the peer that named the address. */
 enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop);
 
 /* A candidate whose time to be tried has come; it is not given again for ten minutes, and twice as

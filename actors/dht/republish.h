@@ -4,8 +4,8 @@
  * next push from the values, the routing tables and the time.
  *
  *  - Republishing: a value that no peer stored here for LIM_REPUBLISH_S is pushed in each dialect
- *    that accepts the value, to the DHT_K closest nodes, if we are among them. Usually only one of
- *    the closest holders pushes, because each STORE resets the interval of the receiver.
+ *    that accepts it. The targets are the DHT_K closest nodes, if we are among them. Usually only
+ *    one of the closest holders pushes, because each STORE resets the interval of the receiver.
  *  - Handover: a new contact gets the values that it is now among the DHT_K closest to, from the
  *    two other nodes closest to the value.
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first

@@ -248,8 +248,8 @@ void values_save(struct dht_values *v, struct entry *e)
         v->sink.put(v->sink.ctx, &now);
 }
 
-/* Many records are written together, so that each page of the database is written once: at the
- * first multiple of LIM_VALUE_SAVE_S that is at least LIM_VALUE_SAVE_S ahead. */
+/* Many records are written together, so that each page of the database is written once. The time is
+ * the first multiple of LIM_VALUE_SAVE_S that is at least LIM_VALUE_SAVE_S ahead. */
 void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s)
 {
     uint64_t earliest_s = now_s + LIM_VALUE_SAVE_S;

@@ -10,7 +10,7 @@
 #include "dht/values_private.h"
 #include "wire_dialect.h"
 
-/* A look-up and its pushes take less: by then the pushed copies have expired. */
+/* More than the time of a look-up and its pushes, so that all pushed copies have expired. */
 #define COPIES_GONE_S 120u
 #define SAVE_AGAIN_S 3600u     /* a renewed expiry is saved when it has moved by so much */
 #define LOADED_PER_S 28u       /* values from disk fall due one after another: 100,000 in an hour */

@@ -14,10 +14,10 @@
  *    oldest one of the network with most of that form is evicted.
  *  - Members' records (0x31): the higher (issued_at, announce_seq). Shares' records (0x32): the
  *    higher (latest_seq, updated_at). Of two records of a share with the same signed bytes, the one
- *    with the texts of the held manifest latest_manifest_id; without that manifest the last write,
- *    except for pushes. Both kinds are in the index of communities (communities.h), where a full
- *    community evicts a record of its most crowded network. A member's record expires at its
- *    expires_at or with its TTL, whichever is earlier.
+ *    with the texts of the held manifest latest_manifest_id stays. Without that manifest the last
+ *    write wins, except for pushes. Both kinds are in the index of communities (communities.h),
+ * where a full community evicts a record of its most crowded network. A member's record expires at
+ * its expires_at or with its TTL, whichever is earlier.
  *  - Hints and pages (0x33 to 0x35): the newer; a value of this relay wins over any other. A hint
  *    and the CommunityMembers of the same key are both kept.
  *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at, for
@@ -29,13 +29,13 @@
  * that this dialect accepts, and only announcements in its form.
  *
  * Space: count_max values and bytes_max bytes, and a share for each storing key. When the store is
- * full, some values are drawn at random, and one of a network with more in the store than the
- * newcomer's is evicted. If none is drawn, the newcomer is refused. So neither one peer nor one
+ * full, some values are drawn at random. One of them is evicted if its network has more in the
+ * store than the newcomer's. Otherwise the newcomer is refused. So neither one peer nor one
  * network with many keys can evict all others.
  *
- * Disk: the sink is notified of every change at once, with one exception. A community record that
- * differs from the one on disk only in sequence, times and signature is written LIM_VALUE_SAVE_S
- * later, or up to twice that, together with others.
+ * Disk: the sink is notified of every change at once, with one exception. The write of a community
+ * record is deferred if only sequence, times and signature differ from the record on disk. Deferred
+ * records are written together, LIM_VALUE_SAVE_S to twice that later.
  *
  * Time: O(1) per operation (a key has at most 64 announcements), O(log n) for community records.
  * Expiry uses hourly lists, in steps that the caller bounds. No operation scans all values.
@@ -126,8 +126,8 @@ bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
 /*
  * Finds the value under key that the dialect accepts. Returns a new reference and the remaining
  * seconds. Of several announcements, the one served least recently is returned. Dialects B and C
- * share a form: there, relays reached in the dialect are returned before relays never reached, and
- * relays reached only in other dialects are left out. False: none.
+ * share a form. There, relays reached in the dialect are returned before relays never reached.
+ * Relays reached only in other dialects are left out. False: none.
  */
 bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
                      uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs);
@@ -161,8 +161,8 @@ uint64_t dht_values_next_due(const struct dht_values *v);
  * value stays fresh until dht_values_pushing is called. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
-/* -- fresh values: a new or changed value is fresh if its storer is not a contact or does not speak
- * all dialects that accept the value. Announcements are never fresh. Each change is taken until a
+/* -- fresh values: a new or changed value is fresh if its storer is not a contact, or lacks a
+ * dialect that accepts the value. Announcements are never fresh. Each change is taken until a
  * node has stored it, and a value at most once in LIM_REPUBLISH_S. A value that is stored again
  * becomes fresh when its pushed copies have expired, because a push does not extend their TTL. The
  * storing networks take turns, each in order of arrival. Values that no node took are after all

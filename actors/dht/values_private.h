@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Shared by the files of the value store: values.c (the table), value_times.c (expiry,
  * republishing, deferred writes), value_space.c (limits), value_rules.c and value_records.c (rules
- * for the value of a key that stays). */
+ * for replacing a value). */
 #ifndef DHT_VALUES_PRIVATE_H
 #define DHT_VALUES_PRIVATE_H
 

@@ -300,8 +300,8 @@ static void ignore_peer(void *ctx, const struct wire_peer *p)
     (void)p;
 }
 
-/* Bytes of the node's payload inside the relayed answer, or of an answer to a STORE; 0 for an
- * answer to FindNode; UINT32_MAX: not the answer to the request. */
+/* Bytes of the node's payload in a relayed answer, or of an answer to a STORE. 0 for FindNode.
+ * UINT32_MAX: not the answer to the request. */
 static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelope *e)
 {
     uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Shared by the tests of pages and of the search: one community with records in memory, entered
- * into an index, and the same records as plain structs in order of id.
+ * Shared by the tests of pages and of the search: one community with records in an index, and the
+ * same records as plain structs in order of id.
  */
 #ifndef TEST_COMMUNITY_ROOM_H
 #define TEST_COMMUNITY_ROOM_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a seeded run of random operations is compared with a naive list of records: order of ids,
- * places, the log, the latest expiry, and restarts with the saved marks and records in any order.
- * Numbers never repeat across restarts. A full community evicts the least recently renewed record
- * of the most crowded network. If this is the newcomer's network, it loses one of its records. A
- * community with one record per network refuses. Expired records are evicted first. Empty
- * communities keep their numbers for a week, up to a limit.
+ * Plan: a seeded run of random operations is compared with a naive list of records. Compared are
+ * the order of ids, places, the log and the latest expiry. The run has restarts with the saved
+ * marks and the records in any order. Numbers never repeat across restarts. A full community evicts
+ * the least recently renewed record of the most crowded network. If this is the newcomer's network,
+ * it loses one of its records. A community with one record per network refuses. Expired records are
+ * evicted first. Empty communities keep their numbers for a week, up to a limit.
  */
 #include "index_room.h"
 

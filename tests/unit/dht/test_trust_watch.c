@@ -2,7 +2,7 @@
 /*
  * Plan: simulated sessions with a bootstrap peer that is the whole network. Soon after the key is
  * pinned, its rotation and its revocation are looked up, then once a day. A rotation that the peer
- * or our own store holds is followed: the records of the new key are looked up, and the peer is
+ * or our own store holds is followed. The records of the new key are looked up, and the peer is
  * accepted with this key. A revocation voids the pin: one warning is logged and the peer is
  * refused. The revocation of a configured key only causes a warning. Found records are saved and
  * count after a restart. There are no look-ups without a reachable peer or after DHT_STOP.

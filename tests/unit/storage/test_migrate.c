@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: databases of every earlier version. Versions 1 and 2 are made by the relays of those
- * versions, with and without rows, after a clean shutdown or with all changes still in the log.
+ * Plan: databases of every earlier version. Versions 1 and 2 are as their relays made them, with
+ * and without rows, after a clean shutdown or with all changes still in the log.
  * Version 0 is the published relay's, as first made and after both relays have used it. Each opens
  * with the same identity, secrets and rows. It then has the version and exactly the tables of a new
  * database, apart from the published relay's tables, and opens again. A migration that fails at any
