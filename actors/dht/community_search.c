@@ -26,8 +26,7 @@ struct dht_community_search {
     uint8_t hit[32];    /* the last hit */
     enum { SEARCHING, EXHAUSTED, BEYOND_PAGE, OUT_OF_BUDGET, OUT_OF_MEMORY } state;
     struct dht_page page; /* begun by the first slice, so that waiting searches are small */
-    uint8_t
-        *lowered; /* for a text, LOWERED_MAX(LIM_VALUE_MAX) bytes; allocated by the first slice */
+    uint8_t *lowered;     /* for a text, LOWERED_MAX(LIM_VALUE_MAX) bytes; by the first slice */
 };
 
 /* Lower-cases into room of LOWERED_MAX(len) bytes. False: no memory, or no UTF-8. */

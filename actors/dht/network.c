@@ -508,8 +508,7 @@ void dht_network_upkeep(struct dht *d)
         search_around(d, dialect);
     }
     try_candidates(d);
-    if (dht_values_next_fresh(d->values,
-                              dht_now_s(d))) /* a value became fresh as its hour is over */
+    if (dht_values_next_fresh(d->values, dht_now_s(d))) /* fresh again after an hour */
         dht_push_due(d);
     if (dht_node_count(d) == 0)
         dht_join(d);

@@ -228,8 +228,7 @@ static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publis
 
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
 {
-    const struct dht_origin ours = {
-        .reached = a->dialects}; /* this relay speaks the dialects of its publications */
+    const struct dht_origin ours = {.reached = a->dialects}; /* spoken by this relay */
     struct dht_push_plan plan = {.ttl_secs = a->ttl_secs, .dialects = a->dialects};
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);

@@ -59,17 +59,16 @@
 #define LIM_ANNOUNCEMENT_BYTES_PER_KEY (64u * 1024u) /* ... and their bytes */
 
 /* -- communities (protocol-v2: Communities) -- */
-#define LIM_COMMUNITY_RECORDS 10000u /* protocol: members, and shares, of one community */
-#define LIM_COMMUNITIES_EMPTY 4096u  /* communities without records, remembered for their mark */
-#define LIM_EVENT_MARK_STEP 1024u    /* event numbers per write of a community's mark */
-#define LIM_PAGE_MEMBERS 200u        /* protocol: entries of one answer 411, ... */
-#define LIM_PAGE_SHARES 100u         /* ... 413, */
-#define LIM_PAGE_HITS 50u            /* ... 415, */
-#define LIM_PAGE_EVENTS 200u         /* ... and 417 */
-#define LIM_SEARCHES_QUEUED 64u      /* searches under way: clients wait 5 s, most take 5 ms */
-#define LIM_SEARCHES_PER_NET 8u /* ... of one network: only eight networks can fill the queue */
-#define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of titles and descriptions read in one search ...  \
-                                        */
+#define LIM_COMMUNITY_RECORDS 10000u   /* protocol: members, and shares, of one community */
+#define LIM_COMMUNITIES_EMPTY 4096u    /* communities without records, remembered for their mark */
+#define LIM_EVENT_MARK_STEP 1024u      /* event numbers per write of a community's mark */
+#define LIM_PAGE_MEMBERS 200u          /* protocol: entries of one answer 411, ... */
+#define LIM_PAGE_SHARES 100u           /* ... 413, */
+#define LIM_PAGE_HITS 50u              /* ... 415, */
+#define LIM_PAGE_EVENTS 200u           /* ... and 417 */
+#define LIM_SEARCHES_QUEUED 64u        /* searches under way: clients wait 5 s, most take 5 ms */
+#define LIM_SEARCHES_PER_NET 8u        /* ... of one network: eight networks can fill the queue */
+#define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of text read in one search ... */
 #define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time; then the hits so far are the answer */
 #define LIM_SEARCH_SLICE (32u * 1024u) /* bytes read in one heavy job: about 0.5 ms */
 #define LIM_VALUE_SAVE_S 600u          /* least delay of the write of a renewed record */

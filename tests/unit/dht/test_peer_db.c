@@ -95,8 +95,7 @@ static void test_reputation(void **state)
         dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     assert_int_equal(dht_peers_reputation(p, &a), 10);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A,
-                           NOW_S +
-                               601); /* no peer was reached for ten minutes: not the peer's fault */
+                           NOW_S + 601); /* no peer was reached for ten minutes */
     assert_int_equal(dht_peers_reputation(p, &a), 10);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S + 600);
     assert_int_equal(dht_peers_reputation(p, &a), 8);
