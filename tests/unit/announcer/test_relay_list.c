@@ -324,12 +324,12 @@ static void test_asking_in_every_dialect(void **state)
     check(l, due_ns, r, IN_A, IN_A, A | B | C, A | C);
     assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
     due_ns += LIM_RELAY_CHECK_NS;
-    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | C); /* its claim is not enough */
+    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | C); /* a claim alone does not count */
     check(l, due_ns, r, IN_B, IN_B, A | B | C, A | B | C);
     check(l, due_ns, r, IN_A, IN_A, A | B | C, A | B | C);
     assert_none(l, due_ns);
     due_ns += LIM_RELAY_CHECK_NS;
-    check(l, due_ns, r, IN_C, IN_B, B, B); /* an older version now: it refuses C */
+    check(l, due_ns, r, IN_C, IN_B, B, B); /* after a downgrade the relay refuses C */
     assert_none(l, due_ns);
     due_ns += LIM_RELAY_CHECK_NS;
     check(l, due_ns, r, IN_B, IN_B, B, B);
@@ -355,14 +355,14 @@ static void test_claims_more_than_it_speaks(void **state)
 
     (void)state;
     put_in(l, r, A | B | C);
-    for (int i = 0; i < 3; i++) { /* it refuses B and A; each answer denies one of them only */
+    for (int i = 0; i < 3; i++) { /* refuses B and A; each answer denies only one of them */
         check(l, due_ns, r, IN_C, IN_C, A | B | C, i == 0 ? A | B | C : C);
         check(l, due_ns, r, IN_B, IN_C, A | C, i == 0 ? A | C : C);
         check(l, due_ns, r, IN_A, IN_C, B | C, C);
         assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
         due_ns += LIM_RELAY_CHECK_NS;
     }
-    for (int i = 0; i < 2; i++) { /* one answer denies the other: as good as silent */
+    for (int i = 0; i < 2; i++) { /* contradicting answers count as a silence */
         assert_int_equal(relay_list_count(l), 1);
         assert_next(l, due_ns, r, i == 0 ? IN_C : IN_A);
         (void)relay_list_asked(l, r->ann.relay_pubkey, IN_C, B | C, due_ns);
@@ -394,7 +394,7 @@ static void test_both_forms(void **state)
     assert_ptr_equal(v.bytes[ANNOUNCEMENT_FORM_8].ptr, eight->bytes.ptr);
     assert_int_equal(v.dialects, A | C);
     assert_int_equal(sample_in(l, WIRE_DIALECT_A, 10, NOW_S), 1);
-    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 0); /* it does not speak B */
+    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 0); /* the relay does not speak B */
     assert_int_equal(sample_in(l, WIRE_DIALECT_C, 10, NOW_S), 1);
     /* Another address: form 5 names the old one. */
     eight->addrs.at[0] = test_hop(0x09090909);
@@ -460,7 +460,7 @@ static void test_revocations_are_due(void **state)
     assert_false(relay_list_lookup_next(l, due_ns - 1, key));
     a->of.issued_at++;
     test_relay_make(a);
-    put_at(l, a, S(100), NOW_S); /* a new announcement does not put it off */
+    put_at(l, a, S(100), NOW_S); /* a new announcement does not delay the look-up */
     assert_true(relay_list_lookup_next(l, due_ns, key));
     assert_memory_equal(key, a->ann.relay_pubkey, 32);
     assert_false(relay_list_lookup_next(l, due_ns, key));

@@ -70,7 +70,7 @@ static void test_dropped_when_notified(void **state)
     room_run(1800 * RT_S);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_A, 64), 1);
     assert_int_equal(room.dial_count, 1);
-    room_tell_revoked(&room.identity); /* ours: a warning */
+    room_tell_revoked(&room.identity); /* our own key: a warning */
     assert_int_equal(room_said("the key of this relay is revoked"), 1);
     room_end();
 }

@@ -279,7 +279,7 @@ static void test_one_network_does_not_fill_the_queue(void **state)
     store_many();
     rt_actor_start(&asker, world_worker(), on_told);
     send_searches_of(&asker, 0, 3 * LIM_SEARCHES_QUEUED, 3 * LIM_SEARCHES_QUEUED);
-    send_searches_of(&asker, 1, 1, 1); /* an honest client */
+    send_searches_of(&asker, 1, 1, 1); /* a client of another network */
     world_pass(5 * RT_MS);
     assert_int_equal(found_count, LIM_SEARCHES_PER_NET + 1);
     assert_int_equal(full_count, 3 * LIM_SEARCHES_QUEUED - LIM_SEARCHES_PER_NET);

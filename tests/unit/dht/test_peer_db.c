@@ -401,7 +401,7 @@ static void test_silent_in_one_dialect(void **state)
     (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
-    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NULL, NOW_S); /* forgiven */
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NULL, NOW_S); /* resets */
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
     (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);

@@ -56,7 +56,7 @@ static void test_cycles(void **state)
             assert_true(trust_note(t, trust_rotation(length - 1, back, 1)));
             trust_expect_void(t, DHT_TRUST_TOO_LONG);
             assert_true(trust_note(t, trust_rotation(length - 1, TRUST_KEYS - 1, 2)));
-            if (length <= LIM_ROTATIONS_MAX) /* a way out of it */
+            if (length <= LIM_ROTATIONS_MAX) /* a rotation out of the cycle */
                 trust_expect_accepted(t, FIRST(length) | BIT(TRUST_KEYS - 1));
             dht_trust_free(&t);
         }
