@@ -198,7 +198,7 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dia
     }
     if (!may_keep(d, hop))
         return;
-    dialects = dht_peers_believed(d->peers, hop, dialect, dialects, dht_now_s(d));
+    dialects = dht_peers_spoken(d->peers, hop, dialect, dialects, dht_now_s(d));
     before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
                             dht_now_s(d));
     dht_probe_forgive(d->probe, hop);

@@ -349,8 +349,8 @@ bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
     return is_refused;
 }
 
-uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
-                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s)
+uint8_t dht_peers_spoken(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                         enum wire_dialect dialect, uint8_t claimed, uint64_t now_s)
 {
     const struct record *r = find(p, hop);
     uint8_t refused = r && now_s < r->refused_until_s ? r->refused : 0;

@@ -61,8 +61,8 @@ bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
 void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
                        enum wire_dialect dialect, uint64_t now_s);
 /* The dialects that a peer claims on a session of `dialect`, without those that it refused. */
-uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
-                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s);
+uint8_t dht_peers_spoken(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                         enum wire_dialect dialect, uint8_t claimed, uint64_t now_s);
 /* A peer that speaks this dialect named the address. True: the address is new. */
 bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_s);

@@ -353,11 +353,11 @@ static void test_dialects(void **state)
     dht_peers_refused(p, &ours, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 0);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 1);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL & ~A_ONLY);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S + 3600),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S + 3600),
                      WIRE_DIALECTS_ALL);
     dht_peers_refused(p, &c, WIRE_DIALECT_C, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
@@ -406,7 +406,7 @@ static void test_silent_in_one_dialect(void **state)
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
     (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     assert_true(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
-    assert_int_equal(dht_peers_believed(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL & ~A_ONLY);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
         for (int again = 0; again < 2; again++)
@@ -417,7 +417,7 @@ static void test_silent_in_one_dialect(void **state)
     }
     assert_false(dht_peers_failed(p, &away, WIRE_DIALECTS, NOW_S));
     (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
-    assert_int_equal(dht_peers_believed(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL);
     dht_peers_free(&p);
 }
