@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MPL-2.0
 -- The state database, relay.db. The relay runs this file, in one transaction, on a database of an
--- earlier version: 0 (a new one, or one that another SCP2P relay has made), 1 or 2. It makes what
--- is missing and changes nothing else. A column that a table of an earlier version lacks is added
--- before by actors/storage/migrate.c: relay_values.event, to a database of version 2.
+-- earlier version: 0 (a new one, or one that another SCP2P relay has made), 1 or 2. The file makes
+-- missing tables and changes nothing else. Before that, actors/storage/migrate.c adds columns that
+-- tables of an earlier version lack: relay_values.event, to a database of version 2.
 --
 -- An operator may stop one implementation and start another on the same directory, so the first two
 -- tables have the published relay's shape, column for column, and its rows are left alone.
@@ -60,8 +60,8 @@ CREATE TABLE IF NOT EXISTS relay_communities (
 );
 
 -- Dialects of rows in peers (since version 3). dialects: a set, bit 0 is A, 1 is B, 2 is C. last:
--- the one in which the peer was last reached, by the same numbers. A row whose peer the published
--- relay has removed is swept.
+-- the bit number of the dialect in which the peer was last reached. A row is deleted if the
+-- published relay has removed its peer.
 CREATE TABLE IF NOT EXISTS relay_peer_dialects (
     addr_key TEXT PRIMARY KEY,
     dialects INTEGER NOT NULL,

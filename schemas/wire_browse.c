@@ -10,7 +10,8 @@
 
 enum { COMMUNITY, CURSOR, LIMIT, EXTRA };
 
-/* names: the key of the community, of the cursor, of the limit, and perhaps the request's own. */
+/* names: the map keys of the community, the cursor, the limit, and the request's own field, if any.
+ */
 static rt_err decode(uint8_t *buf, size_t len, const char *const *names, uint32_t keys,
                      uint32_t required,
                      void (*read_extra)(struct wire_reader *r, struct wire_browse_request *x),

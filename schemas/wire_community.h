@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHT values that begin with a tag byte (protocol-v2: Values with a tag): records of
- * communities (0x31, 0x32), derived values about communities (0x33 to 0x35), records about keys
- * (0x36, 0x37), and the DHT keys they are stored under. Dialects B and C; 0x36 and 0x37 in C only.
+ * The DHT values that begin with a tag byte (protocol-v2: Values with a tag), and their DHT keys.
+ * Records of communities: 0x31, 0x32. Derived values about communities: 0x33 to 0x35. Records about
+ * keys: 0x36, 0x37. Dialects B and C; 0x36 and 0x37 in C only.
  *
- * Decoders take the whole value, tag byte included, and check its shape. Another tag is MALFORMED,
- * a signature of another length than 64 is BAD_SIGNATURE. The wire_X_is_valid functions check the
- * rules that need neither a signature nor the time; the caller verifies signatures over the bytes
- * that wire_write_X_signed writes. Pointers and lists in decoded values lie in the decoded buffer.
+ * Decoders take the whole value, including the tag byte, and check its shape. Another tag is
+ * MALFORMED, a signature of another length than 64 is BAD_SIGNATURE. The wire_X_is_valid functions
+ * check the rules that need neither a signature nor the time. The caller verifies signatures over
+ * the bytes that wire_write_X_signed writes. Decoded values point into the decoded buffer.
  *
- * Encoders write the reference's bytes, tag included, if the lists come from a decoder or an
- * encoder of this room. Encoding what was decoded in another form gives the canonical form.
+ * Encoders write the reference's bytes, including the tag, if the lists are made by a decoder or an
+ * encoder of this room. A value decoded from another form is encoded in canonical form.
  */
 #ifndef WIRE_COMMUNITY_H
 #define WIRE_COMMUNITY_H
@@ -36,14 +36,14 @@ RT_MUST_CHECK rt_err wire_member_record_decode(uint8_t *buf, size_t len,
                                                struct wire_member_record *out);
 void wire_write_member_record(struct wire_writer *w, const struct wire_member_record *x);
 void wire_write_member_record_signed(struct wire_writer *w, const struct wire_member_record *x);
-/* The token, if any, decodes and names the record's community and member. Like the reference, this
- * checks neither the token's signature nor its time; unlike the reference, it refuses a token whose
- * signature has another length than 64. */
+/* True: the token, if any, decodes and names the record's community and member. Like the reference,
+ * this function checks neither the token's signature nor its time. Unlike the reference, it rejects
+ * a token with a signature of another length than 64. */
 bool wire_member_record_is_valid(const struct wire_member_record *x);
 void wire_member_record_key(const uint8_t community_id[32], const uint8_t member_node_pubkey[32],
                             uint8_t out[32]);
 
-/* -- the token: no value of its own, no tag -- */
+/* -- the token: part of a member record, without a tag -- */
 struct wire_membership_token {
     uint8_t community_share_id[32];
     uint8_t member_node_pubkey[32];
@@ -81,7 +81,7 @@ bool wire_share_record_is_valid(const struct wire_share_record *x);
 void wire_share_record_key(const uint8_t community_id[32], const uint8_t share_id[32],
                            uint8_t out[32]);
 
-/* -- 0x33: where to ask about a community; unsigned, stored under wire_members_key -- */
+/* -- 0x33: peers to query about a community; unsigned, stored under wire_members_key -- */
 #define WIRE_HINT_MEMBERS_MAX 16u
 #define WIRE_HINT_INDEX_PEERS_MAX 8u
 
@@ -129,7 +129,7 @@ struct wire_member_entry {
     uint8_t member_node_pubkey[32];
     enum wire_member_status status;
     uint64_t announce_seq;
-    bool has_addr; /* false: null, as in all that the reference writes */
+    bool has_addr; /* false: null, as in every entry that the reference writes */
     struct wire_peer addr;
 };
 struct wire_share_entry {

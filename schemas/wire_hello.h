@@ -3,19 +3,19 @@
  * The three handshake messages (protocol: Framing and session handshake): one shape, told apart by
  * place and by echoed_nonce.
  *
- * Nonces of our relays are marked, so that they recognise each other: bytes 0 to 5 are constant,
- * byte 6 holds the format version (1) in its low four bits and flags in its high four, byte 7 the
- * set of dialects served (bit 0: A, 1: B, 2: C); 24 random bytes follow. The flag 0x80 is reserved
- * for nonces that are bound to the secure channel. The set has the same place in every format
- * version. A nonce is signed, and every crate accepts any.
+ * Nonces of our relays contain a marker, so that these relays recognise each other. Bytes 0 to 5
+ * are constant. Byte 6 holds the format version (1) in its low four bits and flags in its high
+ * four. Byte 7 is the set of dialects served (bit 0: A, 1: B, 2: C). 24 random bytes follow. The
+ * flag 0x80 is reserved for nonces that are bound to the secure channel. The set has the same place
+ * in every format version. Nonces are signed, and every crate accepts any nonce.
  */
 #ifndef WIRE_HELLO_H
 #define WIRE_HELLO_H
 
 #include "wire_cbor.h"
 
-/* Encoded with 8 fields where has_community_fields, else with the first 5; decoded, it says whether
- * the map named any of the last three, which read as false where they are missing. */
+/* has_community_fields selects the encoding: all 8 fields, or the first 5. The decoder sets it if
+ * the map has any of the last three fields; missing ones read as false. */
 struct wire_capabilities {
     bool dht, store, relay, content_seed, mobile_light;
     bool community_paged_browse, community_search, community_delta_sync;

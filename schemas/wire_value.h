@@ -32,8 +32,8 @@ enum wire_value_kind {
 
 #define WIRE_VALUE_TAG_FIRST 0x31u /* of WIRE_VALUE_MEMBER_RECORD; the others follow in order */
 
-/* Tells the kinds apart: by the tag byte, or by a key that only one of the untagged kinds has (the
- * first such key counts). The rest of the value is not checked. Changes nothing. */
+/* Finds the kind by the tag byte, or by the first key that only one of the untagged kinds has. The
+ * rest of the value is not checked. Changes nothing. */
 enum wire_value_kind wire_value_kind(const uint8_t *buf, size_t len);
 
 /* -- keys in the DHT -- */

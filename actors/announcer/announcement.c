@@ -76,7 +76,7 @@ static bool is_signed(const struct wire_announcement *a)
     return len > 0 && rt_sign_verify(a->relay_pubkey, room, len, a->signature);
 }
 
-/* The form that was sent is nearly always the one that is signed: it is tried first. */
+/* Tries the form that was sent first, because it is nearly always the signed form. */
 bool announcement_verify(struct wire_announcement *a)
 {
     struct wire_announcement other = *a;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Single announcements: ours are made and signed, those of others are checked and copied in
+ * Single announcements: makes and signs ours; checks those of other relays and copies them in
  * canonical form. Pure.
  */
 #ifndef ANNOUNCER_ANNOUNCEMENT_H
@@ -12,7 +12,7 @@
 #include "crypto/crypto.h"
 #include "wire_announce.h"
 
-/* What ours contains beside our addresses. */
+/* The fields of our announcement apart from the addresses. */
 struct announcement_of {
     enum announcement_form form;
     uint16_t max_tunnels;
@@ -28,11 +28,11 @@ struct relay_slice announcement_make(const struct rt_sign_key *identity,
 /* Whether it may be believed at now_s if its signature is good: valid, current, and of a size that
  * is kept. */
 bool announcement_is_sound(const struct wire_announcement *a, uint64_t now_s);
-/* Whether its signature holds in either form, however many fields were sent. True: *a is in that
- * form now. */
+/* Verifies the signature in both forms, however many fields were sent. True: one is valid, and *a
+ * has that form now. */
 bool announcement_verify(struct wire_announcement *a);
 
-/* In canonical encoding, with the fields of its form; owner NULL: too large, or no memory. */
+/* The canonical encoding with the fields of a's form; owner NULL: too large, or no memory. */
 struct relay_slice announcement_encode(const struct wire_announcement *a);
 
 /* Decodes a copy of an encoded one into room, on which *out then depends. */

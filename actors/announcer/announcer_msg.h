@@ -26,7 +26,7 @@ enum announcer_kind {
 /* A peer's RelayListRequest, from its session. */
 struct relay_list_ask {
     struct rt_msg msg;
-    enum wire_dialect dialect; /* of the session that asks */
+    enum wire_dialect dialect; /* of the requesting session */
     uint16_t max_count;
     enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
     struct relay_slice answer; /* back: the encoded payload of message 461 */
@@ -38,7 +38,7 @@ struct announcer_seen_self {
     struct wire_peer_hop hop;
 };
 
-/* A valid revocation of this key is held by the value store. */
+/* The value store holds a valid revocation of this key. */
 struct announcer_revoked {
     struct rt_msg msg;
     uint8_t key[32];

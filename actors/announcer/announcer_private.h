@@ -16,17 +16,17 @@
 /* A look-up of a relay's revocation: revocation.c. */
 struct revocation_check {
     bool is_pending;
-    bool is_newcomer;           /* it is listed when no revocation is found */
+    bool is_newcomer;           /* the relay is listed when no revocation is found */
     uint8_t lookup_key[32];     /* in the DHT */
-    struct wire_peer_hop relay; /* its key; a newcomer's address, too */
-    uint8_t dialects;           /* that a newcomer speaks */
+    struct wire_peer_hop relay; /* key of the relay; also the address if it is a newcomer */
+    uint8_t dialects;           /* of a newcomer */
 };
 
 struct revocation {
     struct revoked_keys *revoked;
     struct revocation_check
-        newcomers[LIM_RELAY_DIALS_MAX]; /* a candidate is under way until then */
-    struct revocation_check listed;     /* of the daily ones, one at a time */
+        newcomers[LIM_RELAY_DIALS_MAX]; /* the candidate stays under way during the check */
+    struct revocation_check listed;     /* the daily check, one relay at a time */
     struct relay_timer timer;
 };
 
@@ -53,9 +53,9 @@ struct announcer {
     struct relay_list *list;
     struct candidates *candidates;
     uint64_t round_step_ns;
-    uint8_t peopled;       /* dialects in which the DHT knows nodes */
-    uint32_t next_look_up; /* of a round: a slot in a dialect, those of one after another ... */
-    uint32_t lookups;      /* ... and the look-ups under way */
+    uint8_t peopled;       /* dialects in which the DHT has contacts */
+    uint32_t next_look_up; /* of the round: a slot of a dialect, dialect by dialect */
+    uint32_t lookups;      /* look-ups under way */
     struct relay_timer round_timer, dial_timer, spread_timer;
     uint64_t spread_bucket; /* all listed relays go under its keys ... */
     uint32_t spread_next;   /* ... from this one of the list on */
@@ -99,8 +99,7 @@ void discover_fini(struct announcer *a);
 void discover_peers(struct announcer *a, const struct dht_peers_ask *p);
 void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l);
 void discover_called(struct announcer *a, struct dht_call_ask *c);
-/* A relay was reached there that speaks these dialects, and its key is not revoked: it is listed.
- */
+/* Lists a relay that was reached at `at` and speaks these dialects. Its key is not revoked. */
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
@@ -111,7 +110,7 @@ void discover_tell(struct announcer *a, struct relay_list_ask *q);
 void spread_init(struct announcer *a);
 void spread_start(struct announcer *a);
 void spread_stop(struct announcer *a);
-/* This announcement is listed now, or its relay is known to speak other dialects. */
+/* This announcement was listed, or the dialects of its relay changed. */
 void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
 /* Our last word, to all that are listed: they may hold an earlier one of ours. */
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
@@ -123,16 +122,16 @@ void intake_list(struct announcer *a, struct relay_slice payload);
 void intake_one(struct announcer *a, struct relay_slice encoded);
 void intake_fini(struct announcer *a);
 
-/* -- revocation.c: whether a relay's key is revoked -- */
+/* -- revocation.c: revoked keys of relays -- */
 void revocation_init(struct announcer *a);
 void revocation_start(struct announcer *a);
 void revocation_stop(struct announcer *a);
 void revocation_fini(struct announcer *a);
-/* Looks up the revocation of a candidate that was reached there; discover_admit follows, or the
- * candidate is dropped. */
+/* Looks up the revocation of a candidate that was reached at `at`. Then discover_admit is called or
+ * the candidate is dropped. */
 void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
                                uint8_t dialects);
-/* True: the look-up was one of these. */
+/* True: the look-up was one of this file. */
 bool revocation_looked_up(struct announcer *a, const struct dht_lookup_ask *l);
 /* This key is revoked. */
 void revocation_found(struct announcer *a, const uint8_t key[32]);

@@ -158,7 +158,7 @@ bool candidates_has(const struct candidates *c, const struct wire_announcement *
     case FORMS_NEWER:
         return false;
     case FORMS_MOVED:
-        return one->is_under_way; /* the address that is dialled must be in all of them */
+        return one->is_under_way; /* all announcements must name the dialled address */
     case FORMS_OLD:
         break;
     }
@@ -201,7 +201,7 @@ bool candidates_drop(struct candidates *c, const uint8_t key[32])
 
 /* -- dialling -- */
 
-/* To the first of its addresses, from where it stands, that is not left alone. False: none. */
+/* Advances to the first remaining address that may be dialled now. False: none. */
 static bool find_hop(const struct candidates *c, struct candidate *one, uint64_t now_ns)
 {
     while (one->next_hop < one->hop_count && is_silent(c, &one->hops[one->next_hop], now_ns))
@@ -232,7 +232,7 @@ bool candidates_next(struct candidates *c, uint64_t now_ns, struct wire_peer_hop
 
         if (!one)
             return false;
-        if (!find_hop(c, one, now_ns)) { /* another has tried them since it was offered */
+        if (!find_hop(c, one, now_ns)) { /* other candidates tried the addresses since */
             drop(c, one);
             continue;
         }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Relays whose announcement is signed but whom we have not reached: they wait here to be dialled,
- * an announcement's addresses one after the other, until one answers with the relay's key.
+ * Relays with a verified announcement that we have not reached yet. They wait here to be dialled.
+ * The addresses of an announcement are dialled in turn until one answers with the relay's key.
  *
- * Keys are free, so an announcement is a stranger's word, and dialling must not make us anybody's
- * port scanner: LIM_RELAY_DIALS_PER_S addresses a second (in each dialect, until one is accepted),
- * LIM_RELAY_DIALS_MAX at once, one at a time per IPv4 /24 or IPv6 /48, and an address that did not
- * answer as it should is left alone for a minute, then for twice that and so on up to an hour,
- * whichever announcements name it. At most LIM_RELAY_CANDIDATES wait; past
- * that newcomers are dropped. Pure.
+ * Keys are free, so anyone can announce any address. Limits prevent port scans through us.
+ * LIM_RELAY_DIALS_PER_S addresses are dialled a second (in each dialect, until one is accepted).
+ * At most LIM_RELAY_DIALS_MAX dials are under way, one per IPv4 /24 or IPv6 /48. An address without
+ * the expected answer is not dialled for a minute, doubling up to an hour. This applies to all
+ * announcements of the address. At most LIM_RELAY_CANDIDATES wait; more newcomers are dropped.
+ * Pure.
  */
 #ifndef ANNOUNCER_CANDIDATES_H
 #define ANNOUNCER_CANDIDATES_H
@@ -20,13 +20,13 @@ struct candidates;
 struct candidates *candidates_new(const uint8_t hash_key[16]);
 void candidates_free(struct candidates **c);
 
-/* Whether a is of no use beside what waits already: this one or a newer one of its form, or one
- * under way that names other addresses. */
+/* True: a is not needed. The relay already has the same or a newer announcement of this form, or is
+ * under way with other addresses. */
 bool candidates_has(const struct candidates *c, const struct wire_announcement *a);
 
-/* a, encoded in bytes (moved). It is kept beside the other form of the same relay, and replaces an
- * older one of its form and those that name other addresses. False: candidates_has, too many wait,
- * or there is no address to try now. */
+/* Adds a, encoded in bytes (moved). It replaces an older announcement of its form and all of the
+ * same relay that name other addresses. False: candidates_has, too many wait, or no address can be
+ * tried now. */
 bool candidates_offer(struct candidates *c, const struct wire_announcement *a,
                       struct relay_slice bytes, uint64_t now_ns);
 

@@ -87,8 +87,8 @@ static void on_dial_timer(struct relay_timer *t)
     discover_pump(RT_CONTAINER_OF(t, struct announcer, dial_timer));
 }
 
-/* -- a round: one dialect after the other, so that three cost no more at a time than one; C first,
- * as it has the most relays -- */
+/* -- a round: one dialect after the other, to bound concurrent requests; C first, as it has the
+ * most relays -- */
 
 #define ROUND_LOOK_UPS (WIRE_DIALECTS * WIRE_RENDEZVOUS_SLOTS)
 
@@ -119,7 +119,7 @@ static void look_up(struct announcer *a)
     }
 }
 
-/* Rounds follow each other at doubling distances from when there is a node to ask. */
+/* Once there is a contact, rounds follow at doubling intervals. */
 static void on_round_timer(struct relay_timer *t)
 {
     struct announcer *a = RT_CONTAINER_OF(t, struct announcer, round_timer);
@@ -198,7 +198,7 @@ static void dialled(struct announcer *a, const struct dht_call_ask *c)
                                &none);
 }
 
-/* While it was dialled a newer one may have come into the list. */
+/* A newer announcement may have been listed during the dial. */
 static void admit_one(struct announcer *a, struct relay_slice bytes, const struct wire_peer_hop *at,
                       uint8_t dialects)
 {
@@ -226,7 +226,7 @@ void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t
         admit_one(a, relay_slice_take(&forms.at[form].bytes), at, dialects);
 }
 
-/* A relay list was asked for. A relay that now speaks another dialect is there, too. */
+/* The request for a relay list ended. A relay that now speaks another dialect is reached, too. */
 static void asked(struct announcer *a, const struct dht_call_ask *c)
 {
     bool is_there = c->outcome == DHT_CALL_ANSWERED || c->outcome == DHT_CALL_WRONG_DIALECT;

@@ -45,7 +45,7 @@ uint64_t announcement_addrs_hash(const uint8_t hash_key[16], const struct wire_a
     return h.sum;
 }
 
-/* -- one relay's -- */
+/* -- the announcements of one relay -- */
 
 bool forms_has(const struct announcement_forms *f, enum announcement_form form)
 {

@@ -128,7 +128,7 @@ static void take_one(struct announcer *a, const struct relay_slice *encoded)
 
 /* -- verifying -- */
 
-/* Its signature is good, in the form that it has. */
+/* The signature is valid in the form of ann. */
 static void take_verified(struct announcer *a, const struct wire_announcement *ann)
 {
     struct relay_slice bytes = announcement_encode(ann);

@@ -52,7 +52,7 @@ static void drop_own(struct announcer *a)
         relay_slice_drop(&a->own[form]);
 }
 
-/* A newer one than any before, in both forms. */
+/* Makes announcements newer than all before, in both forms. */
 static void make(struct announcer *a, uint64_t life_s)
 {
     struct announcement_of of = {.max_tunnels = a->config.max_tunnels,

@@ -16,31 +16,31 @@
 #define FAILURES_MAX 2u      /* in a row */
 #define WORTH_DIALLING_S 120u
 
-/* Arrays of relays: of those that hold a form, and of all. */
+/* Arrays of relays: one for each form, and one of all. */
 #define ROLL_ALL ANNOUNCEMENT_FORMS
 #define ROLLS (ANNOUNCEMENT_FORMS + 1)
 
 struct relay {
     struct rt_map_node by_key;
-    struct rt_list by_due;    /* the next to be asked first */
-    struct rt_list by_lookup; /* likewise the next whose revocation is looked up */
-    uint32_t place[ROLLS];    /* in the arrays that it is in */
+    struct rt_list by_due;    /* earliest next check first */
+    struct rt_list by_lookup; /* earliest next revocation look-up first */
+    uint32_t place[ROLLS];    /* index in each array that contains the relay */
     uint8_t key[32];
     struct announcement_forms forms;
     uint64_t net;
     uint64_t due_ns; /* to be asked */
     uint64_t lookup_ns;
     uint32_t failures;
-    uint8_t dialects;  /* that it speaks: claimed and not mute */
+    uint8_t dialects;  /* spoken: claimed and not mute */
     uint8_t claimed;   /* by all answers of the last check */
-    uint8_t mute;      /* in which it did not answer when last asked */
+    uint8_t mute;      /* the last request in these dialects had no answer */
     uint8_t unasked;   /* in the check under way */
     bool has_answered; /* in the last check */
     struct wire_peer_hop reached;
 };
 
 struct roll {
-    struct relay **at; /* count of them, in no order */
+    struct relay **at; /* count entries, in no order */
     uint32_t count, room;
 };
 
@@ -129,7 +129,7 @@ static uint32_t draw(struct relay_list *l, uint32_t below)
     return (uint32_t)(l->random(l->random_ctx) % below);
 }
 
-/* Makes room for one from that network among those that hold the form. */
+/* Makes room in the form for a newcomer from that network. */
 static void make_room(struct relay_list *l, enum announcement_form form, uint64_t net,
                       uint64_t now_s)
 {
@@ -338,7 +338,7 @@ bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dia
         r->claimed = is_first ? dialects : r->claimed & dialects;
         r->has_answered = true;
     }
-    if (is_first) /* what it claims anew is asked before it counts */
+    if (is_first) /* newly claimed dialects are checked before they count */
         r->unasked = r->claimed & (uint8_t)~bit;
     r->mute |= r->unasked & (uint8_t)~before;
     r->unasked &= r->claimed;
@@ -349,7 +349,7 @@ bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dia
     else if (r->dialects != 0)
         r->failures = 0;
     else
-        on_silence(l, r, now_ns); /* it contradicts itself */
+        on_silence(l, r, now_ns); /* the relay contradicts itself */
     return has_changed;
 }
 
@@ -401,7 +401,7 @@ uint32_t relay_list_sample(struct relay_list *l, enum wire_dialect dialect, uint
             drop_form(l, r, form);
             continue;
         }
-        /* Those drawn are moved to the front. */
+        /* Drawn entries are moved to the front. */
         roll->at[r->place[form]] = roll->at[drawn];
         roll->at[r->place[form]]->place[form] = r->place[form];
         roll->at[drawn] = r;

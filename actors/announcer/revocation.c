@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Revoked relays are neither listed nor passed on. The revocation of a relay's key is looked up
- * when the relay was reached, before it is listed, and daily from then on; the value store notifies
- * of those that are stored here. A revocation is final.
+ * after the relay was reached and before it is listed, then daily. The value store notifies the
+ * announcer of revocations that are stored here. A revocation is final.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void look_up(struct announcer *a, struct revocation_check *check)
     check->is_pending = true;
     wire_revocation_key(check->relay.pubkey_hint, check->lookup_key);
     memcpy(l->key, check->lookup_key, sizeof(l->key));
-    l->dialect = WIRE_DIALECT_C; /* the others know no revocations */
+    l->dialect = WIRE_DIALECT_C; /* the other dialects have no revocations */
     l->values_max = 1;
     announcer_ask_dht(a, &l->msg);
 }
@@ -97,7 +97,7 @@ static void on_timer(struct relay_timer *t)
     arm(a);
 }
 
-/* -- what is found -- */
+/* -- results -- */
 
 static bool is_of(const struct revocation_check *check, const struct dht_lookup_ask *l)
 {
@@ -139,7 +139,7 @@ void revocation_found(struct announcer *a, const uint8_t key[32])
 
     if (memcmp(key, a->config.identity->public_key, 32) == 0)
         rt_log(RELAY_LOG_WARN,
-               "the key of this relay is revoked: relays that know do not list it; replace the "
+               "the key of this relay is revoked: other relays do not list this relay; replace the "
                "identity",
                NULL);
     if (!revoked_add(a->revocation.revoked, key, was_met))

@@ -18,7 +18,7 @@ struct revoked_key {
 
 struct revoked_keys {
     struct rt_map by_key;
-    struct rt_list by_age; /* the oldest first */
+    struct rt_list by_age; /* oldest first */
     uint8_t hash_key[16];
 };
 

@@ -110,7 +110,7 @@ static void tell(struct announcer *a, const struct wire_peer_hop *to, enum wire_
     announcer_ask_dht(a, &c->msg);
 }
 
-/* In every form that it verifies, all in one session. */
+/* Sends every form that the relay verifies, all in one session. */
 static void tell_relay(struct announcer *a, const struct relay_list_view *v,
                        const struct rendezvous_keys *keys)
 {

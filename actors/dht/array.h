@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Room for an array that grows and shrinks: doubled when full, halved when three quarters are
- * unused, none for none. The owner counts and casts. A zeroed one is empty. Pure.
+ * Memory of an array that grows and shrinks: doubled when full, halved when more than three
+ * quarters are unused, freed when empty. The owner sets the count and casts the pointer. A zeroed
+ * struct is empty. Pure.
  */
 #ifndef DHT_ARRAY_H
 #define DHT_ARRAY_H
@@ -14,7 +15,7 @@
 
 struct dht_array {
     void *at;
-    uint32_t count, room; /* elements in it; elements that fit */
+    uint32_t count, room; /* used elements; allocated elements */
 };
 
 static inline void dht_array_resize(struct dht_array *a, uint32_t room, size_t size)
@@ -26,14 +27,14 @@ static inline void dht_array_resize(struct dht_array *a, uint32_t room, size_t s
     a->room = room;
 }
 
-/* Room for one element more. */
+/* Makes room for one more element. */
 static inline void dht_array_reserve(struct dht_array *a, size_t size)
 {
     if (a->count == a->room)
         dht_array_resize(a, a->room ? a->room * 2 : 1, size);
 }
 
-/* After elements were taken out. */
+/* Call after a removal of elements. */
 static inline void dht_array_shrink(struct dht_array *a, size_t size)
 {
     if (a->count == 0) {

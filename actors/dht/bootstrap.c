@@ -30,8 +30,8 @@ struct entry {
     uint64_t next_ns, joined_ns;
     uint32_t failures;
     enum dht_boot_fault fault; /* of this attempt, so far */
-    bool has_shown;            /* a right key since we started ... */
-    uint8_t shown[32];         /* ... the last one */
+    bool has_shown;            /* the peer used a right key since the start ... */
+    uint8_t shown[32];         /* ... the last such key */
     uint32_t try_count, try_next;
     struct wire_peer_hop tries[TRIES_MAX];
 };
@@ -111,7 +111,7 @@ static const struct pin *find_pin(const struct dht_boot *b, const char *entry, s
     return NULL;
 }
 
-/* False: there are too many. */
+/* False: there are too many pins. */
 static bool add_pin(struct dht_boot *b, struct wire_bytes entry, const uint8_t public_key[32])
 {
     struct pin *p;
@@ -182,7 +182,7 @@ const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry)
     return dht_trust_newest(b->trust, key);
 }
 
-/* Of an entry that shows this key: FINE, KEY_CHANGED, KEY_VOID, or PINNED: it is the first. */
+/* Judges a key that the entry's peer used: FINE, KEY_CHANGED, KEY_VOID, or PINNED for the first. */
 static enum dht_boot_verdict judge_key(const struct dht_boot *b, uint32_t entry,
                                        const uint8_t key[32])
 {
@@ -331,11 +331,11 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
         if (key && e->fault == DHT_BOOT_SILENT)
             e->fault = DHT_BOOT_ONLY_OURSELVES;
         next_try(b, e, now_ns);
-        return key ? DHT_BOOT_SELF : DHT_BOOT_IN_VAIN;
+        return key ? DHT_BOOT_SELF : DHT_BOOT_UNREACHABLE;
     }
     v = judge_key(b, entry, key);
     if (v != DHT_BOOT_FINE && v != DHT_BOOT_PINNED) {
-        e->fault = DHT_BOOT_SOMEBODY;
+        e->fault = DHT_BOOT_WRONG_KEY;
         next_try(b, e, now_ns);
         return v;
     }

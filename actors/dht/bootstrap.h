@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The peers an operator named to join the network through (protocol: State database, pins). Pure:
- * says what to do next for which of them, and is told what came of it.
+ * The configured bootstrap peers (protocol: State database, pins). Pure: returns the next action
+ * for an entry and takes the result.
  *
- * An attempt: the name is resolved anew, then every address is tried over the transport as written,
- * then every one over the other (tcp port = quic port + 1), until one answers with the right key.
- * The right key is the one written after @. Without one, any key of the pin's chain of rotations is
- * right (trust.h), and none while that chain is void. Without a pin, the first key seen is pinned,
- * under the entry as written. A pin never changes: another key is refused and reported until the
- * operator removes the pin. Where we find ourselves, as behind a name that stands for all seeds of
- * a network, the next address is tried, and nothing is pinned.
+ * An attempt resolves the name and dials the addresses until one answers with the right key. It
+ * dials all of them over the configured transport first, then over the other (tcp port = quic port
+ * + 1). The right key is the one written after @. Without one, any key of the pin's chain of
+ * rotations is right (trust.h), and none while that chain is void. Without a pin, the first key is
+ * pinned, under the entry as written. A pin never changes: another key is refused and reported
+ * until the operator removes the pin. If a dial reaches this relay, the next address is dialled and
+ * nothing is pinned. This occurs if the name resolves to all seeds of a network.
  *
- * An attempt that failed is repeated after 1 s, doubling to 5 minutes, less up to half of it at
- * random; one that succeeded after a quarter of an hour, so that a network that has fallen apart
- * finds together again.
+ * A failed attempt is repeated after 1 s, doubling to 5 minutes, less a random part of up to half.
+ * A successful attempt is repeated after a quarter of an hour, so that a split network merges.
  */
 #ifndef DHT_BOOTSTRAP_H
 #define DHT_BOOTSTRAP_H
@@ -26,8 +25,8 @@
 
 struct dht_boot;
 
-/* own_key: our own. trust outlives it; written keys, and pins when they are loaded or made, are
- * added to it. */
+/* own_key: of this relay. trust outlives the result. Configured keys and all loaded or new pins are
+ * added to trust. */
 struct dht_boot *dht_boot_new(const struct dht_boot_peer *peers, uint32_t count,
                               const uint8_t own_key[32], struct dht_trust *trust,
                               uint64_t (*random)(void *ctx), void *random_ctx);
@@ -49,12 +48,12 @@ void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_pee
                        uint32_t count, uint64_t now_ns);
 
 enum dht_boot_verdict {
-    DHT_BOOT_FINE,        /* this is the one */
-    DHT_BOOT_PINNED,      /* likewise, and its key is pinned from now on */
-    DHT_BOOT_UNPINNED,    /* likewise, but there are LIM_PINS_MAX pins: it is not pinned */
+    DHT_BOOT_FINE,        /* the right key */
+    DHT_BOOT_PINNED,      /* the first key, which is now pinned */
+    DHT_BOOT_UNPINNED,    /* the first key, not pinned: there are LIM_PINS_MAX pins */
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
     DHT_BOOT_KEY_VOID,    /* the pin's chain is void: no key is right */
-    DHT_BOOT_IN_VAIN,
+    DHT_BOOT_UNREACHABLE,
     DHT_BOOT_SELF, /* that is us */
 };
 
@@ -69,13 +68,12 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
 void dht_boot_hurry(struct dht_boot *b);
 
 const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry);
-/* The key written for the entry, else the pinned one; NULL: there is none yet. */
+/* The configured key of the entry, else the pinned key; NULL: there is none yet. */
 const uint8_t *dht_boot_key(const struct dht_boot *b, uint32_t entry);
-/* The key the entry is expected to show: of a pin's chain the one it showed last, else the newest.
- * NULL: there is none yet. */
+/* The key expected of the entry. For a pin's chain: the last right key the peer used, else the
+ * newest. NULL: there is none yet. */
 const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry);
-/* Whether any entry that has a key accepts this one, or one that could not be pinned has shown it.
- */
+/* True: an entry with a key accepts this key, or the peer of an unpinned entry used it. */
 bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32]);
 uint32_t dht_boot_count(const struct dht_boot *b);
 /* Failed attempts in a row, and what came of the last one: */
@@ -84,7 +82,7 @@ enum dht_boot_fault {
     DHT_BOOT_SILENT,     /* nobody was there */
     DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
     DHT_BOOT_NO_ADDRESS, /* its name stands for none */
-    DHT_BOOT_SOMEBODY,   /* another key, or the pin's chain is void */
+    DHT_BOOT_WRONG_KEY,  /* another key, or the pin's chain is void */
     DHT_BOOT_ONLY_OURSELVES,
 };
 enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry);

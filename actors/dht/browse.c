@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests of peers about communities. Pages are written at once; searches wait in a queue and run
- * one after another, a slice in each heavy job. One network has LIM_SEARCHES_PER_NET places in it.
+ * Requests of peers about communities. Pages are written at once. Searches wait in a queue and run
+ * one after another, one slice per heavy job. A network may have LIM_SEARCHES_PER_NET in the queue.
  */
 #include <stdlib.h>
 
@@ -29,10 +29,10 @@ static struct dht_communities *index_of(struct dht *d)
     return dht_values_communities(d->values);
 }
 
-/* The request in the ask's payload, and pointers into it. */
+/* Decodes the request; *out points into the payload of a. */
 static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_browse_request *out)
 {
-    /* The payload is the ask's own, and was decoded before: reading changes nothing in it. */
+    /* a owns the payload. It was decoded before, so decoding changes nothing in it. */
     if (decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
         return true;
     a->refusal = RT_REFUSAL_PAYLOAD_MALFORMED;

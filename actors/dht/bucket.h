@@ -54,7 +54,7 @@ enum dht_failed {
 enum dht_failed dht_table_failed(struct dht_table *t, const struct wire_peer_hop *hop,
                                  struct wire_peer_hop *out_new);
 
-/* The node with this key is not of this table's dialect: gone. False: it was not there. */
+/* Removes the node with this key, which does not speak the table's dialect. False: no such node. */
 bool dht_table_leave(struct dht_table *t, const uint8_t key[32]);
 
 /* No store is pushed to it before until_ns (it said `rate limit`). */

@@ -121,7 +121,7 @@ static void move_all(struct rt_list *from, struct rt_list *to)
         rt_list_push_back(to, n);
 }
 
-/* Calls whose session has gone get another one, dialled as that one was. */
+/* Moves the calls of an ended session to a new one, dialled in the same way. */
 static void dial_again(const struct dht_remote *was, struct rt_list *queue)
 {
     struct dht_calls *c = was->pool;

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Outbound requests: a pool of sessions dialled for them (session/dial.h). One session per address
- * and dialect, one request in flight on each, the others wait for their turn; idle sessions are
- * closed after LIM_OUTBOUND_IDLE_NS, or earlier to make room. At most LIM_OUTBOUND_MAX sessions, at
- * most LIM_CALLS_MAX calls.
+ * Outbound requests over a pool of dialled sessions (session/dial.h). There is one session per
+ * address and dialect, with one request in flight; other calls wait for their turn. Idle sessions
+ * are closed after LIM_OUTBOUND_IDLE_NS, or earlier to make room. At most LIM_OUTBOUND_MAX sessions
+ * and LIM_CALLS_MAX calls.
  *
- * A call wants a dialect, or takes any. The first dial speaks the dialect that is wanted, or, where
- * any will do, the one that the call names. When the peer refuses that hello, the same session is
- * dialled again in the dialects not tried yet, C before B before A, within the time of its calls. A
- * peer that cannot be reached or does not answer is not dialled again, nor is one for which only
- * exact calls wait.
+ * A call requires a dialect or allows any. The first dial uses the required dialect, or the one in
+ * `first` if any is allowed. When the peer refuses that hello, the session is dialled again in the
+ * remaining dialects, in the order C, B, A. All dials count against the deadline of the calls. The
+ * session is not dialled again if the peer is unreachable or silent, or if only exact calls wait.
  *
- * A session that ends while it was idle says nothing about its peer; one that had been used before
- * and ends under a request is dialled anew, once.
+ * A session that ends while idle is not a failure of the peer. A session that was used before and
+ * ends during a request is dialled again, once.
  *
- * Thread: its worker's. Nothing is called back from inside dht_calls_start.
+ * Thread: the worker's. dht_calls_start calls no callback.
  */
 #ifndef DHT_CALLS_H
 #define DHT_CALLS_H
@@ -31,9 +30,9 @@ struct dht_remote;
 
 struct dht_call_end {
     enum dht_outcome outcome;
-    const uint8_t *key;        /* who authenticated, also where no answer came; NULL: nobody */
-    enum wire_dialect dialect; /* of the session, where key is not NULL ... */
-    uint8_t peer_dialects;     /* ... and the dialects that the peer speaks */
+    const uint8_t *key;                 /* authenticated key, also without an answer; NULL: none */
+    enum wire_dialect dialect;          /* of the session, if key is not NULL ... */
+    uint8_t peer_dialects;              /* ... and the dialects that the peer speaks */
     const struct wire_envelope *answer; /* ANSWERED, but to a call of type 0; good for the call */
 };
 
@@ -42,8 +41,8 @@ struct dht_call {
     /* the owner's */
     struct wire_peer_hop to;    /* with pubkey_hint: only that key will do */
     enum wire_dialect dialect;  /* or DHT_DIALECT_ANY */
-    enum wire_dialect first;    /* ANY: to begin with */
-    bool is_exact;              /* try no other dialect: the address is a stranger's claim */
+    enum wire_dialect first;    /* of the first dial, if dialect is ANY */
+    bool is_exact;              /* try no other dialect: an unknown peer named the address */
     uint16_t type;              /* 0: authenticate only */
     struct relay_slice payload; /* moved; owned or empty */
     uint64_t timeout_ns;        /* for all of it */
@@ -63,11 +62,11 @@ struct dht_call {
 
 /* What the pool learns of peers; called before the calls concerned are done. */
 struct dht_calls_hooks {
-    /* Dialled, and this key authenticated there (hop has it) on a session of this dialect;
-     * dialects: those that the peer speaks. hello NULL: it has answered on such a session. */
+    /* A dialled peer authenticated with the key in hop, on a session of this dialect. dialects:
+     * spoken by the peer. hello NULL: the peer answered a request on such a session. */
     void (*reached)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
                     uint8_t dialects, const struct wire_hello *hello);
-    /* Nobody was reached there, or it ended badly, or another key answered than hop's, or
+    /* The peer was not reached, the session failed, another key than hop's authenticated, or
      * (WRONG_DIALECT) the peer does not speak this dialect. */
     void (*lost)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
                  enum dht_outcome why);
@@ -76,7 +75,7 @@ struct dht_calls_hooks {
     void *ctx;
 };
 
-/* dialects: those we speak. */
+/* dialects: spoken by this relay. */
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
                                 uint8_t dialects, const struct dht_calls_hooks *hooks);
 /* Closes all sessions; no call is told. */

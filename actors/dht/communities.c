@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Invariants of a community:
- *  - records[kind] is in strictly rising order of id.
- *  - last <= mark, and the sink was given mark. Both are far below UINT64_MAX: DHT_EVENT_MAX.
- *  - witness is some record, or NULL; is_latest: it is the one that expires last.
- *  - it is in the list of empty communities while it has no record; the list is in order of
- *    mark_expires_s once dht_communities_loaded was called.
+ *  - records[kind] is in strictly ascending order of id.
+ *  - last <= mark, and mark was passed to the sink. Both are far below UINT64_MAX: DHT_EVENT_MAX.
+ *  - witness is some record, or NULL; is_latest: witness is the record that expires last.
+ *  - The community is in the list of empty ones while it has no record. After
+ *    dht_communities_loaded the list is in order of mark_expires_s.
  */
 #include "dht/communities.h"
 
@@ -20,16 +20,15 @@
 #include "dht/crowds.h"
 #include "dht/event_log.h"
 
-#define EXPIRED_LOOK_AT 64u /* records of a full community looked at for an expired one */
-#define MARK_SPARE_S 86400u /* a mark's expiry is saved once in it, not at every record */
+#define EXPIRED_LOOK_AT 64u /* records checked for expiry when a community is full */
+#define MARK_SPARE_S 86400u /* the interval at which a mark's expiry is saved */
 
 struct dht_community {
     struct rt_map_node node;
     uint8_t id[32];
     struct dht_array records[DHT_RECORD_KINDS]; /* of struct dht_record * */
     struct dht_ranking networks[DHT_RECORD_KINDS];
-    uint32_t
-        looked_at[DHT_RECORD_KINDS]; /* the place where the next look for expired ones begins */
+    uint32_t looked_at[DHT_RECORD_KINDS]; /* the place last checked for expiry */
     struct dht_event_log log;
     uint64_t last, mark, mark_expires_s;
     struct dht_record *witness;
@@ -42,7 +41,7 @@ struct dht_communities {
     struct dht_communities_sink sink;
     struct rt_map by_id;
     struct dht_crowds crowds;
-    struct rt_list empty; /* the one that expires first in front */
+    struct rt_list empty; /* earliest expiry first */
     uint32_t empty_count;
 };
 
@@ -53,7 +52,7 @@ static struct dht_record **records_of(const struct dht_community *k, enum dht_re
 
 /* -- records in order of id -- */
 
-/* The first place whose id is not below this one; is_above: is above it. */
+/* The first place with an id not below this one; is_above: with an id above it. */
 static uint32_t place_of(const struct dht_community *k, enum dht_record_kind kind,
                          const uint8_t id[32], bool is_above)
 {
@@ -114,14 +113,14 @@ static void put_mark(struct dht_communities *c, struct dht_community *k, uint64_
         c->sink.put_mark(c->sink.ctx, k->id, k->mark, expires_s);
 }
 
-/* A record was stored: the mark outlives it. */
+/* Extends the mark beyond the expiry of a stored record. */
 static void extend_mark(struct dht_communities *c, struct dht_community *k, uint64_t now_s)
 {
     if (k->mark_expires_s < now_s + LIM_VALUE_TTL_MAX_S)
         put_mark(c, k, now_s + LIM_VALUE_TTL_MAX_S + MARK_SPARE_S);
 }
 
-/* The mark is raised half a step early, so that it is on disk when its numbers are given out. */
+/* Raises the mark half a step early, so that it is on disk before its numbers are used. */
 static uint64_t next_number(struct dht_communities *c, struct dht_community *k, uint64_t now_s)
 {
     if (k->mark - k->last <= LIM_EVENT_MARK_STEP / 2) {
@@ -195,13 +194,13 @@ static void became_empty(struct dht_communities *c, struct dht_community *k, uin
     limit_empty(c, now_s);
 }
 
-/* A record has come, or its expiry may have moved. */
+/* Call when a record was added or its expiry may have changed. */
 static void note_expiry(struct dht_community *k, struct dht_record *r)
 {
     bool is_only = k->records[DHT_RECORD_MEMBER].count + k->records[DHT_RECORD_SHARE].count == 1;
 
     if (k->witness == r) {
-        k->is_latest = is_only; /* it may expire before others now */
+        k->is_latest = is_only; /* r may now expire before others */
     } else if (!k->witness || *r->expires_s >= *k->witness->expires_s) {
         k->is_latest = is_only || (k->witness && k->is_latest);
         k->witness = r;
@@ -294,7 +293,7 @@ bool dht_communities_load(struct dht_communities *c, const uint8_t community_id[
     r->event = event > 0 && event <= DHT_EVENT_MAX ? event : next_number(c, k, now_s);
     if (r->event > k->last)
         k->last = r->event;
-    if (k->last > k->mark) /* its mark was not on disk */
+    if (k->last > k->mark) /* the mark was not on disk */
         k->mark = k->last;
     insert(c, k, r);
     return true;
@@ -308,7 +307,7 @@ static int compare_expiry(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A community that becomes empty later expires last: no loaded one may expire after it. */
+/* Caps the expiry of loaded marks, because communities that become empty later expire last. */
 void dht_communities_loaded(struct dht_communities *c, uint64_t now_s)
 {
     struct dht_community **all = calloc(c->empty_count + 1, sizeof(struct dht_community *));
@@ -329,7 +328,7 @@ void dht_communities_loaded(struct dht_communities *c, uint64_t now_s)
     limit_empty(c, now_s);
 }
 
-/* The store drops expired records hour by hour. NULL: none is found. */
+/* Finds an expired record that the hourly expiry has not dropped yet. NULL: none found. */
 static struct dht_record *find_expired(struct dht_community *k, enum dht_record_kind kind,
                                        uint64_t now_s)
 {

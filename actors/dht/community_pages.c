@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A page's entries are written from HEAD_ROOM on; the head, whose length depends on their number,
- * is put in front of them at the end.
+ * The entries of a page are written from offset HEAD_ROOM. The length of the head depends on the
+ * number of entries, so the head is written in front of them at the end.
  */
 #include "dht/community_pages.h"
 
@@ -103,7 +103,7 @@ struct relay_slice dht_page_end_at(struct dht_page *p, dht_page_head_fn *write_h
 
 /* -- records -- */
 
-/* The record's bytes as decoders want them, in the page's scratch. */
+/* Copies the record's bytes for a decoder into the page's scratch. */
 static uint8_t *copy_of(struct dht_page *p, const struct dht_record *r)
 {
     RT_REQUIRE(r->value->len <= LIM_VALUE_MAX);
@@ -171,7 +171,7 @@ bool dht_page_cursor(const struct wire_bytes *cursor, uint8_t out_id[32])
     return true;
 }
 
-/* A decimal number with a plus at most; 0: none, or unreadable. */
+/* A decimal number with an optional plus sign; 0: none, or unreadable. */
 static uint64_t number_of(const struct wire_bytes *cursor)
 {
     uint32_t i = cursor->len > 1 && cursor->ptr[0] == '+';

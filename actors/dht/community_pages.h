@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Answers to the requests 410, 412 and 416 for a page of a community's members, shares or events
- * (protocol-v2: Communities, messages), and the page that the search (community_search.h) fills.
+ * (protocol-v2: Communities, messages). The search (community_search.h) fills such a page, too.
  * Pure: from the index and a decoded request to the encoded answer.
  *
- * The answers are those of reference 0.6.0 on the same records, byte for byte, but for:
- *  - Records that have expired are not there. A community without others is refused
+ * The answers are those of reference 0.6.0 on the same records, byte for byte, except:
+ *  - Expired records are left out. A community without live records is refused
  *    (COMMUNITY_NOT_FOUND); a known one without a match has an empty answer.
- *  - A page ends below LIM_PAYLOAD_MAX, with a cursor where more follows.
+ *  - A page ends below LIM_PAYLOAD_MAX, with a cursor if more entries follow.
  *  - 416 with limit 0 has an empty answer.
- *  - 416 with a cursor beyond the last event that ever was starts at the oldest.
+ *  - 416 with a cursor beyond the last event ever numbered starts at the oldest.
  */
 #ifndef DHT_COMMUNITY_PAGES_H
 #define DHT_COMMUNITY_PAGES_H
@@ -31,7 +31,7 @@ enum rt_refusal dht_page_events(const struct dht_communities *c,
 
 /* -- for these and for the search -- */
 
-/* NULL: it has no record that has not expired. */
+/* NULL: the community has no live record. */
 struct dht_community *dht_page_community(const struct dht_communities *c,
                                          const uint8_t community_id[32], uint64_t now_s);
 /* A cursor of 64 hexadecimal digits; false, *out_id untouched: none, or unreadable. */
@@ -40,7 +40,7 @@ bool dht_page_cursor(const struct wire_bytes *cursor, uint8_t out_id[32]);
 /* A page under construction. */
 struct dht_page {
     struct relay_buf *buf;
-    uint8_t *scratch; /* the record that is looked at, LIM_VALUE_MAX bytes */
+    uint8_t *scratch; /* a copy of the current record, LIM_VALUE_MAX bytes */
     struct wire_writer w;
     uint32_t count;
 };
@@ -48,12 +48,14 @@ struct dht_page {
 typedef void dht_page_head_fn(struct wire_writer *w, const uint8_t community_id[32], uint32_t count,
                               bool has_cursor);
 
-/* Room for so many entries without texts. False: no memory, and nothing is held. */
+/* Allocates room for `entries` entries without texts. False: no memory, and p owns nothing. */
 bool dht_page_begin(struct dht_page *p, uint32_t entries);
-/* Room for one more entry with texts of this length, which is then written to p->w and counted. */
+/* Makes room for one more entry with texts of this length. The caller writes it to p->w and counts
+ * it. */
 enum dht_page_room { DHT_PAGE_ROOM, DHT_PAGE_FULL, DHT_PAGE_NO_MEMORY };
 enum dht_page_room dht_page_reserve(struct dht_page *p, size_t text_len);
-/* The whole answer; the page is empty after. cursor: NULL or up to WIRE_CURSOR_MAX characters. */
+/* Returns the whole answer and empties the page. cursor: NULL or up to WIRE_CURSOR_MAX characters.
+ */
 struct relay_slice dht_page_end(struct dht_page *p, dht_page_head_fn *write_head,
                                 const uint8_t community_id[32], const char *cursor);
 /* The same with the cursor of an id; NULL: none. */
@@ -61,11 +63,11 @@ struct relay_slice dht_page_end_at(struct dht_page *p, dht_page_head_fn *write_h
                                    const uint8_t community_id[32], const uint8_t *id);
 void dht_page_drop(struct dht_page *p);
 
-/* The share's record; its texts lie in the page's scratch until the next one. False: it does not
- * decode. */
+/* Decodes a share's record. The texts point into the page's scratch until the next call. False: the
+ * record does not decode. */
 bool dht_page_read_share(struct dht_page *p, const struct dht_record *r,
                          struct wire_share_record *out);
-/* The first record at *place or after it that has not expired, which becomes *place; NULL: none. */
+/* The first live record at *place or after; its place is stored in *place. NULL: none. */
 struct dht_record *dht_page_next_live(const struct dht_community *k, enum dht_record_kind kind,
                                       uint64_t now_s, uint32_t *place);
 

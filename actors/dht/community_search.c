@@ -12,21 +12,21 @@
 #define SCORE_TITLE 200u
 #define SCORE_DESCRIPTION 100u
 #define LOWERED_MAX(len) ((len)*3u / 2u) /* two bytes become three at most: U+0130, U+023A */
-#define RECORD_COST 256u                 /* of a slice: what a share costs besides its bytes */
+#define RECORD_COST 256u                 /* of a slice: added to the bytes of each share */
 
 struct dht_community_search {
     uint8_t community_id[32];
-    struct relay_slice text; /* the query as it came; dropped by the first slice */
+    struct relay_slice text; /* the query as received; dropped by the first slice */
     uint8_t *query;          /* lower-cased; NULL: not yet */
     size_t query_len;
     uint32_t limit;
-    uint32_t text_len; /* looked at so far */
+    uint32_t text_len; /* searched so far */
     bool has_looked;
-    uint8_t looked[32]; /* the last share that was looked at, or the request's cursor */
+    uint8_t looked[32]; /* the last searched share, or the request's cursor */
     uint8_t hit[32];    /* the last hit */
     enum { SEARCHING, EXHAUSTED, BEYOND_PAGE, OUT_OF_BUDGET, OUT_OF_MEMORY } state;
-    struct dht_page page; /* begun by the first slice: searches that wait are small */
-    uint8_t *lowered;     /* a text, LOWERED_MAX(LIM_VALUE_MAX) bytes; likewise */
+    struct dht_page page; /* begun by the first slice, so that waiting searches are small */
+    uint8_t *lowered;     /* for a text, LOWERED_MAX(LIM_VALUE_MAX) bytes; by the first slice */
 };
 
 /* Lower-cases into room of LOWERED_MAX(len) bytes. False: no memory, or no UTF-8. */
@@ -100,8 +100,7 @@ static uint32_t score_of(struct dht_community_search *s, const struct wire_share
     return is_found(s, &share->description) ? SCORE_DESCRIPTION : 0;
 }
 
-/* A hit goes into the page; where there is no room for it the search is over, and goes on before
- * this share. */
+/* Adds a hit to the page. Without room the search ends, and the next page begins at this share. */
 static void add_hit(struct dht_community_search *s, const struct wire_share_record *share,
                     uint32_t score)
 {
@@ -152,7 +151,7 @@ static bool lower_query(struct dht_community_search *s)
     return true;
 }
 
-/* What the first slice does before it looks at shares. False: no memory. */
+/* Prepares the search in the first slice. False: no memory. */
 static bool has_begun(struct dht_community_search *s)
 {
     if (s->lowered)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Invariant: a ranking is in falling order of count, and each crowd knows its place in it. */
+/* Invariant: a ranking is in descending order of count, and each crowd's place is its index. */
 #include "dht/crowds.h"
 
 #include "crypto/crypto.h"
@@ -61,7 +61,7 @@ static struct dht_crowd *add(struct dht_crowds *c, struct dht_ranking *r, uint64
     return crowd;
 }
 
-/* The first place whose count is at most this. */
+/* The first place with at most this count. */
 static uint32_t place_of(const struct dht_ranking *r, uint32_t count)
 {
     uint32_t low = 0, high = r->crowds.count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * How many records of a group each network stored, and in which order it renewed them. The most
- * crowded network of a group is found in O(1), and a record comes or goes in O(log n): a count
- * changes by one, so a crowd changes places with the first or last of its equals. Pure.
+ * A crowd is the set of records of a group that one network stored, in the order of their renewal.
+ * The largest crowd of a group is found in O(1). A record is added or removed in O(log n). The
+ * count changes by one, so a crowd swaps places with the first or last crowd of the same count.
+ * Pure.
  */
 #ifndef DHT_CROWDS_H
 #define DHT_CROWDS_H
@@ -11,7 +12,7 @@
 #include "base/map.h"
 #include "dht/array.h"
 
-/* One group's crowds, in falling order of count. A zeroed one is empty. */
+/* The crowds of one group, in descending order of count. A zeroed struct is empty. */
 struct dht_ranking {
     struct dht_array crowds; /* of struct dht_crowd * */
 };
@@ -21,7 +22,7 @@ struct dht_crowd {
     struct dht_ranking *ranking;
     uint64_t net;
     uint32_t count, place;
-    struct rt_list by_renewal; /* the longest unrenewed first */
+    struct rt_list by_renewal; /* least recently renewed first */
 };
 
 /* The crowds of all groups. */
@@ -37,10 +38,10 @@ struct dht_crowd *dht_crowds_find(const struct dht_crowds *c, const struct dht_r
                                   uint64_t net);
 /* NULL: the group has no record. */
 struct dht_crowd *dht_crowds_largest(const struct dht_ranking *r);
-/* One more record, as the last that was renewed. The ranking does not move while it has crowds. */
+/* Adds a record as the most recently renewed one. The ranking must not move while it has crowds. */
 struct dht_crowd *dht_crowds_join(struct dht_crowds *c, struct dht_ranking *r, uint64_t net,
                                   struct rt_list *by_renewal);
-/* The record leaves its crowd, which may be freed. */
+/* Removes the record from the crowd. An empty crowd is freed. */
 void dht_crowds_quit(struct dht_crowds *c, struct dht_crowd *crowd, struct rt_list *by_renewal);
 
 #endif

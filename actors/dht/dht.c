@@ -176,8 +176,8 @@ static void on_called(struct dht_call *c, const struct dht_call_end *end)
     if (end->key) {
         memcpy(a->peer_key, end->key, sizeof(a->peer_key));
         a->dialect = end->dialect;
-        a->peer_dialects = dht_peers_believed(e->dht->peers, &c->to, end->dialect,
-                                              end->peer_dialects, dht_now_s(e->dht));
+        a->peer_dialects = dht_peers_spoken(e->dht->peers, &c->to, end->dialect, end->peer_dialects,
+                                            dht_now_s(e->dht));
     }
     if (end->answer) {
         a->is_error = end->answer->flags & WIRE_FLAG_ERROR;

@@ -45,8 +45,8 @@ struct dht_disk {
                      enum wire_dialect last);
     void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
     void (*put_pins)(void *ctx, struct relay_slice pins); /* moved */
-    /* A rotation or revocation of a bootstrap peer's key, under its key in the DHT: kept as long
-     * as that key is in the chain of a pin, or is written. value: moved. */
+    /* A rotation or revocation of a bootstrap peer's key, under the record's DHT key. It is kept as
+     * long as the peer's key is in the chain of a pin, or is configured. value: moved. */
     void (*put_identity)(void *ctx, const uint8_t key[32], struct relay_slice value);
     void (*drop_identity)(void *ctx, const uint8_t key[32]);
     void *ctx;
@@ -54,7 +54,7 @@ struct dht_disk {
 
 struct dht_config {
     const struct rt_sign_key *identity;    /* outlives the actor */
-    uint8_t dialects;                      /* of the networks it takes part in; not empty */
+    uint8_t dialects;                      /* of the networks to join; not empty */
     uint8_t hash_key[16];                  /* secret, and the same after a restart */
     uint64_t value_bytes_max;              /* at most LIM_VALUE_BYTES_MAX */
     const struct dht_boot_peer *bootstrap; /* copied */
@@ -84,8 +84,8 @@ void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
 
 struct dht_origin; /* dht/values.h */
 
-/* -- from disk, before dht_start: marks of communities first. sub, event, origin: those of struct
- * dht_value -- */
+/* -- from disk, before dht_start: marks of communities first. sub, event and origin are as in
+ * struct dht_value -- */
 void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
                    uint64_t expires_s);
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
@@ -95,7 +95,8 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
                    enum wire_dialect last);
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len);
-/* What put_identity was given, in any order; what belongs to no pin is dropped from disk. */
+/* Loads records saved by put_identity, in any order. A record of no pin's chain and no configured
+ * key is dropped from disk. */
 void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
                        size_t len);
 

@@ -55,10 +55,10 @@ struct dht_ask {
     uint64_t ttl_secs;
     uint8_t max_peers;
     struct wire_peer_hop origin; /* who asks: its key, and the address it came from */
-    enum wire_dialect dialect;   /* of its session */
-    uint8_t peer_dialects;       /* that it speaks */
-    bool is_relay;               /* its hello carries the marker */
-    uint8_t reached_dialects;    /* STORE of our own announcer: in which its relay was reached */
+    enum wire_dialect dialect;   /* of the session */
+    uint8_t peer_dialects;       /* spoken by the peer */
+    bool is_relay;               /* the peer's hello contains the marker */
+    uint8_t reached_dialects; /* STORE by our announcer: dialects in which it reached the relay */
     struct relay_slice payload;
     enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
     struct relay_slice answer; /* back: the answer's encoded payload; empty for STORE and offers */
@@ -97,17 +97,17 @@ enum dht_outcome {
     DHT_CALL_REFUSED,     /* its hello or its frames were not acceptable, or it closed */
     DHT_CALL_TIMEOUT,
     DHT_CALL_BUSY,          /* too many calls under way, or no memory */
-    DHT_CALL_WRONG_DIALECT, /* it speaks another dialect than the one wanted */
-    DHT_CALL_NO_TRANSPORT,  /* nothing here speaks the hop's transport, or the address is not one
-                             * we may dial: our own, or of narrower scope than ours */
+    DHT_CALL_WRONG_DIALECT, /* the peer does not speak the required dialect */
+    DHT_CALL_NO_TRANSPORT,  /* the hop's transport is not loaded, or the address may not be
+                             * dialled: our own, or of narrower scope than ours */
 };
 
-#define DHT_DIALECT_ANY WIRE_DIALECTS /* of calls: whatever the peer speaks */
+#define DHT_DIALECT_ANY WIRE_DIALECTS /* of calls: any dialect that the peer speaks */
 
 struct dht_call_ask {
     struct rt_msg msg;
-    enum wire_dialect dialect; /* that the session must be of, or ANY; back: that it is of */
-    uint8_t peer_dialects;     /* back, where a session stood: that the peer speaks */
+    enum wire_dialect dialect; /* required of the session, or ANY; back: of the session */
+    uint8_t peer_dialects;     /* back, if a session was established: spoken by the peer */
     struct wire_peer_hop to;   /* with pubkey_hint: only that key will do */
     uint16_t type;             /* of the request; 0: authenticate only */
     struct relay_slice payload;
@@ -137,8 +137,8 @@ struct dht_peers_ask {
 struct dht_inbound {
     struct rt_msg msg;
     struct wire_peer_hop from; /* port 0 */
-    enum wire_dialect dialect; /* of its hello */
-    uint8_t peer_dialects;     /* that it speaks */
+    enum wire_dialect dialect; /* of the peer's hello */
+    uint8_t peer_dialects;     /* spoken by the peer */
     int64_t skew_s;            /* theirs minus ours, seconds */
 };
 

@@ -25,7 +25,7 @@
 struct dht_watch {
     struct relay_timer timer;
     enum { DHT_WATCH_IDLE, DHT_WATCH_ROTATION, DHT_WATCH_REVOCATION } step; /* under way, or next */
-    uint8_t key[32]; /* whose records; not IDLE */
+    uint8_t key[32]; /* owner of the records; unset while IDLE */
 };
 
 struct dht {
@@ -120,20 +120,20 @@ struct dht_errand {
     struct rt_msg *owed; /* a question it is for */
 };
 
-/* A call of any dialect, beginning with the one last seen there; its maker may change the call
- * before it starts it. done ends it by dht_errand_end. payload moves. */
+/* Makes a call of any dialect, with the dialect last spoken at the address first. The caller may
+ * change the call before the start. done must call dht_errand_end. payload moves. */
 struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
                                   struct relay_slice payload, uint64_t timeout_ns,
                                   void (*done)(struct dht_call *c, const struct dht_call_end *end));
 void dht_errand_start(struct dht_errand *e);
 void dht_errand_end(struct dht_errand *e);
 
-/* Nodes of all tables; one that speaks several dialects counts in each. */
+/* Nodes of all tables. A node that speaks several dialects counts once in each. */
 uint32_t dht_node_count(const struct dht *d);
-/* Whether the node is a contact, in any dialect. */
+/* True: the node is a contact in some dialect. */
 bool dht_has_node(const struct dht *d, const uint8_t key[32]);
-/* The dialect in which a contact is sent a value that nodes of `wanted` accept: a relay of ours
- * takes all of them on one session. */
+/* The dialect of the session over which a contact gets a value that nodes of `wanted` accept. A
+ * relay of this implementation gets all values over one session. */
 enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
                                    enum wire_dialect wanted);
 
@@ -174,12 +174,12 @@ void dht_join_resolved(struct dht *d, struct rt_msg *m);
 
 /* -- trust_watch.c: records of bootstrap peers' keys -- */
 void dht_watch_init(struct dht *d);
-/* After what is on disk was loaded. */
+/* Call after the state on disk was loaded. */
 void dht_watch_start(struct dht *d);
 void dht_watch_stop(struct dht *d);
 /* A key may have been pinned: its records are looked up soon. */
 void dht_watch_wake(struct dht *d);
-/* A checked value 0x36 or 0x37 has come in a STORE, with room for it or without. */
+/* A STORE had a valid value 0x36 or 0x37. The value may have been refused for lack of room. */
 void dht_watch_heard(struct dht *d, struct relay_slice value);
 
 /* -- search.c: look-ups -- */

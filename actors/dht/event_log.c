@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Invariant: the last slot is no hole, and at most half of the slots are. */
+/* Invariant: the last slot is not a hole, and at most half of the slots are holes. */
 #include "dht/event_log.h"
 
 struct slot {
@@ -36,7 +36,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The first slot whose number is above `after`. */
+/* The first slot with a number above `after`. */
 static uint32_t place_after(struct dht_event_log *log, uint64_t after)
 {
     uint32_t low = 0, high = log->slots.count;

@@ -30,7 +30,7 @@ static void report_failure(const struct dht *d, uint32_t entry, uint32_t failure
             "bootstrap peer closes during the handshake; a clock that is off by more than 300 s, "
             "there or here, is one cause",
         [DHT_BOOT_NO_ADDRESS] = "bootstrap peer's name cannot be resolved, will be tried again",
-        [DHT_BOOT_SOMEBODY] = NULL, /* was said */
+        [DHT_BOOT_WRONG_KEY] = NULL, /* already logged */
         [DHT_BOOT_ONLY_OURSELVES] = "bootstrap peer is this relay itself",
     };
     uint32_t failures = dht_boot_failures(d->boot, entry);

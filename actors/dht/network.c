@@ -157,8 +157,8 @@ static void met_self(struct dht *d, const struct wire_peer_hop *hop)
         d->met[d->met_count++] = *hop;
 }
 
-/* The node speaks these dialects: it is in their tables, as far as they have room, and in no other.
- * Returns the dialects whose table is new to it. */
+/* Adds the node to the tables of the dialects that it speaks, if they have room, and removes it
+ * from all others. Returns the dialects of the tables that it was added to. */
 static uint8_t enter_tables(struct dht *d, const struct wire_peer_hop *hop, uint8_t dialects)
 {
     struct wire_peer_hop ping;
@@ -198,7 +198,7 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dia
     }
     if (!may_keep(d, hop))
         return;
-    dialects = dht_peers_believed(d->peers, hop, dialect, dialects, dht_now_s(d));
+    dialects = dht_peers_spoken(d->peers, hop, dialect, dialects, dht_now_s(d));
     before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
                             dht_now_s(d));
     dht_probe_forgive(d->probe, hop);
@@ -293,7 +293,7 @@ void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum w
     if (!dht_hop_same_ip(&hop, from) || !hop.has_pubkey_hint ||
         memcmp(hop.pubkey_hint, from->pubkey_hint, 32) != 0)
         return;
-    /* A self-reported address, from the same source IP. */
+    /* Self-reported address with the same source IP. */
     dht_probe_forgive(d->probe, &hop);
     if (!dht_peers_is_alive(d->peers, &hop))
         (void)dht_probe_offer(d->probe, &hop, dialect, dht_now_ns(d));
@@ -380,7 +380,7 @@ static void ping_done(struct dht_call *c, const struct dht_call_end *end)
                                      end->answer->payload.len, take_peer, e);
     else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->tables[dialect], id) &&
              !e->is_repeated && !e->dht->is_stopped)
-        ping(e->dht, dialect, &c->to, true); /* meanwhile the node is named to nobody */
+        ping(e->dht, dialect, &c->to, true); /* meanwhile answers do not name the node */
     dht_errand_end(e);
 }
 
@@ -508,7 +508,7 @@ void dht_network_upkeep(struct dht *d)
         search_around(d, dialect);
     }
     try_candidates(d);
-    if (dht_values_next_fresh(d->values, dht_now_s(d))) /* one whose hour is over */
+    if (dht_values_next_fresh(d->values, dht_now_s(d))) /* fresh again after an hour */
         dht_push_due(d);
     if (dht_node_count(d) == 0)
         dht_join(d);

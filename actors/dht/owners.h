@@ -15,8 +15,8 @@ struct dht_owner {
     struct rt_map_node node;
     uint32_t values;
     uint64_t bytes;
-    struct rt_list fresh;   /* of a network: its values to be pushed, first stored first */
-    struct rt_list in_turn; /* while there are any */
+    struct rt_list fresh;   /* of a network: values to be pushed, in order of storing */
+    struct rt_list in_turn; /* in the list of networks with fresh values */
 };
 
 /* What this origin owns; NULL: nothing. */

@@ -23,19 +23,19 @@ struct record {
     struct rt_map_node node;
     struct rt_list order; /* in one of the lists below */
     struct wire_peer_row row;
-    uint8_t dialects;              /* that it speaks; 0: not known */
-    uint8_t refused;               /* that it claimed but refused ... */
-    uint64_t refused_until_s;      /* ... and is not believed in before this */
-    uint8_t silent;                /* in which it has not answered since it last did */
-    uint8_t silent_alone;          /* of them those since whose silence it answered in another */
-    enum wire_dialect last;        /* the newest of several; spoken with it, or by who named it */
+    uint8_t dialects;              /* spoken by the peer; 0: not known */
+    uint8_t refused;               /* claimed by the peer but refused ... */
+    uint64_t refused_until_s;      /* ... and not accepted as spoken until this time */
+    uint8_t silent;                /* dialects with a silence since the last answer in them */
+    uint8_t silent_alone;          /* silent ones; the peer has since answered in another */
+    enum wire_dialect last;        /* C if spoken, else last spoken, or of the peer that named it */
     uint32_t place[WIRE_DIALECTS]; /* in `alive` of the dialect, or NOT_ALIVE */
     uint32_t failures;
     uint64_t retry_s;
     uint64_t saved_s; /* the seen time on disk; 0: it is not there */
 };
 
-/* Those alive that speak one dialect, in no order. */
+/* Alive records of one dialect, in no order. */
 struct alive {
     struct record **at;
     uint32_t count, capacity;
@@ -148,7 +148,7 @@ static void alive_remove(struct dht_peers *p, uint32_t d, struct record *r)
     r->place[d] = NOT_ALIVE;
 }
 
-/* Alive in exactly these dialects; none: not alive. */
+/* Makes r alive in exactly these dialects; none: not alive. */
 static void set_alive(struct dht_peers *p, struct record *r, uint8_t dialects)
 {
     p->alive_count -= is_alive(r);
@@ -256,7 +256,7 @@ static bool same_capabilities(const struct wire_capabilities *a, const struct wi
            a->has_community_fields == b->has_community_fields;
 }
 
-/* A peer that speaks several dialects is one of ours: reached in C, wherever it speaks that. */
+/* A peer that speaks several dialects runs this implementation. It is dialled in C if possible. */
 static enum wire_dialect preferred(enum wire_dialect spoken, uint8_t dialects)
 {
     return dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C) ? WIRE_DIALECT_C : spoken;
@@ -285,7 +285,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
         is_news = true;
     }
     is_news = is_news || r->dialects != dialects || r->last != last;
-    before = r->saved_s ? r->row.last_seen_unix : 0; /* what was heard of it is no meeting */
+    before = r->saved_s ? r->row.last_seen_unix : 0; /* 0: only named by others */
     r->dialects = dialects;
     r->last = last;
     note_answer(r, dialect);
@@ -309,7 +309,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
     return before;
 }
 
-/* True: the second silence in this dialect, and between them it answered in another. */
+/* True: the second silence in this dialect, with an answer in another dialect in between. */
 static bool note_silence(struct record *r, enum wire_dialect dialect)
 {
     uint8_t bit = WIRE_DIALECT_BIT(dialect);
@@ -349,8 +349,8 @@ bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
     return is_refused;
 }
 
-uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
-                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s)
+uint8_t dht_peers_spoken(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                         enum wire_dialect dialect, uint8_t claimed, uint64_t now_s)
 {
     const struct record *r = find(p, hop);
     uint8_t refused = r && now_s < r->refused_until_s ? r->refused : 0;
@@ -429,7 +429,7 @@ uint32_t dht_peers_sample(struct dht_peers *p, enum wire_dialect dialect, uint32
     struct alive *a = &p->alive[dialect];
     uint32_t count = 0;
 
-    /* A shuffle of those alive, as far as it is needed. */
+    /* A partial shuffle of the alive records. */
     for (uint32_t i = 0; i < a->count && i < 2 * max && count < max; i++) {
         uint32_t pick = i + (uint32_t)(p->random(p->random_ctx) % (a->count - i));
         struct record *r = a->at[pick];

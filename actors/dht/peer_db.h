@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The peers we know by address (protocol: messages 100 and 101; State database). Pure; time is unix
- * seconds.
+ * The database of peers by address (protocol: messages 100 and 101; State database). Pure; time is
+ * unix seconds.
  *
- * A record is *alive* once we have dialled the address and a peer authenticated there, until a dial
- * fails. Only records that are alive and were seen within LIM_PEER_FRESH_S are ever passed on, and
- * only to askers whose dialect they speak; only those that were alive once are saved. All others
- * are candidates: addresses that others have named, or that an earlier run knew.
+ * A record is *alive* from a dial at which a peer authenticated until a dial fails. Only alive
+ * records seen within LIM_PEER_FRESH_S are passed on, and only to peers of a dialect that the
+ * record has. Only records that were ever alive are saved. All others are candidates: addresses
+ * named by other peers, or loaded from disk.
  *
- * Reputation: +1 for a success, -2 for a failure (while anybody can be reached), between -10 and
- * 10, as the reference counts it; at -10, or LIM_PEER_FORGET_S after it was last seen, a record
- * goes. At most LIM_PEERS_MAX records: the address heard of first and never reached makes room, or
- * else a candidate once reached, or else the peer seen least recently; so a flood of false
- * addresses costs us nothing we know. Candidates of both kinds are given in turn.
+ * Reputation: +1 for a success, -2 for a failure (while any peer is reachable), between -10 and 10,
+ * as in the reference. A record is dropped at -10, or LIM_PEER_FORGET_S after it was last seen. At
+ * most LIM_PEERS_MAX records: the oldest candidate that was never reached is evicted, else a
+ * candidate that was reached, else the peer seen least recently. So a flood of false addresses
+ * evicts no reached peer. Candidates of both kinds are returned in turn.
  *
- * Cost: O(1) per operation, O(max) for a sample.
+ * Time: O(1) per operation, O(max) for a sample.
  */
 #ifndef DHT_PEER_DB_H
 #define DHT_PEER_DB_H
@@ -27,8 +27,8 @@
 
 struct dht_peers;
 
-/* What is to be on disk. May be NULL. A seen time alone is told once an hour. dialects: those that
- * the peer speaks; last: the one last spoken with it. */
+/* Saves changes to disk. May be NULL. A change of the seen time alone is saved once an hour.
+ * dialects: spoken by the peer; last: the dialect to dial first. */
 struct dht_peers_sink {
     void (*put)(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
                 enum wire_dialect last);
@@ -41,41 +41,40 @@ struct dht_peers *dht_peers_new(const uint8_t hash_key[16], uint64_t (*random)(v
 void dht_peers_free(struct dht_peers **p);
 void dht_peers_set_sink(struct dht_peers *p, const struct dht_peers_sink *sink);
 
-/* A row from disk: a candidate. dialects 0: not known, so that the row's capabilities say where to
- * begin. False: too old, or there is no room. */
+/* Adds a row from disk as a candidate. dialects 0: not known, so the row's capabilities determine
+ * the dialect of the first dial. False: too old, or there is no room. */
 bool dht_peers_load(struct dht_peers *p, const struct wire_peer_row *row, uint8_t dialects,
                     enum wire_dialect last, uint64_t now_s);
 
-/* Reached and authenticated in a dialect, with its key in the hop; dialects: those that it speaks.
- * Returns when it was last seen before that; 0: never. capabilities: what its hello says, or NULL.
+/* Call when the peer was reached and authenticated in a dialect, with its key in the hop. dialects:
+ * spoken by the peer. capabilities: of its hello, or NULL. Returns the previous seen time; 0: none.
  */
 uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
-/* A dial or a request in this dialect failed, or another key answered; WIRE_DIALECTS: in whichever
- * the peer speaks. Unknown addresses are ignored. True: it failed twice in this dialect and
- * answered in another between, so that it counts as refused. */
+/* A dial or a request in this dialect failed, or another key answered; WIRE_DIALECTS: a call of any
+ * dialect. Unknown addresses are ignored. True: two failures in this dialect with an answer in
+ * another in between, so the dialect now counts as refused. */
 bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
                       enum wire_dialect dialect, uint64_t now_s);
-/* The peer there does not speak this dialect: its marker is not believed in this for
- * LIM_REFUSED_NS. */
+/* The peer does not speak this dialect. For LIM_REFUSED_NS the dialect is ignored in its marker. */
 void dht_peers_refused(struct dht_peers *p, const struct wire_peer_hop *hop,
                        enum wire_dialect dialect, uint64_t now_s);
-/* Of the dialects that a peer claims on a session of `dialect` those that it has not refused. */
-uint8_t dht_peers_believed(const struct dht_peers *p, const struct wire_peer_hop *hop,
-                           enum wire_dialect dialect, uint8_t claimed, uint64_t now_s);
-/* A peer that speaks this dialect names the address. True: it was not known. */
+/* The dialects that a peer claims on a session of `dialect`, without those that it refused. */
+uint8_t dht_peers_spoken(const struct dht_peers *p, const struct wire_peer_hop *hop,
+                         enum wire_dialect dialect, uint8_t claimed, uint64_t now_s);
+/* A peer that speaks this dialect named the address. True: the address is new. */
 bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_s);
-/* The dialect to begin with at an address: C where it is spoken there, else the last one spoken
- * there, or that of the peer that named it. An address not known: C. */
+/* The dialect of the first dial to an address: C if spoken there or if the address is unknown. Else
+ * the last one spoken there, or that of the peer that named the address. */
 enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop);
 
 /* A candidate whose time to be tried has come; it is not given again for ten minutes, and twice as
  * long after each failure. */
 bool dht_peers_candidate(struct dht_peers *p, uint64_t now_s, struct wire_peer_hop *out);
 
-/* Up to max peers at random that speak the dialect, are alive and fresh, with their keys. */
+/* Up to max random peers that speak the dialect, are alive and fresh, with their keys. */
 uint32_t dht_peers_sample(struct dht_peers *p, enum wire_dialect dialect, uint32_t max,
                           uint64_t now_s, struct wire_peer_hop *out);
 

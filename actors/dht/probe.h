@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which unproven addresses we dial, and when (protocol: DHT, only peers that we dialled ourselves).
- * An address comes from who connected to us (its source address with the conventional ports), from
- * an offer, an answer, or the disk. Nobody vouches for any of them, so that they are dialled at a
- * rate that makes us nobody's port scanner: LIM_PROBES_PER_S addresses a second in all (each in
- * the dialects that are left, until one is accepted), one at a time per IPv4 /24 or IPv6 /48, and
- * what refused is left alone for LIM_REFUSED_NS. The queue is bounded; past the bound newcomers are
- * dropped and counted, and from half of it on those of a network that has an eighth of it. Pure.
+ * Schedules dials to unverified addresses (protocol: DHT, only peers that we dialled ourselves).
+ * Sources of an address: the source address of an inbound connection with the conventional ports,
+ * an offer, an answer, or the disk. Any of these can be forged, so limits prevent port scans
+ * through us. At most LIM_PROBES_PER_S addresses a second are dialled, and one at a time per IPv4
+ * /24 or IPv6 /48. Each is dialled in the remaining dialects until one is accepted. An address that
+ * refused is not dialled for LIM_REFUSED_NS. The queue is bounded: when full, newcomers are dropped
+ * and counted. When half full, newcomers of a network that has an eighth of the queue are dropped,
+ * too. Pure.
  */
 #ifndef DHT_PROBE_H
 #define DHT_PROBE_H
@@ -22,8 +23,8 @@ struct dht_probe;
 struct dht_probe *dht_probe_new(const uint8_t hash_key[16]);
 void dht_probe_free(struct dht_probe **p);
 
-/* Queues an address; dialect: to begin with there. False: it waits already, refused not long ago,
- * or too many wait. */
+/* Queues an address; dialect: of the first dial. False: the address is already queued or refused
+ * recently, or the queue is full. */
 bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
                      enum wire_dialect dialect, uint64_t now_ns);
 

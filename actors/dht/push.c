@@ -24,20 +24,20 @@ struct dht_push {
     uint32_t count, next, in_flight;
     uint32_t stored;
     bool is_limited;
-    struct dht_publish_ask *owed; /* NULL: it is our own idea */
+    struct dht_publish_ask *owed; /* NULL: scheduled by republish.c */
     struct push_call {
         struct dht_call call;
         struct dht_push *push;
     } calls[]; /* count of them */
 };
 
-/* A value whose closest nodes are being looked up, in each dialect that accepts it. */
+/* A value and the look-ups of its closest nodes, one in each dialect that accepts the value. */
 struct dht_publication {
     struct rt_list node;
     struct dht *dht;
-    struct dht_publish_ask *owed; /* NULL: it is our own idea */
+    struct dht_publish_ask *owed; /* NULL: scheduled by republish.c */
     uint32_t searching;           /* look-ups under way */
-    struct dht_push_plan plan;    /* its targets are those found so far */
+    struct dht_push_plan plan;    /* with the targets found so far */
 };
 
 static struct relay_slice encode(const uint8_t key[32], const struct relay_slice *value,
@@ -166,7 +166,7 @@ static void looked_up(struct dht_publication *p)
     if (p->searching > 0)
         return;
     if (!p->owed)
-        p->dht->push_count--; /* the push counts from here on */
+        p->dht->push_count--; /* the push is counted instead */
     push(p->dht, &p->plan, p->owed);
     publication_free(p);
 }
@@ -195,7 +195,7 @@ static void found_closest(struct dht_search *s)
     looked_up(p);
 }
 
-/* plan: without targets; its value is moved. False: no look-up could begin, and nothing follows. */
+/* plan: without targets; its value is moved. False: no look-up began. */
 static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publish_ask *owed)
 {
     struct dht_publication *p = calloc(1, sizeof(*p));
@@ -228,7 +228,7 @@ static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publis
 
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
 {
-    const struct dht_origin ours = {.reached = a->dialects}; /* we speak those we publish in */
+    const struct dht_origin ours = {.reached = a->dialects}; /* spoken by this relay */
     struct dht_push_plan plan = {.ttl_secs = a->ttl_secs, .dialects = a->dialects};
     struct dht_checked checked;
     uint64_t now_s = dht_now_s(d);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sessions of the pool: found by address and dialect, dialled, and dialled again where the peer
+/* Sessions of the pool: look-up by address and dialect, dialling, and repeated dials after a peer
  * refuses a dialect. */
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static bool dial(struct dht_remote *r)
     return true;
 }
 
-/* C before B before A, of those that we speak and that were not refused. */
+/* Sets the next dialect in the order C, B, A, of those spoken here and not yet refused. */
 static bool next_dialect(struct dht_remote *r)
 {
     uint8_t left = r->pool->dialects & (uint8_t)~r->refused;
@@ -137,7 +137,7 @@ struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_h
     r->place = place;
     r->dialect = first;
     if (!(c->dialects & WIRE_DIALECT_BIT(first)))
-        RT_INSIST(next_dialect(r)); /* we speak one at least */
+        RT_INSIST(next_dialect(r)); /* this relay speaks at least one */
     r->timer.fire = on_idle;
     rt_list_init(&r->queue);
     rt_list_init(&r->idle);
@@ -172,7 +172,7 @@ enum dht_outcome dht_remote_fault(const struct dht_remote *r, const struct dht_c
                                                                            : DHT_CALL_ANSWERED;
 }
 
-/* From now on the session is found under its dialect, unless another one is. */
+/* Files the session under its dialect, unless another session is there. */
 static void settle(struct dht_remote *r)
 {
     struct dht_calls *c = r->pool;
@@ -184,7 +184,7 @@ static void settle(struct dht_remote *r)
     rt_map_put(&c->remotes, &r->node, hash_of(c, &r->hop, r->place));
 }
 
-/* A marked relay speaks what its marker says, but for what it has refused. */
+/* A marked relay speaks the dialects of its marker, except those that it refused. */
 static uint8_t dialects_of(const struct dht_remote *r, const struct wire_hello *hello)
 {
     uint8_t marked = wire_nonce_dialects(hello->nonce) & r->pool->dialects & (uint8_t)~r->refused;

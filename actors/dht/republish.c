@@ -23,7 +23,7 @@ struct dht_republish {
         uint8_t dialects;
     } joined[JOINED_MAX];
     uint32_t first, count;
-    bool is_walking;    /* through what may be of interest to joined[first] */
+    bool is_walking;    /* through the values near joined[first] */
     bool is_fresh_next; /* fresh values and due ones take turns */
     uint64_t next_ns;
     uint64_t space_ns;
@@ -84,8 +84,8 @@ static bool is_target(const struct dht_push_plan *p, const uint8_t key[32])
     return false;
 }
 
-/* Adds the closest nodes of a dialect that are not held, if we are among the closest. False: we are
- * not, or know none. */
+/* Adds the closest nodes of a dialect that are not held back, if we are among the closest. False:
+ * we are not, or there are no contacts. */
 static bool add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire_dialect dialect,
                         uint64_t now_ns, struct dht_push_plan *out)
 {
@@ -103,8 +103,8 @@ static bool add_closest(struct dht_table *const tables[WIRE_DIALECTS], enum wire
     return count > 0;
 }
 
-/* C first: what is sent to a relay of ours goes over its C session. *out_covered: the dialects
- * whose closest nodes are targets. */
+/* C first, because relays of this implementation get all values over a C session. *out_covered: the
+ * dialects whose closest nodes are targets. */
 static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const struct dht_value *v,
                            uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out,
                            uint8_t *out_covered)
@@ -142,7 +142,7 @@ static void begin_walk(struct dht_republish *r, struct dht_values *values,
     r->is_walking = true;
 }
 
-/* Whether we hand the value over to the node, and in which dialect. */
+/* True: we hand the value over to the node. *out: the dialect of the session. */
 static bool is_for(struct dht_table *const tables[WIRE_DIALECTS], const uint8_t node_id[20],
                    uint8_t dialects, const struct dht_value *v, enum wire_dialect *out)
 {
@@ -157,7 +157,7 @@ static bool is_for(struct dht_table *const tables[WIRE_DIALECTS], const uint8_t 
     return false;
 }
 
-/* Whether the node is still there and may be sent something. */
+/* True: the node is still a contact and not held back. */
 static bool is_open(struct dht_table *const tables[WIRE_DIALECTS], const struct newcomer *n,
                     const uint8_t id[20], uint64_t now_ns)
 {

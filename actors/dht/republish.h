@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which values are pushed without a request, and to whom (protocol: DHT, republishing). Pure: given
- * the values, the routing tables and the time it names the next push.
+ * Schedules pushes of values without a request (protocol: DHT, republishing). Pure: computes the
+ * next push from the values, the routing tables and the time.
  *
- *  - Republishing: a value that was not stored here for LIM_REPUBLISH_S goes to the DHT_K closest
- *    nodes of each dialect that accepts it, if we are among them. Of the closest holders usually
- * one does it, since each STORE puts off the others.
- *  - Handover: a node that is new to us gets the values it is now among the DHT_K closest to, from
- *    the two other nodes that are closest to them.
+ *  - Republishing: a value that no peer stored here for LIM_REPUBLISH_S is pushed in each dialect
+ *    that accepts it. The targets are the DHT_K closest nodes, if we are among them. Usually only
+ *    one of the closest holders pushes, because each STORE resets the interval of the receiver.
+ *  - Handover: a new contact gets the values that it is now among the DHT_K closest to, from the
+ *    two other nodes closest to the value.
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first
- *    one. A new value from a storer that is no contact goes once to its own closest nodes,
- *    which a look-up finds. One from a contact goes likewise to those of the dialects that accept
- *    it and that the contact does not speak. A fresh value that no node took is tried again after
- *    LIM_PUSH_AGAIN_S, when no other is fresh, then hourly. While we have no contact of a dialect
- *    that it is for, no look-up begins.
+ *    one. A new value from a storer that is not a contact is therefore pushed once to its own
+ *    closest nodes, which a look-up finds. A value from a contact is pushed in the same way in the
+ *    accepting dialects that the contact does not speak. A fresh value that no node took is pushed
+ *    again after LIM_PUSH_AGAIN_S, when no other is fresh, then hourly. No look-up begins while we
+ *    have no contact of a dialect in which the value is to be pushed.
  *
- * Neither happens to a value in the second half of the shortest life a STORE gives: receivers raise
- * the TTL, so that relays which pushed to each other until the end would keep everything for ever.
+ * A value in the second half of the shortest TTL of a STORE is not pushed. Receivers raise the TTL,
+ * so relays that push to each other until the end would never expire any value.
  *
- * Pushes are LIM_REPUBLISH_SPACE_NS apart, which is below what any remote allows. A remote that
- * says `rate limit` is left out for a while (dht_table_hold), and the pace is halved, down to a
- * sixteenth; every push without such a word takes back an eighth of that.
+ * Pushes are LIM_REPUBLISH_SPACE_NS apart, which is below the rate limit of every remote. A remote
+ * that answers `rate limit` is held back (dht_table_hold), and the pace is halved, down to a
+ * sixteenth. Every other push restores an eighth of that.
  */
 #ifndef DHT_REPUBLISH_H
 #define DHT_REPUBLISH_H
@@ -36,7 +36,7 @@ struct dht_republish;
 struct dht_republish *dht_republish_new(const uint8_t self_id[20]);
 void dht_republish_free(struct dht_republish **r);
 
-/* A node that was not known before has entered the routing tables of these dialects. */
+/* A new contact has entered the routing tables of these dialects. */
 void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node,
                           uint8_t dialects);
 

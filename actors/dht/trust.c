@@ -234,7 +234,7 @@ void dht_trust_add(struct dht_trust *t, const uint8_t key[32], bool is_pinned)
 
 /* -- records -- */
 
-/* Signatures and time are checked in this order: the cheaper first. */
+/* Checks the time before the signatures, because it is cheaper. */
 static bool rotation_holds(const struct wire_rotation *r, uint64_t now_s)
 {
     uint8_t covered[RECORD_MAX];
@@ -333,7 +333,7 @@ static void put_revocation(const struct dht_trust *t, const struct wire_revocati
 
 /* A record as decoded; the structs hold no pointers. */
 struct record {
-    enum wire_value_kind kind; /* ROTATION, REVOCATION, or another: it is neither */
+    enum wire_value_kind kind; /* ROTATION or REVOCATION; any other: no record */
     struct wire_rotation rotation;
     struct wire_revocation revocation;
 };
@@ -397,7 +397,7 @@ bool dht_trust_note(struct dht_trust *t, const uint8_t *value, size_t len, uint6
     return r.kind == WIRE_VALUE_REVOCATION && note_revocation(t, &r.revocation, now_s);
 }
 
-/* The key's struct, if the record lies under the DHT key that its content names. */
+/* The struct of the record's key, if dht_key is the DHT key of the record. */
 static struct tracked *track_loaded(struct dht_trust *t, const struct record *r,
                                     const uint8_t dht_key[32])
 {
@@ -486,7 +486,7 @@ uint64_t dht_trust_due_ns(const struct dht_trust *t)
     return rt_list_empty(&t->fresh) ? known_due_ns(t) : 0;
 }
 
-/* Known keys have their turn first: who rotates without end delays no other's look-up. */
+/* Known keys are served first, so that an endless chain of new keys delays no other look-up. */
 bool dht_trust_take(struct dht_trust *t, uint64_t now_ns, uint8_t out_key[32])
 {
     struct rt_list *n;

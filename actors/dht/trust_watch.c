@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Looks up the records of the keys that bootstrap peers have or may have, one look-up at a time,
- * and logs what they mean for a peer. A key's turn is two look-ups: its rotation, its revocation.
- * Our own store is read before the network is asked. Records are published in dialect C only.
+ * Looks up the records of all keys in the chains of bootstrap peers, one look-up at a time, and
+ * logs changed verdicts. Each key gets two look-ups: rotation, then revocation. Our own store is
+ * searched before the network. Records are published in dialect C only.
  */
 #include <string.h>
 
@@ -14,10 +14,10 @@
 #include "wire_community.h"
 
 #define START_NS (10 * RT_S) /* the first look-up after the start: bootstrap peers are reached */
-#define LOG_BURST 32u        /* lines a second: a thief of a pinned key can rotate at will */
-#define RETRY_NS (60 * RT_S) /* nobody answered, or too many look-ups wait */
+#define LOG_BURST 32u        /* lines a second: the holder of a stolen key can rotate at will */
+#define RETRY_NS (60 * RT_S) /* no node answered, or too many look-ups wait */
 
-/* -- what the log says -- */
+/* -- log lines -- */
 
 static void report_void(const struct dht_boot_peer *p, const struct dht_trust_judgement *j)
 {
@@ -56,7 +56,7 @@ static void report_written(const struct dht_boot_peer *p, const struct dht_trust
            "peer=%s key=%s", p->text, key);
 }
 
-/* Peers reached under a key that no entry accepts any more are not asked in look-ups. */
+/* Removes peers from look-ups if no entry accepts their key any more. */
 static void drop_boot_hops(struct dht *d)
 {
     for (uint32_t i = d->boot_hop_count; i-- > 0;)
@@ -70,7 +70,7 @@ static void report(const struct dht_boot_peer *p, const struct dht_trust_judgeme
     static struct rt_log_site site;
     bool is_written = p->hop.has_pubkey_hint;
 
-    /* A written key's successors count only where another entry has pinned it. */
+    /* A configured key has successors only if another entry has pinned it. */
     if (is_written && (j->verdict != DHT_TRUST_REVOKED || memcmp(j->key, j->root, 32) != 0))
         return;
     if (!rt_log_allowed(&site, LOG_BURST, now_ns))
@@ -104,7 +104,7 @@ static void on_put(void *ctx, const uint8_t key[32], const uint8_t *value, size_
     struct dht *d = ctx;
     struct relay_slice copy = rt_slice_copy(value, (uint32_t)len);
 
-    /* With no memory to spare it is not on disk: after a restart it must be found again. */
+    /* Out of memory: the record is not saved and must be found again after a restart. */
     if (copy.owner && d->disk.put_identity)
         d->disk.put_identity(d->disk.ctx, key, relay_slice_take(&copy));
     relay_slice_drop(&copy);

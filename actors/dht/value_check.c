@@ -117,7 +117,7 @@ static bool announcement_is_signed(struct check *c, const struct wire_announceme
     return check_is_signed(c, &w, a->relay_pubkey, a->signature);
 }
 
-/* The form is the one whose signature verifies, whatever fields were sent. */
+/* The form is the one with a valid signature, however many fields were sent. */
 static bool find_signed_form(struct check *c, struct wire_announcement *a)
 {
     set_form(c, a, true);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Whether a value may be stored under a key (protocol: DHT, the table of values): of a known kind,
- * decodable, under the key that its content names, with what can be verified of it alone: a
- * manifest's id, signatures, times. Nothing may be issued more than LIM_HELLO_SKEW_S ahead of us,
- * or have expired. A share head's signature can be verified only by a holder of the share's key:
- * see values.h. Pure.
+ * Checks whether a value may be stored under a key (protocol: DHT, the table of values). The value
+ * must be of a known kind, decode, and belong under this key. Manifest ids, signatures and times
+ * are verified if the value has all the data for it. A value must not be issued more than
+ * LIM_HELLO_SKEW_S ahead of us, or have expired. A share head's signature can be verified only with
+ * the share's key: see values.h. Pure.
  */
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H
@@ -18,22 +18,21 @@ struct dht_checked {
     enum wire_value_kind kind;
     /* Two values under one key (and sub) are compared by these; `first` counts before `second`. */
     uint64_t first, second;
-    /* Tells apart values that are held side by side under one key; zeros where there is only one.
-     * Announcements: the relay's key for the form of 5 signed fields, a hash of it for that of 8.
-     */
+    /* Distinguishes values that are stored under the same key; zeros if a key has only one value.
+     * Announcements: the relay's key for the form of 5 signed fields, a hash of that key for 8. */
     uint8_t sub[32];
     /* Announcements: the form that is signed, and the network of its first public address (0:
      * none). */
     bool has_community_fields;
     uint64_t net;
-    /* Announcements and members' records: when it ends, unix seconds; others: UINT64_MAX. */
+    /* Announcements and members' records: the expiry, unix seconds; others: UINT64_MAX. */
     uint64_t expires_at;
     /* Announcements: the relay's key. Records of communities: the member's key, the share's id.
-     * Rotations and revocations: the key that is no longer to be used. */
+     * Rotations and revocations: the old or revoked key. */
     uint8_t subject[32];
     uint8_t community_id[32]; /* records of communities */
-    uint64_t content;         /* of these: a hash without sequence, times and signature */
-    uint8_t manifest_id[32];  /* of a share's record: the newest manifest */
+    uint64_t content;         /* the same: a hash without sequence, times and signature */
+    uint8_t manifest_id[32];  /* share records: the newest manifest */
     uint32_t peers;           /* Providers and CommunityMembers: entries */
     /* Share heads. */
     struct wire_share_head head;
@@ -50,17 +49,17 @@ struct dht_checked {
 enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
                                 uint64_t now_s, struct dht_checked *out);
 
-/* The same for a value that was checked when it was stored, under this key and sub: decodes it,
- * verifies neither signatures nor times nor a manifest's id, and leaves is_proven false. An
- * announcement's form is the one that sub names. */
+/* The same for a value that was checked when it was stored under this key and sub. Decodes the
+ * value, verifies no signature, time or manifest id, and leaves is_proven false. sub determines the
+ * form of an announcement. */
 enum rt_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
                                uint32_t len, struct dht_checked *out);
 
-/* The sub of values of this kind, 32 bytes; of announcements see struct dht_checked. */
+/* The sub of values of this kind, 32 bytes; for announcements see struct dht_checked. */
 const uint8_t *dht_value_sub(enum wire_value_kind kind);
 
-/* Whether a peer that speaks these dialects may store values of this kind: those that one of the
- * dialects accepts, and announcements of either form. */
+/* True: a peer that speaks these dialects may store values of this kind. One of the dialects must
+ * accept the kind; announcements of either form are always allowed. */
 bool dht_value_may_store(enum wire_value_kind kind, uint8_t peer_dialects);
 
 /* Whether the share's key signed the head. */

@@ -20,7 +20,7 @@ static bool is_issued(const struct check *c, uint64_t at_s)
     return c->sub || at_s <= c->now_s + LIM_HELLO_SKEW_S;
 }
 
-/* Its beginning: whoever finds two contents with the same one delays a write to our disk. */
+/* The beginning of the hash. A collision only delays a write to our disk. */
 static uint64_t hash_of(const struct check *c, struct wire_writer *w)
 {
     uint8_t hash[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Which value of a key stays, for the kinds with a tag: see values.h. */
+/* Rules for replacing the value of a key, for the kinds with a tag: see values.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static bool same_text(struct wire_bytes a, struct wire_bytes b)
            (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-/* Whether a share's record has the texts of a manifest. Both are decoded in place. */
+/* True: a share's record has the texts of the manifest. Both are decoded in place. */
 static bool has_texts_of(uint8_t *record, uint32_t len, uint8_t *manifest, uint32_t manifest_len)
 {
     struct wire_share_record s;
@@ -50,9 +50,10 @@ static bool is_signed_alike(const struct entry *e, const struct incoming *in)
            memcmp(held.manifest_id, in->checked->manifest_id, 32) == 0;
 }
 
-/* Of two records of a share with the same sequence and time, whether the one that comes replaces
- * the one held. Texts are not signed: those of a held manifest stay. Otherwise the last write wins,
- * except for pushes: nodes with different texts would replace each other's endlessly. */
+/* True: of two records of a share with the same sequence and time, the new one replaces the held
+ * one. Texts are not signed, so a record with the texts of a held manifest stays. Otherwise the
+ * last write wins, except for pushes: nodes with different texts would replace each other's texts
+ * endlessly. */
 static bool has_better_texts(const struct dht_values *v, const struct entry *e,
                              const struct incoming *in)
 {
@@ -80,7 +81,7 @@ static bool replaces(const struct dht_values *v, const struct entry *e, const st
            e->second == in->checked->second && has_better_texts(v, e, in);
 }
 
-/* For one more record of its kind, in the store and in its community. */
+/* Makes room for one more record of its kind, in the store and in its community. */
 static enum rt_refusal make_room(struct dht_values *v, const struct incoming *in)
 {
     enum dht_record_kind kind =
@@ -153,9 +154,9 @@ enum rt_refusal values_store_revocation(struct dht_values *v, const struct incom
     struct incoming for_a_week = *in;
     enum rt_refusal r;
 
-    if (!in->origin.is_push) /* a push says how much of the week is left */
+    if (!in->origin.is_push) /* a push has the rest of the week as TTL */
         for_a_week.ttl_secs = LIM_VALUE_TTL_MAX_S;
-    if (e && e->first <= in->checked->first) { /* a later one says again that the key is revoked */
+    if (e && e->first <= in->checked->first) { /* a later revocation adds nothing */
         values_renew(v, e, &for_a_week);
         return RT_REFUSAL_NONE;
     }

@@ -174,7 +174,7 @@ static enum rt_refusal store_set(struct dht_values *v, const struct incoming *in
 
 /* -- announcements: the two forms under a key do not compete -- */
 
-/* The next announcement of the newcomer's form, e itself included. */
+/* The first announcement of the newcomer's form, from e on. */
 static struct entry *of_form(const struct incoming *in, struct entry *e)
 {
     while (e && (e->kind != WIRE_VALUE_ANNOUNCEMENT ||
@@ -193,7 +193,7 @@ static struct entry *next_announcement(const struct incoming *in, const struct e
     return of_form(in, values_next_same(e));
 }
 
-/* The number of announcements of one network, the newcomer included. */
+/* The number of announcements of one network, including the newcomer. */
 static uint32_t crowd(const struct dht_values *v, const struct incoming *in, uint64_t net)
 {
     uint32_t count = net != 0 && in->checked->net == net;
@@ -247,7 +247,7 @@ static enum rt_refusal store_announcement(struct dht_values *v, const struct inc
         e->announced->reached = reached;
         return RT_REFUSAL_NONE;
     }
-    if (e) /* the older one is dropped in any case, and its bytes with it */
+    if (e) /* drop the older one first, to free its bytes */
         values_drop(v, e, true);
     while (!key_has_room(v, in)) {
         e = most_crowded(v, in);

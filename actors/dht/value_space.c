@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Limits of the value store, and what is evicted when it is full: see values.h. */
+/* Limits of the value store, and eviction when it is full: see values.h. */
 #include "base/metric.h"
 #include "dht/values_private.h"
 
-#define DRAWS 8u          /* candidates looked at for one that makes room */
-#define EVICTIONS_MAX 64u /* for one value, which may be as large as 64 KiB */
+#define DRAWS 8u          /* entries drawn to find a victim */
+#define EVICTIONS_MAX 64u /* for one value of up to 64 KiB */
 
-/* What an owner takes of the store, values and bytes in one number. */
+/* An owner's share of the store, values and bytes combined in one number. */
 static uint64_t weight(const struct dht_values *v, const struct dht_owner *o)
 {
     return o ? o->values * (v->limits.bytes_max / v->limits.count_max) + o->bytes : 0;
@@ -18,7 +18,7 @@ bool values_is_full(const struct dht_values *v, uint32_t more_values, uint64_t m
            v->bytes + more_bytes > v->limits.bytes_max;
 }
 
-/* Of a few entries drawn the one whose network has most, if that is more than `above`. */
+/* Draws a few entries and returns the one of the largest network, if larger than `above`. */
 static struct entry *draw_victim(struct dht_values *v, const struct entry *spare, uint64_t above)
 {
     struct entry *victim = NULL;

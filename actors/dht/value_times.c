@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What happens to values as time passes: expiry, republishing, deferred writes. */
+/* The timed parts of the value store: expiry, republishing, deferred writes. */
 #include "base/check.h"
 #include "base/metric.h"
 #include "dht/values_private.h"
@@ -58,7 +58,7 @@ bool values_is_pushed(const struct entry *e, const struct dht_origin *origin)
     return origin->is_push && !(origin->unreached & values_value_of(e).dialects);
 }
 
-/* To the end of the queue: all wait for the same time, so that it stays in order. */
+/* Moves e to the end of the queue, which stays in order because all entries wait equally long. */
 void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s)
 {
     if (e->kind == WIRE_VALUE_ANNOUNCEMENT)
@@ -75,7 +75,7 @@ uint64_t dht_values_next_due(const struct dht_values *v)
     return rt_list_empty(&v->by_due) ? UINT64_MAX : e->due_s;
 }
 
-/* False: it has expired. */
+/* False: the entry has expired. */
 static bool give(const struct entry *e, uint64_t now_s, struct dht_value *out)
 {
     if (e->expires_s <= now_s)
@@ -96,7 +96,7 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
     return give(e, now_s, out);
 }
 
-/* -- fresh values: the networks that stored them take turns -- */
+/* -- fresh values: the storing networks take turns -- */
 
 bool values_is_fresh(const struct entry *e)
 {
@@ -127,7 +127,7 @@ void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_o
         values_enter_fresh(v, e);
 }
 
-/* Out of whichever list it is in. */
+/* Removes e from its list of fresh, pushed or unreached values. */
 static void unlist(struct entry *e)
 {
     if (values_is_fresh(e))
@@ -137,7 +137,7 @@ static void unlist(struct entry *e)
     e->pushed_s = e->unreached_s = 0;
 }
 
-/* It is pushed: the next change waits for an hour to pass. */
+/* Marks e as pushed: the next change becomes fresh an hour later at the earliest. */
 static void begin_pause(struct dht_values *v, struct entry *e, uint64_t now_s)
 {
     unlist(e);
@@ -146,7 +146,7 @@ static void begin_pause(struct dht_values *v, struct entry *e, uint64_t now_s)
     rt_list_push_back(&v->pushed, &e->by_fresh);
 }
 
-/* Those pushed an hour ago may be pushed again. */
+/* Allows another push of entries pushed an hour ago. */
 static void end_pauses(struct dht_values *v, uint64_t now_s, uint32_t max)
 {
     for (; max > 0 && !rt_list_empty(&v->pushed); max--) {
@@ -160,7 +160,7 @@ static void end_pauses(struct dht_values *v, uint64_t now_s, uint32_t max)
     }
 }
 
-/* The fresh value whose turn it is; NULL: none. */
+/* The next fresh value; NULL: none. */
 static struct entry *next_fresh(const struct dht_values *v, uint64_t now_s)
 {
     struct entry *again = RT_CONTAINER_OF(v->unreached.next, struct entry, by_fresh);
@@ -197,7 +197,7 @@ bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_valu
     e = next_fresh(v, now_s);
     if (!e)
         return false;
-    /* Another try does not put off the hourly round. */
+    /* A retry does not delay the hourly round. */
     if (values_is_fresh(e) && !e->is_retried)
         values_set_due(v, e, now_s + LIM_REPUBLISH_S);
     begin_pause(v, e, now_s);
@@ -248,8 +248,8 @@ void values_save(struct dht_values *v, struct entry *e)
         v->sink.put(v->sink.ctx, &now);
 }
 
-/* Many records are written together, each page of the database once: at the first multiple of
- * LIM_VALUE_SAVE_S that lies this far ahead. */
+/* Many records are written together, so that each page of the database is written once. The time is
+ * the first multiple of LIM_VALUE_SAVE_S that is at least LIM_VALUE_SAVE_S ahead. */
 void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s)
 {
     uint64_t earliest_s = now_s + LIM_VALUE_SAVE_S;
@@ -262,7 +262,7 @@ void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s)
     rt_list_push_back(&v->unsaved, &e->by_wait);
 }
 
-/* The one that waits longest; NULL: none has waited for long enough. */
+/* The entry with the earliest save time; NULL: none is due. */
 static struct entry *next_unsaved(const struct dht_values *v, uint64_t now_s)
 {
     struct entry *e = RT_CONTAINER_OF(v->unsaved.next, struct entry, by_wait);

@@ -10,7 +10,7 @@
 #include "dht/values_private.h"
 #include "wire_dialect.h"
 
-/* A look-up and its pushes take less: by then the pushed copies have expired. */
+/* More than the time of a look-up and its pushes, so that all pushed copies have expired. */
 #define COPIES_GONE_S 120u
 #define SAVE_AGAIN_S 3600u     /* a renewed expiry is saved when it has moved by so much */
 #define LOADED_PER_S 28u       /* values from disk fall due one after another: 100,000 in an hour */
@@ -250,7 +250,7 @@ static void drop_node(void *ctx, struct rt_map_node *n)
     if (e->kind == WIRE_VALUE_SHARE_HEAD || e->kind == WIRE_VALUE_MANIFEST)
         values_unshare(v, e);
     else
-        free(e->set); /* or what else the union holds */
+        free(e->set); /* or another pointer of the union */
     free(e);
 }
 
@@ -289,7 +289,7 @@ void values_renew(struct dht_values *v, struct entry *e, const struct incoming *
         values_save(v, e);
 }
 
-/* Gives e this value, without telling anybody. */
+/* Sets the value of e without notifying the sink. */
 static void place(struct dht_values *v, struct entry *e, const struct incoming *in,
                   struct relay_slice value)
 {
@@ -310,7 +310,7 @@ static void place(struct dht_values *v, struct entry *e, const struct incoming *
     e->copies_s = e->expires_s;
 }
 
-/* Whether what is on disk says the same but for sequence, times and signature. */
+/* True: the record on disk differs only in sequence, times and signature. */
 static bool index_record(struct dht_values *v, struct entry *e, const struct incoming *in)
 {
     struct record *r = e->record;
@@ -358,7 +358,7 @@ enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
     return values_store(v, &in);
 }
 
-/* What only this kind has, for a value from disk. False: there is no room for it. */
+/* Sets the data of this kind, for a value from disk. False: there is no room. */
 static bool load_detail(struct dht_values *v, struct entry *e, const struct dht_checked *checked,
                         uint64_t event)
 {
@@ -447,7 +447,7 @@ static bool is_of_revoked_relay(const struct dht_values *v, const struct entry *
            dht_values_is_revoked(v, e->announced->relay, now_s);
 }
 
-/* The groups that what is held under a key falls into for one asker. */
+/* Ranks of the values of a key for one requester. */
 enum rank { RANK_FIRST, RANK_SECOND, RANK_NONE };
 
 static enum rank rank_of(const struct dht_values *v, const struct entry *e,

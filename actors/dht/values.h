@@ -1,44 +1,44 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The values a relay holds for the DHT (protocol: DHT; Relay announcement; Values with a tag).
- * Pure: time is an argument (unix seconds), values were checked before (value_check.h).
+ * The value store of the DHT (protocol: DHT; Relay announcement; Values with a tag). Pure: time is
+ * an argument (unix seconds), and values are already checked (value_check.h).
  *
- * Which value of a key stays, by kind:
+ * Rules for the value of a key that stays, by kind:
  *  - ShareHead: if a stored manifest proves the share's key, a head must be signed by that key, and
- *    the higher (latest_seq, updated_at) stays. Otherwise the last write wins; a held head that is
- *    false is dropped when the manifest arrives.
+ *    the higher (latest_seq, updated_at) stays. Otherwise the last write wins. A held head with an
+ *    invalid signature is dropped when the manifest arrives.
  *  - ManifestV1: the first; its id names its content.
  *  - Providers, CommunityMembers: merged, see peer_set.h.
- *  - RelayAnnouncement: the newest of each relay and form; many under one key, given out in turn.
- *    Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form, the oldest one of
- *    the network that has most of that form is evicted.
- *  - Records of communities (0x31, 0x32): the higher (issued_at, announce_seq); the higher
- *    (latest_seq, updated_at). Of two records of a share that are signed alike, the one with the
- *    texts of the held manifest latest_manifest_id; without that manifest the last write, except
- *    for pushes. Both kinds are entered into the index of communities (communities.h), where a full
- *    community evicts a record of its most crowded network. A member's record expires at its
- *    expires_at or with its TTL, whichever is earlier.
- *  - Hints and pages (0x33 to 0x35): the newer, and ours over any other. A hint is held beside the
- *    CommunityMembers of its key.
+ *  - RelayAnnouncement: the newest of each relay and form. A key can have many, which are returned
+ *    in turn. Past LIM_ANNOUNCEMENTS_PER_KEY or LIM_ANNOUNCEMENT_BYTES_PER_KEY of a form, the
+ *    oldest one of the network with most of that form is evicted.
+ *  - Members' records (0x31): the higher (issued_at, announce_seq). Shares' records (0x32): the
+ *    higher (latest_seq, updated_at). Of two records of a share with the same signed bytes, the one
+ *    with the texts of the held manifest latest_manifest_id stays. Without that manifest the last
+ *    write wins, except for pushes. Both kinds are in the index of communities (communities.h),
+ * where a full community evicts a record of its most crowded network. A member's record expires at
+ * its expires_at or with its TTL, whichever is earlier.
+ *  - Hints and pages (0x33 to 0x35): the newer; a value of this relay wins over any other. A hint
+ *    and the CommunityMembers of the same key are both kept.
  *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at, for
- *    LIM_VALUE_TTL_MAX_S. Announcements of a revoked relay are not given out.
- *  A value that does not win is accepted and changes nothing; one that is held already extends the
- *  TTL.
+ *    LIM_VALUE_TTL_MAX_S. Announcements of a revoked relay are not returned.
+ *  A value that does not win is accepted and changes nothing. A value equal to the held one extends
+ *  the TTL.
  *
- * Dialects: every value is held once; a look-up names the asker's dialect and is given only what
- * that dialect accepts, of announcements its form.
+ * Dialects: every value is held once. A look-up names the requester's dialect and finds only values
+ * that this dialect accepts, and only announcements in its form.
  *
  * Space: count_max values and bytes_max bytes, and a share for each storing key. When the store is
- * full, a value is evicted from a network that has more in the store than the newcomer's, found by
- * drawing some at random; if there is none, the newcomer is refused. So neither one peer nor one
- * network with many keys can shut out others.
+ * full, some values are drawn at random. One of them is evicted if its network has more in the
+ * store than the newcomer's. Otherwise the newcomer is refused. So neither one peer nor one
+ * network with many keys can evict all others.
  *
- * Disk: the sink is notified of every change at once, with one exception. A community record that
- * differs from the one on disk only in sequence, times and signature is written LIM_VALUE_SAVE_S
- * later, or up to twice that, together with others.
+ * Disk: the sink is notified of every change at once, with one exception. The write of a community
+ * record is deferred if only sequence, times and signature differ from the record on disk. Deferred
+ * records are written together, LIM_VALUE_SAVE_S to twice that later.
  *
- * Cost: O(1) per operation (a key has at most 64 announcements), O(log n) where communities are
- * indexed; expiry uses hourly lists, in steps that the caller bounds; nothing scans all values.
+ * Time: O(1) per operation (a key has at most 64 announcements), O(log n) for community records.
+ * Expiry uses hourly lists, in steps that the caller bounds. No operation scans all values.
  *
  * Threads: the dht actor's worker. A found value is a counted reference.
  */
@@ -59,35 +59,35 @@ struct dht_values_limits {
     uint64_t bytes_per_peer;
 };
 
-/* Who stores: keyed hashes of the identity and of its network. peer 0: ourselves; our own values
- * have no share and are never evicted. */
+/* The storer: keyed hashes of the identity and of the network. peer 0: this relay; its values have
+ * no share and are never evicted. */
 struct dht_origin {
     uint64_t peer, net;
-    bool is_push; /* from another node of the DHT, which has it from others: it does not extend the
-                   * TTL of what is held already, or nodes would keep values alive for each other */
+    bool is_push;      /* pushed by another holder. A push does not extend the TTL of a held value,
+                        * because nodes would otherwise keep values alive for each other */
     uint8_t unreached; /* of a push: our dialects that the storer does not speak */
-    uint8_t reached;   /* announcements: the dialects in which our own announcer has reached the
-                        * relay, or those of the session on which the relay itself stores it; kept
-                        * until others are named; 0: not known */
+    uint8_t reached;   /* announcements: the dialects in which our announcer reached the relay, or
+                        * the peer's dialects if the relay stores its own announcement; kept until
+                        * replaced; 0: not known */
 };
 
-/* A value as it stands in the table; `value` is the table's. */
+/* A value of the table; the table owns `value`. */
 struct dht_value {
     uint8_t key[32];
-    uint8_t sub[32]; /* tells apart the values under one key: see struct dht_checked */
+    uint8_t sub[32]; /* distinguishes values of one key: see struct dht_checked */
     enum wire_value_kind kind;
     uint8_t dialects; /* that accept it */
     struct relay_slice value;
     uint64_t expires_s;
-    bool is_revoked; /* of a walk: an announcement of a relay whose key is revoked */
-    uint64_t event;  /* records of communities: the number of its last event; others: 0 */
+    bool is_revoked; /* in a walk: an announcement of a relay with a revoked key */
+    uint64_t event;  /* community records: the number of the last event; others: 0 */
     struct dht_origin origin;
 };
 
-/* Told what is to be on disk. put: new, changed, or its expiry has moved by more than an hour;
- * drop: gone before its time (what expires is not told: the disk's expiry is the same). put_mark:
- * the highest event number of a community. revoked: a valid revocation of this key has been stored
- * that was not held. Any may be NULL. */
+/* Saves changes to disk. put: the value is new or changed, or the expiry moved by more than an
+ * hour. drop: the value was removed before its expiry; the disk expires rows by the same time.
+ * put_mark: the event mark of a community. revoked: a valid revocation of this key was stored
+ * that was not held before. Any may be NULL. */
 struct dht_values_sink {
     void (*put)(void *ctx, const struct dht_value *v);
     void (*drop)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
@@ -113,9 +113,9 @@ enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
                                  uint32_t len, uint64_t ttl_secs, const struct dht_origin *origin,
                                  uint64_t now_s);
 
-/* A value from disk: taken as it is, limits apply. Marks of communities are loaded before (see
- * dht_values_communities). Its manifest proves nothing until dht_values_prove has come to it.
- * False: it does not decode or has no room. */
+/* Loads a value from disk without verification, within the limits. Load marks of communities first
+ * (see dht_values_communities). A loaded manifest proves no key until dht_values_prove verifies it.
+ * False: the value does not decode or has no room. */
 bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
                      const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
                      const struct dht_origin *origin, uint64_t now_s);
@@ -124,61 +124,61 @@ bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t 
 bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
 
 /*
- * The value under key that the dialect accepts, with a reference of its own and the seconds it has
- * left. Of several announcements the one that was served least recently; in dialects B and C, whose
- * announcements have one form, those of relays reached in that dialect come before those of relays
- * never reached, and those of relays reached in other dialects only are left out. False: none.
+ * Finds the value under key that the dialect accepts. Returns a new reference and the remaining
+ * seconds. Of several announcements, the one served least recently is returned. Dialects B and C
+ * share a form. There, relays reached in the dialect are returned before relays never reached.
+ * Relays reached only in other dialects are left out. False: none.
  */
 bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
                      uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs);
 
-/* All of these, at most max, each with a reference of its own. */
+/* The same for all matching values, at most max, each with a new reference. */
 uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
                              enum wire_dialect dialect, uint32_t max, uint64_t now_s,
                              struct relay_slice *out);
 
-/* Whether a revocation of this key is held. */
+/* True: the store has a revocation of this key. */
 bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], uint64_t now_s);
 
-/* The index of the community records held here, for reading, and for loading marks. */
+/* The index of the stored community records, for reading, and for loading marks. */
 struct dht_communities *dht_values_communities(struct dht_values *v);
 
 /* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
 bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
 
-/* Tells the sink of records whose deferred write is due by now_s, at most `max`; true: there may be
- * more. flush: of all deferred ones. */
+/* Passes records with a deferred write due by now_s to the sink, at most `max`; true: there may be
+ * more. flush passes all deferred records. */
 bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max);
 void dht_values_flush(struct dht_values *v);
 
-/* -- republishing: a value falls due LIM_REPUBLISH_S after it was last stored or taken. A push does
- * not defer it where the storer does not speak all dialects that accept the value.
- * Announcements never do: their relay renews them, under keys that change by the hour. -- */
+/* -- republishing: a value is due LIM_REPUBLISH_S after it was last stored or taken. A push does
+ * not defer it if the storer does not speak all dialects that accept the value. Announcements are
+ * never due: their relay renews them, under keys that change by the hour. -- */
 
-/* When the next value falls due, unix seconds; UINT64_MAX: there is none. */
+/* When the next value is due, unix seconds; UINT64_MAX: there is none. */
 uint64_t dht_values_next_due(const struct dht_values *v);
-/* A value that is due, with a reference of its own; it falls due again LIM_REPUBLISH_S later. A
- * fresh one stays fresh until dht_values_pushing is called. */
+/* Takes a due value, with a new reference. The value is due again LIM_REPUBLISH_S later. A fresh
+ * value stays fresh until dht_values_pushing is called. */
 bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
 
-/* -- fresh values: those that were new, or changed, when a peer stored them that is no contact or
- * does not speak all dialects that accept the value, but for announcements. Each is given out once
- * per change that reached a node, and at most once in LIM_REPUBLISH_S. One that is stored again
- * becomes fresh when the copies that were pushed have expired, as pushes do not give them a longer
- * life. The networks that stored them take turns; within one, in order of arrival. Those that no
- * node took follow all others. -- */
+/* -- fresh values: a new or changed value is fresh if its storer is not a contact, or lacks a
+ * dialect that accepts the value. Announcements are never fresh. Each change is taken until a
+ * node has stored it, and a value at most once in LIM_REPUBLISH_S. A value that is stored again
+ * becomes fresh when its pushed copies have expired, because a push does not extend their TTL. The
+ * storing networks take turns, each in order of arrival. Values that no node took are after all
+ * others. -- */
 
-/* Whether there is one now. */
+/* True: there is a fresh value now. */
 bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s);
-/* The next one, with a reference of its own; the first time after a change it falls due
- * LIM_REPUBLISH_S later. Changes that waited for the hour to pass become fresh here and in
- * dht_values_save_due. */
+/* Takes the next fresh value, with a new reference. The first take after a change sets the next
+ * republishing to LIM_REPUBLISH_S later. Changes that waited for the hour to pass become fresh here
+ * and in dht_values_save_due. */
 bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out);
-/* A value that take_due gave out is pushed in all dialects in which it was to be: it is no longer
- * fresh. Whether it was. */
+/* Call when a value from take_due is pushed in all required dialects: the value is no longer fresh.
+ * True: it was fresh. */
 bool dht_values_pushing(struct dht_values *v, const struct dht_value *pushed, uint64_t now_s);
-/* No node took a value that was fresh: it is fresh again after LIM_PUSH_AGAIN_S. If is_tried, only
- * once after each change: after that it waits for LIM_REPUBLISH_S. */
+/* Call when no node took a fresh value: the value is fresh again after LIM_PUSH_AGAIN_S. If
+ * is_tried, only once after each change; later retries wait for LIM_REPUBLISH_S. */
 void dht_values_unreached(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
                           bool is_tried, uint64_t now_s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the files of the value store share: values.c (the table), value_times.c (expiry,
- * republishing, deferred writes), value_space.c (limits), value_rules.c and value_records.c (which
- * value of a key stays). */
+/* Shared by the files of the value store: values.c (the table), value_times.c (expiry,
+ * republishing, deferred writes), value_space.c (limits), value_rules.c and value_records.c (rules
+ * for replacing a value). */
 #ifndef DHT_VALUES_PRIVATE_H
 #define DHT_VALUES_PRIVATE_H
 
@@ -43,8 +43,8 @@ struct announced {
     uint8_t sub[32], relay[32];
     bool has_community_fields;
     uint8_t reached; /* dialects in which our announcer has reached the relay */
-    uint32_t draw;   /* between those not handed out yet: another order at every node */
-    uint64_t net;    /* 0: none of its own */
+    uint32_t draw;   /* random order among announcements not returned yet */
+    uint64_t net;    /* 0: not known */
 };
 
 struct entry {
@@ -57,12 +57,12 @@ struct entry {
     uint32_t served; /* of announcements: the turn it was last handed out in */
     uint64_t first, second;
     uint64_t expires_s, due_s;
-    uint64_t saved_s;     /* the expiry that the sink was told */
+    uint64_t saved_s;     /* the expiry last passed to the sink */
     uint64_t pushed_s;    /* while in pushed, else 0 */
     uint64_t unreached_s; /* while in unreached, else 0 */
-    uint64_t copies_s;    /* when the copies expire that its closest nodes were last sent */
-    bool is_retried;      /* since it last changed, after a push that no node took */
-    bool is_changed;      /* since it was last pushed, by a peer that does not push it to all */
+    uint64_t copies_s;    /* the expiry of the copies last pushed to the closest nodes */
+    bool is_retried;      /* since the last change, after a push that no node took */
+    bool is_changed;      /* since the last push, by a storer that does not push it to all */
     struct dht_owner *peer, *net;
     struct dht_origin origin;
     struct relay_slice value;
@@ -132,25 +132,25 @@ uint64_t values_hash(const struct dht_values *v, const uint8_t bytes[32]);
 /* -- value_times.c -- */
 
 void values_set_expiry(struct dht_values *v, struct entry *e, uint64_t expires_s, uint64_t now_s);
-/* When a value that comes with this TTL expires. */
+/* The expiry of a value stored with this TTL. */
 uint64_t values_expiry(const struct incoming *in);
 void values_set_due(struct dht_values *v, struct entry *e, uint64_t due_s);
-/* The storer is a contact that pushes the value to all who accept it. */
+/* True: the storer is a contact that pushes the value in all dialects that accept it. */
 bool values_is_pushed(const struct entry *e, const struct dht_origin *origin);
-/* It is one of its network's values to be pushed. */
+/* True: e is in its network's list of values to be pushed. */
 bool values_is_fresh(const struct entry *e);
 void values_enter_fresh(struct dht_values *v, struct entry *e);
 void values_leave_fresh(struct entry *e);
-/* It was stored: it may have to be pushed. */
+/* Call after a STORE: makes the value fresh if it must be pushed. */
 void values_note_fresh(struct dht_values *v, struct entry *e, const struct dht_origin *origin);
 void values_save(struct dht_values *v, struct entry *e);
-/* A record that is saved later. */
+/* Schedules a deferred write of a record. */
 void values_defer_save(struct dht_values *v, struct entry *e, uint64_t now_s);
 
 /* -- value_space.c -- */
 
-/* Room for one more value (or, e not NULL, for e with another value) of len bytes from this origin:
- * NONE or STORE_FULL. Others may be dropped for it, never e. */
+/* Makes room for one more value (or, e not NULL, for e with another value) of len bytes from this
+ * origin: NONE or STORE_FULL. May evict others, never e. */
 enum rt_refusal values_make_room(struct dht_values *v, const struct entry *e, uint32_t len,
                                  const struct dht_origin *origin);
 bool values_is_full(const struct dht_values *v, uint32_t more_values, uint64_t more_bytes);
@@ -159,9 +159,9 @@ bool values_is_full(const struct dht_values *v, uint32_t more_values, uint64_t m
 
 enum rt_refusal values_store(struct dht_values *v, const struct incoming *in);
 bool values_is_same(const struct entry *e, const struct incoming *in);
-/* Whether what is held stays when this one comes; true where neither is newer. */
+/* True: e stays instead of the value in `than`; also true if neither is newer. */
 bool values_is_newer(const struct entry *e, const struct dht_checked *than);
-/* Makes room and sets the value; e NULL: there is none yet. *out_entry has the value then. */
+/* Makes room and sets the value; e NULL: adds an entry. *out_entry is the entry with the value. */
 enum rt_refusal values_put(struct dht_values *v, struct entry *e, const struct incoming *in,
                            struct entry **out_entry);
 void values_unshare(struct dht_values *v, struct entry *e);

@@ -24,8 +24,8 @@ struct dial_end {
     enum relay_end transport; /* ... and the transport's word for it */
     enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
     int64_t skew_s;           /* refused for its clock: the server's minus ours, seconds; else 0 */
-    /* The server was reached but the hellos did not match: it closed before its ServerHello, or
-     * answered with another version. It may speak another dialect. */
+    /* The server was reached but the hellos did not match: the server closed before its
+     * ServerHello, or answered with another version. It may speak another dialect. */
     bool is_hello_refused;
 };
 
@@ -37,7 +37,7 @@ struct dial_ops {
     void (*ended)(void *user, const struct dial_end *end);
 };
 
-/* What our hello says, and what the server's must say. */
+/* The contents of our hello and the requirements on the server's. */
 struct dial_hello {
     const struct rt_sign_key *identity; /* outlives the handshake */
     enum wire_dialect dialect;

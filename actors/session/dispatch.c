@@ -182,7 +182,7 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
     ask_dht(s, a);
 }
 
-/* -- communities: likewise, in dialects B and C -- */
+/* -- communities: sent on to the DHT in the same way, in dialects B and C -- */
 
 typedef rt_err browse_decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
 
@@ -258,7 +258,7 @@ static bool is_community(struct session *s, const struct wire_community_query *q
     return true;
 }
 
-/* A client of dialects B and C browses a community only after a peer said that it has joined. */
+/* Clients of dialects B and C browse a community only at peers that answered "joined". */
 static void on_community_status(struct session *s, struct rt_frame *f, uint8_t *payload,
                                 uint32_t len)
 {
@@ -386,8 +386,9 @@ static void on_connect(struct session *s, struct rt_frame *f, uint8_t *payload, 
     session_on_connect(s, payload, len);
 }
 
-/* X(type, rate class, handler); a type that is not here is `unsupported message type`, and so are
- * those of RATE_COMMUNITY in dialect A. Who is over the rate of one class is refused that class. */
+/* X(type, rate class, handler). Other types get `unsupported message type`, and so do types of
+ * RATE_COMMUNITY in dialect A. A peer over the rate of a class is refused requests of that class.
+ */
 #define ROUTES(X)                                                                                  \
     X(PEX_OFFER, RATE_DHT, on_pex_offer)                                                           \
     X(PEX_REQUEST, RATE_DHT, on_pex_request)                                                       \

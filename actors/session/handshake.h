@@ -17,8 +17,8 @@ struct handshake_fresh {
     uint8_t ephemeral_secret[32];
 };
 
-/* One of ours in this dialect: capabilities of a relay, signed. echoed: the nonce to echo, or NULL.
- */
+/* Our signed hello in this dialect, with the capabilities of a relay. echoed: the nonce to echo, or
+ * NULL. */
 void handshake_hello(const struct rt_sign_key *identity, const struct handshake_fresh *fresh,
                      enum wire_dialect dialect, const uint8_t *echoed, uint64_t wall_s,
                      struct wire_hello *out);
@@ -26,17 +26,18 @@ void handshake_hello(const struct rt_sign_key *identity, const struct handshake_
 /* Checks that need no public-key work: clock, presence of the echo. */
 enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo, uint64_t wall_s);
 
-/* The dialect of a ClientHello, whose capabilities are brought into the form that the dialect
- * signs. HELLO_VERSION: it belongs to none. */
+/* Finds the dialect of a ClientHello and brings the capabilities into the form that this dialect
+ * signs. HELLO_VERSION: the hello belongs to no dialect. */
 enum rt_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out);
-/* A later hello of a session must be of its dialect: HELLO_VERSION where it is not; its
- * capabilities are brought into the form that the dialect signs. */
+/* Checks that a later hello of a session is of the session's dialect; else HELLO_VERSION. Brings
+ * the capabilities into the form that the dialect signs. */
 enum rt_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect);
-/* What the hello says of its version, for a log line. */
+/* The version and the number of capability fields of the hello, for a log line. */
 #define HANDSHAKE_VERSION_TEXT 64u
 void handshake_version_text(const struct wire_hello *h, char out[HANDSHAKE_VERSION_TEXT]);
 
-/* The signature, over the form that the capabilities are in. 50 us and more: for a heavy job. */
+/* Verifies the signature over the current form of the capabilities. Takes 50 us or more: for a
+ * heavy job. */
 enum rt_refusal handshake_check_signature(const struct wire_hello *h);
 
 /* ClientAck against the ClientHello it belongs to and our nonce. */

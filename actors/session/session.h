@@ -30,14 +30,14 @@ struct session_rates {
 /* What all sessions of a relay share. */
 struct session_shared {
     struct rt_sign_key identity;
-    uint8_t dialects; /* served; others are refused as a node of those dialects would */
+    uint8_t dialects; /* served; a hello of another dialect is refused */
     struct session_ledger *ledger;
     struct rt_rate_sketch rate_dht, rate_fetch, rate_community, rate_relay;
     uint8_t hash_key[16];
 };
 
-/* hash_key: secret. dialects: those served, not empty. rates NULL: the defaults of base/limits.h.
- */
+/* hash_key: secret. dialects: the served ones, not empty. rates NULL: the defaults of
+ * base/limits.h. */
 RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s,
                                          const struct rt_sign_key *identity, uint8_t dialects,
                                          const struct session_rates *rates,

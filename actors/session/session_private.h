@@ -47,7 +47,7 @@ struct session {
     uint64_t peer_hash; /* keyed hash of peer_key */
     enum wire_dialect dialect;
     uint8_t
-        peer_dialects; /* that the peer speaks, of those served: of its marker and the session's */
+        peer_dialects; /* served dialects that the peer speaks: the marker's and the session's */
     bool is_relay;     /* the peer's hello is marked */
     struct session_handshake *handshake;
     struct rt_job job;

@@ -6,7 +6,7 @@
 
 #include "storage/state_sql.h"
 
-/* The schema makes tables, but adds no column to one that is there. */
+/* The schema makes tables, but adds no column to an existing table. */
 #define ADD_EVENT "ALTER TABLE relay_values ADD COLUMN event INTEGER NOT NULL DEFAULT 0"
 
 static rt_err version(struct db *d, int64_t *out, struct relay_error *err)

@@ -219,7 +219,7 @@ static void grow(struct storage_queue *q)
     }
 }
 
-/* Puts and drops of a row are of one table; of it its put. */
+/* The put kind of the row's table: puts and drops of a row concern the same table. */
 static uint32_t table_of(const struct storage_write *w)
 {
     switch (w->msg.kind) {

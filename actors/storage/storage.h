@@ -2,22 +2,21 @@
 /*
  * The relay's state on disk: DIR/relay.db (SQLite, schemas/state.sql), locked by DIR/relay.lock.
  *
- * Two lives. Between storage_open and storage_start it is a plain object of the thread that opened
- * it: main takes the identity, secrets and rows from it, and plugins theirs. From storage_start on
- * it is an actor (storage_msg.h) of a worker whose thread may block, and its functions here are
- * closed but for storage_send, storage_stop, storage_close and, until threads run, storage_each_*.
+ * Between storage_open and storage_start the storage is a plain object of the opening thread. The
+ * main function and the plugins read identity, secrets and rows from it. After storage_start the
+ * storage is an actor (storage_msg.h) of a worker with a thread that may block. Then only
+ * storage_send, storage_stop, storage_close and, until threads run, storage_each_* may be called.
  *
- * A new database is made under another name, whole, with identity and slot secret in it, and
- * renamed: relay.db is never half-made, so an empty or damaged one is always a reason to refuse,
- * and nothing is ever overwritten. Writes are durable when the call or the answer says so
- * (synchronous FULL).
+ * A new database is made complete, with identity and slot secret, under another name, and then
+ * renamed. relay.db is never incomplete, so an empty or damaged file is always refused, and nothing
+ * is overwritten. Writes are durable after a successful call or answer (synchronous FULL).
  *
- * Values, peers, pins, marks of communities and identity records are written behind: what
- * storage_send takes is on disk within a second (LIM_STORAGE_BATCH_NS, and what the disk takes),
- * many rows in one transaction, whole or not at all. While the disk takes nothing (full, read-only,
- * broken) they wait in memory and are tried again every LIM_STORAGE_RETRY_NS; one warning says so
- * when it begins, one line when it is over. Past the queue's bounds writes are dropped, counted and
- * told of when the queue moves again; such a row comes to disk when it is next put.
+ * Values, peers, pins, marks of communities and identity records are written asynchronously. A row
+ * passed to storage_send is on disk within a second: LIM_STORAGE_BATCH_NS and the time of the
+ * write. A transaction has many rows and is atomic. While the disk accepts no writes (full,
+ * read-only, broken), rows wait in memory and are tried again every LIM_STORAGE_RETRY_NS. One
+ * warning is logged at the beginning and one line at the end. Past the queue's bounds, writes are
+ * dropped, counted, and reported after the next success; such a row is written when next put.
  */
 #ifndef STORAGE_H
 #define STORAGE_H
@@ -43,7 +42,7 @@ struct storage_value {
     uint64_t event;
 };
 
-/* A row of peers, and that of relay_peer_dialects; 0, 0 where there is none. */
+/* A row of peers and its row of relay_peer_dialects; 0, 0 without one. */
 struct storage_peer {
     const char *addr_key;
     uint8_t *payload;

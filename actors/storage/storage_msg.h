@@ -58,14 +58,14 @@ struct storage_write {
     uint64_t hash;
 };
 
-/* value, payload, pins: moved. sub: zeros where the key has one value only. event: 0: none. */
+/* value, payload, pins: moved. sub: zeros if the key has only one value. event: 0: none. */
 struct storage_write *storage_put_value_new(const uint8_t key[32], const uint8_t sub[32],
                                             struct relay_slice value, uint64_t expires_s,
                                             uint64_t event, uint64_t origin_peer,
                                             uint64_t origin_net);
 struct storage_write *storage_drop_value_new(const uint8_t key[32], const uint8_t sub[32]);
-/* addr_key: ip:port:Tcp or ip:port:Quic; payload: as protocol section State database has it.
- * dialects: the set that the peer speaks; last: the one in which it was last reached. */
+/* addr_key: ip:port:Tcp or ip:port:Quic; payload: as in protocol section State database.
+ * dialects: the set that the peer speaks; last: the dialect in which it was last reached. */
 struct storage_write *storage_put_peer_new(const char *addr_key, struct relay_slice payload,
                                            uint8_t dialects, uint8_t last);
 struct storage_write *storage_drop_peer_new(const char *addr_key);
@@ -74,7 +74,7 @@ struct storage_write *storage_put_pins_new(struct relay_slice pins);
 /* No event of the community has a number above mark. Written within LIM_STORAGE_MARK_NS. */
 struct storage_write *storage_put_mark_new(const uint8_t community_id[32], uint64_t mark,
                                            uint64_t expires_s);
-/* Under its key in the DHT; value: moved. */
+/* key: the record's DHT key; value: moved. */
 struct storage_write *storage_put_identity_record_new(const uint8_t key[32],
                                                       struct relay_slice value);
 struct storage_write *storage_drop_identity_record_new(const uint8_t key[32]);

@@ -47,7 +47,7 @@ rt_err table_communities_sweep(struct db *d, uint64_t now_s, uint32_t max, uint3
     return e;
 }
 
-/* False: another program's row, or a broken one. */
+/* False: a row of another program, or an invalid one. */
 static bool give_row(struct db_stmt *st, uint64_t now_s, storage_mark_fn *fn, void *ctx)
 {
     size_t len = 0;

@@ -40,7 +40,7 @@ rt_err table_identity_drop(struct db *d, const uint8_t key[32], struct relay_err
     return run(d, DROP, key, NULL, 0, err);
 }
 
-/* False: another program's row, or a broken one. */
+/* False: a row of another program, or an invalid one. */
 static bool give_row(struct db_stmt *st, uint8_t *copy, storage_identity_record_fn *fn, void *ctx)
 {
     size_t key_len = 0, len = 0;

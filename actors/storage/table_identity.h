@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Table relay_identity_records: rotations and revocations of pinned keys. Few, and rarely written.
- */
+/* Table relay_identity_records: rotations and revocations of pinned keys. It is small and rarely
+ * written. */
 #ifndef STORAGE_TABLE_IDENTITY_H
 #define STORAGE_TABLE_IDENTITY_H
 

@@ -87,7 +87,7 @@ rt_err table_peers_sweep(struct db *d, uint32_t max, uint32_t *out_swept, struct
     return e;
 }
 
-/* Of no row, and of one with other numbers: 0, 0. */
+/* 0, 0 without a row or with invalid numbers. */
 static void read_dialects(struct db_stmt *st, struct storage_peer *out)
 {
     int64_t dialects = db_column_integer(st, 2), last = db_column_integer(st, 3);

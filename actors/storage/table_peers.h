@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Table peers, which we share with the published relay: both columns in exactly its types. The
- * dialects of each peer are in a table of ours, relay_peer_dialects, written and dropped with it.
- */
+/* Table peers, shared with the published relay: both columns have exactly its types. The dialects
+ * of each peer are in our own table relay_peer_dialects, written and dropped with the peer. */
 #ifndef STORAGE_TABLE_PEERS_H
 #define STORAGE_TABLE_PEERS_H
 
@@ -23,7 +22,7 @@ RT_MUST_CHECK rt_err table_peers_put(struct table_peers *t, const char *addr_key
 RT_MUST_CHECK rt_err table_peers_drop(struct table_peers *t, const char *addr_key,
                                       struct relay_error *err);
 
-/* Removes at most max rows of dialects whose peer another relay has removed. */
+/* Removes at most max rows of dialects if another relay has removed their peers. */
 RT_MUST_CHECK rt_err table_peers_sweep(struct db *d, uint32_t max, uint32_t *out_swept,
                                        struct relay_error *err);
 

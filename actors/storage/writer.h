@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writes what the queue holds, in transactions: LIM_STORAGE_BATCH_NS after the first write came, or
- * at once when LIM_STORAGE_BATCH_ROWS or _BYTES wait, or LIM_STORAGE_MARK_NS after a mark came. A
- * transaction that fails leaves the queue as it is; one warning, and further tries every
- * LIM_STORAGE_RETRY_NS, until one succeeds, which is told once. What the gate has dropped is told
- * once a minute. Expired rows are removed along the way.
+ * Writes the queue to disk in transactions. A transaction begins LIM_STORAGE_BATCH_NS after the
+ * first queued write, LIM_STORAGE_MARK_NS after a mark, or at once when LIM_STORAGE_BATCH_ROWS or
+ * _BYTES wait. A failed transaction leaves the queue unchanged and is tried again every
+ * LIM_STORAGE_RETRY_NS. The first failure and the next success are logged once. Drops by the gate
+ * are logged at most once a minute. Transactions also remove expired rows.
  *
  * Threads: the storage actor's.
  */

@@ -35,7 +35,7 @@ struct tunnel {
     uint64_t slot_id;
     uint64_t byte_ns;          /* when its last byte came */
     uint64_t owes_since_ns;    /* when it last began to owe */
-    enum wire_dialect dialect; /* of the session that registered it */
+    enum wire_dialect dialect; /* of the session that registered the link */
     bool is_silent;
     bool is_quiet;  /* nothing has come in since the timer last fired */
     bool is_doomed; /* closed by the authority before it was attached */

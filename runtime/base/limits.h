@@ -59,19 +59,19 @@
 #define LIM_ANNOUNCEMENT_BYTES_PER_KEY (64u * 1024u) /* ... and their bytes */
 
 /* -- communities (protocol-v2: Communities) -- */
-#define LIM_COMMUNITY_RECORDS 10000u /* protocol: members, and shares, of one community */
-#define LIM_COMMUNITIES_EMPTY 4096u  /* communities without records whose numbers are remembered */
-#define LIM_EVENT_MARK_STEP 1024u    /* event numbers per write of a community's mark */
-#define LIM_PAGE_MEMBERS 200u        /* protocol: entries of one answer 411, ... */
-#define LIM_PAGE_SHARES 100u         /* ... 413, */
-#define LIM_PAGE_HITS 50u            /* ... 415, */
-#define LIM_PAGE_EVENTS 200u         /* ... and 417 */
-#define LIM_SEARCHES_QUEUED 64u      /* searches under way: clients wait 5 s, most take 5 ms */
-#define LIM_SEARCHES_PER_NET 8u      /* ... of one network: eight must act together to fill it */
-#define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of titles and descriptions looked at in one ... */
-#define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time: then it answers what it has */
-#define LIM_SEARCH_SLICE (32u * 1024u) /* bytes looked at in one heavy job: about 0.5 ms */
-#define LIM_VALUE_SAVE_S 600u          /* a record that only was renewed is not written before */
+#define LIM_COMMUNITY_RECORDS 10000u   /* protocol: members, and shares, of one community */
+#define LIM_COMMUNITIES_EMPTY 4096u    /* communities without records, remembered for their mark */
+#define LIM_EVENT_MARK_STEP 1024u      /* event numbers per write of a community's mark */
+#define LIM_PAGE_MEMBERS 200u          /* protocol: entries of one answer 411, ... */
+#define LIM_PAGE_SHARES 100u           /* ... 413, */
+#define LIM_PAGE_HITS 50u              /* ... 415, */
+#define LIM_PAGE_EVENTS 200u           /* ... and 417 */
+#define LIM_SEARCHES_QUEUED 64u        /* searches under way: clients wait 5 s, most take 5 ms */
+#define LIM_SEARCHES_PER_NET 8u        /* ... of one network: eight networks can fill the queue */
+#define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of text read in one search ... */
+#define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time; then the hits so far are the answer */
+#define LIM_SEARCH_SLICE (32u * 1024u) /* bytes read in one heavy job: about 0.5 ms */
+#define LIM_VALUE_SAVE_S 600u          /* least delay of the write of a renewed record */
 
 /* -- DHT network -- */
 #define LIM_LOOKUPS_MAX 32u       /* look-ups under way; more of ours wait */
@@ -83,7 +83,7 @@
 #define LIM_OUTBOUND_MAX 256u     /* outbound sessions, idle ones included */
 #define LIM_OUTBOUND_IDLE_NS (20 * RT_S) /* an idle one is closed */
 #define LIM_CALLS_MAX 2048u              /* calls under way or waiting for a session */
-#define LIM_PROBES_PER_S 5u /* unproven addresses dialled, each in up to three dialects */
+#define LIM_PROBES_PER_S 5u /* unverified addresses dialled, each in up to three dialects */
 #define LIM_PROBES_QUEUED 256u
 #define LIM_REFUSED_ENTRIES 4096u     /* addresses that refused, remembered ... */
 #define LIM_REFUSED_NS (3600 * RT_S)  /* ... for so long */
@@ -96,21 +96,21 @@
 #define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
     (250 * RT_MS)             /* between two values: 240 stores a minute per remote */
-#define LIM_PUSH_AGAIN_S 300u /* a new value that no node took is pushed again after it */
+#define LIM_PUSH_AGAIN_S 300u /* delay of the next push of a new value that no node took */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 
 /* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */
-#define LIM_PINS_MAX 1024u    /* pins, those of peers no longer configured included */
+#define LIM_PINS_MAX 1024u    /* pins, including those of peers no longer configured */
 #define LIM_ROTATIONS_MAX 16u /* protocol: of one chain; a longer one is void */
-#define LIM_TRUST_ROOTS_MAX (LIM_PINS_MAX + 32u) /* ... and keys that the operator wrote */
+#define LIM_TRUST_ROOTS_MAX (LIM_PINS_MAX + 32u) /* pins and configured keys */
 #define LIM_TRUST_KEYS_MAX (LIM_TRUST_ROOTS_MAX * (LIM_ROTATIONS_MAX + 1u)) /* of all chains */
 #define LIM_TRUST_BYTES_MAX (8u << 20)     /* bytes of their records */
-#define LIM_TRUST_LOOKUP_NS (86400 * RT_S) /* a key's records are looked up so often ... */
-#define LIM_TRUST_SPACE_NS (1 * RT_S)      /* ... with so much between two look-ups */
+#define LIM_TRUST_LOOKUP_NS (86400 * RT_S) /* interval of look-ups of a key's records ... */
+#define LIM_TRUST_SPACE_NS (1 * RT_S)      /* ... and least time between two look-ups */
 
 /* -- state on disk -- */
 #define LIM_STORAGE_BATCH_NS (500 * RT_MS)   /* a write waits for company at most so long */
-#define LIM_STORAGE_MARK_NS (20 * RT_MS)     /* ... but for a mark, whose numbers are in use */
+#define LIM_STORAGE_MARK_NS (20 * RT_MS)     /* ... and a mark, as its numbers are in use */
 #define LIM_STORAGE_BATCH_ROWS 4096u         /* rows of one transaction ... */
 #define LIM_STORAGE_BATCH_BYTES (8u << 20)   /* ... and bytes: the log's growth, and its time */
 #define LIM_STORAGE_QUEUED 65536u            /* writes under way; more are dropped ... */
@@ -123,23 +123,22 @@
 
 /* -- relays: announcements of others (protocol: Relay announcement and discovery) -- */
 #define LIM_RELAYS_MAX 1024u      /* relays listed with an announcement, per form */
-#define LIM_RELAY_BYTES_MAX 8192u /* of one; 32 addresses take less */
-#define LIM_RELAY_ADDRS_MAX 32u   /* ... and its addresses */
-#define LIM_RELAY_NEWS_MAX 32u    /* relays new to us that one answer may bring ... */
-#define LIM_RELAY_ASKED 64u       /* ... of so many announcements asked for */
+#define LIM_RELAY_BYTES_MAX 8192u /* of an announcement; 32 addresses take less */
+#define LIM_RELAY_ADDRS_MAX 32u   /* addresses of an announcement */
+#define LIM_RELAY_NEWS_MAX 32u    /* unknown relays accepted from one answer */
+#define LIM_RELAY_ASKED 64u       /* announcements requested at once */
 #define LIM_RELAY_CANDIDATES 256u /* relays that wait to be dialled */
-/* Addresses of them dialled, each in up to three dialects: strangers' words do not make us scan. */
+/* Candidates' addresses dialled, each in up to three dialects: prevents port scans through us. */
 #define LIM_RELAY_DIALS_PER_S 2u
-#define LIM_RELAY_DIALS_MAX 8u          /* ... and so many at once, one per /24 or /48 */
-#define LIM_RELAY_CHECK_NS (600 * RT_S) /* a listed relay is asked again so often */
+#define LIM_RELAY_DIALS_MAX 8u          /* ... and dials under way, one per /24 or /48 */
+#define LIM_RELAY_CHECK_NS (600 * RT_S) /* interval of the checks of a listed relay */
 #define LIM_RELAYS_REVOKED 1024u        /* revoked keys remembered: 64 KiB */
 #define LIM_REVOCATION_CHECK_NS                                                                    \
-    (86400 * RT_S) /* the revocation of a listed relay is looked up so often ... */
-#define LIM_REVOCATION_SPACE_NS                                                                    \
-    (10 * RT_S)                   /* ... with this between two: 8640 a day, all that fit */
-#define LIM_RELAYS_STORED 200u    /* so many listed ones are in our own store, too */
-#define LIM_GOODBYE_S 60u         /* at shutdown: the last announcement ends then */
-#define LIM_GOODBYE_NS (3 * RT_S) /* ... and the shutdown waits so long for its stores */
+    (86400 * RT_S) /* interval of look-ups of a listed relay's revocation ... */
+#define LIM_REVOCATION_SPACE_NS (10 * RT_S) /* ... and least time between two: 8640 a day */
+#define LIM_RELAYS_STORED 200u              /* listed relays that are also in our own store */
+#define LIM_GOODBYE_S 60u                   /* at shutdown: lifetime of the last announcement ... */
+#define LIM_GOODBYE_NS (3 * RT_S)           /* ... and the longest wait for its stores */
 
 /* -- rates per identity (protocol section 7); events per minute, burst -- */
 #define LIM_RATE_DHT_PER_MIN 600u

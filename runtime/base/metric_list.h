@@ -70,15 +70,15 @@
     X(DHT_OFFERS_DROPPED, "dht_offers_dropped_total", "peers' offers unheard: too many from one")  \
     X(DHT_VALUES_EVICTED, "dht_values_evicted_total", "values that gave way in a full store")      \
     X(COMMUNITY_RECORDS_REFUSED, "community_records_refused_total",                                \
-      "records refused: community full, no crowded network")                                       \
+      "records refused: community full, one record per network")                                   \
     X(COMMUNITY_RECORDS_EVICTED, "community_records_evicted_total",                                \
       "records evicted from a full community")                                                     \
     X(SEARCHES_CROWDED, "community_searches_crowded_total",                                        \
       "searches refused: too many of one network")                                                 \
     X(DHT_SAVES_DEFERRED, "dht_saves_deferred_total",                                              \
-      "changes of records not written to disk at once")                                            \
+      "record changes with a deferred write to disk")                                              \
     X(COMMUNITIES_FORGOTTEN, "communities_forgotten_total",                                        \
-      "empty communities forgotten early: too many")                                               \
+      "empty communities dropped early: too many")                                                 \
     X(DHT_PROBES_DROPPED, "dht_probes_dropped_total",                                              \
       "of addresses to be dialled: too many waited")                                               \
     X(DHT_INBOUND_DROPPED, "dht_inbound_dropped_total", "reports on inbound peers withheld")       \
@@ -100,8 +100,9 @@
     X(RELAYS_EXCESS, "relay_announcements_excess_total", "of others: too many in one answer")      \
     X(RELAY_DIALS, "relay_dials_total", "relays dialled because an announcement names them")       \
     X(RELAYS_WAITING, "relay_candidates_dropped_total", "relays not dialled: too many waited")     \
-    X(RELAYS_REVOKED, "relays_revoked_total", "relays refused or dropped: their key is revoked")   \
-    X(RELAYS_REVOKED_EXCESS, "relay_revocations_forgotten_total", "revoked keys without room")     \
+    X(RELAYS_REVOKED, "relays_revoked_total", "relays refused or dropped: revoked key")            \
+    X(RELAYS_REVOKED_EXCESS, "relay_revocations_forgotten_total",                                  \
+      "revoked keys not kept: no room")                                                            \
     X(RELAYS_EVICTED, "relays_evicted_total", "relays that gave way in a full list")               \
     X(RELAYS_LOST, "relays_lost_total", "listed relays that did not answer any more")              \
     X(RELAY_LISTS_CUT, "relay_lists_cut_total", "lists that would have passed 1 MiB")              \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Starting the daemon's own threads: named, with a stack of 1 MiB in every C library, and with all
- * signals blocked, which are the main thread's business. */
+/* Starts the daemon's own threads: named, with a stack of 1 MiB in every C library. All signals are
+ * blocked, because the main thread handles them. */
 #ifndef RT_THREAD_H
 #define RT_THREAD_H
 

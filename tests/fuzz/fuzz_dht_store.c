@@ -26,7 +26,7 @@ static uint64_t draw(void *ctx)
     return *n += UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The key that a value about a community or a key names, if it can be read. */
+/* The DHT key of a tagged value, if the value decodes. */
 static void key_of_tagged(uint8_t *copy, uint32_t len, uint8_t key[32])
 {
     struct wire_member_record member;
@@ -94,7 +94,7 @@ static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
     free(room);
 }
 
-/* What a node of this dialect is given. */
+/* Checks the value that a node of this dialect gets. */
 static void find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
                  uint64_t now_s)
 {
@@ -103,7 +103,7 @@ static void find(struct dht_values *v, const uint8_t key[32], enum wire_dialect 
     uint64_t ttl;
 
     if (!dht_values_find(v, key, dialect, now_s, &held, &ttl))
-        return; /* not for this dialect, or its announcement has ended */
+        return; /* no value for this dialect, or an expired announcement */
     RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
     RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
     RT_INSIST(wire_value_dialects(checked.kind, checked.has_community_fields) &

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Values of the DHT. Of a manifest also the bytes its signature and its id are made of; of a member
- * record that looking at its token changes nothing; of the other tagged values their rules.
+ * Values of the DHT. For a manifest, also the bytes that its signature and its id cover. For a
+ * member record, also that decoding the token changes nothing. For other tagged values, also their
+ * rules.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -201,7 +201,7 @@ static void open_next_node(struct load_lane *l)
 
 /* -- requesters -- */
 
-/* Whether each requester is a client of its own, with a fresh connection for each request. */
+/* True: each requester is a separate client that makes a new connection for each request. */
 static bool is_crowd(const struct load_lane *l)
 {
     return l->plan.mode == LOAD_MEMBERS || l->plan.mode == LOAD_FIND_NODE;
@@ -300,8 +300,8 @@ static void ignore_peer(void *ctx, const struct wire_peer *p)
     (void)p;
 }
 
-/* Bytes of the node's payload inside the relayed answer, or of an answer to a STORE; 0 for an
- * answer to FindNode; UINT32_MAX: not the answer to the request. */
+/* Bytes of the node's payload in a relayed answer, or of an answer to a STORE. 0 for FindNode.
+ * UINT32_MAX: not the answer to the request. */
 static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelope *e)
 {
     uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
@@ -427,7 +427,7 @@ static void on_next(struct relay_timer *t)
         requester_start(q);
 }
 
-/* In paced modes evenly over the first period, as a crowd of clients would. */
+/* In paced modes, spreads the starts evenly over the first period. */
 static void start_requesters(struct load_lane *l)
 {
     for (uint32_t i = 0; i < l->plan.requesters; i++) {

@@ -19,7 +19,7 @@ enum load_mode {
     LOAD_CONNECT, /* per request: connect, both handshakes, one relayed request, close */
     LOAD_REQUEST, /* standing connections, one relayed request at a time each */
     LOAD_IDLE,    /* tunnels that do nothing */
-    LOAD_STORE,   /* standing connections that each store a new value every every_ns */
+    LOAD_STORE,   /* persistent connections that each store a new value every every_ns */
     /* Each requester is a member, with an identity of its own, and connects every every_ns: both
      * handshakes, one request, close. The request is ... */
     LOAD_MEMBERS,   /* STORE of its record in the one community */
@@ -30,7 +30,7 @@ struct load_plan {
     enum load_mode mode;
     struct sockaddr_storage relay;
     socklen_t relay_len;
-    enum wire_dialect dialect; /* what the clients speak */
+    enum wire_dialect dialect; /* of the clients */
     uint32_t nodes;            /* of this lane; 0 if the requests are not relayed */
     uint32_t requesters;       /* of this lane */
     uint32_t first_member;     /* LOAD_MEMBERS, LOAD_FIND_NODE: of this lane */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Payloads of requests about the DHT, as clients write them. Pure: time and random bytes are
- * arguments. payload_store_* return the bytes written to out, at most PAYLOAD_MAX.
+ * Payloads of requests to the DHT, as clients write them. Pure: time and random bytes are
+ * arguments. payload_store_* return the number of bytes written to out, at most PAYLOAD_MAX.
  */
 #ifndef LOADGEN_PAYLOAD_H
 #define LOADGEN_PAYLOAD_H
@@ -17,7 +17,7 @@
 size_t payload_store_providers(const uint8_t content_id[32], uint64_t now_s,
                                uint8_t out[PAYLOAD_MAX]);
 
-/* The identity of a member: the same in every run, so that a later run renews its record. */
+/* The identity of a member. It is the same in every run, so that a later run renews the record. */
 void payload_member_identity(uint32_t member, struct rt_sign_key *out);
 
 /* STORE: the record of a member that has joined, issued at now_s, signed, valid for a day. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the kernel says of another process: CPU time, memory and bytes written, from /proc. */
+/* Reads CPU time, memory and bytes written of another process from /proc. */
 #ifndef LOADGEN_PROCESS_H
 #define LOADGEN_PROCESS_H
 
@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 struct process_usage {
-    double cpu_s;       /* user and system */
-    uint64_t rss_bytes; /* resident */
-    uint64_t
-        written_bytes; /* to disk; 0 if the kernel does not say, as of another user's process */
+    double cpu_s;           /* user and system */
+    uint64_t rss_bytes;     /* resident */
+    uint64_t written_bytes; /* to disk; 0 if unreadable, as for another user's process */
 };
 
 /* False when there is no such process (pid 0: never). */

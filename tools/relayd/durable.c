@@ -65,7 +65,7 @@ static void put_peer(void *ctx, const struct wire_peer_row *row, uint8_t dialect
     RT_INSIST(fits);
     copy = rt_slice_copy(payload, (uint32_t)len);
     if (!copy.owner)
-        return; /* no memory to spare: it is put again when it is next seen */
+        return; /* out of memory: the row is written at the peer's next contact */
     addr_key_of(&row->addr.hop, addr_key);
     save(ctx, storage_put_peer_new(addr_key, copy, dialects, (uint8_t)last));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the DHT keeps on disk, between actors/dht and actors/storage: values, event numbers of
- * communities, peers, pinned keys and the records about them. Written behind, row by row, when the
- * DHT reports a change; read once, before threads start.
+ * Moves the DHT's durable state between actors/dht and actors/storage: values, event numbers of
+ * communities, peers, pinned keys and the records about them. Rows are written asynchronously when
+ * the DHT reports a change, and read once, before threads start.
  */
 #ifndef RELAYD_DURABLE_H
 #define RELAYD_DURABLE_H

@@ -79,7 +79,8 @@ void network_where_we_are(void *ctx, struct dht_self *out)
 
 /* -- making -- */
 
-_Static_assert(CFG_PEERS_MAX <= LIM_TRUST_ROOTS_MAX - LIM_PINS_MAX, "every written key is a root");
+_Static_assert(CFG_PEERS_MAX <= LIM_TRUST_ROOTS_MAX - LIM_PINS_MAX,
+               "every configured key is a root");
 
 static void bootstrap_of(const struct cfg_peer *from, struct dht_boot_peer *to)
 {

@@ -162,7 +162,7 @@ struct rt_addr dht_addr(const struct rt_worker *w)
 
 /* -- the DHT: its answers -- */
 
-/* Signed in the form that it is in. */
+/* Signs the announcement in its current form. */
 static bool read_sound(const struct relay_slice *encoded, uint8_t bytes[ANNOUNCEMENT_ROOM],
                        struct wire_announcement *out)
 {
@@ -309,7 +309,7 @@ static void on_exchange(struct dht_call_ask *a)
         room.listed_first = 0;
 }
 
-/* The dialects that the peer speaks: a relay's, or that of the table it is in. */
+/* The dialects that the peer speaks: those of the relay, or the dialect of its routing table. */
 static uint8_t spoken_by(const struct dht_call_ask *a)
 {
     for (uint32_t i = 0; i < room.relay_count; i++)
@@ -408,7 +408,7 @@ static void ask(struct rt_msg *m)
 
 struct search {
     const uint8_t *key;
-    enum announcement_form form; /* of all that are in it */
+    enum announcement_form form; /* of all announcements in the list */
     uint32_t count;
     bool is_found;
 };

@@ -33,11 +33,11 @@ struct room {
 
     /* how the DHT answers */
     bool is_mute;                           /* publishing: not at all */
-    uint32_t stored[ANNOUNCEMENT_FORMS];    /* publishing: so many nodes */
+    uint32_t stored[ANNOUNCEMENT_FORMS];    /* publishing: number of nodes that store */
     enum dht_outcome dials;                 /* of all calls */
-    uint32_t peers[WIRE_DIALECTS];          /* nodes in the tables; they speak that dialect */
+    uint32_t peers[WIRE_DIALECTS];          /* contacts in the routing table of each dialect */
     struct test_relay *relays[ROOM_RELAYS]; /* found at their keys, and listed by every node */
-    uint8_t dialects[ROOM_RELAYS];          /* that they speak */
+    uint8_t dialects[ROOM_RELAYS];          /* spoken by each relay */
     uint32_t relay_count;
     struct relay_slice revocation; /* found at its key; empty: none */
     uint8_t revocation_key[32];
@@ -51,9 +51,9 @@ struct room {
     uint32_t lookups, dial_count, exchanges;
     uint32_t lookups_in[WIRE_DIALECTS], exchanges_in[WIRE_DIALECTS];
     uint32_t revocation_lookups;
-    uint32_t kept;                        /* announcements of others for our own store */
-    uint32_t kept_in[ANNOUNCEMENT_FORMS]; /* of them */
-    uint8_t kept_reached;                 /* in the last one */
+    uint32_t kept;                        /* other relays' announcements for our own store */
+    uint32_t kept_in[ANNOUNCEMENT_FORMS]; /* the same by form */
+    uint8_t kept_reached;                 /* dialects of the last one */
     uint32_t farewells;                   /* stores at relays ... */
     uint32_t farewells_in[WIRE_DIALECTS][ANNOUNCEMENT_FORMS]; /* ... by session and form */
     struct wire_peer_hop farewell_to;
@@ -79,19 +79,20 @@ void room_end(void);
 void room_run(uint64_t for_ns);
 uint64_t room_now_s(void);
 
-/* A relay that lookups find from now on; of dialect A. */
+/* Adds a relay of dialect A that look-ups find. */
 struct test_relay *room_relay(uint32_t number, uint32_t ip);
-/* One that speaks these dialects: with announcements in one form or in both. The last. */
+/* Adds a relay that speaks these dialects, with announcements in one form or both. Returns the last
+ * one. */
 struct test_relay *room_relay_in(uint8_t dialects, uint32_t number, uint32_t ip);
 /* Asks for the relay list, into room.list; the number of announcements in it, or -1: refused. */
 int room_ask_list(uint16_t max_count);
-/* Likewise on a session of that dialect: all must be in its form. */
+/* The same on a session of that dialect: all announcements must be in its form. */
 int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count);
 /* Whether that relay was in it. */
 bool room_is_listed(const struct rt_sign_key *relay);
 /* Lines of the log with these words, since room_init. */
 uint32_t room_said(const char *words);
-/* Look-ups of its key find a revocation of this relay from now on. */
+/* Makes look-ups find a revocation of this relay's key. */
 void room_revoke(const struct rt_sign_key *relay);
 /* Sends ANNOUNCER_REVOKED. */
 void room_tell_revoked(const struct rt_sign_key *relay);

@@ -39,7 +39,8 @@ struct test_relay {
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann; /* in room */
 };
-/* Relay `number` at one address, for six hours from issued_at on, in form 5; to be freed. */
+/* An announcement of relay `number`, with one address, valid for six hours from issued_at, in form
+ * 5. The caller frees it. */
 struct test_relay *test_relay(uint32_t number, uint32_t ip, uint64_t issued_at);
 struct test_relay *test_relay_in(enum announcement_form form, uint32_t number, uint32_t ip,
                                  uint64_t issued_at);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: in both forms, ours says what was put in, only `relay` in its capabilities, no keys at its
- * addresses, and is sound and signed; any changed byte of what it says breaks the signature; with
- * the most addresses there are it still fits. With fewer or more capability fields sent than
- * signed, the signed form is found, and encoding gives that one. Not sound: over, from the future
- * by more than a hello may be, living too long, without addresses, without `relay`, too many
- * addresses. Encoding what was read gives the same bytes; what is too large is not encoded and not
- * read.
+ * Plan:
+ *  - In both forms, our announcement contains the given fields, only `relay` in its capabilities,
+ *    and no keys at its addresses. It is sound and its signature is valid. A change of any signed
+ *    byte breaks the signature. An announcement with the maximum of addresses fits.
+ *  - If fewer or more capability fields are sent than signed, the signed form is found and encoded.
+ *  - Not sound: expired, issued further ahead than a hello may be, too long a lifetime, no
+ *    addresses, no `relay`, too many addresses.
+ *  - A decoded announcement encodes to the same bytes. A too large one is neither encoded nor read.
  */
 #include "support.h"
 
@@ -57,7 +58,7 @@ static void test_ours(void **state)
     check_ours(ANNOUNCEMENT_FORM_8);
 }
 
-/* As sent with the fields of the other form. */
+/* Sent with the fields of the other form. */
 static void check_sent_otherwise(enum announcement_form form)
 {
     struct test_relay *r = test_relay_in(form, 1, 0x08080808, NOW_S);

@@ -18,7 +18,7 @@
 #include "base/metric.h"
 #include "wire_announce.h"
 
-/* Both keys of the hour of that moment are among stores [first ..), each in both forms. */
+/* Checks that stores [first ..) contain both keys of the current hour, each in both forms. */
 static bool has_hour(uint32_t first, uint64_t of_s)
 {
     uint64_t bucket = of_s / 3600;
@@ -156,7 +156,7 @@ static void test_last_word_is_not_waited_for(void **state)
     room_end();
 
     room_init();
-    memset(room.stored, 0, sizeof(room.stored)); /* nobody has anything of us */
+    memset(room.stored, 0, sizeof(room.stored)); /* no node has an announcement of ours */
     room_start();
     room_shut_down();
     assert_int_equal(room.shut_downs, 1);

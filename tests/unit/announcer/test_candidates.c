@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a candidate's addresses are dialled one after the other, TCP first, with the relay's key;
- * who answers gives its announcement back, who has no address left is forgotten. Two dials a second
- * in all, eight at once, one at a time in a network; the rest waits without being lost. A silent
- * address is left alone for a minute, two, four, up to an hour, by whatever key it is announced;
- * an answer forgives; an address we may not dial is not remembered; for a call without room it is
- * tried three times. A newer announcement at other addresses replaces one that waits, not one under
- * way; at the same addresses it is taken at any time, and the other form is kept beside it. A
- * dropped one is not dialled, and one under way stays until its dial ends. 256 wait, the
- * next is refused. Seeded: whatever happens, nothing is lost and no bound is passed.
+ * Plan:
+ *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. An answer gives
+ *    back the announcement. A candidate without remaining addresses is dropped.
+ *  - Two dials a second in all, eight at once, one at a time per network. The others wait.
+ *  - A silent address is not dialled for a minute, then two, four, up to an hour, under any key. An
+ *    answer resets the interval. An address that we may not dial is not remembered. A call without
+ *    room is tried three times.
+ *  - A newer announcement with other addresses replaces a waiting one, but not one under way. With
+ *    the same addresses it is accepted at any time, and the other form is kept.
+ *  - A dropped candidate is not dialled. One under way stays until its dial ends.
+ *  - 256 candidates wait; the next is refused.
+ *  - Seeded: under random operations no candidate is lost and no bound is exceeded.
  */
 #include "support.h"
 
@@ -130,7 +133,7 @@ static void test_one_per_network(void **state)
     candidates_free(&c);
 }
 
-/* Many keys, one address: dialled once for all that wait, and the others are served. */
+/* Many keys at one address cause one dial, and other candidates are still dialled. */
 static void test_silence_counts_for_all_that_wait(void **state)
 {
     struct candidates *c = candidates_new(hash_key);

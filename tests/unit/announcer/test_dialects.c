@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the whole actor among nodes of three dialects, with a DHT that the test plays. Ours is
- * published in both forms; that no node of a dialect takes its form is no failure, that none takes
- * either is. Every asker gets the form of its dialect, ours first, and relays that were reached in
- * its dialect only; a relay of ours is in the lists of all three. A round looks every key of the
- * hour up once in each dialect and asks nodes of each. A listed relay is asked once in each dialect
- * that it speaks, no other one; one that changes its dialect is listed in the new one from then on.
- * Our own store gets both forms, with the dialects in which the relay was reached. The last word
- * goes to each relay in the forms that it verifies, on a session of the newest dialect it speaks.
+ * Plan: the whole actor among nodes of three dialects, with a simulated DHT.
+ *  - Our announcement is published in both forms. A publication fails only if no node stores any
+ *    form.
+ *  - Every requester gets the form of its dialect, our announcement first, and only relays that
+ *    were reached in its dialect. A relay of this implementation is in the lists of all three.
+ *  - A round looks up every key of the hour once in each dialect and sends requests to nodes of
+ *    each.
+ *  - A listed relay gets one request in each dialect that it speaks and none in others. A relay
+ *    that changes its dialect is listed in the new one.
+ *  - Our own store gets both forms, with the dialects in which the relay was reached.
+ *  - The last announcement is sent to each relay in the forms that it verifies, on a session of the
+ *    newest dialect that it speaks.
  */
 #include "room.h"
 
@@ -54,7 +58,7 @@ static void test_lists(void **state)
     ours = room_relay_in(A | B | C, 4, 0x0c090909);
     room.peers[WIRE_DIALECT_A] = room.peers[WIRE_DIALECT_B] = room.peers[WIRE_DIALECT_C] = 1;
     room_start();
-    assert_int_equal(room_ask_list_in(WIRE_DIALECT_B, 64), 1); /* ourselves, at once */
+    assert_int_equal(room_ask_list_in(WIRE_DIALECT_B, 64), 1); /* our own entry, at once */
     room_run(60 * RT_S);
     assert_int_equal(room.dial_count, 4);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_A, 64), 3);
@@ -82,7 +86,7 @@ static void test_rounds(void **state)
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_A], 1);
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_B], 0);
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_C], 4);
-    /* Much later there are nodes of B: rounds are frequent again. */
+    /* Nodes of B appear much later: rounds become frequent again. */
     room_run(7200 * RT_S);
     room.peers[WIRE_DIALECT_B] = 1;
     room_run(900 * RT_S);
@@ -106,7 +110,7 @@ static void test_checks(void **state)
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_A], 1);
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_B], 2);
     assert_int_equal(room.exchanges_in[WIRE_DIALECT_C], 1);
-    /* The first one speaks A only from now on, the second C only. */
+    /* Now the first relay speaks A only, the second C only. */
     room.dialects[0] = room.dialects[1] = A;
     room.dialects[2] = C;
     room_run(LIM_RELAY_CHECK_NS);

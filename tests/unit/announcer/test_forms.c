@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: form 5 is dialect A's, form 8 that of B and C, both ways. The hash of addresses depends on
- * neither their order nor on IPv4 mapped into IPv6. An empty set takes anything. At the same
- * addresses each form is judged by itself; elsewhere only what is newer than both is wanted, and
- * putting it drops the other form. Nothing is leaked or dropped twice.
+ * Plan: form 5 maps to dialect A, form 8 to B and C, in both directions. The hash of addresses
+ * depends neither on their order nor on IPv4 mapped into IPv6. An empty set accepts any
+ * announcement. With the same addresses each form is judged separately. With other addresses only
+ * an announcement newer than both is accepted, and it drops the other form. Buffers are freed once.
  */
 #include "support.h"
 
@@ -81,7 +81,7 @@ static void test_verdicts(void **state)
     assert_true(forms_has(&f, ANNOUNCEMENT_FORM_5) && forms_has(&f, ANNOUNCEMENT_FORM_8));
     assert_int_equal(judge(&f, eight), FORMS_OLD);
     eight->addrs.at[0] = test_hop(0x09090909);
-    eight->of.issued_at = NOW_S; /* newer than the other of its form, not than form 5 */
+    eight->of.issued_at = NOW_S; /* newer than the held form 8, not than form 5 */
     test_relay_make(eight);
     assert_int_equal(judge(&f, eight), FORMS_OLD);
     eight->of.issued_at++;

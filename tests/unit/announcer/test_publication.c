@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a publication ends with the answer to the last of two requests per key; a key's stores add
- * up over both, so a form that no node stored is no failure while the other was; the fewest of all
- * keys counts. A publication that begins while another is pending ends after the answers to both,
- * and answers for keys that it does not have count for none of its own.
+ * Plan: a publication ends with the reply to the last of two requests per key. The stores of a key
+ * are summed over both forms, so one form without stores is not a failure. The key with the fewest
+ * stores counts. A publication that begins while another is pending ends after the replies to both.
+ * Replies for keys of the replaced publication do not count as stores.
  */
 #include "support.h"
 

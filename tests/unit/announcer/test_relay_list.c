@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: an unknown relay is to be dialled, then listed; an older, equal or expired announcement of
- * it is ignored, a newer one at the same addresses (in whatever order) renews, elsewhere it is to
- * be dialled; one that ends in two minutes is not worth it, but renews, so that a last word is
- * heard. A sample is of different relays, reaches all of them, keeps to max and bytes and says when
- * it was cut, and holds nothing expired. A full list of 1,024 stays at 1,024: what has expired
- * gives way, and against 10,000 newcomers from one network 100 relays of other networks keep their
- * places. A relay is due after ten minutes, in order; a silent one after a minute, and lost at the
- * second silence; an answer forgives. One that speaks several dialects is asked once in each, C
- * first, one after the other; one in which it is silent, or which it denies, is left out until it
- * answers there; one that contradicts itself is as good as silent. Both forms are held side by
- * side, each with its own limit of 1,024; a sample is of one form, of relays that speak the dialect
- * only; a relay at other addresses loses the other form; one whose forms are over, or that was
- * dropped, is gone. Its revocation is due daily. Against a naive model, seeded: the newest sound
- * announcement of each relay is what is listed.
+ * Plan:
+ *  - An unknown relay is dialled, then listed. An older, equal or expired announcement of the relay
+ *    is ignored. A newer one with the same addresses in any order renews the entry. With other
+ *    addresses the relay is dialled again.
+ *  - An announcement that expires in two minutes causes no dial but renews an entry, so that the
+ *    last announcement at shutdown is accepted.
+ *  - A sample has different relays, reaches all of them over time, respects max and bytes, reports
+ *    a cut, and contains no expired announcement.
+ *  - A full list stays at 1,024. Expired entries are evicted first. 10,000 newcomers from one
+ *    network do not evict 100 relays of other networks.
+ *  - Checks are due after ten minutes, in order, and a minute after a silence. The second silence
+ * in a row drops the relay; an answer resets the count.
+ *  - A relay that speaks several dialects gets one request in each, C first, one after the other. A
+ *    dialect without an answer, or that another answer denies, is left out until an answer in it. A
+ *    contradiction counts as a silence.
+ *  - Each form has a separate limit of 1,024. A sample has one form, of relays that speak the
+ *    dialect. New addresses drop the other form. A relay without unexpired forms is dropped.
+ *  - The look-up of the revocation is due daily.
+ *  - Seeded, against a naive model: the list has the newest sound announcement of each relay.
  */
 #include "support.h"
 
@@ -127,8 +132,7 @@ static void test_last_word(void **state)
     assert_int_equal(sample(l, 10, NOW_S + 60), 1);
     assert_int_equal(sample(l, 10, NOW_S + 61), 0);
     assert_int_equal(relay_list_count(l), 0);
-    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes),
-                     NOW_S); /* not listed: nothing happens */
+    relay_list_renew(l, &r->ann, relay_slice_ref(r->bytes), NOW_S); /* not listed: no effect */
     assert_int_equal(relay_list_count(l), 0);
     relay_list_free(&l);
     test_relay_free(&r);
@@ -227,7 +231,7 @@ static void test_expired_gives_way(void **state)
     test_relay_free(&r);
 }
 
-/* The next to be asked is that relay, in that dialect. */
+/* Checks that the next request is to that relay in that dialect. */
 static void assert_next(struct relay_list *l, uint64_t now_ns, const struct test_relay *r,
                         enum wire_dialect dialect)
 {
@@ -290,7 +294,7 @@ static uint8_t dialects_of(const struct relay_list *l, const struct test_relay *
     return v.dialects;
 }
 
-/* It is due in `asked`, answers in `spoken` and claims `claimed`; 0: it is silent. */
+/* The relay is due in `asked`, answers in `spoken` and claims `claimed`; 0: it does not answer. */
 static void check(struct relay_list *l, uint64_t now_ns, const struct test_relay *r,
                   enum wire_dialect asked, enum wire_dialect spoken, uint8_t claimed,
                   uint8_t expected)
@@ -320,12 +324,12 @@ static void test_asking_in_every_dialect(void **state)
     check(l, due_ns, r, IN_A, IN_A, A | B | C, A | C);
     assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
     due_ns += LIM_RELAY_CHECK_NS;
-    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | C); /* its claim is not enough */
+    check(l, due_ns, r, IN_C, IN_C, A | B | C, A | C); /* a claim alone does not count */
     check(l, due_ns, r, IN_B, IN_B, A | B | C, A | B | C);
     check(l, due_ns, r, IN_A, IN_A, A | B | C, A | B | C);
     assert_none(l, due_ns);
     due_ns += LIM_RELAY_CHECK_NS;
-    check(l, due_ns, r, IN_C, IN_B, B, B); /* an older version now: it refuses C */
+    check(l, due_ns, r, IN_C, IN_B, B, B); /* after a downgrade the relay refuses C */
     assert_none(l, due_ns);
     due_ns += LIM_RELAY_CHECK_NS;
     check(l, due_ns, r, IN_B, IN_B, B, B);
@@ -351,14 +355,14 @@ static void test_claims_more_than_it_speaks(void **state)
 
     (void)state;
     put_in(l, r, A | B | C);
-    for (int i = 0; i < 3; i++) { /* it refuses B and A; each answer denies one of them only */
+    for (int i = 0; i < 3; i++) { /* refuses B and A; each answer denies only one of them */
         check(l, due_ns, r, IN_C, IN_C, A | B | C, i == 0 ? A | B | C : C);
         check(l, due_ns, r, IN_B, IN_C, A | C, i == 0 ? A | C : C);
         check(l, due_ns, r, IN_A, IN_C, B | C, C);
         assert_none(l, due_ns + LIM_RELAY_CHECK_NS - 1);
         due_ns += LIM_RELAY_CHECK_NS;
     }
-    for (int i = 0; i < 2; i++) { /* one answer denies the other: as good as silent */
+    for (int i = 0; i < 2; i++) { /* contradicting answers count as a silence */
         assert_int_equal(relay_list_count(l), 1);
         assert_next(l, due_ns, r, i == 0 ? IN_C : IN_A);
         (void)relay_list_asked(l, r->ann.relay_pubkey, IN_C, B | C, due_ns);
@@ -390,9 +394,9 @@ static void test_both_forms(void **state)
     assert_ptr_equal(v.bytes[ANNOUNCEMENT_FORM_8].ptr, eight->bytes.ptr);
     assert_int_equal(v.dialects, A | C);
     assert_int_equal(sample_in(l, WIRE_DIALECT_A, 10, NOW_S), 1);
-    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 0); /* it does not speak B */
+    assert_int_equal(sample_in(l, WIRE_DIALECT_B, 10, NOW_S), 0); /* the relay does not speak B */
     assert_int_equal(sample_in(l, WIRE_DIALECT_C, 10, NOW_S), 1);
-    /* Elsewhere: form 5 names the old address. */
+    /* Another address: form 5 names the old one. */
     eight->addrs.at[0] = test_hop(0x09090909);
     eight->of.issued_at++;
     test_relay_make(eight);
@@ -431,7 +435,7 @@ static void test_limit_per_form(void **state)
     }
     assert_int_equal(relay_list_evicted(l), 10);
     assert_in_range(relay_list_count(l), 2 * LIM_RELAYS_MAX - 100, 2 * LIM_RELAYS_MAX - 90);
-    /* The first hundred were reached in B and C since. */
+    /* The first hundred are now reached in B and C. */
     assert_int_equal(sample_in(l, WIRE_DIALECT_A, LIM_RELAYS_MAX, NOW_S), LIM_RELAYS_MAX - 100);
     assert_int_equal(sample_in(l, WIRE_DIALECT_B, LIM_RELAYS_MAX, NOW_S) +
                          sample_in(l, WIRE_DIALECT_C, LIM_RELAYS_MAX, NOW_S),
@@ -456,7 +460,7 @@ static void test_revocations_are_due(void **state)
     assert_false(relay_list_lookup_next(l, due_ns - 1, key));
     a->of.issued_at++;
     test_relay_make(a);
-    put_at(l, a, S(100), NOW_S); /* a new announcement does not put it off */
+    put_at(l, a, S(100), NOW_S); /* a new announcement does not delay the look-up */
     assert_true(relay_list_lookup_next(l, due_ns, key));
     assert_memory_equal(key, a->ann.relay_pubkey, 32);
     assert_false(relay_list_lookup_next(l, due_ns, key));

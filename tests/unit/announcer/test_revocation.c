@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the whole actor and revocations, with a DHT that the test plays. The revocation of a relay
- * is looked up in dialect C once it was reached and before it is listed; one that is found keeps it
- * out of the list and of our own store for good, whatever it announces. A listed relay leaves the
- * list when the value store notifies of its revocation, and when the daily look-up finds it. A
- * value that is no revocation of that key changes nothing. Daily look-ups are spaced. A relay that
- * is revoked before it was ever seen is not even dialled. The counters move.
+ * Plan: the whole actor and revocations, with a simulated DHT. The revocation of a relay is looked
+ * up in dialect C after the relay was reached and before it is listed. A found revocation keeps the
+ * relay out of the list and of our own store permanently, also with new announcements. A listed
+ * relay is dropped when the value store notifies the actor of the revocation, or when the daily
+ * look-up finds one. A value that is not a revocation of that key changes nothing. Daily look-ups
+ * are spaced. A relay revoked before its first announcement is not dialled. The counters increase.
  */
 #include "room.h"
 
@@ -42,7 +42,7 @@ static void test_not_listed(void **state)
     assert_int_equal(room.revocation_lookups, 2);
     assert_int_equal(revoked_since(), 1);
     assert_in_range(room.kept, 2, 4);
-    bad->of.issued_at += 600; /* another one, elsewhere */
+    bad->of.issued_at += 600; /* another announcement, with another address */
     bad->addrs.at[0] = test_hop(0x0c090909);
     test_relay_make(bad);
     relay_slice_drop(&room.revocation);
@@ -70,7 +70,7 @@ static void test_dropped_when_notified(void **state)
     room_run(1800 * RT_S);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_A, 64), 1);
     assert_int_equal(room.dial_count, 1);
-    room_tell_revoked(&room.identity); /* ours: a warning */
+    room_tell_revoked(&room.identity); /* our own key: a warning */
     assert_int_equal(room_said("the key of this relay is revoked"), 1);
     room_end();
 }
@@ -103,7 +103,7 @@ static void test_daily(void **state)
     room_run(120 * RT_S);
     at_start = room.revocation_lookups;
     assert_int_equal(at_start, 20);
-    for (uint32_t hour = 0; hour < 20; hour += 5) { /* they announce themselves again */
+    for (uint32_t hour = 0; hour < 20; hour += 5) { /* the relays announce themselves again */
         room_run(5 * 3600 * RT_S);
         for (uint32_t i = 0; i < room.relay_count; i++) {
             room.relays[i]->of.issued_at = room_now_s();
@@ -113,7 +113,7 @@ static void test_daily(void **state)
     }
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_C, 64), 21);
     assert_int_equal(room.revocation_lookups, at_start);
-    /* What is found is no revocation of this key. */
+    /* The value found is not a revocation of this key. */
     room_revoke(&room.relays[0]->identity);
     wire_revocation_key(relay->identity.public_key, room.revocation_key);
     room_run(4 * 3600 * RT_S - 60 * RT_S);

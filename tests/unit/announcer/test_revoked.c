@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a key that was added is found, adding it again changes nothing. When the table is full, a
- * key of a relay that was never met is refused, and one that was met takes the place of the oldest;
- * both report that there was no room. The table never forgets more than that.
+ * Plan: an added key is found, and adding it again changes nothing. When the table is full, the key
+ * of a relay that was not reached is refused. The key of a reached relay evicts the oldest. Both
+ * report that there was no room. No other key is evicted.
  */
 #include "support.h"
 

@@ -12,14 +12,14 @@ extern uint32_t actor_seen_self_count; /* times it said that others know our add
 
 extern struct rt_msg *actor_answer; /* the last that came back */
 extern struct dht_boot_peer actor_bootstrap;
-extern struct dht_disk actor_disk; /* where the actor writes; none, unless a test sets it */
+extern struct dht_disk actor_disk; /* the actor's disk; none, unless a test sets it */
 extern void (*actor_load)(void);   /* called before the actor starts; NULL: nothing to load */
 
 /* Set-up and tear-down of a test; the second with a bootstrap peer at 11.0.1.1:7001, the third with
  * room for 16 KiB of values. */
 int actor_begin(void **state);
 int actor_begin_with_bootstrap(void **state);
-int actor_begin_with_written_key(void **state, const uint8_t key[32]); /* ... and its key */
+int actor_begin_with_written_key(void **state, const uint8_t key[32]); /* ... with this key */
 int actor_begin_with_a_small_store(void **state);
 int actor_end(void **state);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A pool of outbound sessions whose dials are the test's (fake_dial.h), and calls that note how
- * they end. */
+/* A pool of outbound sessions with simulated dials (fake_dial.h), and calls that record their
+ * outcome. */
 #ifndef TEST_DHT_CALLS_ROOM_H
 #define TEST_DHT_CALLS_ROOM_H
 
@@ -8,7 +8,7 @@
 #include "fake_dial.h"
 
 extern struct dht_calls *pool;
-/* What the pool's hooks were told. */
+/* Recorded by the pool's hooks. */
 extern uint32_t reached, lost;
 extern uint8_t reached_dialects;
 extern enum dht_outcome lost_why;
@@ -33,7 +33,7 @@ int calls_begin(void **state);
 int calls_end(void **state);
 #define CALLS_TEST(f) cmocka_unit_test_setup_teardown(f, calls_begin, calls_end)
 
-/* Starts a zeroed call of 5 s; the first dial of one of any dialect speaks C. */
+/* Starts a zeroed call of any dialect with a timeout of 5 s; the first dial uses C. */
 void start(struct call *c, const struct wire_peer_hop *to, uint16_t type);
 void start_in(struct call *c, const struct wire_peer_hop *to, uint16_t type,
               enum wire_dialect dialect);

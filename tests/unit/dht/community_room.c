@@ -41,7 +41,7 @@ static struct room_record *record_new(struct room *m, enum dht_record_kind kind,
     return x;
 }
 
-/* Encodes into a buffer of its own. */
+/* Encodes into a new buffer. */
 static void encode(struct room_record *x)
 {
     static uint8_t bytes[LIM_VALUE_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the tests of pages and of the search share: one community with records in memory, entered
- * into an index, and the same records as plain structs in order of id.
+ * Shared by the tests of pages and of the search: one community with records in an index, and the
+ * same records as plain structs in order of id.
  */
 #ifndef TEST_COMMUNITY_ROOM_H
 #define TEST_COMMUNITY_ROOM_H
@@ -21,7 +21,7 @@ struct room_record {
     uint64_t expires_s;
     struct relay_slice value;
     struct wire_member_record member; /* of a member */
-    struct wire_share_record share;   /* of a share; its texts are the room's */
+    struct wire_share_record share;   /* of a share; the room owns the texts */
     uint8_t *texts;
 };
 
@@ -44,12 +44,12 @@ struct room_record *room_add_share(struct room *m, uint32_t number, const char *
 void room_remove(struct room *m, struct room_record *x);
 void room_sort(struct room *m);
 
-/* A request with the first of `limit` entries; cursor: NULL or text, borrowed. */
+/* A request for at most `limit` entries; cursor: NULL or text, borrowed. */
 struct wire_browse_request room_request(const struct room *m, const char *cursor, uint16_t limit);
-/* Sixty-four digits of an id. */
+/* The 64 hexadecimal digits of an id. */
 void room_cursor(const uint8_t id[32], char out[65]);
 
-/* An answer that must come: bytes equal what was written to want, and it is dropped. */
+/* Asserts that there is an answer with the bytes written to want; drops it. */
 void room_expect(struct relay_slice answer, const struct wire_writer *want);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* An index of communities whose records the test owns, and the marks it has put on disk. */
+/* An index of communities with records owned by the test, and the marks that the index saved. */
 #ifndef TEST_DHT_INDEX_ROOM_H
 #define TEST_DHT_INDEX_ROOM_H
 
 #include "dht/communities.h"
 #include "support.h"
 
-#define INDEX_MARKS 3u /* communities whose marks are kept; those of more are not */
+#define INDEX_MARKS 3u /* communities with a saved mark; marks of others are ignored */
 
 struct index_record {
     struct dht_record r;
@@ -17,7 +17,7 @@ struct index_record {
     bool is_held;
 };
 
-/* What is on disk of the marks. */
+/* The saved marks. */
 struct index_marks {
     uint32_t count;
     struct {
@@ -26,11 +26,11 @@ struct index_marks {
     } rows[INDEX_MARKS];
 };
 
-/* The id that a number stands for, of a record or a community. */
+/* The id of the record or community with this number. */
 void index_id(uint32_t number, uint8_t out[32]);
 struct dht_communities *index_new(struct index_marks *m);
 void index_record_init(struct index_record *x, uint32_t number, uint32_t community);
-/* The community has one record for a moment. */
+/* Enters one record into the community and removes it. */
 void index_enter_and_leave(struct dht_communities *c, uint32_t community, uint64_t now_s,
                            uint64_t *out_event);
 

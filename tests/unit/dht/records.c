@@ -19,7 +19,7 @@ static void finish(const struct wire_writer *w, struct test_value *out)
     assert_true(fits);
 }
 
-/* Signs what the writer holds. */
+/* Signs the bytes in the writer. */
 static void sign(const struct rt_sign_key *k, const struct wire_writer *w, struct test_value *from,
                  uint8_t signature[64])
 {

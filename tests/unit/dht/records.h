@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Values of the kinds with a tag, as clients write them, signed. Number n names a key. */
+/* Signed values of the kinds with a tag, as clients write them. A number selects a key. */
 #ifndef TEST_DHT_RECORDS_H
 #define TEST_DHT_RECORDS_H
 
@@ -9,8 +9,8 @@
 /* The id of community n. */
 void test_community(uint32_t n, uint8_t out[32]);
 
-/* The record of member key `member` in community `community`; of_token: the community that its
- * token names, 0: no token. */
+/* The record of member key `member` in community `community`; of_token: the community named in the
+ * token, 0: no token. */
 struct test_member {
     uint32_t community, member, of_token;
     uint64_t announce_seq, issued_at, expires_at;

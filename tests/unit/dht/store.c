@@ -73,7 +73,7 @@ void store_at(struct dht_values *v, const struct test_value *value, uint64_t now
     assert_int_equal(store_by(v, value, 86400, &store_someone, now_s), RT_REFUSAL_NONE);
 }
 
-/* The seconds that this value has left in dialect d; 0: it is not given. */
+/* The remaining seconds of this value in dialect d; 0: it is not found. */
 uint64_t store_left(struct dht_values *v, enum wire_dialect d, const struct test_value *value,
                     uint64_t now_s)
 {

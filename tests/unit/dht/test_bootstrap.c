@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: an address is dialled as written, then over the other transport; a name is resolved on
- * every attempt, all its addresses tried, first as written, then by the other transport; nobody
- * there, or no name: again after 1 s, doubling to 5 minutes, less up to half at random (seeded);
- * the first key seen is pinned under the entry as written, and survives being written and loaded;
- * another key is refused and never pinned over, the next address may still be the right one; any
- * key of the pin's chain of rotations is accepted, the pin stays, also when it is loaded again; a
- * void chain refuses every key; at most 1,024 pins are kept; a key written after @ counts before
- * any pin and follows no rotation, revoked or not; where we meet ourselves the next address is
- * tried and nothing is pinned; a failed attempt says what it failed for; after a success again in a
- * quarter of an hour, or a minute when we know nobody; several peers at once.
+ * Plan:
+ *  - An address is dialled over the configured transport, then over the other. A name is resolved
+ *    on every attempt, and all addresses are dialled in the same order of transports.
+ *  - A failed attempt is repeated after 1 s, doubling to 5 minutes, less up to half at random
+ *    (seeded). The fault of a failed attempt is reported. A successful attempt is repeated after a
+ *    quarter of an hour, or after a minute without contacts.
+ *  - The first key is pinned under the entry as written, and the pin can be saved and loaded.
+ *    Another key is refused and does not replace the pin; the next address may have the right key.
+ *  - Any key of the pin's chain of rotations is accepted, and the pin does not change, also after
+ *    loading. A void chain refuses every key. At most 1,024 pins are kept.
+ *  - A configured key has priority over any pin and follows no rotation, revoked or not.
+ *  - If a dial reaches this relay, the next address is dialled and nothing is pinned.
+ *  - Several peers are handled at once.
  */
 #include "trust_support.h"
 
@@ -74,9 +77,9 @@ static void test_both_transports_then_back_off(void **state)
         assert_int_equal(dht_boot_failures(b, 0), i);
         expect_dial(b, now, 0x0b000001, 7001, WIRE_TCP);
         expect_nothing(b, now);
-        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_UNREACHABLE);
         expect_dial(b, now, 0x0b000001, 7000, WIRE_QUIC);
-        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_IN_VAIN);
+        assert_int_equal(dht_boot_dialled(b, 0, NULL, now), DHT_BOOT_UNREACHABLE);
         next = dht_boot_next_ns(b);
         assert_true(next >= now + wait / 2 && next <= now + wait);
         expect_nothing(b, next - 1);
@@ -302,8 +305,8 @@ static void test_what_an_attempt_failed_for(void **state)
     memcpy(p.hop.pubkey_hint, right, 32);
     b = boot_of(&p);
     end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
-    end_of_attempt(b, wrong, NULL, DHT_BOOT_SOMEBODY);
-    end_of_attempt(b, own_key, wrong, DHT_BOOT_SOMEBODY);
+    end_of_attempt(b, wrong, NULL, DHT_BOOT_WRONG_KEY);
+    end_of_attempt(b, own_key, wrong, DHT_BOOT_WRONG_KEY);
     end_of_attempt(b, NULL, own_key, DHT_BOOT_ONLY_OURSELVES);
     end_of_attempt(b, NULL, NULL, DHT_BOOT_SILENT);
     assert_int_equal(dht_boot_next(b, dht_boot_next_ns(b), &entry, &hop), DHT_BOOT_DIAL);
@@ -322,11 +325,11 @@ static void test_what_an_attempt_failed_for(void **state)
 
 /* -- rotation and revocation -- */
 
-/* The first entry shows this key at its next attempt, at both of its addresses. */
+/* The first entry uses this key at both addresses in the next attempt. */
 static enum dht_boot_verdict show(struct dht_boot *b, const uint8_t *key)
 {
     uint64_t now = dht_boot_next_ns(b);
-    enum dht_boot_verdict v = DHT_BOOT_IN_VAIN;
+    enum dht_boot_verdict v = DHT_BOOT_UNREACHABLE;
     struct wire_peer_hop hop;
     uint32_t entry;
 
@@ -346,14 +349,14 @@ static void test_a_rotated_key_is_followed(void **state)
     assert_int_equal(show(b, trust_pub(0)), DHT_BOOT_PINNED);
     assert_true(trust_note(trust, trust_rotation(0, 1, 1)));
     assert_true(trust_note(trust, trust_rotation(1, 2, 1)));
-    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(0), 32); /* as it showed last */
+    assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(0), 32); /* the last used key */
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(show(b, trust_pub(i)), DHT_BOOT_FINE);
         assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(i), 32);
         assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
     }
     assert_int_equal(show(b, trust_pub(3)), DHT_BOOT_KEY_CHANGED);
-    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+    assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_WRONG_KEY);
     assert_memory_equal(dht_boot_expected_key(b, 0), trust_pub(2), 32);
     len = dht_boot_write_pins(b, saved, sizeof(saved));
     dht_boot_free(&b);
@@ -381,11 +384,11 @@ static void test_a_void_chain_refuses_every_key(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(show(b, trust_pub(i)), DHT_BOOT_KEY_VOID);
         assert_int_equal(dht_boot_failures(b, 0), i + 1);
-        assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_SOMEBODY);
+        assert_int_equal(dht_boot_fault(b, 0), DHT_BOOT_WRONG_KEY);
     }
     assert_memory_equal(dht_boot_key(b, 0), trust_pub(0), 32);
     assert_int_equal(show(b, own_key), DHT_BOOT_SELF);
-    assert_int_equal(show(b, NULL), DHT_BOOT_IN_VAIN);
+    assert_int_equal(show(b, NULL), DHT_BOOT_UNREACHABLE);
     dht_boot_free(&b);
 }
 

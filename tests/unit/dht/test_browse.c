@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, requests about communities through the actor: a community is joined while a live record of
- * it is held; pages come from what was stored; without a record every request is refused. A search
- * answers with its hit; after LIM_SEARCH_NS it answers what it has; searches that wait are bounded,
- * of one network too, answered in turn, and freed with the actor.
+ * Plan: requests about communities through the actor. A community is joined while a live record is
+ * held. Pages contain the stored records. Without a record every request is refused. A search
+ * answers with its hit. After LIM_SEARCH_NS it answers with the hits so far. Waiting searches are
+ * bounded, in all and per network, answered in turn, and freed with the actor.
  */
 #include "actor_world.h"
 
@@ -124,7 +124,7 @@ static struct dht_ask *ask(enum dht_op op)
     return ask_since(op, op == DHT_COMMUNITY_SEARCH ? "HOLI" : NULL, 0);
 }
 
-/* Entries of the answer; its list is the second of the map. */
+/* The number of entries of the answer. The list is the second pair of the map. */
 static uint32_t entries_of(const struct dht_ask *a)
 {
     uint8_t copy[4096];
@@ -216,7 +216,7 @@ static void on_told(struct rt_actor *self, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
-/* From networks that have per_net of them each, from this one on; every search has its own key. */
+/* Sends count searches, per_net from each network, beginning with net; each has a different key. */
 static void send_searches_of(struct rt_actor *from, uint32_t net, uint32_t count, uint32_t per_net)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -268,7 +268,7 @@ static void test_searches_that_wait_are_bounded(void **state)
     rt_actor_stop(&asker);
 }
 
-/* One host with many keys leaves room for others. */
+/* One network with many keys does not fill the queue. */
 static void test_one_network_does_not_fill_the_queue(void **state)
 {
     uint64_t crowded = rt_metric_get(RT_METRIC_SEARCHES_CROWDED);
@@ -279,18 +279,18 @@ static void test_one_network_does_not_fill_the_queue(void **state)
     store_many();
     rt_actor_start(&asker, world_worker(), on_told);
     send_searches_of(&asker, 0, 3 * LIM_SEARCHES_QUEUED, 3 * LIM_SEARCHES_QUEUED);
-    send_searches_of(&asker, 1, 1, 1); /* an honest client */
+    send_searches_of(&asker, 1, 1, 1); /* a client of another network */
     world_pass(5 * RT_MS);
     assert_int_equal(found_count, LIM_SEARCHES_PER_NET + 1);
     assert_int_equal(full_count, 3 * LIM_SEARCHES_QUEUED - LIM_SEARCHES_PER_NET);
     assert_int_equal(rt_metric_get(RT_METRIC_SEARCHES_CROWDED), crowded + full_count);
-    send_searches(&asker, 1); /* its places are free again */
+    send_searches(&asker, 1); /* the places in the queue are free again */
     world_pass(5 * RT_MS);
     assert_int_equal(found_count, LIM_SEARCHES_PER_NET + 2);
     rt_actor_stop(&asker);
 }
 
-/* A turn runs LIM_TURN_JOBS slices: the search that it leaves half done is then too old. */
+/* A turn runs LIM_TURN_JOBS slices. The unfinished search is then past its deadline. */
 static void test_search_that_takes_too_long_is_cut(void **state)
 {
     struct rt_actor asker;
@@ -308,7 +308,7 @@ static void test_search_that_takes_too_long_is_cut(void **state)
     rt_actor_stop(&asker);
 }
 
-/* The world's end finds searches that wait: nothing leaks. */
+/* The actor ends while searches wait. No memory leaks. */
 static void test_searches_that_wait_are_freed_with_the_actor(void **state)
 {
     struct rt_actor asker;

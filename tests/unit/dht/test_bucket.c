@@ -152,7 +152,7 @@ static void test_waiting_node_needs_room_for_its_network(void **state)
     dht_table_free(&t);
 }
 
-/* It leaves before there was a place: it is not admitted later. */
+/* A node that leaves while it waits for a place is not admitted later. */
 static void test_waiting_node_leaves(void **state)
 {
     struct dht_table *t = dht_table_new(self_id);

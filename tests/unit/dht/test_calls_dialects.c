@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a refused hello is repeated in the dialects that are left, C, B, A, in the same call; a
- * timeout and an absent peer are not; the call's time covers all its dials; a call that wants one
- * dialect is told when the peer speaks another; sessions of several dialects to one address live
- * side by side; a marked relay speaks what its marker says, but for what it has refused.
+ * Plan: a refused hello is repeated in the remaining dialects, in the order C, B, A, in the same
+ * call. A timeout or an unreachable peer causes no further dial. The timeout of the call covers all
+ * dials. A call that requires a dialect fails with WRONG_DIALECT if the peer speaks another. One
+ * address can have sessions of several dialects. A marked relay speaks the dialects of its marker,
+ * except those that it refused.
  */
 #include "calls_room.h"
 
@@ -54,7 +55,7 @@ static void test_the_dialect_that_works_answers(void **state)
     assert_int_equal(c.dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     assert_int_equal(reached_dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
 
-    /* The session is found by calls of its dialect, and by those of any. */
+    /* Calls of the session's dialect and calls of any dialect use the session. */
     start_in(&again, &to, WIRE_PEX_REQUEST, WIRE_DIALECT_A);
     assert_true(fake_to(&to)->has_request);
     fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
@@ -81,7 +82,7 @@ static void test_a_call_of_one_dialect(void **state)
     assert_int_equal(a.dialect, WIRE_DIALECT_C);
     assert_int_equal(lost_why, DHT_CALL_WRONG_DIALECT);
     assert_int_equal(lost_dialect, WIRE_DIALECT_A);
-    assert_int_equal(reached, 1); /* it is there, in dialect C */
+    assert_int_equal(reached, 1); /* reached in dialect C */
 
     start(&any, &to, WIRE_FIND_NODE);
     assert_true(fake_to(&to)->has_request);
@@ -106,7 +107,7 @@ static void test_an_exact_call_tries_no_other_dialect(void **state)
     assert_int_equal(exact.outcome, DHT_CALL_REFUSED);
     assert_int_equal(fake_opened, 1);
 
-    /* A call beside it that takes any dialect is worth the dials. */
+    /* A second call without is_exact allows further dials. */
     dht_calls_start(pool, &exact.call);
     start_in(&other, &to, WIRE_FIND_NODE, WIRE_DIALECT_B);
     fake_refuse(fake_to(&to));
@@ -167,7 +168,7 @@ static void test_a_marked_relay(void **state)
     fake_answer(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
     assert_int_equal(c.dialects, WIRE_DIALECTS_ALL);
 
-    /* A session of another dialect stands beside it. What the relay refuses it does not speak. */
+    /* A second session has another dialect. A refused dialect does not count as spoken. */
     start_in(&a, &to, WIRE_FIND_NODE, WIRE_DIALECT_A);
     assert_int_equal(dht_calls_sessions(pool), 2);
     fake_refuse(fake_dials);

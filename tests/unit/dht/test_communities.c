@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a seeded run of random operations is compared with a naive list of records: order of ids,
- * places, the log, the latest expiry, restarts from what the sink was told and in any order;
- * numbers never repeat over restarts. The most crowded network of a full community gives its
- * longest unrenewed record; a newcomer whose network is the most crowded takes one of its own; a
- * community with a network per record refuses; expired records leave before any other. Empty
- * communities keep their numbers for a week and within their limit.
+ * Plan: a seeded run of random operations is compared with a naive list of records. Compared are
+ * the order of ids, places, the log and the latest expiry. The run has restarts with the saved
+ * marks and the records in any order. Numbers never repeat across restarts. A full community evicts
+ * the least recently renewed record of the most crowded network. If this is the newcomer's network,
+ * it loses one of its records. A community with one record per network refuses. Expired records are
+ * evicted first. Empty communities keep their numbers for a week, up to a limit.
  */
 #include "index_room.h"
 
@@ -123,7 +123,7 @@ static void check_community(struct model *m, uint32_t community)
     assert_null(dht_community_next_event(k, after));
 }
 
-/* The mark on disk covers the community's numbers, and outlives the record that was stored. */
+/* The saved mark covers the community's numbers and expires later than the stored record. */
 static void check_mark(const struct model *m, const struct index_record *x)
 {
     uint64_t last = m->last[x->community_number];
@@ -173,7 +173,7 @@ static void step(struct model *m)
         check_mark(m, x);
 }
 
-/* A new index from the disk, records in an order of their own. */
+/* Makes a new index from the disk, with records in another order. */
 static void restart(struct model *m)
 {
     uint32_t start = (uint32_t)draw(RECORDS);
@@ -256,7 +256,7 @@ static uint64_t net_own(uint32_t number)
     return number;
 }
 
-/* The victim for a newcomer from net, found the slow way; NULL: refused. */
+/* The victim for a newcomer from net, by a naive search; NULL: refused. */
 static struct index_record *naive_victim(struct index_record *all, uint64_t net)
 {
     struct index_record *victim = NULL;
@@ -345,7 +345,7 @@ static void test_expired_records_make_room_first(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < LIM_COMMUNITY_RECORDS; i += 3)
-        all[i].expires_s = NOW_S; /* fewer than 64 lie between two of them */
+        all[i].expires_s = NOW_S; /* fewer than 64 are between two of them */
     for (uint32_t i = 0; i < 1000; i++) {
         assert_true(dht_communities_has_room(c, full_id, DHT_RECORD_MEMBER, 1, NOW_S, &victim));
         expired += !dht_record_is_live(victim, NOW_S);
@@ -396,7 +396,7 @@ static void test_empty_communities_are_bounded(void **state)
     for (uint32_t i = 0; i <= LIM_COMMUNITIES_EMPTY; i++)
         index_enter_and_leave(c, i, NOW_S, &event);
     assert_int_equal(rt_metric_get(RT_METRIC_COMMUNITIES_FORGOTTEN), forgotten + 1);
-    assert_int_equal(marks.rows[0].expires_s, NOW_S); /* its row may go */
+    assert_int_equal(marks.rows[0].expires_s, NOW_S); /* the row may be removed */
     index_enter_and_leave(c, 1, NOW_S, &event);
     assert_int_equal(event, 2);
     index_enter_and_leave(c, 0, NOW_S, &event);

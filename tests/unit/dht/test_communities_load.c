@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, the index from disk: a record without a number, or with one that no community reaches, gets
- * a new one; such a mark is ignored; a doubled record is refused; equal numbers of two records do
- * no harm. Marks of communities without records expire in any order, and are bounded.
+ * Plan: the index is loaded from disk. A record without a number, or with one above DHT_EVENT_MAX,
+ * gets a new number. A mark above DHT_EVENT_MAX is ignored. A duplicate record is refused. Two
+ * records may have equal numbers. Marks of communities without records expire in any order, and are
+ * bounded.
  */
 #include "index_room.h"
 
@@ -25,7 +26,7 @@ static void test_loaded_records_get_numbers_where_they_have_none(void **state)
     assert_true(dht_communities_load(c, x.community, &y.r, 0, NOW_S));
     assert_int_equal(y.r.event, 2049);
     assert_false(dht_communities_load(c, x.community, &again.r, 7, NOW_S));
-    /* the mark's row was lost, and one number is doubled */
+    /* the mark's row is missing, and two records have the same number */
     assert_true(dht_communities_load(c, x.community, &z.r, 2049, NOW_S));
     dht_communities_changed(c, &z.r, 1, NOW_S);
     assert_int_equal(z.r.event, 2050);
@@ -74,7 +75,7 @@ static void test_highest_number_from_disk_leaves_room_for_more(void **state)
     dht_communities_changed(c, &x.r, 1, NOW_S);
     assert_true(x.r.event == DHT_EVENT_MAX + 1);
     assert_true(marks.rows[0].mark == DHT_EVENT_MAX + LIM_EVENT_MARK_STEP);
-    assert_true(marks.rows[0].mark < INT64_MAX); /* as the disk holds it */
+    assert_true(marks.rows[0].mark < INT64_MAX); /* fits into the disk's signed integer */
     dht_communities_free(&c);
 }
 
@@ -138,7 +139,7 @@ static void test_loaded_marks_expire_in_any_order(void **state)
     dht_communities_free(&c);
 }
 
-/* The one that expires first is forgotten. Communities that get a record do not count. */
+/* The community that expires first is dropped. Those that get a record do not count. */
 static void test_loaded_marks_are_bounded(void **state)
 {
     struct index_marks marks = {0};

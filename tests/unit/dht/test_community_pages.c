@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: pages of members, shares and events for random limits, cursors and times equal those that a
- * naive walk through the same records writes; whoever follows the cursors sees every record once.
- * Expired records are not there; a community with none but those is not found. Unreadable cursors
- * start from the top; limit 0 has an empty answer without a cursor; an exact fit has none. Pages of
- * long texts end below 1 MiB and go on. Events: readable numbers, none new, beyond the last one, a
- * record that changed is given once. Without memory a request is refused.
+ * Plan: pages of members, shares and events for random limits, cursors and times equal those of a
+ * naive walk through the same records. Following the cursors returns every record once. Expired
+ * records are left out, and a community with only expired records is not found. Unreadable cursors
+ * start at the first record. Limit 0 has an empty answer without a cursor, and an exact fit has no
+ * cursor. Pages of long texts end below 1 MiB, with a cursor. Cursors of events: readable numbers,
+ * no new event, beyond the last event. A changed record is returned once. Without memory a request
+ * is refused.
  */
 #include "community_room.h"
 
@@ -144,7 +145,7 @@ static void fill(struct room *m, uint32_t count)
     room_sort(m);
 }
 
-/* A cursor of a random kind; *out_after: what it says, or NULL. */
+/* A cursor of a random kind; *out_after: the id in it, or NULL. */
 static const char *some_cursor(const struct room *m, char text[65], const uint8_t **out_after)
 {
     static const char *const unreadable[] = {"", "zz", "12", "0x12"};
@@ -249,7 +250,7 @@ static void test_event_cursors(void **state)
     expect_events(&m, "3", 3);
     expect_events(&m, NULL, 0);
     room_remove(&m, m.records[0]);
-    expect_events(&m, "4", 4); /* the last one that ever was: nothing new */
+    expect_events(&m, "4", 4); /* the last number used: nothing new */
     room_fini(&m);
 }
 
@@ -312,7 +313,7 @@ static uint32_t read_answer(struct relay_slice answer, const char *list, char cu
     return count;
 }
 
-/* Follows the cursors to the end; the number of entries, and of pages. */
+/* Follows the cursors to the end and counts the entries and pages. */
 static uint32_t follow(page_fn *fn, const struct room *m, const char *list, uint32_t *out_pages)
 {
     char cursor[65] = "";
@@ -346,7 +347,7 @@ static void test_pages_of_long_texts_end_below_1_mib(void **state)
     assert_int_equal(follow(dht_page_shares, &m, "entries", &pages), 40);
     assert_int_equal(pages, 3);
     assert_int_equal(follow(dht_page_events, &m, "events", &pages), 40);
-    assert_int_equal(pages, 4); /* the last is empty: the one before names its last event */
+    assert_int_equal(pages, 4); /* the last page is empty, because the page before has a cursor */
     room_fini(&m);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: lower-casing as the reference does it, final sigma and dotted I included; titles before
- * descriptions; an empty query finds all. Searches in slices over random texts, limits and cursors
- * equal a naive walk; the community may change or vanish between slices. After 256 KiB of text, and
- * when it is ended early, a search answers with a cursor, and whoever follows it finds every hit
- * once. Pages of long texts end below 1 MiB; long queries. Refused: a community without records, no
- * memory.
+ * Plan: lower-casing is the reference's, including final sigma and dotted I. Titles score above
+ * descriptions. An empty query finds all shares. Searches in slices over random texts, limits and
+ * cursors equal a naive walk. The community may change or disappear between slices. After 256 KiB
+ * of text, and when ended early, a search answers with a cursor; following the cursors finds every
+ * hit once. Pages of long texts end below 1 MiB. Long queries find nothing. A community without
+ * records and a lack of memory are refused.
  */
 #include "community_room.h"
 
@@ -45,7 +45,7 @@ static struct relay_slice end(struct dht_community_search *s)
     return answer;
 }
 
-/* *out_slices: how many it took. */
+/* *out_slices: the number of slices. */
 static struct relay_slice search(const struct room *m, const struct wire_browse_request *q,
                                  uint32_t *out_slices)
 {
@@ -159,7 +159,7 @@ static void test_case_is_folded_as_the_reference_does(void **state)
                      0);
 }
 
-/* -- the naive search: texts are ASCII, of lower case where they match -- */
+/* -- the naive search: texts are ASCII; matching parts are in lower case -- */
 
 static uint8_t want_bytes[2u << 20];
 static struct wire_writer want;
@@ -319,7 +319,7 @@ static void fill_long(struct room *m, uint32_t count, uint32_t len)
     free(text);
 }
 
-/* Follows the cursors; max_slices: it is ended after so many. The number of hits. */
+/* Follows the cursors and returns the number of hits. max_slices: each search ends after these. */
 static uint32_t follow(const struct room *m, const char *query, uint32_t max_slices,
                        uint32_t *out_pages)
 {
@@ -385,7 +385,7 @@ static void test_pages_of_long_texts_end_below_1_mib(void **state)
     room_fini(&m);
 }
 
-/* A title of 60,000 letters finds itself; a query that is longer than any text finds nothing. */
+/* A query of 60,000 letters finds the equal title. A query longer than any text finds nothing. */
 static void test_long_queries(void **state)
 {
     static char query[LIM_VALUE_MAX + 2];

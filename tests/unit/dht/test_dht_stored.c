@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, values through the actor, over sessions the test plays. What the disk gave still counts for
- * the network it came from. A manifest is given out by its id. A peer stores what its dialects
- * accept, a marked one everything, our own announcer announcements; each asker is given what its
- * dialect accepts. A relay's own announcement is of the dialects that its session shows.
- * Look-ups collect checked, distinct values; publishing stores at all it finds, and who says
- * `rate limit` is left alone; what is false is not published. A new value is pushed again until a
- * node takes it. Look-ups that wait are bounded.
+ * Plan: values through the actor, over simulated sessions.
+ *  - Values loaded from disk count for the network that stored them. A manifest is returned by id.
+ *  - A peer stores values that its dialects accept, a marked peer all values, our announcer
+ *    announcements. A requester gets values that its dialect accepts. A relay's own announcement
+ *    counts for the dialects of its session.
+ *  - Look-ups collect checked, distinct values. Publishing stores at all nodes found. A node that
+ *    answers `rate limit` is held back. An invalid value is not published.
+ *  - A new value is pushed again until a node takes it. Waiting look-ups are bounded.
  */
 #include "actor_world.h"
 
@@ -23,7 +24,7 @@ static void store_own(const struct test_value *v)
     assert_int_equal(a->refusal, RT_REFUSAL_NONE);
 }
 
-/* By a contact: the value is not fresh, and no look-up follows. */
+/* Stores as a contact: the value is not fresh, and no look-up follows. */
 static void store_as_contact(const struct test_value *v)
 {
     struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000201, 20, v->key, v->bytes, v->len);
@@ -176,7 +177,8 @@ static void test_stored_and_given_by_dialect(void **state)
     assert_given_to(&revocation, C);
 }
 
-/* Our own announcer names no dialect of its own, but those in which it reached the relay. */
+/* A STORE by our announcer has no session dialect, only the dialects in which it reached the relay.
+ */
 static void test_announcements_of_both_forms_by_anybody(void **state)
 {
     struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
@@ -200,7 +202,7 @@ static void test_announcements_of_both_forms_by_anybody(void **state)
     assert_given_to(&a8, B);
 }
 
-/* What a relay stores of itself is known to be of the dialects that its session shows. */
+/* A relay's own announcement counts as reached in the dialects of the relay's session. */
 static void test_own_announcement_of_a_relay(void **state)
 {
     struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
@@ -213,7 +215,7 @@ static void test_own_announcement_of_a_relay(void **state)
     test_sign_key(7, &k);
     test_announcement_of(&k, &addr, world_wall_s(), true, true, &a8);
     assert_taken_by(&a8, A | B | C);
-    assert_given_to(&a8, B | C); /* stored by another */
+    assert_given_to(&a8, B | C); /* stored by another peer */
     assert_true(dht_hop_of(&from, k.public_key, &a->origin));
     a->dialect = WIRE_DIALECT_B;
     a->peer_dialects = B;
@@ -341,7 +343,7 @@ static bool is_asked(const struct wire_peer_hop *node)
     return d && d->has_request;
 }
 
-/* What a relay stores is a push, whether or not it is a contact: it looks the key up itself. */
+/* A STORE by a relay is a push, even if the relay is not a contact: the relay looks up the key. */
 static void test_values_of_relays_are_not_fresh(void **state)
 {
     struct wire_peer_hop node = actor_add_node(0x0b000201, 20);
@@ -417,7 +419,8 @@ static void test_republishing_slows_down_when_told(void **state)
 
 /* -- new values that reach no node at first -- */
 
-/* The node answers look-ups with no other node; it takes a store if it is willing. Stores. */
+/* The node answers look-ups with no other node, and accepts a STORE if is_willing. Returns the
+ * number of STOREs. */
 static uint32_t serve_node(const struct wire_peer_hop *node, bool is_willing)
 {
     struct dial *d = fake_to(node);
@@ -451,7 +454,7 @@ static uint32_t serve_for(const struct wire_peer_hop *node, bool is_willing, uin
     return stores;
 }
 
-/* A client stores before there is a contact, and the first contact takes no store at first. */
+/* A client stores before there is a contact. The first contact at first refuses the STORE. */
 static void test_new_value_is_pushed_until_a_node_takes_it(void **state)
 {
     uint64_t unreached = rt_metric_get(RT_METRIC_DHT_UNREACHED);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: only what was reached is passed on, while it is fresh, and with its key; a failure takes it
- * back; reputation goes up by one and down by two between its bounds, not while nobody can be
- * reached, and the worst are forgotten; candidates come one by one, ten minutes apart, twice as
- * long after each failure; somebody else at an address starts anew; what was never reached is never
- * saved, what was is saved once an hour; rows from disk are candidates; records are bounded, and
- * candidates make room first, those never reached before those that were, and both are given in
- * turn; what is old goes, in bounded steps; the sample reaches all; a filter
- * drops what it refuses; a peer is named only to askers whose dialect it speaks, keeps its dialects
- * on disk, and loses one that it refuses.
+ * Plan:
+ *  - Only fresh, reached peers are passed on, with their keys, until a failure. The sample reaches
+ *    all. A peer is named only to requesters of its dialects.
+ *  - Reputation changes by +1 and -2 within its bounds. It does not fall while no peer can be
+ *    reached. A record with the lowest reputation is dropped.
+ *  - A candidate is returned again after ten minutes, and twice as long after each failure. Both
+ *    kinds of candidates are returned in turn. A new key at an address starts a new record.
+ *  - Peers never reached are not saved. Reached ones are saved once an hour, with their dialects.
+ *    Rows from disk are candidates.
+ *  - Records are bounded. Candidates never reached are evicted first, then other candidates. Old
+ *    records expire in bounded steps. A filter drops the records that it refuses.
+ *  - A peer loses a dialect that it refuses.
  */
 #include "support.h"
 
@@ -92,7 +95,7 @@ static void test_reputation(void **state)
         dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     assert_int_equal(dht_peers_reputation(p, &a), 10);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A,
-                           NOW_S + 601); /* nobody was reached for ten minutes: the fault is ours */
+                           NOW_S + 601); /* no peer was reached for ten minutes */
     assert_int_equal(dht_peers_reputation(p, &a), 10);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S + 600);
     assert_int_equal(dht_peers_reputation(p, &a), 8);
@@ -102,7 +105,7 @@ static void test_reputation(void **state)
     assert_int_equal(dht_peers_count(p), 1);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(dht_peers_count(p), 0);
-    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S); /* unknown: nothing */
+    (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S); /* unknown: no effect */
     dht_peers_free(&p);
 }
 
@@ -343,18 +346,18 @@ static void test_dialects(void **state)
     assert_int_equal(dht_peers_dialect(p, &a), WIRE_DIALECT_A);
     assert_int_equal(dht_peers_dialect(p, &heard), WIRE_DIALECT_B);
 
-    /* Upgraded: it is in the new dialect only. */
+    /* After an upgrade the peer is alive in the new dialect only. */
     dht_peers_seen(p, &a, WIRE_DIALECT_C, WIRE_DIALECT_BIT(WIRE_DIALECT_C), NULL, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 1);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 3);
     dht_peers_refused(p, &ours, WIRE_DIALECT_A, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_A), 0);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_B), 1);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL & ~A_ONLY);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL);
-    assert_int_equal(dht_peers_believed(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S + 3600),
+    assert_int_equal(dht_peers_spoken(p, &ours, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S + 3600),
                      WIRE_DIALECTS_ALL);
     dht_peers_refused(p, &c, WIRE_DIALECT_C, NOW_S);
     assert_int_equal(sampled_in(p, WIRE_DIALECT_C), 2);
@@ -365,8 +368,8 @@ static void test_dialects(void **state)
     dht_peers_free(&p);
 }
 
-/* Answers of a marked relay alternate between dialects: neither is a row written each time, nor
- * does the next dial begin in another dialect than C, nor do its capabilities change. */
+/* A marked relay answers in alternating dialects. This does not cause a write each time, change the
+ * dialect of the next dial from C, or change the saved capabilities. */
 static void test_marked_relay_is_written_once(void **state)
 {
     struct wire_capabilities five = {.relay = true},
@@ -387,8 +390,8 @@ static void test_marked_relay_is_written_once(void **state)
     dht_peers_free(&p);
 }
 
-/* Silent in one dialect twice, while it answers in another: it does not speak the one. A peer that
- * is away is silent in all of them and loses none. */
+/* A peer that is silent twice in one dialect and answers in another loses the first. A peer that is
+ * offline is silent in all dialects and loses none. */
 static void test_silent_in_one_dialect(void **state)
 {
     struct wire_peer_hop h = test_node(0x0b000001, 1), away = test_node(0x0b000002, 2);
@@ -398,12 +401,12 @@ static void test_silent_in_one_dialect(void **state)
     (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
-    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NULL, NOW_S); /* forgiven */
+    (void)dht_peers_seen(p, &h, WIRE_DIALECT_A, WIRE_DIALECTS_ALL, NULL, NOW_S); /* resets */
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
     assert_false(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
     (void)dht_peers_seen(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
     assert_true(dht_peers_failed(p, &h, WIRE_DIALECT_A, NOW_S));
-    assert_int_equal(dht_peers_believed(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL & ~A_ONLY);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
         for (int again = 0; again < 2; again++)
@@ -414,12 +417,12 @@ static void test_silent_in_one_dialect(void **state)
     }
     assert_false(dht_peers_failed(p, &away, WIRE_DIALECTS, NOW_S));
     (void)dht_peers_seen(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL, NOW_S);
-    assert_int_equal(dht_peers_believed(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
+    assert_int_equal(dht_peers_spoken(p, &away, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NOW_S),
                      WIRE_DIALECTS_ALL);
     dht_peers_free(&p);
 }
 
-/* Rows of another relay say nothing of dialects: their capabilities tell where to begin. */
+/* Rows of another relay have no dialects. Their capabilities determine the first dialect. */
 static void test_dialect_of_a_row_from_disk(void **state)
 {
     struct wire_peer_row row = {.last_seen_unix = NOW_S};

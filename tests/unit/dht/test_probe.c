@@ -14,7 +14,7 @@
 #define SPACE (RT_S / LIM_PROBES_PER_S)
 
 static const uint8_t hash_key[16] = "dht-probe-test";
-static enum wire_dialect dialect; /* as last given */
+static enum wire_dialect dialect; /* of the last returned address */
 
 static void test_five_a_second_in_order(void **state)
 {

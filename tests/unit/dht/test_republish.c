@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a value that nobody has stored for an hour goes to the 20 closest once, if we are among
- * them, and not if we are not; pushes are spaced, slower after each `rate limit`, down to a
- * sixteenth, and quicker again; a remote that said so is left out for its time; a value in the
- * second half of a day's life is left to die; a node that is new gets the values it is now close
- * to, from the two closest of us others, announcements too; a crowd of newcomers is bounded; a
- * client's new value goes out at once, and a contact's to the dialects it does not speak; one that
- * reached no node goes out again, and does not occupy the pace while there is no contact; the
- * hourly round does not replace a push that it does not make; a value goes to the closest of each
- * dialect.
+ * Plan:
+ *  - A value that no peer stored for an hour is pushed once to the 20 closest nodes of each
+ *    dialect, if we are among them.
+ *  - Pushes are spaced. The pace falls after each `rate limit`, down to a sixteenth, and recovers.
+ *    The limiting remote is held back. A value in the second half of a day's TTL is not pushed.
+ *  - A new node gets the values that it is now close to, including announcements, from the two
+ *    closest others. The list of newcomers is bounded.
+ *  - A client's new value is pushed at once; a contact's, in the dialects that the contact does not
+ *    speak. A value that reached no node is pushed again. Without a contact this value delays no
+ *    other push. The hourly round does not replace a push in dialects that it does not cover.
  */
 #include "support.h"
 
@@ -16,7 +17,7 @@
 
 static const uint8_t hash_key[16] = "dht-republish-t";
 static uint64_t rng = 20261205;
-/* A contact: what it stores is not fresh to the network. */
+/* A contact: the values that it stores are not fresh. */
 static const struct dht_origin someone = {.peer = 77, .net = 7, .is_push = true};
 static const struct dht_origin client = {.peer = 78, .net = 8};
 
@@ -301,8 +302,8 @@ static void test_a_crowd_of_newcomers_is_bounded(void **state)
     room_free(&r);
 }
 
-/* A client's new value goes out at once, to nodes that are to be looked up, whether or not we are
- * among the closest; then it is like any other. */
+/* A client's new value is pushed at once to nodes found by a look-up, even if we are not among the
+ * closest. After that it is like any other value. */
 static void test_fresh_values(void **state)
 {
     struct dht_push_plan plan;
@@ -330,7 +331,7 @@ static void test_fresh_values(void **state)
     room_free(&r);
 }
 
-/* A contact does not speak all dialects that accept its value: the others get it at once. */
+/* A contact's value is pushed at once in the accepting dialects that the contact does not speak. */
 static void test_values_of_one_dialect(void **state)
 {
     const struct dht_origin node = {
@@ -351,7 +352,7 @@ static void test_values_of_one_dialect(void **state)
     room_free(&r);
 }
 
-/* Without a contact nothing is planned, and the wait has no end but the value's. */
+/* Without a contact nothing is planned, and values wait until they expire. */
 static void test_fresh_values_wait_for_a_contact(void **state)
 {
     struct dht_push_plan plan;
@@ -366,7 +367,7 @@ static void test_fresh_values_wait_for_a_contact(void **state)
         add_value_of(&r, &client, 0, LIM_VALUE_TTL_MAX_S, NOW_S, keys[i]);
     assert_int_equal(drain(&r, 1, 3 * LIM_REPUBLISH_S, &plan), 0);
     for (uint32_t i = 0; i < DHT_K; i++)
-        (void)add_node(&r, i, 3); /* all closer to the values than we */
+        (void)add_node(&r, i, 3); /* all closer to the values than this relay */
     for (uint64_t ms = 0; ms < LIM_PUSH_AGAIN_S * 1000; ms += 10)
         if (next(&r, begin_s * RT_S + ms * RT_MS, NOW_S + begin_s + ms / 1000, &plan))
             count += plan.is_fresh && plan.is_owed;
@@ -375,7 +376,7 @@ static void test_fresh_values_wait_for_a_contact(void **state)
     room_free(&r);
 }
 
-/* A fresh value has waited until the hourly round came to it. */
+/* Sets up a fresh value that waits until the hourly round. */
 static void begin_hour_of_a_fresh_value(struct room *r, uint32_t bits, uint8_t key[32])
 {
     room_make(r);
@@ -401,7 +402,7 @@ static void test_round_that_plans_nothing_leaves_a_fresh_value(void **state)
     assert_true(next_in_an_hour(&r, &plan));
     assert_true(plan.is_fresh && plan.is_owed);
     room_free(&r);
-    begin_hour_of_a_fresh_value(&r, 9, key); /* the round knows no nodes of B and C */
+    begin_hour_of_a_fresh_value(&r, 9, key); /* the round has no contacts of B and C */
     assert_true(next_in_an_hour(&r, &plan));
     assert_false(plan.is_fresh || plan.is_owed);
     assert_true(dht_values_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
@@ -430,8 +431,8 @@ static void test_round_counts_as_the_push_of_a_fresh_value(void **state)
     room_free(&r);
 }
 
-/* A value goes to the closest of each dialect that accepts it, and to a node of several once, over
- * C. */
+/* A value is pushed to the closest nodes of each dialect that accepts it. A node of several
+ * dialects gets the value once, over C. */
 static void test_each_dialect_has_its_closest(void **state)
 {
     struct dht_push_plan plan;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a chain of every length up to the limit is sound and all its keys are accepted, one more
- * rotation voids it; so does a cycle of any length. Of several rotations of one key the higher
- * sequence counts, then the later time, then the larger key; the losing branch is forgotten, on
- * disk too. Two chains share keys. Records with a wrong signature, from the future, malformed, or
- * of keys in no chain change nothing. A revoked key anywhere voids the chain, before or after its
- * rotations arrive, and a thief's rotation does not change that. A written key follows no chain,
- * and its revocation is reported. The order of records, the disk, look-ups and the full size are in
+ * Plan: a chain of every length up to the limit is sound, and all its keys are accepted. One more
+ * rotation voids the chain, and so does a cycle of any length. Of several rotations of one key the
+ * higher sequence counts, then the later time, then the larger key. The losing branch is dropped,
+ * also on disk. Two chains can share keys. Records with a wrong signature, from the future,
+ * malformed, or of keys in no chain change nothing. A revoked key anywhere voids the chain, before
+ * or after rotations arrive, and later rotations do not change that. A configured key follows no
+ * chain, and its revocation is reported. Order of records, disk, look-ups and full size are in
  * test_trust_order.c.
  */
 #include "trust_support.h"
@@ -56,7 +56,7 @@ static void test_cycles(void **state)
             assert_true(trust_note(t, trust_rotation(length - 1, back, 1)));
             trust_expect_void(t, DHT_TRUST_TOO_LONG);
             assert_true(trust_note(t, trust_rotation(length - 1, TRUST_KEYS - 1, 2)));
-            if (length <= LIM_ROTATIONS_MAX) /* a way out of it */
+            if (length <= LIM_ROTATIONS_MAX) /* a rotation out of the cycle */
                 trust_expect_accepted(t, FIRST(length) | BIT(TRUST_KEYS - 1));
             dht_trust_free(&t);
         }
@@ -79,7 +79,7 @@ static void test_of_several_rotations_one_counts(void **state)
     assert_true(trust_note(t, trust_rotation(0, 2, 6)));
     trust_expect_accepted(t, BIT(0) | BIT(2));
     assert_int_equal(trust_seen.verdict, DHT_TRUST_SOUND);
-    assert_int_equal(dht_trust_count(t), 2); /* 1 and 10 are forgotten */
+    assert_int_equal(dht_trust_count(t), 2); /* 1 and 10 are dropped */
     assert_int_equal(trust_seen.rows, 1);
     assert_false(trust_note(t, trust_revocation(1)));
     assert_true(trust_note(t, trust_rotation_at(0, small, 6, NOW_S + 1)));
@@ -112,7 +112,7 @@ static void test_two_chains_share_keys(void **state)
     dht_trust_free(&t);
 }
 
-/* -- what does not count -- */
+/* -- invalid records -- */
 
 static void expect_ignored(struct dht_trust *t, const struct wire_rotation *r)
 {
@@ -197,7 +197,7 @@ static void test_bytes_that_are_no_record(void **state)
         struct trust_record odd = r;
 
         odd.bytes[test_random(&trust_rng) % r.len] ^= (uint8_t)(1u << test_random(&trust_rng) % 8);
-        (void)trust_note(t, odd); /* what is not signed may differ: how the same map is encoded */
+        (void)trust_note(t, odd); /* the encoding of the map is not signed and may differ */
     }
     assert_int_equal(dht_trust_verdict(t, trust_pub(0)), DHT_TRUST_SOUND);
     for (uint32_t i = 2; i < TRUST_KEYS; i++)

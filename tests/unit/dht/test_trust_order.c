@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: random records in random order; after every one the verdict is that of an independent walk
- * through all records so far. What was put on disk gives the same verdicts when it is loaded, in
- * any order; what belongs to no chain is dropped from disk. Look-ups: new keys first, then each key
- * once a day, evenly; a key that rotates without end delays no other. Full size: all pins with full
- * chains.
+ * Plan: random records are noted in random order. After each, the verdict equals that of an
+ * independent walk through all records so far. The saved records give the same verdicts when
+ * loaded in any order. Records of no chain are dropped from disk. Look-ups: new keys first, then
+ * each key once a day, evenly. A key that rotates endlessly delays no other. Full size: all pins
+ * with full chains.
  */
 #include "trust_support.h"
 
@@ -24,7 +24,7 @@ struct fact {
     struct trust_record record;
 };
 
-/* The rotation of a key that counts among those known; NULL: it has none. */
+/* The rotation of a key that counts among the known ones; NULL: none. */
 static const struct fact *successor(const struct fact *facts, uint32_t count, uint32_t key)
 {
     const struct fact *best = NULL;
@@ -75,7 +75,7 @@ static void expect_verdict_of_walk(const struct dht_trust *t, const struct fact 
         trust_expect_void(t, v);
 }
 
-/* Looks new keys up among what is known, as the relay does in its store. */
+/* Looks up new keys among the known records, as the relay does in its store. */
 static void look_up_new_keys(struct dht_trust *t, const struct fact *facts, uint32_t count)
 {
     uint8_t key[32];
@@ -171,7 +171,7 @@ static void test_what_is_on_disk(void **state)
                 trust_expect_void(t, DHT_TRUST_REVOKED);
             else
                 trust_expect_accepted(t, FIRST(5));
-            assert_int_equal(trust_seen.judged, revoked < 5); /* warned of at every start */
+            assert_int_equal(trust_seen.judged, revoked < 5); /* reported at every start */
             assert_int_equal(trust_seen.drops, 0);
             dht_trust_free(&t);
         }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, over sessions the test plays, with a bootstrap peer that is the whole network. Once its key
- * is pinned, its rotation and its revocation are looked up, soon, and then once a day. A rotation
- * that the peer holds, or that is stored here, is followed: the new key's records are looked up,
- * and the peer is accepted under it. A revocation voids the pin: one warning, and the peer is
- * refused from then on. Of a written key, a revocation is only a warning. What is found is put on
- * disk, and after a restart counts as before. Nothing is looked up while nobody is there to ask,
- * nor after DHT_STOP.
+ * Plan: simulated sessions with a bootstrap peer that is the whole network. Soon after the key is
+ * pinned, its rotation and its revocation are looked up, then once a day. A rotation that the peer
+ * or our own store holds is followed. The records of the new key are looked up, and the peer is
+ * accepted with this key. A revocation voids the pin: one warning is logged and the peer is
+ * refused. The revocation of a configured key only causes a warning. Found records are saved and
+ * count after a restart. There are no look-ups without a reachable peer or after DHT_STOP.
  */
 #include "actor_world.h"
 #include "trust_support.h"
@@ -20,9 +19,9 @@
 
 /* -- the peer -- */
 
-static uint32_t shown; /* the number of the key it shows */
+static uint32_t shown; /* the number of the key it uses */
 static uint32_t held_count;
-static struct trust_record held[HELD_MAX]; /* what it answers look-ups with */
+static struct trust_record held[HELD_MAX]; /* its answers to look-ups */
 static uint32_t rotations_asked[TRUST_KEYS], revocations_asked[TRUST_KEYS];
 
 static void count_question(const uint8_t target[32])
@@ -57,7 +56,7 @@ static void give_value(struct dial *d)
     assert_true(fits);
 }
 
-/* True: there was something to do. */
+/* True: something was done. */
 static bool serve_one(void)
 {
     uint8_t bytes[64];
@@ -101,7 +100,7 @@ static void on_line(void)
 {
 }
 
-/* Lines since the test began that have this in them. */
+/* The number of log lines with this text since the test began. */
 static uint32_t logged(const char *text)
 {
     uint32_t count = 0;
@@ -174,7 +173,7 @@ static void start(void **state, const uint8_t *written_key)
         (void)actor_begin_with_bootstrap(state);
 }
 
-/* The relay starts again with what is on disk. */
+/* Restarts the relay with the saved state. */
 static void restart(const uint8_t *written_key)
 {
     (void)logged(""); /* empties the ring */
@@ -205,7 +204,7 @@ static int end(void **state)
     return actor_end(state);
 }
 
-/* A STORE by a peer of dialect C. */
+/* Sends a STORE as a peer of dialect C. */
 static void store_here(struct trust_record r)
 {
     struct dht_ask *a = dht_ask_new(DHT_STORE);
@@ -294,7 +293,7 @@ static void test_what_is_on_disk_counts_after_a_restart(void **state)
     held[held_count++] = trust_revocation(1);
     serve(60 * RT_S);
     assert_int_equal(row_count, 2);
-    held_count = 0; /* the network has forgotten */
+    held_count = 0; /* the network has no records any more */
     restart(NULL);
     assert_int_equal(logged("ADDR@KEY"), 1);
     serve(3600 * RT_S);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, kinds with a tag: one good value of each passes under its own key, and under no other; with
- * one bit flipped (seeded) it is refused or means the same, but for texts, which no signature
- * covers. Nothing may be
- * issued more than 300 s ahead; a member's record must expire after it was issued, and in the
- * future. A token must name the record's community and member. A hint and a page keep their bounds.
- * A rotation needs two keys. What the store compares and files values by is told; the content of a
- * record is the same for another sequence and time, and not for another status or text.
+ * Plan, kinds with a tag: a valid value of each passes under its own key, and under no other. With
+ * one bit flipped (seeded) the value is refused or decodes to the same fields, except for unsigned
+ * texts. A value issued more than 300 s ahead is refused. A member's record must expire after its
+ * time of issue, and in the future. A token must name the record's community and member. A hint and
+ * a page respect their bounds. A rotation needs two different keys. The check returns the fields by
+ * which the store compares values. The content hash of a record does not depend on sequence and
+ * time, but on status and texts.
  */
 #include "records.h"
 
@@ -201,7 +201,7 @@ static void test_what_is_told(void **state)
     make(WIRE_VALUE_SHARE_RECORD, NOW_S, &v);
     c = test_checked(&v, NOW_S);
     assert_memory_equal(c.community_id, id, 32);
-    test_community(4, id); /* a share id, made likewise */
+    test_community(4, id); /* a share id, made in the same way */
     assert_memory_equal(c.subject, id, 32);
     assert_true(c.first == 5 && c.second == NOW_S && c.expires_at == UINT64_MAX);
     assert_int_equal(c.manifest_id[0], 9);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a table of which kinds a peer may store, for unmarked peers of each dialect and for marked
- * ones. The form of an announcement is the one its signature verifies over, whatever fields were
- * sent, and is known again from its sub. Both forms of one relay are held under one key, the newest
- * of each; each dialect is given its own form. Dialects B and C are given relays reached in that
- * dialect before relays never reached, and never those reached elsewhere only. Each form has limits
- * of its own under a key. What is loaded from disk has the form its sub names.
+ * Plan: a table of the kinds that a peer may store, for unmarked peers of each dialect and for
+ * marked ones. The form of an announcement is the one with a valid signature, however many fields
+ * were sent, and sub determines the form later. The newest announcement of a relay in each form is
+ * held under one key. Each dialect gets its form. Dialects B and C get relays reached in the
+ * dialect before relays never reached, and no relays reached only in other dialects. Each form has
+ * separate limits under a key. An announcement from disk has the form that sub determines.
  */
 #include "support.h"
 
@@ -40,7 +40,7 @@ static enum rt_refusal store_by(struct dht_values *v, const struct test_value *v
     return dht_values_store(v, value->key, &c, value->bytes, value->len, 0, by, NOW_S + 60);
 }
 
-/* Whether an asker of this dialect is given this value under its key now. */
+/* True: a look-up in this dialect now returns this value. */
 static bool is_given(struct dht_values *v, enum wire_dialect dialect,
                      const struct test_value *value)
 {
@@ -66,7 +66,7 @@ static uint32_t count_all(const struct dht_values *v, enum wire_dialect dialect,
     return count;
 }
 
-/* -- what a peer may store -- */
+/* -- kinds that a peer may store -- */
 
 static void test_kinds_that_a_peer_may_store(void **state)
 {
@@ -143,7 +143,7 @@ static void test_each_dialect_is_given_its_form(void **state)
     assert_false(is_given(v, WIRE_DIALECT_A, &a8));
     assert_int_equal(store_by(v, &a5, &someone), 0);
     assert_int_equal(store_by(v, &newer8, &someone), 0);
-    assert_int_equal(store_by(v, &a8, &someone), 0); /* accepted, and changes nothing */
+    assert_int_equal(store_by(v, &a8, &someone), 0); /* accepted, without a change */
     assert_int_equal(dht_values_count(v), 2);
     for (int i = 0; i < 3; i++) {
         assert_true(is_given(v, WIRE_DIALECT_A, &a5));
@@ -177,7 +177,8 @@ static void test_values_go_to_dialects_that_accept_them(void **state)
 
 #define SLOT_TRIES 4000u
 
-/* The announcement of a relay from `n` on whose key is `key`; the number of the next. */
+/* Makes an announcement of the first relay from number `n` with this DHT key (NULL: any). Returns
+ * the next number. */
 static uint32_t announce(uint32_t n, uint32_t ip, const uint8_t *key, bool is_form_8,
                          struct test_value *out)
 {
@@ -243,7 +244,7 @@ static void test_reached_is_kept_until_said_otherwise(void **state)
     assert_int_equal(store_by(v, &newer, &someone), 0);
     assert_false(is_given(v, WIRE_DIALECT_C, &newer));
     reached.reached = C;
-    assert_int_equal(store_by(v, &old, &reached), 0); /* not newer, but it says where */
+    assert_int_equal(store_by(v, &old, &reached), 0); /* not newer, but reached in a dialect */
     assert_true(is_given(v, WIRE_DIALECT_C, &newer));
     assert_false(is_given(v, WIRE_DIALECT_B, &newer));
     free_values(&v);
@@ -299,7 +300,7 @@ static void test_loaded_with_the_form_it_had(void **state)
     (void)state;
     test_sign_key(5, &k);
     dht_values_set_sink(v, &sink);
-    test_announcement_of(&k, &p, NOW_S, true, false, &a8); /* the bytes do not tell its form */
+    test_announcement_of(&k, &p, NOW_S, true, false, &a8); /* the bytes do not determine the form */
     test_announcement_of(&k, &p, NOW_S, false, false, &a5);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(store_by(v, i ? &a5 : &a8, &someone), 0);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, the index: records enter it, change and leave with their entries, at the earlier of
- * expires_at and TTL for members, by TTL for shares; a full community gives a record of its crowded
- * network, told to the disk and counted; what a load brings has its number, and numbers never
- * repeat. A seeded run of random operations keeps index and store alike.
+ * Plan, the index: records are added, changed and removed together with their entries. Members
+ * expire at the earlier of expires_at and TTL, shares by TTL. A full community evicts a record of
+ * its crowded network, from the disk too, and counts it. Loaded records keep their numbers, and
+ * numbers never repeat. A seeded run of random operations keeps index and store equal.
  *
- * The disk: a record renewed every minute is written once in twenty minutes, together with others,
- * at once where it says something else, at a flush, and soon after the clock was set back. Fresh
- * values are given once per change and hour, not for pushes by nodes that speak all dialects that
- * accept the value, our own values or announcements. Those that no node took are given again, after
- * the others, then hourly; the hourly round is not put off by it. Networks take turns.
+ * The disk: a record renewed every minute is written once in twenty minutes, together with others.
+ * It is written at once after another change, at a flush, and soon after the clock was set back.
+ *
+ * Fresh values are taken once per change and hour. Pushes by nodes that speak all accepting
+ * dialects, our own values and announcements are not fresh. A value that no node took is taken
+ * again after the others, then hourly. This does not delay the hourly round. Networks take turns.
  */
 #include "store.h"
 
@@ -37,8 +38,9 @@ static void test_records_enter_change_and_leave(void **state)
     assert_null(community(v, 1));
     test_member_record(&m, &value);
     store_at(v, &value, NOW_S);
-    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200); /* not the TTL's day */
-    store_at(v, &value, NOW_S + 60);                                      /* no longer for this */
+    /* Less than the TTL of a day, and a second STORE does not extend it. */
+    assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200);
+    store_at(v, &value, NOW_S + 60);
     assert_int_equal(store_left(v, WIRE_DIALECT_C, &value, NOW_S), 7200);
     test_share_record(&s, &value);
     store_at(v, &value, NOW_S);
@@ -59,7 +61,7 @@ static void test_records_enter_change_and_leave(void **state)
     store_free(&v);
 }
 
-/* As after kill -9: rows and marks as the disk last had them. */
+/* A restart as after kill -9, with the last saved rows and marks. */
 static void test_numbers_after_a_restart(void **state)
 {
     struct dht_values *v = store_new(), *again;
@@ -93,7 +95,7 @@ static void test_numbers_after_a_restart(void **state)
     store_free(&again);
 }
 
-/* Rows that a hand has moved are refused: the index would hold one record twice. */
+/* Rows edited to another key are refused, because the index would have one record twice. */
 static void test_row_under_another_key_is_refused(void **state)
 {
     struct dht_values *v = store_new();
@@ -112,7 +114,7 @@ static void test_row_under_another_key_is_refused(void **state)
     store_free(&v);
 }
 
-/* A damaged number counts as none, and is not written back. */
+/* A damaged number is replaced with a new one and not saved again. */
 static void test_damaged_event_number_from_disk(void **state)
 {
     struct dht_values *v = store_new();
@@ -134,7 +136,7 @@ static void test_damaged_event_number_from_disk(void **state)
     store_free(&v);
 }
 
-/* The community is filled by one network; a newcomer of another gets in at its cost. */
+/* One network fills the community. A newcomer of another network evicts one of its records. */
 static void test_full_community_makes_room(void **state)
 {
     struct dht_values *v = store_new_of(2 * LIM_COMMUNITY_RECORDS);
@@ -273,7 +275,7 @@ static void test_other_content_is_written_at_once(void **state)
     assert_int_equal(store_disk.puts, 1);
     store_member(v, 3, WIRE_MEMBER_LEFT, NOW_S + 2);
     assert_int_equal(store_disk.puts, 2);
-    dht_values_flush(v); /* nothing waits any more */
+    dht_values_flush(v); /* no write is deferred any more */
     assert_int_equal(store_disk.puts, 2);
     store_member(v, 4, WIRE_MEMBER_LEFT, NOW_S + 3);
     dht_values_flush(v);
@@ -352,7 +354,7 @@ static void test_fresh_once_per_change_and_hour(void **state)
     assert_false(dht_values_next_fresh(v, NOW_S));
     assert_int_equal(dht_values_next_due(v), NOW_S + 10 + LIM_REPUBLISH_S);
     store_at(v, &a, NOW_S + 20); /* the same again is not new */
-    store_at(v, &b, NOW_S + 30); /* and this one has to wait */
+    store_at(v, &b, NOW_S + 30); /* this change has to wait */
     assert_false(dht_values_next_fresh(v, NOW_S));
     (void)dht_values_save_due(v, NOW_S + 9 + LIM_REPUBLISH_S, 10);
     assert_false(dht_values_next_fresh(v, NOW_S));
@@ -362,8 +364,8 @@ static void test_fresh_once_per_change_and_hour(void **state)
     store_free(&v);
 }
 
-/* A network that stores many values does not hold up another's; a value that a second network
- * stores in a newer version takes that network's turns. */
+/* A network that stores many values does not delay those of another. A value moves to the network
+ * that stores a newer version. */
 static void test_fresh_values_in_turn(void **state)
 {
     const struct dht_origin many = {.peer = 5, .net = 5}, other = {.peer = 6, .net = 6};
@@ -416,12 +418,12 @@ static void test_what_is_not_fresh(void **state)
     test_manifest(&k, 3, 5, &value);
     store_at(v, &value, NOW_S);
     assert_true(dht_values_next_fresh(v, NOW_S));
-    dht_values_expire(v, NOW_S + 30 * 3600, 10); /* what is dropped is no longer fresh */
+    dht_values_expire(v, NOW_S + 30 * 3600, 10); /* a dropped value is not fresh */
     assert_false(dht_values_take_fresh(v, NOW_S + 30 * 3600, &out));
     store_free(&v);
 }
 
-/* A client stores its value again and again: its life grows here, not that of the copies. */
+/* Repeated STOREs of a client extend the TTL here, but not the TTL of the pushed copies. */
 static void test_fresh_again_when_copies_have_expired(void **state)
 {
     struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
@@ -433,7 +435,7 @@ static void test_fresh_again_when_copies_have_expired(void **state)
     store_at(v, &value, NOW_S);
     assert_true(take_fresh(v, &value, NOW_S + 10));
     store_at(v, &value, NOW_S + 86400 - 10);
-    store_at(v, &value, NOW_S + 86400 + 10); /* copies may have been sent a little later */
+    store_at(v, &value, NOW_S + 86400 + 10); /* copies may be pushed a little later */
     (void)dht_values_save_due(v, NOW_S + 86400 + 10, 10);
     assert_false(dht_values_next_fresh(v, NOW_S + 86400 + 10));
     store_at(v, &value, NOW_S + 86400 + 120);
@@ -444,7 +446,7 @@ static void test_fresh_again_when_copies_have_expired(void **state)
     store_free(&v);
 }
 
-/* A push from a node that does not speak all dialects that accept the value does not defer ours. */
+/* A push by a node that does not speak all accepting dialects does not defer our own push. */
 static void test_pushes_of_one_dialect(void **state)
 {
     const struct dht_origin node = {.peer = 5, .net = 5, .is_push = true},
@@ -498,14 +500,14 @@ static void test_unreached_values_are_fresh_again(void **state)
     unreached(v, &a, NOW_S);
     assert_false(dht_values_next_fresh(v, again_s - 1));
     store_at(v, &b, again_s);
-    assert_true(take_fresh(v, &b, again_s)); /* those that come first, once */
+    assert_true(take_fresh(v, &b, again_s)); /* new ones first, once each */
     assert_true(take_fresh(v, &a, again_s));
-    unreached(v, &a, again_s); /* the second time it waits for an hour */
+    unreached(v, &a, again_s); /* the second retry waits for an hour */
     assert_int_equal(dht_values_next_due(v), NOW_S + LIM_REPUBLISH_S);
     (void)dht_values_save_due(v, again_s + LIM_REPUBLISH_S - 1, 10);
     assert_false(dht_values_next_fresh(v, again_s + LIM_REPUBLISH_S - 1));
     assert_true(take_fresh(v, &a, again_s + LIM_REPUBLISH_S));
-    assert_false(dht_values_next_fresh(v, again_s + 5 * LIM_REPUBLISH_S)); /* it was taken */
+    assert_false(dht_values_next_fresh(v, again_s + 5 * LIM_REPUBLISH_S)); /* a node took it */
     assert_int_equal(rt_metric_get(RT_METRIC_DHT_UNREACHED), count + 2);
     dht_values_expire(v, NOW_S + 30 * 3600, 10);
     unreached(v, &a, NOW_S + 30 * 3600); /* it has expired meanwhile */

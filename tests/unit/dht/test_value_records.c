@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, which value stays: a member's record by issued_at, then announce_seq; a share's by
- * latest_seq, then updated_at, and of two signed alike the one with the held manifest's texts, else
- * the last; hints and pages by time and never over our own; rotations by sequence; the earliest
- * revocation, for a week. A hint and CommunityMembers are held side by side, each given to its
- * dialects. A revoked relay's announcements are not given, and a revocation is told once.
+ * Plan, the value that stays:
+ *  - a member's record by issued_at, then announce_seq;
+ *  - a share's record by latest_seq, then updated_at; with equal signed bytes, the one with the
+ *    texts of the held manifest, else the last write;
+ *  - hints and pages by time, but never over our own;
+ *  - rotations by sequence; the earliest revocation, for a week.
+ * A hint and the CommunityMembers of the same key are both held, for different dialects. A revoked
+ * relay's announcements are not returned, and a revocation is reported once.
  */
 #include "store.h"
 
-/* Stores both in either order; the winner is held in the end. */
+/* Stores both in either order and checks that the winner is held. */
 static void assert_wins(const struct test_value *winner, const struct test_value *other)
 {
     for (int order = 0; order < 2; order++) {
@@ -72,7 +75,7 @@ static void test_texts_of_the_held_manifest_stay(void **state)
     store_at(v, &bad, NOW_S); /* without the manifest the last write wins */
     assert_true(store_holds(v, &bad));
     store_at(v, &manifest, NOW_S);
-    store_at(v, &worse, NOW_S); /* neither has its texts */
+    store_at(v, &worse, NOW_S); /* neither has the manifest's texts */
     assert_true(store_holds(v, &worse));
     store_at(v, &good, NOW_S);
     store_at(v, &bad, NOW_S);
@@ -81,7 +84,7 @@ static void test_texts_of_the_held_manifest_stay(void **state)
     store_free(&v);
 }
 
-/* Nodes that hold different texts must not replace each other's endlessly. */
+/* Nodes with different texts must not replace each other's texts endlessly. */
 static void test_pushed_texts_replace_only_with_the_manifest(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
@@ -110,7 +113,7 @@ static void test_pushed_texts_replace_only_with_the_manifest(void **state)
     store_free(&v);
 }
 
-/* The texts of one signed record say nothing of another one. */
+/* The texts of one signed record do not matter for another one. */
 static void test_texts_of_another_record_do_not_count(void **state)
 {
     struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
@@ -165,7 +168,7 @@ static void test_rotation_by_sequence(void **state)
     test_rotation(2, 5, 2, NOW_S, &c);
     assert_wins(&b, &a);
     store_at(v, &b, NOW_S);
-    store_at(v, &c, NOW_S); /* of the same sequence the first stays */
+    store_at(v, &c, NOW_S); /* with the same sequence the first stays */
     assert_true(store_holds(v, &b));
     store_free(&v);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Values that crate 0.6.0 made or judged (tests/vectors/version2.txt), through the store's check:
- * it agrees with the crate on every one that keeps our rules of time, and refuses those that do
- * not: issued more than 300 s ahead, or expired. Announcements have the form that the crates
- * verify.
+ * Plan: values that crate 0.6.0 made or judged (tests/vectors/version2.txt) go through the store's
+ * check. The check agrees with the crate on every value that is not expired or issued more than
+ * 300 s ahead, and refuses the others. Announcements have the form that the crates verify.
  */
 #include "support.h"
 

@@ -100,7 +100,7 @@ bool trust_note(struct dht_trust *t, struct trust_record r)
     return dht_trust_note(t, r.bytes, r.len, NOW_S);
 }
 
-/* -- what the module reports: the disk, and the last judgement -- */
+/* -- reports of the module: the disk, and the last judgement -- */
 
 struct trust_seen trust_seen;
 

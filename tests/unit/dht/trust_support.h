@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the tests of trust.c share: keys by number, records as their owners sign them, a module
- * whose reports are kept, and what is expected of the chain that key 0 begins.
+ * Shared by the tests of trust.c: keys by number, signed records, a module with recorded reports,
+ * and assertions on the chain of key 0.
  */
 #ifndef TRUST_SUPPORT_H
 #define TRUST_SUPPORT_H
@@ -39,7 +39,7 @@ struct trust_record trust_revocation_at(uint32_t key, uint64_t issued_at);
 struct trust_record trust_revocation(uint32_t key);
 bool trust_note(struct dht_trust *t, struct trust_record r);
 
-/* -- what the module reported since trust_empty: rows on disk, and the last judgement -- */
+/* -- reports of the module since trust_empty: rows on disk, and the last judgement -- */
 struct trust_seen {
     uint32_t rows, judged, drops;
     struct trust_record row[64];
@@ -51,9 +51,9 @@ extern struct trust_seen trust_seen;
 struct dht_trust *trust_empty(void);  /* not begun */
 struct dht_trust *trust_pinned(void); /* key 0 is pinned; begun */
 
-/* The pin's chain is sound, and these keys are accepted. */
+/* Asserts that the pin's chain is sound and exactly these keys are accepted. */
 void trust_expect_accepted(const struct dht_trust *t, uint32_t mask);
-/* No key is. */
+/* Asserts that no key is accepted. */
 void trust_expect_void(const struct dht_trust *t, enum dht_trust_verdict why);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a started thread gets its argument, has the stack size that thread.h promises, which
- * is no C library's default, and blocks signals that its creator does not block. The creator's
- * mask is as before.
+ * Plan: a started thread gets its argument and blocks signals that its creator does not block. The
+ * stack has the size given in thread.h, which is not the default of any C library. The creator's
+ * signal mask does not change.
  */
 #include <setjmp.h>
 #include <stdarg.h>

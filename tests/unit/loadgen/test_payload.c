@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the relay's own check accepts what the payloads store, under the key that they name: a
- * member's record says its community, member, sequence and times and is signed; a content's
- * provider. An identity depends on the member's number only.
+ * Plan: the relay's own check accepts the values of the payloads under their keys. A member record
+ * has the expected community, member, sequence and times, and a valid signature. A provider list
+ * names the provider. An identity depends only on the number of the member.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 static const uint8_t community_id[32] = "a community";
 
-/* Decodes a STORE; s->value lies in payload. */
+/* Decodes a STORE; s->value points into payload. */
 static void assert_is_accepted(uint8_t *payload, size_t len, struct wire_store *s,
                                struct dht_checked *out)
 {

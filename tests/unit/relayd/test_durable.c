@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a start does with the state database, with the daemon as a process (RELAY_BINARY) and its
- * database looked into between two runs. Values: those that are good are taken, expired ones and
- * rows of another shape are not. Peers: a recent one is taken and its row left as it was; one not
- * seen for a week is forgotten on disk too, with its dialects; rows that cannot be read are counted
- * in one line and left as they are. A community's record and mark are taken and stay; a record
- * about a key that is not pinned is removed. A map of pins that cannot be read does not keep the
- * relay from starting.
+ * Plan: the state database across a start of the daemon, which runs as a process (RELAY_BINARY).
+ * The test inspects the database between two runs.
+ *  - Values: valid ones are loaded; expired ones and rows of another shape are not.
+ *  - Peers: a recent one is loaded and its row does not change. One not seen for a week is deleted
+ *    from the disk, with its dialects. Unreadable rows are counted in one log line and kept.
+ *  - A community's record and mark are loaded and kept. A record about a key that is not pinned is
+ *    removed.
+ *  - The relay starts although the map of pins is unreadable.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,7 +217,7 @@ static void peers(void **state)
     assert_said("state loaded values=0 peers=1 forgotten=0");
 }
 
-/* A member's record as crate 0.6.0 writes it, but for the times: signatures are not verified again
+/* A member's record as crate 0.6.0 writes it, with other times: signatures are not verified again
  * here. */
 static void put_member(int64_t now_s)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: kill -9 of a store of community records over a state database. A child stores new members
- * and renews others in three communities without pause, and reports each event number that it gives
- * out and each flush. It is killed ROUNDS times, at random moments, each time on the database that
- * the last one left. After each: all members that were there at the last flush are there, with
- * numbers that no other record of their community has, and the next number of a community is above
- * all that were ever reported.
+ * Plan: kill -9 of a process that stores community records in a state database. A child stores new
+ * members and renews others in three communities without pause. It reports each assigned event
+ * number and each flush. It is killed ROUNDS times, at random moments, always on the same database.
+ * After each round, the database has all members of the last flush, and their numbers are unique in
+ * their community. The next number of a community is above all reported ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,7 +33,7 @@ static const uint8_t hash_key[16] = "restart";
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 static uint64_t rng = 20261130;
 
-/* -- a store over the database: what tools/relayd/durable.c does -- */
+/* -- a store over the database, like tools/relayd/durable.c -- */
 
 static void put_value(void *ctx, const struct dht_value *v)
 {
@@ -77,7 +76,7 @@ static struct dht_values *start(void)
     return v;
 }
 
-/* -- what the child does -- */
+/* -- the child -- */
 
 struct report {
     uint32_t step, members; /* members: of all communities */
@@ -85,7 +84,7 @@ struct report {
     bool is_flushed;
 };
 
-/* Stores member `number` as of step, and returns the number of its event. */
+/* Stores member `number` with the sequence of this step; returns its event number. */
 static uint64_t store(struct dht_values *v, uint32_t number, uint32_t step)
 {
     struct test_member m = {.community = 1 + number % COMMUNITIES,
@@ -101,8 +100,7 @@ static uint64_t store(struct dht_values *v, uint32_t number, uint32_t step)
     c = test_checked(&value, NOW_S);
     assert_int_equal(
         dht_values_store(v, value.key, &c, value.bytes, value.len, 86400, &someone, NOW_S), 0);
-    desk_sleep(LIM_STORAGE_MARK_NS +
-               5 * RT_MS); /* the storage's thread; an answer comes no sooner */
+    desk_sleep(LIM_STORAGE_MARK_NS + 5 * RT_MS); /* the storage thread does not reply sooner */
     test_community(m.community, id);
     return dht_community_last_event(dht_community_find(dht_values_communities(v), id));
 }
@@ -123,7 +121,7 @@ _Noreturn static void child_main(uint32_t members, uint32_t step, int fd)
     }
 }
 
-/* -- what is known of it -- */
+/* -- the reports of the child -- */
 
 static struct {
     uint32_t step, members, flushed_members;
@@ -186,7 +184,7 @@ static void check(void)
 {
     struct dht_values *v = start();
 
-    known.members = dht_values_count(v); /* rows are written in order: the first so many */
+    known.members = dht_values_count(v); /* rows are written in order */
     assert_true(known.members >= known.flushed_members);
     for (uint32_t c = 0; c < COMMUNITIES; c++)
         check_numbers(v, c);

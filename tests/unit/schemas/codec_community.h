@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Part of codec.c, apart for its length: the codecs of tagged values and community requests. */
+/* Part of codec.c, in a file of its own because of its length: the codecs of tagged values and
+ * community requests. */
 #ifndef TEST_CODEC_COMMUNITY_H
 #define TEST_CODEC_COMMUNITY_H
 

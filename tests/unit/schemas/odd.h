@@ -22,8 +22,8 @@ enum odd_form {
     ODD_ALL = 255,
 };
 
-/* Returns the bytes written; aborts when they do not fit or the input is not canonical. The first
- * tag_len bytes are copied as they are. rng: state of the coin, or NULL. */
+/* Returns the number of bytes written. Aborts if they do not fit or the input is not canonical. The
+ * first tag_len bytes are copied unchanged. rng: state of the random choices, or NULL. */
 size_t odd_write(const uint8_t *in, size_t len, size_t tag_len, unsigned forms, uint64_t *rng,
                  uint8_t *out, size_t cap);
 

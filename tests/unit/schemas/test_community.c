@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: tagged values and community messages built by hand (bytes of the reference:
- * test_vectors_community.c, test_vectors_messages.c; other forms and truncation: test_forms.c).
- *  - Every decoder refuses every tag but its own, and leaves its output untouched when it refuses.
- *  - A signature of another length than 64 is told apart from other errors.
- *  - A token: none and an empty one are different; it is valid only for its own community and
- *    member; decoding it changes nothing in place.
- *  - Texts: none and empty are different, text that is no UTF-8 is refused, a long text and a long
- *    token in pieces survive decoding twice.
+ * Plan: hand-written tagged values and community messages. Bytes of the reference are in
+ * test_vectors_community.c and test_vectors_messages.c, other forms and truncation in test_forms.c.
+ *  - Every decoder rejects every other tag and then leaves its output untouched.
+ *  - A signature of another length than 64 has an error of its own.
+ *  - A missing token and an empty token are different. A token is valid only for its community and
+ *    member. Decoding a token changes nothing in place.
+ *  - A missing text and an empty text are different. Text that is not UTF-8 is rejected. A long
+ *    text and a long token in chunks can be decoded twice.
  *  - Integers at and above their maximum.
  *  - An entry's address is read; lists of entries are checked entry by entry.
  *  - The bounds on the size of answers hold for the largest ones, and for each kind of entry.
@@ -62,7 +62,8 @@ static struct wire_share_record some_share(void)
 
 /* -- tags -- */
 
-/* One decoder behind a common shape; `out` is filled with 0xa5 before and must stay so. */
+/* A decoder with a common signature. `out` is filled with 0xa5 before; a failure must not change
+ * it. */
 #define DECODE(name, type)                                                                         \
     static rt_err decode_##name(size_t len)                                                        \
     {                                                                                              \
@@ -133,7 +134,7 @@ static void test_tags(void **state)
 
 /* -- signatures -- */
 
-/* Replaces the last 66 bytes, a byte string of 64, by one of `len`. */
+/* Replaces the last 66 bytes, a byte string of 64 bytes, with a byte string of `len` bytes. */
 static void shorten_signature(uint8_t len)
 {
     assert_int_equal(buf[w.pos - 66], 0x58);
@@ -255,7 +256,7 @@ static void test_long_text(void **state)
     memset(piece, 't', sizeof piece);
     start();
     wire_write_share_record(&w, &x);
-    buf[1]++; /* one more pair in the map */
+    buf[1]++; /* adds a pair to the map */
     wire_write_key(&w, "title");
     wire_write_raw(&w, (const uint8_t[]){0x7f}, 1);
     for (int i = 0; i < 3; i++)

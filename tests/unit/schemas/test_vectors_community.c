@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: the values that crate 0.6.0 makes (tests/vectors/version2.txt), as in
- * test_vectors_values.c. For each
- *  - encoding the fields gives exactly those bytes, decoding and writing them out again too,
- *  - signed bytes and keys are the crate's, signatures verify where the crate finds them valid, and
- *    so do the structural rules.
- * Announcements: signed over 5 or 8 capability fields, sent with 5 or 8, each verifies over the
- * form that was signed and over no other.
+ * test_vectors_values.c. For each value
+ *  - encoding the fields gives exactly those bytes, and so does encoding the decoded value;
+ *  - signed bytes and keys equal the crate's;
+ *  - signatures verify and structural rules hold if and only if the crate finds the value valid.
+ * Announcements are signed over 5 or 8 capability fields and sent with 5 or 8. Each verifies over
+ * the signed form only.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,14 +30,14 @@ static void assert_key(const struct vector *v, const uint8_t key[32])
     assert_bytes(v, key, 32, want, 32);
 }
 
-/* The writer holds what is signed. */
+/* The writer holds the signed bytes. */
 static bool is_signature_by(const struct wire_writer *w, const uint8_t pubkey[32],
                             const uint8_t sig[64])
 {
     return rt_sign_verify(pubkey, out, w->pos, sig);
 }
 
-/* A text or bytes that may be null; freed with the vector's other fields by the caller. */
+/* A text or bytes that may be null. The caller frees them with the other fields of the vector. */
 static uint8_t *optional_field(const struct vector *v, const char *key, struct wire_bytes *field)
 {
     size_t len;
@@ -200,7 +200,7 @@ static void check_page(const struct vector *v, bool has_members)
                      has_members ? WIRE_VALUE_MEMBERS_PAGE : WIRE_VALUE_SHARES_PAGE);
 }
 
-/* -- keys that change or end -- */
+/* -- rotations and revocations -- */
 
 static enum wire_subject_kind subject_of(const struct vector *v)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the messages the published crates make and read (tests/vectors). For each of them
- *  - encoding the fields gives exactly those bytes (where the relay encodes such a message at all),
- *  - decoding and writing out again gives them once more, so that the decoder agrees as well,
- *  - what a hello's signature covers is the crate's, and the signature verifies,
- *  - odd forms are accepted or refused as the crate does, but where a relay may decide otherwise.
+ * Plan: the messages that the published crates make and read (tests/vectors). For each message
+ *  - encoding the fields gives exactly those bytes, if the relay encodes such a message at all;
+ *  - encoding the decoded message gives the same bytes;
+ *  - the bytes that a hello's signature covers equal the crate's, and the signature verifies;
+ *  - odd forms are accepted or rejected as by the crate, except where a relay may differ.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,7 +240,7 @@ static uint8_t *text_element(const struct vector *v, const char *key, size_t i,
     return bytes;
 }
 
-/* Entry i of a 413, hit of a 415 or event of a 417, as the type says. */
+/* By type: entry i of a 413, hit i of a 415, or event i of a 417. */
 static void write_share(const struct vector *v, size_t i, struct wire_writer *w)
 {
     struct wire_share_record share = {0};
@@ -444,7 +444,7 @@ static void test_odd_forms(void **state)
 
 /* -- messages of crate 0.6.0 -- */
 
-/* A request's fields, which the decoder hands over. */
+/* Checks the decoded fields of a request. */
 static void check_browse_request(const struct vector *v)
 {
     static rt_err (*const decoders[])(uint8_t * buf, size_t len,

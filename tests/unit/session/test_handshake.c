@@ -118,8 +118,8 @@ static void test_dialects(void **state)
     }
 }
 
-/* Each dialect's hello verifies in its own form only; the version of a later hello must be the
- * session's. */
+/* A hello verifies only in the form of its dialect. A later hello must have the version of the
+ * session. */
 static void test_hello_of_each_dialect(void **state)
 {
     (void)state;
@@ -156,9 +156,9 @@ static void test_marked_nonce(void **state)
         for (size_t i = WIRE_NONCE_MARK_BYTES; i < sizeof(nonce); i++)
             assert_int_equal(nonce[i], 7);
     }
-    nonce[6] |= 0x80; /* a flag changes nothing */
+    nonce[6] |= 0x80; /* a flag does not change the set */
     assert_int_equal(wire_nonce_dialects(nonce), WIRE_DIALECTS_ALL);
-    nonce[6] = 2; /* nor does a later format version */
+    nonce[6] = 2; /* a later format version does not either */
     assert_int_equal(wire_nonce_dialects(nonce), WIRE_DIALECTS_ALL);
     nonce[6] = 0;
     assert_int_equal(wire_nonce_dialects(nonce), 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Databases of every earlier version: 1 and 2, as their relays made them, with and without rows,
- * after a clean end and with all of it still in the log; and 0, the published relay's own, as it
- * was made first and as it is after both relays have had it. Each opens with the same identity and
- * secrets and every row it had, has the version and exactly the tables of a new database (and the
- * published relay's besides), and opens again. A migration that fails at any write or sync leaves a
- * database of the old version, or of the new one, whole, and the next start succeeds.
+ * Plan: databases of every earlier version. Versions 1 and 2 are as their relays made them, with
+ * and without rows, after a clean shutdown or with all changes still in the log.
+ * Version 0 is the published relay's, as first made and after both relays have used it. Each opens
+ * with the same identity, secrets and rows. It then has the version and exactly the tables of a new
+ * database, apart from the published relay's tables, and opens again. A migration that fails at any
+ * write or sync leaves an intact database of the old or the new version. The next start succeeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@
     "INSERT INTO relay_secrets VALUES('relay:slot', x'505152535455565758595a5b5c5d5e5f"            \
     "606162636465666768696a6b6c6d6e6f');"                                                          \
     "COMMIT;"
-/* Version 2, as it was released: what version 1 had, and a table. */
+/* Version 2, as it was released: version 1 and one more table. */
 #define VERSION_2                                                                                  \
     VERSION_1 "BEGIN;"                                                                             \
               "CREATE TABLE IF NOT EXISTS relay_values (\n    key BLOB NOT NULL,\n"                \
@@ -251,7 +251,7 @@ static void version_2_without_rows(void **state)
     free(rows);
 }
 
-/* Made by our version 2, and then the published relay has worked on it. */
+/* A database made by version 2 of this relay, then changed by the published relay. */
 static void version_2_after_the_other(void **state)
 {
     char *rows;

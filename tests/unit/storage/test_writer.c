@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Writing behind, in virtual time. Timing: nothing is on disk before LIM_STORAGE_BATCH_NS, all of
- * it after, in one transaction; LIM_STORAGE_BATCH_ROWS or _BYTES do not wait, and more than that is
- * several transactions. Coalescing: a row written a thousand times is written once, in its last
- * form; a value put and dropped is not there. Flush and stop write what waits. The log, grown while
- * somebody reads, is cut back to LIM_STORAGE_LOG_BYTES. All kinds come to their tables, in the
- * types the published relay reads, and come back through storage_each_* and storage_pins; rows that
- * are odd are passed over and left; an odd event counts as none. A mark hardly waits. A peer's
- * dialects come and go with it; where the published relay wrote or removed the peer there are none,
- * and they are swept. Expired rows go, a bounded number at a time, and are not loaded. Past the
- * queue's limit writes are dropped, and told of once a minute.
+ * Plan: asynchronous writes, in virtual time.
+ *  - Timing: before LIM_STORAGE_BATCH_NS nothing is on disk; then all rows are, in one transaction.
+ *    LIM_STORAGE_BATCH_ROWS or _BYTES do not wait, and more are several transactions. A mark waits
+ *    only LIM_STORAGE_MARK_NS. Flush and stop write all waiting rows.
+ *  - Coalescing: a row written a thousand times is written once, in its last form. A value put and
+ *    dropped is not written.
+ *  - The log, grown during a read transaction, is truncated to LIM_STORAGE_LOG_BYTES.
+ *  - All kinds are in their tables, in the types that the published relay reads, and are read
+ *    through storage_each_* and storage_pins. Invalid rows are skipped and kept; an invalid event
+ *    counts as none.
+ *  - A peer's dialects are written and removed with the peer. After the published relay has written
+ *    or removed a peer, there are none, and their rows are deleted.
+ *  - Expired rows are removed in bounded steps and are not loaded. Past the queue's limit, writes
+ *    are dropped, which is logged once a minute.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,7 +303,7 @@ static void marks_and_events(void **state)
     desk_sleep(LIM_STORAGE_MARK_NS - RT_MS);
     assert_int_equal(desk_rows(), 0);
     desk_sleep(5 * RT_MS);
-    assert_int_equal(desk_rows(), 1); /* a mark hardly waits, and takes the others along */
+    assert_int_equal(desk_rows(), 1); /* the mark's transaction writes other rows, too */
     assert_int_equal(desk_integer("SELECT mark FROM relay_communities"), 2048);
     assert_true(desk_send(storage_put_mark_new(id, 3072, DESK_WALL_S + 5000)));
     assert_true(desk_send(storage_put_mark_new(old, 1, DESK_WALL_S - 1)));
@@ -327,7 +331,7 @@ static void identity_records(void **state)
     assert_int_equal(load_more().records, 0);
 }
 
-/* Of a peer that the published relay wrote or removed. */
+/* Dialects of a peer that the published relay wrote or removed. */
 static void dialects_of_foreign_rows(void **state)
 {
     struct found f;

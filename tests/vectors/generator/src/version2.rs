@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What crate 0.6.0 adds: hellos and announcements of 8 capability fields, values with a tag,
-//! paged community messages. Signed bytes that the crate keeps to itself are mirrored; each is
-//! proved by a signature of the crate's own that verifies over it.
+//! Additions of crate 0.6.0: hellos and announcements of 8 capability fields, values with a tag,
+//! paged community messages. Signed bytes that the crate does not export are mirrored here. A
+//! signature by the crate must verify over each of them.
 use crate::hello::Crate06;
 use crate::mirror::{Hello, Side};
 use crate::out::{File, Line};
@@ -661,8 +661,8 @@ fn old_announcement() -> scp2p_core::RelayAnnouncement {
         .unwrap()
 }
 
-/// `valid_5`, `valid_8`: the verdicts of 0.3.2 and 0.6.0; `signed_5`, `signed_8`: what each of
-/// them verifies over.
+/// `valid_5`, `valid_8`: the verdicts of 0.3.2 and 0.6.0; `signed_5`, `signed_8`: the bytes that
+/// each of them verifies.
 fn announcement_line(name: &str, bytes: &[u8]) -> Line {
     let a: RelayAnnouncement = cbor::from_slice(bytes).unwrap();
     let old: scp2p_core::RelayAnnouncement = scp2p_core::cbor::from_slice(bytes).unwrap();
@@ -690,7 +690,7 @@ fn announcements(f: &mut File) {
 
 // -- odd forms --
 
-/// The map without its tag byte, changed and encoded again behind it.
+/// Changes the map after the tag byte and encodes it again.
 fn edited(tagged: &[u8], tag: usize, change: impl FnOnce(&mut Vec<(Value, Value)>)) -> Vec<u8> {
     let Value::Map(mut map) = cbor::from_slice(&tagged[tag..]).unwrap() else { unreachable!() };
     change(&mut map);
@@ -716,7 +716,7 @@ fn request_type(kind: &str) -> Option<u16> {
     }
 }
 
-/// The value as the crate encodes it again; none: its decoder refuses it.
+/// The value as the crate encodes it again; none: the crate's decoder rejects it.
 fn verdict(kind: &str, b: &[u8]) -> Option<Vec<u8>> {
     match kind {
         "member_record" => {
@@ -868,7 +868,7 @@ fn odd_requests(f: &mut File) {
     }
 }
 
-/// As the lines of decode.txt; `what` names a value, or with `type` a payload.
+/// A line as in decode.txt; `what` names a value, or with `type` a payload.
 fn odd_line(kind: &str, name: &str, b: &[u8]) -> Line {
     let again = verdict(kind, b);
     let l = Line::new(if again.is_some() { "accept" } else { "reject" }, name, b);
@@ -880,7 +880,7 @@ fn odd_line(kind: &str, name: &str, b: &[u8]) -> Line {
 }
 
 pub fn file() -> File {
-    let mut f = File::of("0.6.0", "What versions since 0.4.0 add to the protocol");
+    let mut f = File::of("0.6.0", "Additions of versions since 0.4.0 to the protocol");
     hellos(&mut f);
     announcements(&mut f);
     members().iter().for_each(|(name, r)| f.add(member_line(name, r)));
