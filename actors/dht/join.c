@@ -52,7 +52,8 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
     rt_hex(key, 32, found);
     rt_hex(dht_boot_key(d->boot, entry), 32, expected);
     rt_log(RELAY_LOG_ERROR,
-           "bootstrap peer shows another key than the one written or pinned for it, refused",
+           "bootstrap peer shows another key than the one written or pinned for it, refused; ask "
+           "its operator for the key and write ADDR@KEY",
            "peer=%s addr=%s key=%s expected=%s", dht_boot_peer(d->boot, entry)->text, addr, found,
            expected);
 }

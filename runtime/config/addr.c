@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define LISTEN_HELP "give IP:PORT, such as 0.0.0.0:7001 or [::]:7001, or \"\" for no listener"
-#define PEER_HELP "give HOST:PORT, tcp://HOST:PORT or quic://HOST:PORT"
+#define PEER_HELP "give HOST:PORT, tcp://HOST:PORT or quic://HOST:PORT, with @KEY (64 hex digits)"
 #define ANNOUNCE_HELP "give tcp://IP:PORT or quic://IP:PORT"
 
 static bool fail(struct cfg_fault *fault, const char *what, const char *help)
