@@ -16,6 +16,9 @@
 #define SLOWEST 16u /* times the usual space between two pushes */
 #define IDLE_NS (3600 * RT_S)
 
+/* They take turns, so that none waits until another is empty. */
+enum source { HANDOVER, FRESH, DUE, SOURCES };
+
 struct dht_republish {
     uint8_t self[20];
     struct newcomer {
@@ -23,8 +26,8 @@ struct dht_republish {
         uint8_t dialects;
     } joined[JOINED_MAX];
     uint32_t first, count;
-    bool is_walking;    /* through the values near joined[first] */
-    bool is_fresh_next; /* fresh values and due ones take turns */
+    bool is_walking;  /* through the values near joined[first] */
+    enum source turn; /* to be asked first */
     uint64_t next_ns;
     uint64_t space_ns;
 };
@@ -36,6 +39,7 @@ struct dht_republish *dht_republish_new(const uint8_t self_id[20])
     RT_INSIST(r != NULL);
     memcpy(r->self, self_id, sizeof(r->self));
     r->space_ns = LIM_REPUBLISH_SPACE_NS;
+    r->turn = DUE;
     return r;
 }
 
@@ -256,15 +260,23 @@ static bool next_due(struct dht_values *values, struct dht_table *const tables[W
     return false;
 }
 
-static bool next_stored(struct dht_republish *r, struct dht_values *values,
-                        struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
-                        uint64_t now_s, struct dht_push_plan *out)
+/* -- whose turn it is -- */
+
+static bool next_of(struct dht_republish *r, enum source source, struct dht_values *values,
+                    struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns, uint64_t now_s,
+                    struct dht_push_plan *out)
 {
-    r->is_fresh_next = !r->is_fresh_next;
-    if (!r->is_fresh_next)
-        return next_fresh(values, tables, now_s, out) ||
-               next_due(values, tables, now_ns, now_s, out);
-    return next_due(values, tables, now_ns, now_s, out) || next_fresh(values, tables, now_s, out);
+    switch (source) {
+    case HANDOVER:
+        return next_handover(r, values, tables, now_ns, now_s, out);
+    case FRESH:
+        return next_fresh(values, tables, now_s, out);
+    case DUE:
+        return next_due(values, tables, now_ns, now_s, out);
+    case SOURCES:
+        break;
+    }
+    return false;
 }
 
 bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
@@ -275,15 +287,19 @@ bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
 
     if (now_ns < r->next_ns)
         return false;
-    if (!next_handover(r, values, tables, now_ns, now_s, &found) &&
-        !next_stored(r, values, tables, now_ns, now_s, &found)) {
-        /* There may be more to look through: soon again, but not in one go. */
-        r->next_ns = now_ns + RT_MS;
-        return false;
+    for (uint32_t i = 0; i < SOURCES; i++) {
+        enum source source = (r->turn + i) % SOURCES;
+
+        if (!next_of(r, source, values, tables, now_ns, now_s, &found))
+            continue;
+        r->turn = (source + 1) % SOURCES;
+        r->next_ns = now_ns + r->space_ns;
+        *out = found;
+        return true;
     }
-    r->next_ns = now_ns + r->space_ns;
-    *out = found;
-    return true;
+    /* There may be more to look through: soon again, but not in one go. */
+    r->next_ns = now_ns + RT_MS;
+    return false;
 }
 
 uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_values *values,

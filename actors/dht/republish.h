@@ -18,9 +18,9 @@
  * A value in the second half of the shortest TTL of a STORE is not pushed. Receivers raise the TTL,
  * so relays that push to each other until the end would never expire any value.
  *
- * Pushes are LIM_REPUBLISH_SPACE_NS apart, which is below the rate limit of every remote. A remote
- * that answers `rate limit` is held back (dht_table_hold), and the pace is halved, down to a
- * sixteenth. Every other push restores an eighth of that.
+ * The three take turns. Pushes are LIM_REPUBLISH_SPACE_NS apart, which is below the rate limit of
+ * every remote. A remote that answers `rate limit` is held back (dht_table_hold), and the pace is
+ * halved, down to a sixteenth. Every other push restores an eighth of that.
  */
 #ifndef DHT_REPUBLISH_H
 #define DHT_REPUBLISH_H

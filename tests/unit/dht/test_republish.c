@@ -257,6 +257,37 @@ static void test_newcomer_gets_what_is_its_own(void **state)
     room_free(&r);
 }
 
+/* A newcomer's many values do not hold up a fresh value or the hourly round. */
+static void test_all_three_take_turns(void **state)
+{
+    uint32_t handed = 0, fresh = 0, due = 0;
+    struct wire_peer_hop newcomer;
+    struct dht_push_plan plan;
+    uint8_t key[32];
+    struct room r;
+
+    (void)state;
+    room_make(&r);
+    for (uint32_t i = 0; i < 100; i++) /* stored by a contact an hour ago: due */
+        add_value(&r, 9, LIM_VALUE_TTL_MAX_S, NOW_S, key);
+    for (uint32_t i = 0; i < 4; i++)
+        add_value_of(&r, &client, 9, LIM_VALUE_TTL_MAX_S, NOW_S + LIM_REPUBLISH_S, key);
+    (void)add_node(&r, 1, 0);
+    newcomer = add_node(&r, 99, 9);
+    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
+    for (uint64_t i = 0; i < 12; i++) {
+        assert_true(next(&r, (LIM_REPUBLISH_S + i) * RT_S, NOW_S + LIM_REPUBLISH_S, &plan));
+        fresh += plan.is_fresh;
+        handed += !plan.is_fresh && plan.count == 1;
+        due += !plan.is_fresh && plan.count == 2;
+        dht_republish_ended(r.republish, false);
+    }
+    assert_int_equal(fresh, 4);
+    assert_int_equal(handed, 4);
+    assert_int_equal(due, 4);
+    room_free(&r);
+}
+
 static void test_announcements_are_handed_over_but_never_due(void **state)
 {
     struct wire_peer addr = {.hop = test_hop(0x0b010203, 7001)};
@@ -471,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_spaced_and_slower_when_told),
         cmocka_unit_test(test_held_remotes_are_left_out),
         cmocka_unit_test(test_newcomer_gets_what_is_its_own),
+        cmocka_unit_test(test_all_three_take_turns),
         cmocka_unit_test(test_announcements_are_handed_over_but_never_due),
         cmocka_unit_test(test_a_crowd_of_newcomers_is_bounded),
         cmocka_unit_test(test_fresh_values),
