@@ -16,8 +16,8 @@
  *    higher (latest_seq, updated_at). Of two records of a share with the same signed bytes, the one
  *    with the texts of the held manifest latest_manifest_id stays. Without that manifest the last
  *    write wins, except for pushes. Both kinds are in the index of communities (communities.h),
- * where a full community evicts a record of its most crowded network. A member's record expires at
- * its expires_at or with its TTL, whichever is earlier.
+ *    where a full community evicts a record of its most crowded network. A member's record expires
+ *    at its expires_at or with its TTL, whichever is earlier.
  *  - Hints and pages (0x33 to 0x35): the newer; a value of this relay wins over any other. A hint
  *    and the CommunityMembers of the same key are both kept.
  *  - Rotations (0x36): the higher rotation_seq. Revocations (0x37): the earliest issued_at, for
