@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the state database costs. `bench_storage DIR [values [peers [records [manifests]]]]` makes
- * DIR and has a storage thread write values (100,000), each twice, then opens DIR again. Records of
- * communities (0; members and shares, in COMMUNITIES communities) and manifests (0) are among the
- * values, the others are Providers of `peers` peers (4, about 500 bytes). All are as a relay would
- * have stored them, signed. Prints key=value, one a line:
+ * Measures the cost of the state database. `bench_storage DIR [values [peers [records
+ * [manifests]]]]` makes DIR and has a storage thread write values (100,000), each twice, then opens
+ * DIR again. Records of communities (0; members and shares, in COMMUNITIES communities) and
+ * manifests (0) are among the values, the others are Providers of `peers` peers (4, about 500
+ * bytes). All are as a relay would have stored them, signed. Prints key=value, one a line:
  *
  *   send_ns           of the sending thread, one write
  *   write_s           from the first write to the last on disk; write_cpu_us of the process, a row

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Clients of one dialect each. Plan: whoever they are told of serves their dialect. A value that a
- * client has stored at one relay, of those that serve all dialects, is soon held by the nodes
+ * Clients of one dialect each. Plan: every contact named to them serves their dialect. A value that
+ * a client has stored at one relay, of those that serve all dialects, is soon held by the nodes
  * closest to it in each dialect; a newer version follows at the next hour, not before. As long as a
  * client goes on to store its value at one relay, those nodes hold it.
  */

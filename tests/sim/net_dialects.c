@@ -4,7 +4,8 @@
  * those closest to it in its own networks, and in no other network; a look-up in a dialect finds
  * the closest nodes and the values published there; a value that several dialects accept reaches
  * all of their networks through the members that serve all of them, and no node of another dialect;
- * nobody is sent what it refuses. A relay that comes back in another dialect changes networks.
+ * no node is sent a value that it refuses. A relay that comes back in another dialect changes
+ * networks.
  */
 #include "net_dialects.h"
 
@@ -347,7 +348,7 @@ static double held_percent(struct network *n, uint32_t row, enum wire_dialect di
     return 100.0 * held / VALUES_EACH / (serving < DHT_K ? serving : DHT_K);
 }
 
-/* Every dialect that accepts the row's values has and finds them; nobody else has them. */
+/* Every dialect that accepts the row's values holds and finds them; no other dialect holds them. */
 static void expect_row_crossed(struct network *n, uint32_t row)
 {
     uint8_t accept = wire_value_dialects(crossings[row].kind, false);

@@ -16,7 +16,7 @@ extern const struct net_mix net_mix_rare;   /* 95/4/1 */
  * serves all dialects. */
 void net_populate(struct network *n, uint32_t size, const struct net_mix *mix);
 
-/* What the routing tables of all members hold. */
+/* The contents of the routing tables of all members. */
 struct net_tables {
     uint32_t foreign; /* nodes in a table of a dialect that they, or its holder, do not serve */
     uint32_t gone;    /* entries that are no living member */

@@ -277,7 +277,7 @@ static bool is_value(const struct net_value *v, const struct relay_slice *s)
     return s->len == v->len && memcmp(s->ptr, v->bytes, v->len) == 0;
 }
 
-/* Whether the relay gives this very value to askers of the dialect. */
+/* Whether the relay returns this value to requesters of the dialect. */
 static bool holds(const struct dht *d, const struct net_value *v, enum wire_dialect dialect)
 {
     struct relay_slice own;
