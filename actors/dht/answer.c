@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/metric.h"
 #include "dht/dht_private.h"
-#include "dht/peer_set.h"
+#include "dht/value_store/peer_set.h"
 #include "wire_announce.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"

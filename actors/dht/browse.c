@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "dht/community_pages.h"
-#include "dht/community_search.h"
+#include "dht/value_store/community_pages.h"
+#include "dht/value_store/community_search.h"
 #include "dht/dht_private.h"
 
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/metric.h"
-#include "dht/communities.h"
+#include "dht/value_store/communities.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"
 

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "dht/communities.h"
+#include "dht/value_store/communities.h"
 #include "dht/dht_private.h"
 #include "wire_envelope.h"
 

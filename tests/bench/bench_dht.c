@@ -15,9 +15,9 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/addr.h"
-#include "dht/bucket.h"
-#include "dht/values.h"
+#include "dht/address/addr.h"
+#include "dht/kademlia/bucket.h"
+#include "dht/value_store/values.h"
 #include "wire_community.h"
 #include "wire_value.h"
 

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/values.h"
+#include "dht/value_store/values.h"
 #include "wire_announce.h"
 #include "wire_community.h"
 

@@ -22,8 +22,8 @@
 #include "unit/dht/records.h"
 #include "unit/storage/desk.h"
 
-#include "dht/communities.h"
-#include "dht/values.h"
+#include "dht/value_store/communities.h"
+#include "dht/value_store/values.h"
 
 #define ROUNDS 20
 #define COMMUNITIES 3u
