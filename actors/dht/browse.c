@@ -26,7 +26,7 @@ struct search {
 
 static struct dht_communities *index_of(struct dht *d)
 {
-    return dht_values_communities(d->values);
+    return dht_value_store_communities(d->values);
 }
 
 /* Decodes the request; *out points into the payload of a. */

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
-#include "dht/kademlia/bucket.h"
+#include "dht/kademlia/routing_table.h"
 #include "dht/kademlia/lookup.h"
 #include "dht/value_store/value_check.h"
 #include "wire_dht.h"

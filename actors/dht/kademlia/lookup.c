@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
-#include "dht/kademlia/bucket.h"
+#include "dht/kademlia/routing_table.h"
 
 #define CANDIDATES_MAX 128u
 

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/metric.h"
-#include "dht/value_store/values_private.h"
+#include "dht/value_store/value_store_private.h"
 #include "wire_community.h"
 
 /* -- texts of a share's record -- */
@@ -54,7 +54,7 @@ static bool is_signed_alike(const struct entry *e, const struct incoming *in)
  * one. Texts are not signed, so a record with the texts of a held manifest stays. Otherwise the
  * last write wins, except for pushes: nodes with different texts would replace each other's texts
  * endlessly. */
-static bool has_better_texts(const struct dht_values *v, const struct entry *e,
+static bool has_better_texts(const struct dht_value_store *v, const struct entry *e,
                              const struct incoming *in)
 {
     const struct entry *manifest;
@@ -63,7 +63,7 @@ static bool has_better_texts(const struct dht_values *v, const struct entry *e,
     if (!is_signed_alike(e, in))
         return false;
     wire_manifest_key(in->checked->manifest_id, key);
-    manifest = values_entry(v, key, NULL);
+    manifest = value_store_entry(v, key, NULL);
     if (!manifest || manifest->expires_s <= in->now_s)
         return !in->origin.is_push;
     if (has_texts(e->value.ptr, e->value.len, &manifest->value))
@@ -73,20 +73,21 @@ static bool has_better_texts(const struct dht_values *v, const struct entry *e,
 
 /* -- records of communities -- */
 
-static bool replaces(const struct dht_values *v, const struct entry *e, const struct incoming *in)
+static bool replaces(const struct dht_value_store *v, const struct entry *e,
+                     const struct incoming *in)
 {
-    if (!values_is_newer(e, in->checked))
+    if (!value_store_is_newer(e, in->checked))
         return true;
     return e->kind == WIRE_VALUE_SHARE_RECORD && e->first == in->checked->first &&
            e->second == in->checked->second && has_better_texts(v, e, in);
 }
 
 /* Makes room for one more record of its kind, in the store and in its community. */
-static enum rt_refusal make_room(struct dht_values *v, const struct incoming *in)
+static enum rt_refusal make_room(struct dht_value_store *v, const struct incoming *in)
 {
     enum dht_record_kind kind =
         in->checked->kind == WIRE_VALUE_MEMBER_RECORD ? DHT_RECORD_MEMBER : DHT_RECORD_SHARE;
-    enum rt_refusal r = values_make_room(v, NULL, in->len, &in->origin);
+    enum rt_refusal r = value_store_make_room(v, NULL, in->len, &in->origin);
     struct dht_record *victim = NULL;
 
     if (r != RT_REFUSAL_NONE)
@@ -97,70 +98,71 @@ static enum rt_refusal make_room(struct dht_values *v, const struct incoming *in
     if (victim) {
         if (dht_record_is_live(victim, in->now_s))
             rt_metric_inc(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
-        values_drop(v, RT_CONTAINER_OF(victim, struct record, index)->entry, true);
+        value_store_drop(v, RT_CONTAINER_OF(victim, struct record, index)->entry, true);
     }
     return RT_REFUSAL_NONE;
 }
 
-enum rt_refusal values_store_record(struct dht_values *v, const struct incoming *in)
+enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     enum rt_refusal r = RT_REFUSAL_NONE;
 
-    if (e && values_is_same(e, in)) {
-        values_renew(v, e, in);
+    if (e && value_store_is_same(e, in)) {
+        value_store_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
     if (e && !replaces(v, e, in))
         return RT_REFUSAL_NONE;
     if (!e)
         r = make_room(v, in);
-    return r == RT_REFUSAL_NONE ? values_put(v, e, in, &e) : r;
+    return r == RT_REFUSAL_NONE ? value_store_put(v, e, in, &e) : r;
 }
 
 /* -- hints and pages -- */
 
-enum rt_refusal values_store_dated(struct dht_values *v, const struct incoming *in)
+enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
-    if (e && values_is_same(e, in)) {
-        values_renew(v, e, in);
+    if (e && value_store_is_same(e, in)) {
+        value_store_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
-    if (e && (values_is_newer(e, in->checked) || (e->origin.peer == 0 && in->origin.peer != 0)))
+    if (e &&
+        (value_store_is_newer(e, in->checked) || (e->origin.peer == 0 && in->origin.peer != 0)))
         return RT_REFUSAL_NONE;
-    return values_put(v, e, in, &e);
+    return value_store_put(v, e, in, &e);
 }
 
 /* -- rotation and revocation of keys -- */
 
-enum rt_refusal values_store_rotation(struct dht_values *v, const struct incoming *in)
+enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
-    if (e && values_is_same(e, in)) {
-        values_renew(v, e, in);
+    if (e && value_store_is_same(e, in)) {
+        value_store_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
-    if (e && values_is_newer(e, in->checked))
+    if (e && value_store_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
-    return values_put(v, e, in, &e);
+    return value_store_put(v, e, in, &e);
 }
 
-enum rt_refusal values_store_revocation(struct dht_values *v, const struct incoming *in)
+enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct incoming for_a_week = *in;
     enum rt_refusal r;
 
     if (!in->origin.is_push) /* a push has the rest of the week as TTL */
         for_a_week.ttl_secs = LIM_VALUE_TTL_MAX_S;
     if (e && e->first <= in->checked->first) { /* a later revocation adds nothing */
-        values_renew(v, e, &for_a_week);
+        value_store_renew(v, e, &for_a_week);
         return RT_REFUSAL_NONE;
     }
-    r = values_put(v, e, &for_a_week, &e);
+    r = value_store_put(v, e, &for_a_week, &e);
     if (r == RT_REFUSAL_NONE && v->sink.revoked)
         v->sink.revoked(v->sink.revoked_ctx, in->checked->subject);
     return r;

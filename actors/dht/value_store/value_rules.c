@@ -5,30 +5,30 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "dht/value_store/values_private.h"
+#include "dht/value_store/value_store_private.h"
 
-bool values_is_same(const struct entry *e, const struct incoming *in)
+bool value_store_is_same(const struct entry *e, const struct incoming *in)
 {
     return e->value.len == in->len && memcmp(e->value.ptr, in->value, in->len) == 0;
 }
 
-bool values_is_newer(const struct entry *e, const struct dht_checked *than)
+bool value_store_is_newer(const struct entry *e, const struct dht_checked *than)
 {
     return e->first > than->first || (e->first == than->first && e->second >= than->second);
 }
 
 /* -- shares: keys that are known -- */
 
-static struct share *find_share(const struct dht_values *v, const uint8_t share_id[32])
+static struct share *find_share(const struct dht_value_store *v, const uint8_t share_id[32])
 {
-    struct rt_map_node *n = rt_map_find(&v->shares, values_hash(v, share_id));
+    struct rt_map_node *n = rt_map_find(&v->shares, value_store_hash(v, share_id));
 
     while (n && memcmp(((struct share *)n)->share_id, share_id, 32) != 0)
         n = rt_map_find_next(n);
     return (struct share *)n;
 }
 
-static struct share *share_ref(struct dht_values *v, const uint8_t share_id[32],
+static struct share *share_ref(struct dht_value_store *v, const uint8_t share_id[32],
                                const uint8_t pubkey[32])
 {
     struct share *s = find_share(v, share_id);
@@ -38,13 +38,13 @@ static struct share *share_ref(struct dht_values *v, const uint8_t share_id[32],
         RT_INSIST(s != NULL);
         memcpy(s->share_id, share_id, 32);
         memcpy(s->pubkey, pubkey, 32);
-        rt_map_put(&v->shares, &s->node, values_hash(v, share_id));
+        rt_map_put(&v->shares, &s->node, value_store_hash(v, share_id));
     }
     s->refs++;
     return s;
 }
 
-static void share_drop(struct dht_values *v, struct share *s)
+static void share_drop(struct dht_value_store *v, struct share *s)
 {
     if (!s || --s->refs > 0)
         return;
@@ -52,13 +52,14 @@ static void share_drop(struct dht_values *v, struct share *s)
     free(s);
 }
 
-void values_unshare(struct dht_values *v, struct entry *e)
+void value_store_unshare(struct dht_value_store *v, struct entry *e)
 {
     share_drop(v, e->share);
     e->share = NULL;
 }
 
-void values_proven(struct dht_values *v, struct entry *manifest, const struct dht_checked *checked)
+void value_store_proven(struct dht_value_store *v, struct entry *manifest,
+                        const struct dht_checked *checked)
 {
     static const uint8_t sub[32];
     struct dht_checked held;
@@ -69,22 +70,22 @@ void values_proven(struct dht_values *v, struct entry *manifest, const struct dh
         return;
     manifest->share = share_ref(v, checked->share_id, checked->share_pubkey);
     wire_share_head_key(checked->share_id, key);
-    head = values_entry(v, key, NULL);
+    head = value_store_entry(v, key, NULL);
     if (!head || head->share)
         return;
     if (dht_value_read(key, sub, head->value.ptr, head->value.len, &held) == RT_REFUSAL_NONE &&
         dht_head_verify(&held.head, manifest->share->pubkey))
         head->share = share_ref(v, checked->share_id, checked->share_pubkey);
     else
-        values_drop(v, head, true);
+        value_store_drop(v, head, true);
 }
 
 /* -- one value under one key -- */
 
-enum rt_refusal values_put(struct dht_values *v, struct entry *e, const struct incoming *in,
-                           struct entry **out_entry)
+enum rt_refusal value_store_put(struct dht_value_store *v, struct entry *e,
+                                const struct incoming *in, struct entry **out_entry)
 {
-    enum rt_refusal r = values_make_room(v, e, in->len, &in->origin);
+    enum rt_refusal r = value_store_make_room(v, e, in->len, &in->origin);
     struct relay_slice copy;
 
     if (r != RT_REFUSAL_NONE)
@@ -93,30 +94,30 @@ enum rt_refusal values_put(struct dht_values *v, struct entry *e, const struct i
     if (!copy.owner)
         return RT_REFUSAL_MEMORY;
     if (!e)
-        e = values_add(v, in->key, in->checked);
-    values_set(v, e, in, copy);
+        e = value_store_add(v, in->key, in->checked);
+    value_store_set(v, e, in, copy);
     *out_entry = e;
     return RT_REFUSAL_NONE;
 }
 
-static enum rt_refusal store_head(struct dht_values *v, const struct incoming *in)
+static enum rt_refusal store_head(struct dht_value_store *v, const struct incoming *in)
 {
     const struct wire_share_head *head = &in->checked->head;
     struct share *share = find_share(v, head->share_id);
-    struct entry *e = values_entry(v, in->key, NULL);
+    struct entry *e = value_store_entry(v, in->key, NULL);
     enum rt_refusal r;
 
-    if (e && values_is_same(e, in)) {
-        values_renew(v, e, in);
+    if (e && value_store_is_same(e, in)) {
+        value_store_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
     if (share && !dht_head_verify(head, share->pubkey))
         return RT_REFUSAL_STORE_VALUE;
-    if (e && share && values_is_newer(e, in->checked))
+    if (e && share && value_store_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
     if (share) /* the manifest that proves it may be what makes room */
         share->refs++;
-    r = values_put(v, e, in, &e);
+    r = value_store_put(v, e, in, &e);
     if (r == RT_REFUSAL_NONE && share && !e->share)
         e->share = share;
     else
@@ -124,26 +125,26 @@ static enum rt_refusal store_head(struct dht_values *v, const struct incoming *i
     return r;
 }
 
-static enum rt_refusal store_manifest(struct dht_values *v, const struct incoming *in)
+static enum rt_refusal store_manifest(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, NULL);
+    struct entry *e = value_store_entry(v, in->key, NULL);
     enum rt_refusal r;
 
     if (e) {
-        values_renew(v, e, in);
+        value_store_renew(v, e, in);
         return RT_REFUSAL_NONE;
     }
-    r = values_put(v, NULL, in, &e);
+    r = value_store_put(v, NULL, in, &e);
     if (r == RT_REFUSAL_NONE)
-        values_proven(v, e, in->checked);
+        value_store_proven(v, e, in->checked);
     return r;
 }
 
 /* -- sets -- */
 
-static enum rt_refusal store_set(struct dht_values *v, const struct incoming *in)
+static enum rt_refusal store_set(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct relay_slice merged;
     struct dht_set_meta *meta;
     enum rt_refusal r =
@@ -153,22 +154,22 @@ static enum rt_refusal store_set(struct dht_values *v, const struct incoming *in
     if (r != RT_REFUSAL_NONE)
         return r;
     if (e && e->value.len == merged.len && memcmp(e->value.ptr, merged.ptr, merged.len) == 0) {
-        values_renew(v, e, in);
+        value_store_renew(v, e, in);
         relay_slice_drop(&merged);
         free(meta);
         return RT_REFUSAL_NONE;
     }
-    r = values_make_room(v, e, merged.len, &in->origin);
+    r = value_store_make_room(v, e, merged.len, &in->origin);
     if (r != RT_REFUSAL_NONE) {
         relay_slice_drop(&merged);
         free(meta);
         return r;
     }
     if (!e)
-        e = values_add(v, in->key, in->checked);
+        e = value_store_add(v, in->key, in->checked);
     free(e->set);
     e->set = meta;
-    values_set(v, e, in, merged);
+    value_store_set(v, e, in, merged);
     return RT_REFUSAL_NONE;
 }
 
@@ -179,22 +180,22 @@ static struct entry *of_form(const struct incoming *in, struct entry *e)
 {
     while (e && (e->kind != WIRE_VALUE_ANNOUNCEMENT ||
                  e->announced->has_community_fields != in->checked->has_community_fields))
-        e = values_next_same(e);
+        e = value_store_next_same(e);
     return e;
 }
 
-static struct entry *first_announcement(const struct dht_values *v, const struct incoming *in)
+static struct entry *first_announcement(const struct dht_value_store *v, const struct incoming *in)
 {
-    return of_form(in, values_entry(v, in->key, NULL));
+    return of_form(in, value_store_entry(v, in->key, NULL));
 }
 
 static struct entry *next_announcement(const struct incoming *in, const struct entry *e)
 {
-    return of_form(in, values_next_same(e));
+    return of_form(in, value_store_next_same(e));
 }
 
 /* The number of announcements of one network, including the newcomer. */
-static uint32_t crowd(const struct dht_values *v, const struct incoming *in, uint64_t net)
+static uint32_t crowd(const struct dht_value_store *v, const struct incoming *in, uint64_t net)
 {
     uint32_t count = net != 0 && in->checked->net == net;
 
@@ -206,7 +207,7 @@ static uint32_t crowd(const struct dht_values *v, const struct incoming *in, uin
 }
 
 /* The oldest of the network that has most; NULL: that is the newcomer. */
-static struct entry *most_crowded(const struct dht_values *v, const struct incoming *in)
+static struct entry *most_crowded(const struct dht_value_store *v, const struct incoming *in)
 {
     uint32_t most = crowd(v, in, in->checked->net);
     uint64_t oldest = in->checked->first;
@@ -224,7 +225,7 @@ static struct entry *most_crowded(const struct dht_values *v, const struct incom
     return victim;
 }
 
-static bool key_has_room(const struct dht_values *v, const struct incoming *in)
+static bool key_has_room(const struct dht_value_store *v, const struct incoming *in)
 {
     uint32_t count = 1, bytes = in->len;
 
@@ -235,33 +236,33 @@ static bool key_has_room(const struct dht_values *v, const struct incoming *in)
     return count <= LIM_ANNOUNCEMENTS_PER_KEY && bytes <= LIM_ANNOUNCEMENT_BYTES_PER_KEY;
 }
 
-static enum rt_refusal store_announcement(struct dht_values *v, const struct incoming *in)
+static enum rt_refusal store_announcement(struct dht_value_store *v, const struct incoming *in)
 {
-    struct entry *e = values_entry(v, in->key, in->checked->sub);
+    struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     uint8_t reached = in->origin.reached;
     enum rt_refusal r;
 
     if (e && reached == 0)
         reached = e->announced->reached;
-    if (e && values_is_newer(e, in->checked)) {
+    if (e && value_store_is_newer(e, in->checked)) {
         e->announced->reached = reached;
         return RT_REFUSAL_NONE;
     }
     if (e) /* drop the older one first, to free its bytes */
-        values_drop(v, e, true);
+        value_store_drop(v, e, true);
     while (!key_has_room(v, in)) {
         e = most_crowded(v, in);
         if (!e)
             return RT_REFUSAL_STORE_FULL;
-        values_drop(v, e, true);
+        value_store_drop(v, e, true);
     }
-    r = values_put(v, NULL, in, &e);
+    r = value_store_put(v, NULL, in, &e);
     if (r == RT_REFUSAL_NONE)
         e->announced->reached = reached;
     return r;
 }
 
-enum rt_refusal values_store(struct dht_values *v, const struct incoming *in)
+enum rt_refusal value_store_by_kind(struct dht_value_store *v, const struct incoming *in)
 {
     switch (in->checked->kind) {
     case WIRE_VALUE_SHARE_HEAD:
@@ -275,15 +276,15 @@ enum rt_refusal values_store(struct dht_values *v, const struct incoming *in)
         return store_announcement(v, in);
     case WIRE_VALUE_MEMBER_RECORD:
     case WIRE_VALUE_SHARE_RECORD:
-        return values_store_record(v, in);
+        return value_store_store_record(v, in);
     case WIRE_VALUE_COMMUNITY_HINT:
     case WIRE_VALUE_MEMBERS_PAGE:
     case WIRE_VALUE_SHARES_PAGE:
-        return values_store_dated(v, in);
+        return value_store_store_dated(v, in);
     case WIRE_VALUE_ROTATION:
-        return values_store_rotation(v, in);
+        return value_store_store_rotation(v, in);
     case WIRE_VALUE_REVOCATION:
-        return values_store_revocation(v, in);
+        return value_store_store_revocation(v, in);
     case WIRE_VALUE_NONE:
         break;
     }

@@ -10,7 +10,7 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/kademlia/bucket.h"
+#include "dht/kademlia/routing_table.h"
 #include "dht/kademlia/lookup.h"
 
 static const uint8_t target[20];

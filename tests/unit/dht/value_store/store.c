@@ -34,61 +34,61 @@ static void on_revoked(void *ctx, const uint8_t key[32])
     store_disk.revocations++;
 }
 
-struct dht_values *store_new_of(uint32_t count)
+struct dht_value_store *store_new_of(uint32_t count)
 {
-    struct dht_values_limits limits = {count, 1u << 26, count, 1u << 26};
-    struct dht_values_sink sink = {.put = on_put,
-                                   .drop = on_drop,
-                                   .put_mark = on_mark,
-                                   .revoked = on_revoked,
-                                   .revoked_ctx = &store_disk};
-    struct dht_values *v = dht_values_new(&limits, hash_key, test_random, &rng);
+    struct dht_value_store_limits limits = {count, 1u << 26, count, 1u << 26};
+    struct dht_value_store_sink sink = {.put = on_put,
+                                        .drop = on_drop,
+                                        .put_mark = on_mark,
+                                        .revoked = on_revoked,
+                                        .revoked_ctx = &store_disk};
+    struct dht_value_store *v = dht_value_store_new(&limits, hash_key, test_random, &rng);
 
     store_disk = (struct store_disk){0};
-    dht_values_set_sink(v, &sink);
+    dht_value_store_set_sink(v, &sink);
     return v;
 }
 
-struct dht_values *store_new(void)
+struct dht_value_store *store_new(void)
 {
     return store_new_of(1000);
 }
 
-void store_free(struct dht_values **v)
+void store_free(struct dht_value_store **v)
 {
-    dht_values_free(v);
+    dht_value_store_free(v);
     assert_int_equal(rt_buf_live(), 0);
 }
 
-enum rt_refusal store_by(struct dht_values *v, const struct test_value *value, uint64_t ttl,
+enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *value, uint64_t ttl,
                          const struct dht_origin *by, uint64_t now_s)
 {
     struct dht_checked c = test_checked(value, now_s);
 
-    return dht_values_store(v, value->key, &c, value->bytes, value->len, ttl, by, now_s);
+    return dht_value_store_put(v, value->key, &c, value->bytes, value->len, ttl, by, now_s);
 }
 
-void store_at(struct dht_values *v, const struct test_value *value, uint64_t now_s)
+void store_at(struct dht_value_store *v, const struct test_value *value, uint64_t now_s)
 {
     assert_int_equal(store_by(v, value, 86400, &store_someone, now_s), RT_REFUSAL_NONE);
 }
 
 /* The remaining seconds of this value in dialect d; 0: it is not found. */
-uint64_t store_left(struct dht_values *v, enum wire_dialect d, const struct test_value *value,
+uint64_t store_left(struct dht_value_store *v, enum wire_dialect d, const struct test_value *value,
                     uint64_t now_s)
 {
     struct relay_slice got;
     uint64_t ttl;
     bool is_same;
 
-    if (!dht_values_find(v, value->key, d, now_s, &got, &ttl))
+    if (!dht_value_store_find(v, value->key, d, now_s, &got, &ttl))
         return 0;
     is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
     relay_slice_drop(&got);
     return is_same ? ttl : 0;
 }
 
-bool store_holds(struct dht_values *v, const struct test_value *value)
+bool store_holds(struct dht_value_store *v, const struct test_value *value)
 {
     return store_left(v, WIRE_DIALECT_C, value, NOW_S) > 0;
 }

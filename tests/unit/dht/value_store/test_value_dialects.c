@@ -9,7 +9,7 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/value_store/values.h"
+#include "dht/value_store/value_store.h"
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
@@ -19,47 +19,47 @@ static const uint8_t hash_key[16] = "dht-dialects";
 static uint64_t rng = 20261130;
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 
-static struct dht_values *values_new(void)
+static struct dht_value_store *values_new(void)
 {
-    struct dht_values_limits limits = {1000, 1u << 24, 1000, 1u << 24};
+    struct dht_value_store_limits limits = {1000, 1u << 24, 1000, 1u << 24};
 
-    return dht_values_new(&limits, hash_key, test_random, &rng);
+    return dht_value_store_new(&limits, hash_key, test_random, &rng);
 }
 
-static void free_values(struct dht_values **v)
+static void free_values(struct dht_value_store **v)
 {
-    dht_values_free(v);
+    dht_value_store_free(v);
     assert_int_equal(rt_buf_live(), 0);
 }
 
-static enum rt_refusal store_by(struct dht_values *v, const struct test_value *value,
+static enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *value,
                                 const struct dht_origin *by)
 {
     struct dht_checked c = test_checked(value, NOW_S + 60);
 
-    return dht_values_store(v, value->key, &c, value->bytes, value->len, 0, by, NOW_S + 60);
+    return dht_value_store_put(v, value->key, &c, value->bytes, value->len, 0, by, NOW_S + 60);
 }
 
 /* True: a look-up in this dialect now returns this value. */
-static bool is_given(struct dht_values *v, enum wire_dialect dialect,
+static bool is_given(struct dht_value_store *v, enum wire_dialect dialect,
                      const struct test_value *value)
 {
     struct relay_slice got;
     uint64_t ttl;
     bool is_same;
 
-    if (!dht_values_find(v, value->key, dialect, NOW_S + 60, &got, &ttl))
+    if (!dht_value_store_find(v, value->key, dialect, NOW_S + 60, &got, &ttl))
         return false;
     is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
     relay_slice_drop(&got);
     return is_same;
 }
 
-static uint32_t count_all(const struct dht_values *v, enum wire_dialect dialect,
+static uint32_t count_all(const struct dht_value_store *v, enum wire_dialect dialect,
                           const uint8_t key[32])
 {
     struct relay_slice all[100];
-    uint32_t count = dht_values_find_all(v, key, dialect, 100, NOW_S + 60, all);
+    uint32_t count = dht_value_store_find_all(v, key, dialect, 100, NOW_S + 60, all);
 
     for (uint32_t i = 0; i < count; i++)
         relay_slice_drop(&all[i]);
@@ -130,7 +130,7 @@ static void test_form_is_the_signed_one(void **state)
 static void test_each_dialect_is_given_its_form(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value a5, a8, newer8;
     struct rt_sign_key k;
 
@@ -144,7 +144,7 @@ static void test_each_dialect_is_given_its_form(void **state)
     assert_int_equal(store_by(v, &a5, &someone), 0);
     assert_int_equal(store_by(v, &newer8, &someone), 0);
     assert_int_equal(store_by(v, &a8, &someone), 0); /* accepted, without a change */
-    assert_int_equal(dht_values_count(v), 2);
+    assert_int_equal(dht_value_store_count(v), 2);
     for (int i = 0; i < 3; i++) {
         assert_true(is_given(v, WIRE_DIALECT_A, &a5));
         assert_true(is_given(v, WIRE_DIALECT_B, &newer8));
@@ -158,7 +158,7 @@ static void test_each_dialect_is_given_its_form(void **state)
 static void test_values_go_to_dialects_that_accept_them(void **state)
 {
     struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value members, providers;
 
     (void)state;
@@ -198,7 +198,7 @@ static uint32_t announce(uint32_t n, uint32_t ip, const uint8_t *key, bool is_fo
 static void test_relays_reached_in_the_dialect_come_first(void **state)
 {
     static const uint8_t reached[5] = {B, C, 0, B | C, A};
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value a[5];
     struct dht_origin by = someone;
 
@@ -228,7 +228,7 @@ static void test_reached_is_kept_until_said_otherwise(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
     struct dht_origin reached = {.peer = 78, .net = 8, .reached = B};
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value old, newer;
     struct rt_sign_key k;
 
@@ -252,7 +252,7 @@ static void test_reached_is_kept_until_said_otherwise(void **state)
 
 static void test_limits_of_each_form(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value a5, a8;
     uint32_t n = announce(0, 0x0b000001, NULL, false, &a5);
     uint8_t key[32];
@@ -291,26 +291,26 @@ static void on_put(void *ctx, const struct dht_value *value)
 static void test_loaded_with_the_form_it_had(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
-    struct dht_values *v = values_new(), *again = values_new();
+    struct dht_value_store *v = values_new(), *again = values_new();
     struct row row;
-    struct dht_values_sink sink = {.put = on_put, .ctx = &row};
+    struct dht_value_store_sink sink = {.put = on_put, .ctx = &row};
     struct test_value a5, a8;
     struct rt_sign_key k;
 
     (void)state;
     test_sign_key(5, &k);
-    dht_values_set_sink(v, &sink);
+    dht_value_store_set_sink(v, &sink);
     test_announcement_of(&k, &p, NOW_S, true, false, &a8); /* the bytes do not determine the form */
     test_announcement_of(&k, &p, NOW_S, false, false, &a5);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(store_by(v, i ? &a5 : &a8, &someone), 0);
-        assert_true(dht_values_load(again, row.value.key, row.sub, row.value.bytes, row.value.len,
-                                    NOW_S + 5000, 0, &someone, NOW_S));
+        assert_true(dht_value_store_load(again, row.value.key, row.sub, row.value.bytes,
+                                         row.value.len, NOW_S + 5000, 0, &someone, NOW_S));
     }
     assert_true(is_given(again, WIRE_DIALECT_A, &a5));
     assert_true(is_given(again, WIRE_DIALECT_B, &a8));
-    assert_int_equal(dht_values_count(again), 2);
-    dht_values_free(&v);
+    assert_int_equal(dht_value_store_count(again), 2);
+    dht_value_store_free(&v);
     free_values(&again);
 }
 

@@ -15,12 +15,12 @@
 static void assert_wins(const struct test_value *winner, const struct test_value *other)
 {
     for (int order = 0; order < 2; order++) {
-        struct dht_values *v = store_new();
+        struct dht_value_store *v = store_new();
 
         store_at(v, order ? winner : other, NOW_S);
         store_at(v, order ? other : winner, NOW_S);
         assert_true(store_holds(v, winner));
-        assert_int_equal(dht_values_count(v), 1);
+        assert_int_equal(dht_value_store_count(v), 1);
         store_free(&v);
     }
 }
@@ -57,7 +57,7 @@ static void test_share_by_sequence_then_time(void **state)
 
 static void test_texts_of_the_held_manifest_stay(void **state)
 {
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
     struct test_value manifest, good, bad, worse;
     struct rt_sign_key k;
@@ -89,7 +89,7 @@ static void test_pushed_texts_replace_only_with_the_manifest(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
     struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value manifest, good, bad, worse;
     struct rt_sign_key k;
 
@@ -117,7 +117,7 @@ static void test_pushed_texts_replace_only_with_the_manifest(void **state)
 static void test_texts_of_another_record_do_not_count(void **state)
 {
     struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value first, other;
 
     (void)state;
@@ -138,7 +138,7 @@ static void test_hints_and_pages_by_time_and_never_over_ours(void **state)
     (void)state;
     for (enum wire_value_kind kind = WIRE_VALUE_COMMUNITY_HINT; kind <= WIRE_VALUE_SHARES_PAGE;
          kind++) {
-        struct dht_values *v = store_new();
+        struct dht_value_store *v = store_new();
 
         if (kind == WIRE_VALUE_COMMUNITY_HINT) {
             test_hint(1, 2, 0, NOW_S - 1, &old);
@@ -159,7 +159,7 @@ static void test_hints_and_pages_by_time_and_never_over_ours(void **state)
 
 static void test_rotation_by_sequence(void **state)
 {
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value a, b, c;
 
     (void)state;
@@ -176,7 +176,7 @@ static void test_rotation_by_sequence(void **state)
 static void test_earliest_revocation_for_a_week(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value early, late;
 
     (void)state;
@@ -196,7 +196,7 @@ static void test_earliest_revocation_for_a_week(void **state)
 static void test_revocation_pushed_lives_as_it_says(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value r;
 
     (void)state;
@@ -209,7 +209,7 @@ static void test_revocation_pushed_lives_as_it_says(void **state)
 static void test_revoked_relay_is_not_given(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value a, r, earlier;
     struct relay_slice all[2];
     struct dht_value walked;
@@ -224,25 +224,25 @@ static void test_revoked_relay_is_not_given(void **state)
     assert_true(store_holds(v, &a));
     store_at(v, &r, NOW_S);
     assert_int_equal(store_disk.revocations, 1);
-    assert_true(dht_values_is_revoked(v, k.public_key, NOW_S));
+    assert_true(dht_value_store_is_revoked(v, k.public_key, NOW_S));
     assert_false(store_holds(v, &a));
-    assert_int_equal(dht_values_find_all(v, a.key, WIRE_DIALECT_C, 2, NOW_S, all), 0);
-    dht_values_walk(v, 0, 255);
-    while (dht_values_walk_next(v, &walked))
+    assert_int_equal(dht_value_store_find_all(v, a.key, WIRE_DIALECT_C, 2, NOW_S, all), 0);
+    dht_value_store_walk(v, 0, 255);
+    while (dht_value_store_walk_next(v, &walked))
         assert_int_equal(walked.is_revoked, walked.kind == WIRE_VALUE_ANNOUNCEMENT);
     store_at(v, &r, NOW_S);
     assert_int_equal(store_disk.revocations, 1);
     store_at(v, &earlier, NOW_S);
     assert_int_equal(store_disk.revocations, 2);
-    dht_values_expire(v, NOW_S + LIM_VALUE_TTL_MAX_S + 7200, 10);
-    assert_false(dht_values_is_revoked(v, k.public_key, NOW_S));
+    dht_value_store_expire(v, NOW_S + LIM_VALUE_TTL_MAX_S + 7200, 10);
+    assert_false(dht_value_store_is_revoked(v, k.public_key, NOW_S));
     store_free(&v);
 }
 
 static void test_hint_beside_members(void **state)
 {
     struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
-    struct dht_values *v = store_new();
+    struct dht_value_store *v = store_new();
     struct test_value hint, members;
     struct wire_writer w;
     uint8_t id[32];
@@ -258,7 +258,7 @@ static void test_hint_beside_members(void **state)
     store_at(v, &hint, NOW_S);
     store_at(v, &members, NOW_S);
     store_at(v, &hint, NOW_S);
-    assert_int_equal(dht_values_count(v), 2);
+    assert_int_equal(dht_value_store_count(v), 2);
     assert_true(store_left(v, WIRE_DIALECT_A, &members, NOW_S) > 0);
     assert_true(store_left(v, WIRE_DIALECT_B, &hint, NOW_S) > 0);
     assert_true(store_left(v, WIRE_DIALECT_C, &hint, NOW_S) > 0);

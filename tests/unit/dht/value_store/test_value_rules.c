@@ -10,49 +10,49 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/value_store/values.h"
+#include "dht/value_store/value_store.h"
 
 static const uint8_t hash_key[16] = "dht-rules-test";
 static uint64_t rng = 20261124;
 static const uint8_t no_sub[32];
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 
-static struct dht_values *values_new(void)
+static struct dht_value_store *values_new(void)
 {
-    struct dht_values_limits limits = {1000, 1u << 24, 1000, 1u << 24};
+    struct dht_value_store_limits limits = {1000, 1u << 24, 1000, 1u << 24};
 
-    return dht_values_new(&limits, hash_key, test_random, &rng);
+    return dht_value_store_new(&limits, hash_key, test_random, &rng);
 }
 
-static void free_values(struct dht_values **v)
+static void free_values(struct dht_value_store **v)
 {
-    dht_values_free(v);
+    dht_value_store_free(v);
     assert_int_equal(rt_buf_live(), 0);
 }
 
-static enum rt_refusal store_at(struct dht_values *v, const struct test_value *value,
+static enum rt_refusal store_at(struct dht_value_store *v, const struct test_value *value,
                                 uint64_t now_s)
 {
     struct dht_checked c;
     enum rt_refusal r = dht_value_check(value->key, value->bytes, value->len, now_s, &c);
 
-    return r != RT_REFUSAL_NONE
-               ? r
-               : dht_values_store(v, value->key, &c, value->bytes, value->len, 0, &someone, now_s);
+    return r != RT_REFUSAL_NONE ? r
+                                : dht_value_store_put(v, value->key, &c, value->bytes, value->len,
+                                                      0, &someone, now_s);
 }
 
-static enum rt_refusal store(struct dht_values *v, const struct test_value *value)
+static enum rt_refusal store(struct dht_value_store *v, const struct test_value *value)
 {
     return store_at(v, value, NOW_S);
 }
 
-static bool holds(struct dht_values *v, const struct test_value *value)
+static bool holds(struct dht_value_store *v, const struct test_value *value)
 {
     struct relay_slice got;
     uint64_t ttl;
     bool is_same;
 
-    if (!dht_values_find(v, value->key, WIRE_DIALECT_A, NOW_S, &got, &ttl))
+    if (!dht_value_store_find(v, value->key, WIRE_DIALECT_A, NOW_S, &got, &ttl))
         return false;
     is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
     relay_slice_drop(&got);
@@ -68,7 +68,7 @@ static void false_head(const struct rt_sign_key *share, uint64_t seq, struct tes
 
 static void test_unknown_share_last_write_wins(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key k;
     struct test_value high, low, bad;
 
@@ -87,7 +87,7 @@ static void test_unknown_share_last_write_wins(void **state)
 
 static void test_known_share_verifies_and_keeps_the_higher(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key k;
     struct test_value manifest, high, later, low, bad;
 
@@ -113,7 +113,7 @@ static void test_known_share_verifies_and_keeps_the_higher(void **state)
 
 static void test_manifest_drops_a_false_head(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key k;
     struct test_value manifest, good, bad;
 
@@ -139,7 +139,7 @@ static void test_manifest_drops_a_false_head(void **state)
 /* One share's manifest says nothing of another share. */
 static void test_shares_do_not_mix(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key a, b;
     struct test_value manifest, bad;
 
@@ -156,7 +156,7 @@ static void test_shares_do_not_mix(void **state)
 
 static void test_manifest_of_another_signer_proves_nothing(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key a, b;
     struct test_value manifest, good, bad;
 
@@ -176,7 +176,7 @@ static void test_manifest_of_another_signer_proves_nothing(void **state)
 /* The key is remembered by the head it verified, also when the manifest is gone. */
 static void test_key_outlives_its_manifest(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     uint64_t later = NOW_S + LIM_VALUE_TTL_MIN_S - 100, end = NOW_S + LIM_VALUE_TTL_MIN_S + 3600;
     struct rt_sign_key k;
     struct test_value manifest, good, bad;
@@ -190,17 +190,17 @@ static void test_key_outlives_its_manifest(void **state)
     false_head(&k, 99, &bad);
     assert_int_equal(store(v, &manifest), 0);
     assert_int_equal(store_at(v, &good, later), 0);
-    dht_values_expire(v, end, 10);
-    assert_false(dht_values_find(v, manifest.key, WIRE_DIALECT_A, end, &got, &ttl));
+    dht_value_store_expire(v, end, 10);
+    assert_false(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, end, &got, &ttl));
     assert_int_equal(store_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
-    dht_values_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
+    dht_value_store_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
     assert_int_equal(store_at(v, &bad, end + LIM_VALUE_TTL_MIN_S), 0); /* now nobody knows it */
     free_values(&v);
 }
 
 static void test_loaded_manifest_proves_when_asked(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key k;
     struct test_value manifest, bad, forged;
 
@@ -210,14 +210,14 @@ static void test_loaded_manifest_proves_when_asked(void **state)
     test_manifest(&k, 2, 10, &forged);
     false_head(&k, 99, &bad);
     forged.key[0] ^= 1; /* a row somebody has changed */
-    assert_true(dht_values_load(v, manifest.key, no_sub, manifest.bytes, manifest.len, NOW_S + 9, 0,
-                                &someone, NOW_S));
-    assert_true(dht_values_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9, 0,
-                                &someone, NOW_S));
-    assert_true(
-        dht_values_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, 0, &someone, NOW_S));
-    assert_true(dht_values_prove(v, 1, NOW_S));
-    assert_false(dht_values_prove(v, 5, NOW_S));
+    assert_true(dht_value_store_load(v, manifest.key, no_sub, manifest.bytes, manifest.len,
+                                     NOW_S + 9, 0, &someone, NOW_S));
+    assert_true(dht_value_store_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9, 0,
+                                     &someone, NOW_S));
+    assert_true(dht_value_store_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, 0, &someone,
+                                     NOW_S));
+    assert_true(dht_value_store_prove(v, 1, NOW_S));
+    assert_false(dht_value_store_prove(v, 5, NOW_S));
     assert_false(holds(v, &bad));
     assert_false(holds(v, &forged));
     assert_true(holds(v, &manifest));
@@ -227,7 +227,7 @@ static void test_loaded_manifest_proves_when_asked(void **state)
 
 static void test_manifest_stays_the_first(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct rt_sign_key k;
     struct test_value manifest;
     struct relay_slice a, b;
@@ -237,9 +237,9 @@ static void test_manifest_stays_the_first(void **state)
     test_sign_key(1, &k);
     test_manifest(&k, 1, 10, &manifest);
     assert_int_equal(store(v, &manifest), 0);
-    assert_true(dht_values_find(v, manifest.key, WIRE_DIALECT_A, NOW_S, &a, &ttl));
+    assert_true(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, NOW_S, &a, &ttl));
     assert_int_equal(store_at(v, &manifest, NOW_S + 500), 0);
-    assert_true(dht_values_find(v, manifest.key, WIRE_DIALECT_A, NOW_S + 500, &b, &ttl));
+    assert_true(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, NOW_S + 500, &b, &ttl));
     assert_ptr_equal(a.ptr, b.ptr);
     assert_int_equal(ttl, LIM_VALUE_TTL_MIN_S); /* its life is */
     relay_slice_drop(&a);
@@ -271,7 +271,7 @@ static bool announce(uint32_t n, uint32_t ip, uint64_t issued_at, const uint8_t 
 
 static void test_one_announcement_per_relay_the_newest(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value old, newer;
 
     (void)state;
@@ -280,13 +280,13 @@ static void test_one_announcement_per_relay_the_newest(void **state)
     assert_int_equal(store(v, &newer), 0);
     assert_int_equal(store(v, &old), 0);
     assert_true(holds(v, &newer));
-    assert_int_equal(dht_values_count(v), 1);
+    assert_int_equal(dht_value_store_count(v), 1);
     free_values(&v);
 }
 
 static void test_announcements_in_turn(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value a[5];
     uint32_t seen[5] = {0}, count = 0;
     struct relay_slice all[10];
@@ -302,17 +302,17 @@ static void test_announcements_in_turn(void **state)
         struct relay_slice got;
         uint64_t ttl;
 
-        assert_true(dht_values_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
+        assert_true(dht_value_store_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
         while (which < 5 && (got.len != a[which].len || memcmp(got.ptr, a[which].bytes, got.len)))
             which++;
         assert_true(which < 5);
         assert_int_equal(seen[which]++, served / 5);
         relay_slice_drop(&got);
     }
-    assert_int_equal(dht_values_find_all(v, a[0].key, WIRE_DIALECT_A, 10, NOW_S, all), 5);
+    assert_int_equal(dht_value_store_find_all(v, a[0].key, WIRE_DIALECT_A, 10, NOW_S, all), 5);
     for (uint32_t i = 0; i < 5; i++)
         relay_slice_drop(&all[i]);
-    assert_int_equal(dht_values_find_all(v, a[0].key, WIRE_DIALECT_A, 3, NOW_S, all), 3);
+    assert_int_equal(dht_value_store_find_all(v, a[0].key, WIRE_DIALECT_A, 3, NOW_S, all), 3);
     for (uint32_t i = 0; i < 3; i++)
         relay_slice_drop(&all[i]);
     free_values(&v);
@@ -330,13 +330,13 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
     for (uint32_t n = 1; count < 4 && n < SLOT_TRIES; n++)
         count += announce(n, 0x0b000001 + (n << 8), NOW_S, a[0].key, 1, &a[count + 1]);
     for (int node = 0; node < 20; node++) {
-        struct dht_values *v = values_new();
+        struct dht_value_store *v = values_new();
         struct relay_slice got;
         uint64_t ttl;
 
         for (uint32_t i = 0; i < 5; i++)
             assert_int_equal(store(v, &a[i]), 0);
-        assert_true(dht_values_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
+        assert_true(dht_value_store_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
         for (uint32_t i = 0; i < 5; i++) {
             if (got.len == a[i].len && memcmp(got.ptr, a[i].bytes, got.len) == 0 && !is_first[i])
                 is_first[i] = ++firsts > 0;
@@ -349,7 +349,7 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
 
 static void test_announcements_end_when_they_say(void **state)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value a;
     struct relay_slice got;
     uint64_t ttl;
@@ -358,17 +358,20 @@ static void test_announcements_end_when_they_say(void **state)
     assert_true(announce(1, 0x0b000001, NOW_S, NULL, 1, &a));
     assert_int_equal(store(v, &a), 0);
     assert_true(
-        dht_values_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S - 1, &got, &ttl));
+        dht_value_store_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S - 1, &got, &ttl));
     relay_slice_drop(&got);
     assert_int_equal(ttl, 1);
-    assert_false(dht_values_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S, &got, &ttl));
+    assert_false(
+        dht_value_store_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S, &got, &ttl));
     free_values(&v);
 }
 
-static uint32_t bytes_under(const struct dht_values *v, const uint8_t key[32], uint32_t *out_count)
+static uint32_t bytes_under(const struct dht_value_store *v, const uint8_t key[32],
+                            uint32_t *out_count)
 {
     struct relay_slice all[64];
-    uint32_t bytes = 0, count = dht_values_find_all(v, key, WIRE_DIALECT_A, 64, NOW_S + 60, all);
+    uint32_t bytes = 0,
+             count = dht_value_store_find_all(v, key, WIRE_DIALECT_A, 64, NOW_S + 60, all);
 
     for (uint32_t i = 0; i < count; i++) {
         bytes += all[i].len;
@@ -381,7 +384,7 @@ static uint32_t bytes_under(const struct dht_values *v, const uint8_t key[32], u
 /* 200 relays of one /24 and then 40 of as many networks want under one key. */
 static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32_t *out_honest)
 {
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     struct test_value first, a;
     uint32_t stored = 0, honest = 0;
 

@@ -9,8 +9,8 @@
  * and counted. When half full, newcomers of a network that has an eighth of the queue are dropped,
  * too. Pure.
  */
-#ifndef DHT_PROBE_H
-#define DHT_PROBE_H
+#ifndef DHT_PROBE_QUEUE_H
+#define DHT_PROBE_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,34 +18,34 @@
 #include "wire_dialect.h"
 #include "wire_peer.h"
 
-struct dht_probe;
+struct dht_probe_queue;
 
-struct dht_probe *dht_probe_new(const uint8_t hash_key[16]);
-void dht_probe_free(struct dht_probe **p);
+struct dht_probe_queue *dht_probe_queue_new(const uint8_t hash_key[16]);
+void dht_probe_queue_free(struct dht_probe_queue **p);
 
 /* Queues an address; dialect: of the first dial. False: the address is already queued or refused
  * recently, or the queue is full. */
-bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
-                     enum wire_dialect dialect, uint64_t now_ns);
+bool dht_probe_queue_offer(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                           enum wire_dialect dialect, uint64_t now_ns);
 
 /* The next to be dialled now; it must be ended. False: none, or not yet. */
-bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out,
-                    enum wire_dialect *out_dialect);
+bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wire_peer_hop *out,
+                          enum wire_dialect *out_dialect);
 /* When to ask again, if nothing else happens; UINT64_MAX: nothing waits that could be dialled. */
-uint64_t dht_probe_next_ns(const struct dht_probe *p);
+uint64_t dht_probe_queue_next_ns(const struct dht_probe_queue *p);
 /* The dial came to an end, in vain unless is_there. */
-void dht_probe_ended(struct dht_probe *p, const struct wire_peer_hop *hop, bool is_there,
-                     uint64_t now_ns);
+void dht_probe_queue_ended(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                           bool is_there, uint64_t now_ns);
 
 /* -- the memory of refusals, for other dials too -- */
-void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t until_ns,
-                       uint64_t now_ns);
-bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop *hop,
-                          uint64_t now_ns);
+void dht_probe_queue_refused(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                             uint64_t until_ns, uint64_t now_ns);
+bool dht_probe_queue_is_refused(const struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                                uint64_t now_ns);
 
 /* It has shown that it is there: the refusal is forgotten. */
-void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop);
+void dht_probe_queue_forgive(struct dht_probe_queue *p, const struct wire_peer_hop *hop);
 
-uint32_t dht_probe_waiting(const struct dht_probe *p);
+uint32_t dht_probe_queue_waiting(const struct dht_probe_queue *p);
 
 #endif

@@ -13,7 +13,7 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/kademlia/republish.h"
+#include "dht/kademlia/replicate_plan.h"
 
 static const uint8_t hash_key[16] = "dht-republish-t";
 static uint64_t rng = 20261205;
@@ -23,29 +23,29 @@ static const struct dht_origin client = {.peer = 78, .net = 8};
 
 struct room {
     uint8_t self[20];
-    struct dht_values *values;
+    struct dht_value_store *values;
     struct dht_table *tables[WIRE_DIALECTS];
-    struct dht_republish *republish;
+    struct dht_replicate_plan *republish;
 };
 
 static void room_make(struct room *r)
 {
-    struct dht_values_limits limits = {5000, 1u << 24, 5000, 1u << 24};
+    struct dht_value_store_limits limits = {5000, 1u << 24, 5000, 1u << 24};
 
     for (int i = 0; i < 20; i++)
         r->self[i] = (uint8_t)test_random(&rng);
-    r->values = dht_values_new(&limits, hash_key, test_random, &rng);
+    r->values = dht_value_store_new(&limits, hash_key, test_random, &rng);
     for (int d = 0; d < WIRE_DIALECTS; d++)
         r->tables[d] = dht_table_new(r->self);
-    r->republish = dht_republish_new(r->self);
+    r->republish = dht_replicate_plan_new(r->self);
 }
 
 static void room_free(struct room *r)
 {
-    dht_values_free(&r->values);
+    dht_value_store_free(&r->values);
     for (int d = 0; d < WIRE_DIALECTS; d++)
         dht_table_free(&r->tables[d]);
-    dht_republish_free(&r->republish);
+    dht_replicate_plan_free(&r->republish);
     assert_int_equal(rt_buf_live(), 0);
 }
 
@@ -73,7 +73,7 @@ static void add_value_of(struct room *r, const struct dht_origin *origin, uint32
                                   (key[bits / 8] & ~(0xff00u >> bits % 8)));
     } while (dht_common_bits(key, r->self) != bits);
     memcpy(c.head.share_id, key, 32);
-    assert_int_equal(dht_values_store(r->values, key, &c, key, 32, ttl, origin, now_s), 0);
+    assert_int_equal(dht_value_store_put(r->values, key, &c, key, 32, ttl, origin, now_s), 0);
 }
 
 static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_s, uint8_t key[32])
@@ -83,7 +83,7 @@ static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_
 
 static bool next(struct room *r, uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
-    bool found = dht_republish_next(r->republish, r->values, r->tables, now_ns, now_s, out);
+    bool found = dht_replicate_plan_next(r->republish, r->values, r->tables, now_ns, now_s, out);
 
     if (found)
         relay_slice_drop(&out->value);
@@ -102,9 +102,9 @@ static uint32_t drain(struct room *r, uint64_t from_s, uint64_t for_s, struct dh
         if (next(r, now_ns, NOW_S + now_ns / RT_S, &plan)) {
             *last = plan;
             count++;
-            dht_republish_ended(r->republish, false);
+            dht_replicate_plan_ended(r->republish, false);
         }
-        now_ns = dht_republish_next_ns(r->republish, r->values, now_ns, NOW_S + now_ns / RT_S);
+        now_ns = dht_replicate_plan_next_ns(r->republish, r->values, now_ns, NOW_S + now_ns / RT_S);
     }
     return count;
 }
@@ -178,10 +178,10 @@ static void test_spaced_and_slower_when_told(void **state)
     for (uint32_t i = 0; i < 8; i++) { /* each says `rate limit` */
         assert_true(next(&r, now_ns, now_s, &plan));
         assert_false(next(&r, now_ns + space - 1, now_s, &plan));
-        assert_int_equal(dht_republish_next_ns(r.republish, r.values, now_ns, now_s),
+        assert_int_equal(dht_replicate_plan_next_ns(r.republish, r.values, now_ns, now_s),
                          now_ns + space);
         now_ns += space;
-        dht_republish_ended(r.republish, true);
+        dht_replicate_plan_ended(r.republish, true);
         space = space < 16 * LIM_REPUBLISH_SPACE_NS ? 2 * space : space;
     }
     assert_int_equal(space, 16 * LIM_REPUBLISH_SPACE_NS);
@@ -189,7 +189,7 @@ static void test_spaced_and_slower_when_told(void **state)
         assert_true(next(&r, now_ns, now_s, &plan));
         assert_false(next(&r, now_ns + space - 1, now_s, &plan));
         now_ns += space;
-        dht_republish_ended(r.republish, false);
+        dht_replicate_plan_ended(r.republish, false);
         space -= (space - LIM_REPUBLISH_SPACE_NS) / 8;
     }
     assert_true(space < 2 * LIM_REPUBLISH_SPACE_NS);
@@ -242,16 +242,16 @@ static void test_newcomer_gets_what_is_its_own(void **state)
         expected += dht_table_is_among(r.tables[WIRE_DIALECT_A], keys[i], DHT_K, id) &&
                     dht_table_self_is_among(r.tables[WIRE_DIALECT_A], keys[i], 2, id);
     assert_true(expected > 20 && expected < 300);
-    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
+    dht_replicate_plan_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     for (uint64_t now_ns = RT_S, i = 0; i < 5000 && now_ns < 3000 * RT_S; i++) {
         if (next(&r, now_ns, NOW_S, &plan)) {
             assert_int_equal(plan.count, 1);
             assert_true(dht_hop_same(&plan.to[0].hop, &newcomer));
             assert_true(dht_table_is_among(r.tables[WIRE_DIALECT_A], plan.key, DHT_K, id));
             got++;
-            dht_republish_ended(r.republish, false);
+            dht_replicate_plan_ended(r.republish, false);
         }
-        now_ns = dht_republish_next_ns(r.republish, r.values, now_ns, NOW_S);
+        now_ns = dht_replicate_plan_next_ns(r.republish, r.values, now_ns, NOW_S);
     }
     assert_int_equal(got, expected);
     room_free(&r);
@@ -274,13 +274,13 @@ static void test_all_three_take_turns(void **state)
         add_value_of(&r, &client, 9, LIM_VALUE_TTL_MAX_S, NOW_S + LIM_REPUBLISH_S, key);
     (void)add_node(&r, 1, 0);
     newcomer = add_node(&r, 99, 9);
-    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
+    dht_replicate_plan_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     for (uint64_t i = 0; i < 12; i++) {
         assert_true(next(&r, (LIM_REPUBLISH_S + i) * RT_S, NOW_S + LIM_REPUBLISH_S, &plan));
         fresh += plan.is_fresh;
         handed += !plan.is_fresh && plan.count == 1;
         due += !plan.is_fresh && plan.count == 2;
-        dht_republish_ended(r.republish, false);
+        dht_replicate_plan_ended(r.republish, false);
     }
     assert_int_equal(fresh, 4);
     assert_int_equal(handed, 4);
@@ -303,10 +303,11 @@ static void test_announcements_are_handed_over_but_never_due(void **state)
     test_sign_key(1, &k);
     test_announcement(&k, &addr, 1, NOW_S, 0, 0, &v);
     c = test_checked(&v, NOW_S);
-    assert_int_equal(dht_values_store(r.values, v.key, &c, v.bytes, v.len, 0, &someone, NOW_S), 0);
+    assert_int_equal(dht_value_store_put(r.values, v.key, &c, v.bytes, v.len, 0, &someone, NOW_S),
+                     0);
     newcomer = add_node(&r, 1, 0);
     assert_int_equal(drain(&r, LIM_REPUBLISH_S, 3000, &plan), 0);
-    dht_republish_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
+    dht_replicate_plan_joined(r.republish, &newcomer, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     assert_int_equal(drain(&r, 2 * LIM_REPUBLISH_S, 3000, &plan), 1);
     assert_memory_equal(plan.key, v.key, 32);
     room_free(&r);
@@ -326,7 +327,7 @@ static void test_a_crowd_of_newcomers_is_bounded(void **state)
         struct wire_peer_hop h = test_node(0x0b000001 + (i << 8), i), ping;
 
         (void)dht_table_seen(r.tables[WIRE_DIALECT_A], &h, RT_S, &ping);
-        dht_republish_joined(r.republish, &h, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
+        dht_replicate_plan_joined(r.republish, &h, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     }
     count = drain(&r, 1, 1000, &plan);
     assert_true(count <= 64);
@@ -356,7 +357,7 @@ static void test_fresh_values(void **state)
         assert_memory_equal(plan.key, keys[i], 32);
         assert_int_equal(plan.dialects, WIRE_DIALECTS_ALL);
         assert_false(next(&r, now_ns, NOW_S + 1, &plan)); /* within the pace */
-        dht_republish_ended(r.republish, false);
+        dht_replicate_plan_ended(r.republish, false);
     }
     assert_int_equal(drain(&r, 2, LIM_REPUBLISH_S - 10, &plan), 0);
     room_free(&r);
@@ -403,7 +404,7 @@ static void test_fresh_values_wait_for_a_contact(void **state)
         if (next(&r, begin_s * RT_S + ms * RT_MS, NOW_S + begin_s + ms / 1000, &plan))
             count += plan.is_fresh && plan.is_owed;
     assert_int_equal(count, 200);
-    assert_false(dht_values_next_fresh(r.values, NOW_S + begin_s + LIM_PUSH_AGAIN_S));
+    assert_false(dht_value_store_next_fresh(r.values, NOW_S + begin_s + LIM_PUSH_AGAIN_S));
     room_free(&r);
 }
 
@@ -414,7 +415,7 @@ static void begin_hour_of_a_fresh_value(struct room *r, uint32_t bits, uint8_t k
     for (uint32_t i = 0; i < DHT_K; i++)
         (void)add_node(r, i, 3);
     add_value_of(r, &client, bits, LIM_VALUE_TTL_MAX_S, NOW_S, key);
-    assert_true(dht_values_next_due(r->values) == NOW_S + LIM_REPUBLISH_S);
+    assert_true(dht_value_store_next_due(r->values) == NOW_S + LIM_REPUBLISH_S);
 }
 
 static bool next_in_an_hour(struct room *r, struct dht_push_plan *out)
@@ -436,7 +437,7 @@ static void test_round_that_plans_nothing_leaves_a_fresh_value(void **state)
     begin_hour_of_a_fresh_value(&r, 9, key); /* the round has no contacts of B and C */
     assert_true(next_in_an_hour(&r, &plan));
     assert_false(plan.is_fresh || plan.is_owed);
-    assert_true(dht_values_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
+    assert_true(dht_value_store_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
     room_free(&r);
 }
 
@@ -454,9 +455,9 @@ static void test_round_counts_as_the_push_of_a_fresh_value(void **state)
         (void)dht_table_seen(r.tables[d], &ours, RT_S, &ping);
     assert_true(next_in_an_hour(&r, &plan));
     assert_true(plan.count > 0 && plan.is_owed && !plan.is_fresh);
-    assert_false(dht_values_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
-    dht_values_unreached(r.values, plan.key, plan.sub, true, NOW_S + LIM_REPUBLISH_S);
-    assert_false(dht_values_next_fresh(r.values, NOW_S + again_s - 1));
+    assert_false(dht_value_store_next_fresh(r.values, NOW_S + LIM_REPUBLISH_S));
+    dht_value_store_unreached(r.values, plan.key, plan.sub, true, NOW_S + LIM_REPUBLISH_S);
+    assert_false(dht_value_store_next_fresh(r.values, NOW_S + again_s - 1));
     assert_true(next(&r, again_s * RT_S, NOW_S + again_s, &plan));
     assert_true(plan.is_fresh);
     room_free(&r);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/value_store/owners.h"
+#include "dht/value_store/quota.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
 
-const struct dht_owner *dht_owner_find(const struct rt_map *owners, uint64_t hash)
+const struct dht_quota *dht_quota_find(const struct rt_map *owners, uint64_t hash)
 {
-    return (const struct dht_owner *)rt_map_find(owners, hash);
+    return (const struct dht_quota *)rt_map_find(owners, hash);
 }
 
-struct dht_owner *dht_owner_take(struct rt_map *owners, uint64_t hash, size_t bytes)
+struct dht_quota *dht_quota_add(struct rt_map *owners, uint64_t hash, size_t bytes)
 {
-    struct dht_owner *o = (struct dht_owner *)rt_map_find(owners, hash);
+    struct dht_quota *o = (struct dht_quota *)rt_map_find(owners, hash);
 
     if (!o) {
         o = calloc(1, sizeof(*o));
@@ -26,7 +26,7 @@ struct dht_owner *dht_owner_take(struct rt_map *owners, uint64_t hash, size_t by
     return o;
 }
 
-void dht_owner_give(struct rt_map *owners, struct dht_owner *o, size_t bytes)
+void dht_quota_remove(struct rt_map *owners, struct dht_quota *o, size_t bytes)
 {
     RT_REQUIRE(o->values > 0 && o->bytes >= bytes);
     o->values--;

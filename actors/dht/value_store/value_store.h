@@ -42,17 +42,17 @@
  *
  * Threads: the dht actor's worker. A found value is a counted reference.
  */
-#ifndef DHT_VALUES_H
-#define DHT_VALUES_H
+#ifndef DHT_VALUE_STORE_H
+#define DHT_VALUE_STORE_H
 
 #include "abi/relay_buf.h"
 #include "base/refusal.h"
 #include "dht/value_store/value_check.h"
 
 struct dht_communities;
-struct dht_values;
+struct dht_value_store;
 
-struct dht_values_limits {
+struct dht_value_store_limits {
     uint32_t count_max;
     uint64_t bytes_max;
     uint32_t count_per_peer;
@@ -88,7 +88,7 @@ struct dht_value {
  * hour. drop: the value was removed before its expiry; the disk expires rows by the same time.
  * put_mark: the event mark of a community. revoked: a valid revocation of this key was stored
  * that was not held before. Any may be NULL. */
-struct dht_values_sink {
+struct dht_value_store_sink {
     void (*put)(void *ctx, const struct dht_value *v);
     void (*drop)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
     void (*put_mark)(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s);
@@ -98,30 +98,30 @@ struct dht_values_sink {
 };
 
 /* random: numbers for drawing. */
-struct dht_values *dht_values_new(const struct dht_values_limits *limits,
-                                  const uint8_t hash_key[16], uint64_t (*random)(void *ctx),
-                                  void *random_ctx);
-void dht_values_free(struct dht_values **v);
-void dht_values_set_sink(struct dht_values *v, const struct dht_values_sink *sink);
+struct dht_value_store *dht_value_store_new(const struct dht_value_store_limits *limits,
+                                            const uint8_t hash_key[16],
+                                            uint64_t (*random)(void *ctx), void *random_ctx);
+void dht_value_store_free(struct dht_value_store **v);
+void dht_value_store_set_sink(struct dht_value_store *v, const struct dht_value_store_sink *sink);
 
 /*
  * Stores a copy of value for ttl_secs, raised and cut to the protocol's bounds. NONE (also where it
  * was not newer), STORE_VALUE (a share head that is false), STORE_FULL or MEMORY. sink may be told.
  */
-enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
-                                 const struct dht_checked *checked, const uint8_t *value,
-                                 uint32_t len, uint64_t ttl_secs, const struct dht_origin *origin,
-                                 uint64_t now_s);
+enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
+                                    const struct dht_checked *checked, const uint8_t *value,
+                                    uint32_t len, uint64_t ttl_secs,
+                                    const struct dht_origin *origin, uint64_t now_s);
 
 /* Loads a value from disk without verification, within the limits. Load marks of communities first
- * (see dht_values_communities). A loaded manifest proves no key until dht_values_prove verifies it.
- * False: the value does not decode or has no room. */
-bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
-                     const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
-                     const struct dht_origin *origin, uint64_t now_s);
+ * (see dht_value_store_communities). A loaded manifest proves no key until dht_value_store_prove
+ * verifies it. False: the value does not decode or has no room. */
+bool dht_value_store_load(struct dht_value_store *v, const uint8_t key[32], const uint8_t sub[32],
+                          const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
+                          const struct dht_origin *origin, uint64_t now_s);
 
 /* Verifies at most `max` loaded manifests' signatures; false: there are none left. */
-bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
+bool dht_value_store_prove(struct dht_value_store *v, uint32_t max, uint64_t now_s);
 
 /*
  * Finds the value under key that the dialect accepts. Returns a new reference and the remaining
@@ -129,37 +129,39 @@ bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s);
  * share a form. There, relays reached in the dialect are returned before relays never reached.
  * Relays reached only in other dialects are left out. False: none.
  */
-bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
-                     uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs);
+bool dht_value_store_find(struct dht_value_store *v, const uint8_t key[32],
+                          enum wire_dialect dialect, uint64_t now_s, struct relay_slice *out_value,
+                          uint64_t *out_ttl_secs);
 
 /* The same for all matching values, at most max, each with a new reference. */
-uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
-                             enum wire_dialect dialect, uint32_t max, uint64_t now_s,
-                             struct relay_slice *out);
+uint32_t dht_value_store_find_all(const struct dht_value_store *v, const uint8_t key[32],
+                                  enum wire_dialect dialect, uint32_t max, uint64_t now_s,
+                                  struct relay_slice *out);
 
 /* True: the store has a revocation of this key. */
-bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], uint64_t now_s);
+bool dht_value_store_is_revoked(const struct dht_value_store *v, const uint8_t key[32],
+                                uint64_t now_s);
 
 /* The index of the stored community records, for reading, and for loading marks. */
-struct dht_communities *dht_values_communities(struct dht_values *v);
+struct dht_communities *dht_value_store_communities(struct dht_value_store *v);
 
 /* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
-bool dht_values_expire(struct dht_values *v, uint64_t now_s, uint32_t max);
+bool dht_value_store_expire(struct dht_value_store *v, uint64_t now_s, uint32_t max);
 
 /* Passes records with a deferred write due by now_s to the sink, at most `max`; true: there may be
  * more. flush passes all deferred records. */
-bool dht_values_save_due(struct dht_values *v, uint64_t now_s, uint32_t max);
-void dht_values_flush(struct dht_values *v);
+bool dht_value_store_save_due(struct dht_value_store *v, uint64_t now_s, uint32_t max);
+void dht_value_store_flush(struct dht_value_store *v);
 
 /* -- republishing: a value is due LIM_REPUBLISH_S after it was last stored or taken. A push does
  * not defer it if the storer does not speak all dialects that accept the value. Announcements are
  * never due: their relay renews them, under keys that change by the hour. -- */
 
 /* When the next value is due, unix seconds; UINT64_MAX: there is none. */
-uint64_t dht_values_next_due(const struct dht_values *v);
+uint64_t dht_value_store_next_due(const struct dht_value_store *v);
 /* Takes a due value, with a new reference. The value is due again LIM_REPUBLISH_S later. A fresh
- * value stays fresh until dht_values_pushing is called. */
-bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value *out);
+ * value stays fresh until dht_value_store_pushing is called. */
+bool dht_value_store_take_due(struct dht_value_store *v, uint64_t now_s, struct dht_value *out);
 
 /* -- fresh values: a new or changed value is fresh if its storer is not a contact, or lacks a
  * dialect that accepts the value. Announcements are never fresh. Each change is taken until a
@@ -169,28 +171,29 @@ bool dht_values_take_due(struct dht_values *v, uint64_t now_s, struct dht_value 
  * others. -- */
 
 /* True: there is a fresh value now. */
-bool dht_values_next_fresh(const struct dht_values *v, uint64_t now_s);
+bool dht_value_store_next_fresh(const struct dht_value_store *v, uint64_t now_s);
 /* Takes the next fresh value, with a new reference. The first take after a change sets the next
  * republishing to LIM_REPUBLISH_S later. Changes that waited for the hour to pass become fresh here
- * and in dht_values_save_due. */
-bool dht_values_take_fresh(struct dht_values *v, uint64_t now_s, struct dht_value *out);
+ * and in dht_value_store_save_due. */
+bool dht_value_store_take_fresh(struct dht_value_store *v, uint64_t now_s, struct dht_value *out);
 /* Call when a value from take_due is pushed in all required dialects: the value is no longer fresh.
  * True: it was fresh. */
-bool dht_values_pushing(struct dht_values *v, const struct dht_value *pushed, uint64_t now_s);
+bool dht_value_store_pushing(struct dht_value_store *v, const struct dht_value *pushed,
+                             uint64_t now_s);
 /* Call when no node took a fresh value: the value is fresh again after LIM_PUSH_AGAIN_S. If
  * is_tried, only once after each change; later retries wait for LIM_REPUBLISH_S. */
-void dht_values_unreached(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
-                          bool is_tried, uint64_t now_s);
+void dht_value_store_unreached(struct dht_value_store *v, const uint8_t key[32],
+                               const uint8_t sub[32], bool is_tried, uint64_t now_s);
 
 /* -- going through a part of the key space, one value a call; one walk at a time -- */
 
 /* Of the values whose key's first byte is first to last, both included. */
-void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last);
+void dht_value_store_walk(struct dht_value_store *v, uint8_t first, uint8_t last);
 /* The next one, expired or not, valid until the table is changed; values stored meanwhile may be
  * among them. False: the walk is over. */
-bool dht_values_walk_next(struct dht_values *v, struct dht_value *out);
+bool dht_value_store_walk_next(struct dht_value_store *v, struct dht_value *out);
 
-uint32_t dht_values_count(const struct dht_values *v);
-uint64_t dht_values_bytes(const struct dht_values *v);
+uint32_t dht_value_store_count(const struct dht_value_store *v);
+uint64_t dht_value_store_bytes(const struct dht_value_store *v);
 
 #endif

@@ -22,23 +22,23 @@
  * every remote. A remote that answers `rate limit` is held back (dht_table_hold), and the pace is
  * halved, down to a sixteenth. Every other push restores an eighth of that.
  */
-#ifndef DHT_REPUBLISH_H
-#define DHT_REPUBLISH_H
+#ifndef DHT_REPLICATE_PLAN_H
+#define DHT_REPLICATE_PLAN_H
 
-#include "dht/kademlia/bucket.h"
-#include "dht/value_store/values.h"
+#include "dht/kademlia/routing_table.h"
+#include "dht/value_store/value_store.h"
 #include "wire_dialect.h"
 
-struct dht_republish;
+struct dht_replicate_plan;
 
 #define DHT_TARGETS_MAX (DHT_K * WIRE_DIALECTS)
 
-struct dht_republish *dht_republish_new(const uint8_t self_id[20]);
-void dht_republish_free(struct dht_republish **r);
+struct dht_replicate_plan *dht_replicate_plan_new(const uint8_t self_id[20]);
+void dht_replicate_plan_free(struct dht_replicate_plan **r);
 
 /* A new contact has entered the routing tables of these dialects. */
-void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node,
-                          uint8_t dialects);
+void dht_replicate_plan_joined(struct dht_replicate_plan *r, const struct wire_peer_hop *node,
+                               uint8_t dialects);
 
 struct dht_push_plan {
     uint8_t key[32], sub[32];
@@ -46,7 +46,7 @@ struct dht_push_plan {
     uint64_t ttl_secs;
     uint8_t dialects; /* that accept the value */
     bool is_fresh;    /* the targets are to be looked up: count is 0 */
-    bool is_owed;     /* if no node takes it, dht_values_unreached is to be called */
+    bool is_owed;     /* if no node takes it, dht_value_store_unreached is to be called */
     uint32_t count;
     struct dht_target {
         struct wire_peer_hop hop; /* with its key */
@@ -55,14 +55,15 @@ struct dht_push_plan {
 };
 
 /* The next push that is due; false: none now. Does a bounded amount of work in either case. */
-bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
-                        struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
-                        uint64_t now_s, struct dht_push_plan *out);
+bool dht_replicate_plan_next(struct dht_replicate_plan *r, struct dht_value_store *values,
+                             struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
+                             uint64_t now_s, struct dht_push_plan *out);
 /* When to ask again. */
-uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_values *values,
-                               uint64_t now_ns, uint64_t now_s);
+uint64_t dht_replicate_plan_next_ns(const struct dht_replicate_plan *r,
+                                    const struct dht_value_store *values, uint64_t now_ns,
+                                    uint64_t now_s);
 
 /* What came of the push: a remote said `rate limit`, or none did. */
-void dht_republish_ended(struct dht_republish *r, bool is_limited);
+void dht_replicate_plan_ended(struct dht_replicate_plan *r, bool is_limited);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/kademlia/bucket.h"
+#include "dht/kademlia/routing_table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/kademlia/probe.h"
+#include "dht/kademlia/probe_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct refused {
     uint64_t until_ns;
 };
 
-struct dht_probe {
+struct dht_probe_queue {
     uint8_t hash_key[16];
     struct rt_map waiting, refused;
     struct rt_list queue, refusals;
@@ -40,9 +40,9 @@ struct dht_probe {
     uint64_t nets[UNDER_WAY_MAX];
 };
 
-struct dht_probe *dht_probe_new(const uint8_t hash_key[16])
+struct dht_probe_queue *dht_probe_queue_new(const uint8_t hash_key[16])
 {
-    struct dht_probe *p = calloc(1, sizeof(*p));
+    struct dht_probe_queue *p = calloc(1, sizeof(*p));
 
     RT_INSIST(p != NULL);
     memcpy(p->hash_key, hash_key, sizeof(p->hash_key));
@@ -63,7 +63,7 @@ static void free_refused(void *ctx, struct rt_map_node *n)
     free((struct refused *)n);
 }
 
-void dht_probe_free(struct dht_probe **p)
+void dht_probe_queue_free(struct dht_probe_queue **p)
 {
     if (!*p)
         return;
@@ -73,7 +73,7 @@ void dht_probe_free(struct dht_probe **p)
     *p = NULL;
 }
 
-static uint64_t hash_of(const struct dht_probe *p, const struct wire_peer_hop *hop)
+static uint64_t hash_of(const struct dht_probe_queue *p, const struct wire_peer_hop *hop)
 {
     uint8_t bytes[DHT_HOP_BYTES];
 
@@ -83,15 +83,15 @@ static uint64_t hash_of(const struct dht_probe *p, const struct wire_peer_hop *h
 
 /* -- refusals -- */
 
-static void forget(struct dht_probe *p, struct refused *r)
+static void forget(struct dht_probe_queue *p, struct refused *r)
 {
     rt_map_remove(&p->refused, &r->node);
     rt_list_unlink(&r->order);
     free(r);
 }
 
-void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uint64_t until_ns,
-                       uint64_t now_ns)
+void dht_probe_queue_refused(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                             uint64_t until_ns, uint64_t now_ns)
 {
     uint64_t hash = hash_of(p, hop);
     struct refused *r = (struct refused *)rt_map_find(&p->refused, hash);
@@ -111,7 +111,7 @@ void dht_probe_refused(struct dht_probe *p, const struct wire_peer_hop *hop, uin
     rt_list_push_back(&p->refusals, &r->order);
 }
 
-void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop)
+void dht_probe_queue_forgive(struct dht_probe_queue *p, const struct wire_peer_hop *hop)
 {
     struct refused *r = (struct refused *)rt_map_find(&p->refused, hash_of(p, hop));
 
@@ -119,8 +119,8 @@ void dht_probe_forgive(struct dht_probe *p, const struct wire_peer_hop *hop)
         forget(p, r);
 }
 
-bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop *hop,
-                          uint64_t now_ns)
+bool dht_probe_queue_is_refused(const struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                                uint64_t now_ns)
 {
     const struct refused *r = (const struct refused *)rt_map_find(&p->refused, hash_of(p, hop));
 
@@ -130,7 +130,7 @@ bool dht_probe_is_refused(const struct dht_probe *p, const struct wire_peer_hop 
 /* -- the queue -- */
 
 /* One network's silent addresses, five seconds each, would keep everybody else out for long. */
-static bool is_crowded(const struct dht_probe *p, uint64_t net)
+static bool is_crowded(const struct dht_probe_queue *p, uint64_t net)
 {
     uint32_t same = 0;
 
@@ -143,13 +143,13 @@ static bool is_crowded(const struct dht_probe *p, uint64_t net)
     return same >= NET_SHARE || p->waiting.count >= LIM_PROBES_QUEUED;
 }
 
-bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
-                     enum wire_dialect dialect, uint64_t now_ns)
+bool dht_probe_queue_offer(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                           enum wire_dialect dialect, uint64_t now_ns)
 {
     uint64_t hash = hash_of(p, hop), net = dht_hop_net(hop, DHT_NET_PROBE);
     struct waiting *w;
 
-    if (rt_map_find(&p->waiting, hash) || dht_probe_is_refused(p, hop, now_ns))
+    if (rt_map_find(&p->waiting, hash) || dht_probe_queue_is_refused(p, hop, now_ns))
         return false;
     if (is_crowded(p, net)) {
         rt_metric_inc(RT_METRIC_DHT_PROBES_DROPPED);
@@ -166,7 +166,7 @@ bool dht_probe_offer(struct dht_probe *p, const struct wire_peer_hop *hop,
     return true;
 }
 
-static bool is_busy(const struct dht_probe *p, uint64_t net)
+static bool is_busy(const struct dht_probe_queue *p, uint64_t net)
 {
     for (uint32_t i = 0; i < p->under_way; i++)
         if (p->nets[i] == net)
@@ -174,7 +174,7 @@ static bool is_busy(const struct dht_probe *p, uint64_t net)
     return false;
 }
 
-static struct waiting *next(const struct dht_probe *p)
+static struct waiting *next(const struct dht_probe_queue *p)
 {
     if (p->under_way == UNDER_WAY_MAX)
         return NULL;
@@ -187,8 +187,8 @@ static struct waiting *next(const struct dht_probe *p)
     return NULL;
 }
 
-bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *out,
-                    enum wire_dialect *out_dialect)
+bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wire_peer_hop *out,
+                          enum wire_dialect *out_dialect)
 {
     struct waiting *w = now_ns >= p->next_ns ? next(p) : NULL;
 
@@ -204,13 +204,13 @@ bool dht_probe_next(struct dht_probe *p, uint64_t now_ns, struct wire_peer_hop *
     return true;
 }
 
-uint64_t dht_probe_next_ns(const struct dht_probe *p)
+uint64_t dht_probe_queue_next_ns(const struct dht_probe_queue *p)
 {
     return next(p) ? p->next_ns : UINT64_MAX;
 }
 
-void dht_probe_ended(struct dht_probe *p, const struct wire_peer_hop *hop, bool is_there,
-                     uint64_t now_ns)
+void dht_probe_queue_ended(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
+                           bool is_there, uint64_t now_ns)
 {
     uint64_t net = dht_hop_net(hop, DHT_NET_PROBE);
 
@@ -221,10 +221,10 @@ void dht_probe_ended(struct dht_probe *p, const struct wire_peer_hop *hop, bool 
         }
     }
     if (!is_there)
-        dht_probe_refused(p, hop, now_ns + LIM_REFUSED_NS, now_ns);
+        dht_probe_queue_refused(p, hop, now_ns + LIM_REFUSED_NS, now_ns);
 }
 
-uint32_t dht_probe_waiting(const struct dht_probe *p)
+uint32_t dht_probe_queue_waiting(const struct dht_probe_queue *p)
 {
     return p->waiting.count;
 }

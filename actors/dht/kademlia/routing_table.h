@@ -13,8 +13,8 @@
  *
  * Cost: closest is at most 160 bit tests and a sort per bucket touched; all others O(DHT_K).
  */
-#ifndef DHT_BUCKET_H
-#define DHT_BUCKET_H
+#ifndef DHT_ROUTING_TABLE_H
+#define DHT_ROUTING_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

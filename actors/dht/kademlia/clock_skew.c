@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/kademlia/skew.h"
+#include "dht/kademlia/clock_skew.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #define REMEMBER_NS (3600 * RT_S)
 #define SAY_AGAIN_NS (3600 * RT_S)
 
-static void forget_at(struct dht_skew *s, uint32_t i)
+static void forget_at(struct dht_clock_skew *s, uint32_t i)
 {
     s->count--;
     memmove(&s->at[i], &s->at[i + 1], (s->count - i) * sizeof(s->at[0]));
@@ -20,7 +20,7 @@ static bool is_off(int64_t skew_s)
 }
 
 /* Networks that see us off in the direction of skew_s, and the smallest of what they say. */
-static uint32_t agreeing(const struct dht_skew *s, int64_t skew_s, int64_t *out_least)
+static uint32_t agreeing(const struct dht_clock_skew *s, int64_t skew_s, int64_t *out_least)
 {
     uint32_t count = 0;
     int64_t least = skew_s;
@@ -38,8 +38,8 @@ static uint32_t agreeing(const struct dht_skew *s, int64_t skew_s, int64_t *out_
     return count;
 }
 
-bool dht_skew_note(struct dht_skew *s, uint64_t net, int64_t skew_s, uint64_t now_ns,
-                   int64_t *out_skew_s)
+bool dht_clock_skew_note(struct dht_clock_skew *s, uint64_t net, int64_t skew_s, uint64_t now_ns,
+                         int64_t *out_skew_s)
 {
     int64_t least;
 
@@ -49,14 +49,15 @@ bool dht_skew_note(struct dht_skew *s, uint64_t net, int64_t skew_s, uint64_t no
         else
             i++;
     }
-    if (s->count == DHT_SKEW_SAMPLES)
+    if (s->count == DHT_CLOCK_SKEW_SAMPLES)
         forget_at(s, 0);
     s->at[s->count].net = net;
     s->at[s->count].skew_s = skew_s;
     s->at[s->count++].at_ns = now_ns;
     if (!is_off(skew_s) || (s->said_ns != 0 && s->said_ns + SAY_AGAIN_NS > now_ns))
         return false;
-    if (agreeing(s, skew_s, &least) < DHT_SKEW_ENOUGH || agreeing(s, skew_s, &least) < s->count)
+    if (agreeing(s, skew_s, &least) < DHT_CLOCK_SKEW_ENOUGH ||
+        agreeing(s, skew_s, &least) < s->count)
         return false;
     s->said_ns = now_ns;
     *out_skew_s = least;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/kademlia/republish.h"
+#include "dht/kademlia/replicate_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 /* They take turns, so that none waits until another is empty. */
 enum source { HANDOVER, FRESH, DUE, SOURCES };
 
-struct dht_republish {
+struct dht_replicate_plan {
     uint8_t self[20];
     struct newcomer {
         struct wire_peer_hop node;
@@ -32,9 +32,9 @@ struct dht_republish {
     uint64_t space_ns;
 };
 
-struct dht_republish *dht_republish_new(const uint8_t self_id[20])
+struct dht_replicate_plan *dht_replicate_plan_new(const uint8_t self_id[20])
 {
-    struct dht_republish *r = calloc(1, sizeof(*r));
+    struct dht_replicate_plan *r = calloc(1, sizeof(*r));
 
     RT_INSIST(r != NULL);
     memcpy(r->self, self_id, sizeof(r->self));
@@ -43,21 +43,21 @@ struct dht_republish *dht_republish_new(const uint8_t self_id[20])
     return r;
 }
 
-void dht_republish_free(struct dht_republish **r)
+void dht_replicate_plan_free(struct dht_replicate_plan **r)
 {
     free(*r);
     *r = NULL;
 }
 
-static void next_joined(struct dht_republish *r)
+static void next_joined(struct dht_replicate_plan *r)
 {
     r->first = (r->first + 1) % JOINED_MAX;
     r->count--;
     r->is_walking = false;
 }
 
-void dht_republish_joined(struct dht_republish *r, const struct wire_peer_hop *node,
-                          uint8_t dialects)
+void dht_replicate_plan_joined(struct dht_replicate_plan *r, const struct wire_peer_hop *node,
+                               uint8_t dialects)
 {
     if (r->count == JOINED_MAX)
         next_joined(r);
@@ -129,7 +129,7 @@ static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const 
 /* -- handover -- */
 
 /* Keys further from us than this have two closer holders in every dialect of the newcomer. */
-static void begin_walk(struct dht_republish *r, struct dht_values *values,
+static void begin_walk(struct dht_replicate_plan *r, struct dht_value_store *values,
                        struct dht_table *const tables[WIRE_DIALECTS], uint8_t dialects)
 {
     uint32_t bits = 8;
@@ -142,7 +142,7 @@ static void begin_walk(struct dht_republish *r, struct dht_values *values,
             bits = reach;
     }
     mask = (uint8_t)(0xff00u >> bits);
-    dht_values_walk(values, r->self[0] & mask, (uint8_t)(r->self[0] | (uint8_t)~mask));
+    dht_value_store_walk(values, r->self[0] & mask, (uint8_t)(r->self[0] | (uint8_t)~mask));
     r->is_walking = true;
 }
 
@@ -171,7 +171,7 @@ static bool is_open(struct dht_table *const tables[WIRE_DIALECTS], const struct 
     return false;
 }
 
-static bool next_handover(struct dht_republish *r, struct dht_values *values,
+static bool next_handover(struct dht_replicate_plan *r, struct dht_value_store *values,
                           struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
                           uint64_t now_s, struct dht_push_plan *out)
 {
@@ -190,7 +190,7 @@ static bool next_handover(struct dht_republish *r, struct dht_values *values,
         return false;
     }
     for (uint32_t i = 0; i < LOOK_AT; i++) {
-        if (!dht_values_walk_next(values, &v)) {
+        if (!dht_value_store_walk_next(values, &v)) {
             next_joined(r);
             return false;
         }
@@ -221,13 +221,14 @@ static uint8_t fresh_dialects(const struct dht_value *v)
     return v->origin.is_push ? v->dialects & v->origin.unreached : v->dialects;
 }
 
-static bool next_fresh(struct dht_values *values, struct dht_table *const tables[WIRE_DIALECTS],
-                       uint64_t now_s, struct dht_push_plan *out)
+static bool next_fresh(struct dht_value_store *values,
+                       struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_s,
+                       struct dht_push_plan *out)
 {
     struct dht_value v;
 
-    for (uint32_t i = 0; i < LOOK_AT && dht_values_next_fresh(values, now_s); i++) {
-        if (!dht_values_take_fresh(values, now_s, &v))
+    for (uint32_t i = 0; i < LOOK_AT && dht_value_store_next_fresh(values, now_s); i++) {
+        if (!dht_value_store_take_fresh(values, now_s, &v))
             continue;
         v.dialects = fresh_dialects(&v);
         if (has_contact(tables, v.dialects)) {
@@ -235,24 +236,24 @@ static bool next_fresh(struct dht_values *values, struct dht_table *const tables
             out->is_fresh = out->is_owed = true;
             return true;
         }
-        dht_values_unreached(values, v.key, v.sub, false, now_s);
+        dht_value_store_unreached(values, v.key, v.sub, false, now_s);
         relay_slice_drop(&v.value);
     }
     return false;
 }
 
-static bool next_due(struct dht_values *values, struct dht_table *const tables[WIRE_DIALECTS],
+static bool next_due(struct dht_value_store *values, struct dht_table *const tables[WIRE_DIALECTS],
                      uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
     struct dht_value v;
     uint8_t covered;
 
-    for (uint32_t i = 0; i < LOOK_AT && dht_values_next_due(values) <= now_s; i++) {
-        if (!dht_values_take_due(values, now_s, &v))
+    for (uint32_t i = 0; i < LOOK_AT && dht_value_store_next_due(values) <= now_s; i++) {
+        if (!dht_value_store_take_due(values, now_s, &v))
             continue;
         if (plan_republish(tables, &v, now_ns, now_s, out, &covered)) {
             if (!(fresh_dialects(&v) & ~covered))
-                out->is_owed = dht_values_pushing(values, &v, now_s);
+                out->is_owed = dht_value_store_pushing(values, &v, now_s);
             return true;
         }
         relay_slice_drop(&v.value);
@@ -262,9 +263,9 @@ static bool next_due(struct dht_values *values, struct dht_table *const tables[W
 
 /* -- whose turn it is -- */
 
-static bool next_of(struct dht_republish *r, enum source source, struct dht_values *values,
-                    struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns, uint64_t now_s,
-                    struct dht_push_plan *out)
+static bool next_of(struct dht_replicate_plan *r, enum source source,
+                    struct dht_value_store *values, struct dht_table *const tables[WIRE_DIALECTS],
+                    uint64_t now_ns, uint64_t now_s, struct dht_push_plan *out)
 {
     switch (source) {
     case HANDOVER:
@@ -279,9 +280,9 @@ static bool next_of(struct dht_republish *r, enum source source, struct dht_valu
     return false;
 }
 
-bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
-                        struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
-                        uint64_t now_s, struct dht_push_plan *out)
+bool dht_replicate_plan_next(struct dht_replicate_plan *r, struct dht_value_store *values,
+                             struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
+                             uint64_t now_s, struct dht_push_plan *out)
 {
     struct dht_push_plan found = {0};
 
@@ -302,20 +303,21 @@ bool dht_republish_next(struct dht_republish *r, struct dht_values *values,
     return false;
 }
 
-uint64_t dht_republish_next_ns(const struct dht_republish *r, const struct dht_values *values,
-                               uint64_t now_ns, uint64_t now_s)
+uint64_t dht_replicate_plan_next_ns(const struct dht_replicate_plan *r,
+                                    const struct dht_value_store *values, uint64_t now_ns,
+                                    uint64_t now_s)
 {
-    uint64_t due_s = dht_values_next_due(values);
+    uint64_t due_s = dht_value_store_next_due(values);
     uint64_t at_ns = now_ns + IDLE_NS;
 
-    if (r->count > 0 || due_s <= now_s || dht_values_next_fresh(values, now_s))
+    if (r->count > 0 || due_s <= now_s || dht_value_store_next_fresh(values, now_s))
         at_ns = now_ns;
     else if (due_s - now_s < IDLE_NS / RT_S)
         at_ns = now_ns + (due_s - now_s) * RT_S;
     return at_ns > r->next_ns ? at_ns : r->next_ns;
 }
 
-void dht_republish_ended(struct dht_republish *r, bool is_limited)
+void dht_replicate_plan_ended(struct dht_replicate_plan *r, bool is_limited)
 {
     if (is_limited && r->space_ns < SLOWEST * LIM_REPUBLISH_SPACE_NS)
         r->space_ns *= 2;

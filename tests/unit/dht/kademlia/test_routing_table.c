@@ -13,7 +13,7 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/kademlia/bucket.h"
+#include "dht/kademlia/routing_table.h"
 
 static const uint8_t self_id[20] = {0x5a, 0x11};
 static uint64_t rng = 20261126;

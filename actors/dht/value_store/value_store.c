@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "dht/value_store/values.h"
+#include "dht/value_store/value_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "crypto/crypto.h"
-#include "dht/value_store/values_private.h"
+#include "dht/value_store/value_store_private.h"
 #include "wire_dialect.h"
 
 /* More than the time of a look-up and its pushes, so that all pushed copies have expired. */
@@ -16,11 +16,11 @@
 #define LOADED_PER_S 28u       /* values from disk fall due one after another: 100,000 in an hour */
 #define LOADED_DUE_AFTER_S 60u /* there is somebody to give them to by then */
 
-struct dht_values *dht_values_new(const struct dht_values_limits *limits,
-                                  const uint8_t hash_key[16], uint64_t (*random)(void *ctx),
-                                  void *random_ctx)
+struct dht_value_store *dht_value_store_new(const struct dht_value_store_limits *limits,
+                                            const uint8_t hash_key[16],
+                                            uint64_t (*random)(void *ctx), void *random_ctx)
 {
-    struct dht_values *v = calloc(1, sizeof(*v));
+    struct dht_value_store *v = calloc(1, sizeof(*v));
 
     RT_INSIST(v != NULL);
     v->limits = *limits;
@@ -34,11 +34,11 @@ struct dht_values *dht_values_new(const struct dht_values_limits *limits,
     rt_list_init(&v->pushed);
     rt_list_init(&v->unreached);
     v->communities = dht_communities_new(hash_key);
-    v->walk_bin = VALUES_BINS;
+    v->walk_bin = VALUE_STORE_BINS;
     return v;
 }
 
-void dht_values_set_sink(struct dht_values *v, const struct dht_values_sink *sink)
+void dht_value_store_set_sink(struct dht_value_store *v, const struct dht_value_store_sink *sink)
 {
     struct dht_communities_sink marks = {sink->put_mark, sink->ctx};
 
@@ -46,24 +46,24 @@ void dht_values_set_sink(struct dht_values *v, const struct dht_values_sink *sin
     dht_communities_set_sink(v->communities, &marks);
 }
 
-struct dht_communities *dht_values_communities(struct dht_values *v)
+struct dht_communities *dht_value_store_communities(struct dht_value_store *v)
 {
     return v->communities;
 }
 
-static void prepare_lists(struct dht_values *v)
+static void prepare_lists(struct dht_value_store *v)
 {
     if (v->lists)
         return;
     v->lists = malloc(sizeof(*v->lists));
     RT_INSIST(v->lists != NULL);
-    for (uint32_t i = 0; i < VALUES_HOURS; i++)
+    for (uint32_t i = 0; i < VALUE_STORE_HOURS; i++)
         rt_list_init(&v->lists->hours[i]);
-    for (uint32_t i = 0; i < VALUES_BINS; i++)
+    for (uint32_t i = 0; i < VALUE_STORE_BINS; i++)
         rt_list_init(&v->lists->bins[i]);
 }
 
-uint64_t values_hash(const struct dht_values *v, const uint8_t bytes[32])
+uint64_t value_store_hash(const struct dht_value_store *v, const uint8_t bytes[32])
 {
     return rt_siphash(v->hash_key, bytes, 32);
 }
@@ -80,16 +80,17 @@ static bool fits(const struct entry *e, const uint8_t key[32], const uint8_t *su
     return memcmp(e->key, key, 32) == 0 && (!sub || memcmp(sub_of(e), sub, 32) == 0);
 }
 
-struct entry *values_entry(const struct dht_values *v, const uint8_t key[32], const uint8_t *sub)
+struct entry *value_store_entry(const struct dht_value_store *v, const uint8_t key[32],
+                                const uint8_t *sub)
 {
-    struct rt_map_node *n = rt_map_find(&v->by_key, values_hash(v, key));
+    struct rt_map_node *n = rt_map_find(&v->by_key, value_store_hash(v, key));
 
     while (n && !fits((struct entry *)n, key, sub))
         n = rt_map_find_next(n);
     return (struct entry *)n;
 }
 
-struct entry *values_next_same(const struct entry *e)
+struct entry *value_store_next_same(const struct entry *e)
 {
     struct rt_map_node *n = rt_map_find_next(&e->node);
 
@@ -98,7 +99,7 @@ struct entry *values_next_same(const struct entry *e)
     return (struct entry *)n;
 }
 
-bool values_is_record(const struct entry *e)
+bool value_store_is_record(const struct entry *e)
 {
     return e->kind == WIRE_VALUE_MEMBER_RECORD || e->kind == WIRE_VALUE_SHARE_RECORD;
 }
@@ -131,7 +132,7 @@ static struct record *record_new(struct entry *e, const struct dht_checked *chec
     return r;
 }
 
-static struct revoked *revoked_new(struct dht_values *v, const struct entry *e,
+static struct revoked *revoked_new(struct dht_value_store *v, const struct entry *e,
                                    const struct dht_checked *checked)
 {
     struct revoked *r = calloc(1, sizeof(*r));
@@ -139,12 +140,12 @@ static struct revoked *revoked_new(struct dht_values *v, const struct entry *e,
     RT_INSIST(r != NULL);
     r->entry = e;
     memcpy(r->key, checked->subject, sizeof(r->key));
-    rt_map_put(&v->revoked, &r->node, values_hash(v, r->key));
+    rt_map_put(&v->revoked, &r->node, value_store_hash(v, r->key));
     return r;
 }
 
-struct entry *values_add(struct dht_values *v, const uint8_t key[32],
-                         const struct dht_checked *checked)
+struct entry *value_store_add(struct dht_value_store *v, const uint8_t key[32],
+                              const struct dht_checked *checked)
 {
     struct entry *e = calloc(1, sizeof(*e));
 
@@ -162,20 +163,20 @@ struct entry *values_add(struct dht_values *v, const uint8_t key[32],
         e->announced = announced_new(checked, v->random(v->random_ctx));
     else if (e->kind == WIRE_VALUE_REVOCATION)
         e->revoked = revoked_new(v, e, checked);
-    else if (values_is_record(e))
+    else if (value_store_is_record(e))
         e->record = record_new(e, checked);
-    rt_map_put(&v->by_key, &e->node, values_hash(v, key));
+    rt_map_put(&v->by_key, &e->node, value_store_hash(v, key));
     return e;
 }
 
-static void release(struct dht_values *v, struct entry *e)
+static void release(struct dht_value_store *v, struct entry *e)
 {
-    if (values_is_fresh(e))
-        values_leave_fresh(e);
+    if (value_store_is_fresh(e))
+        value_store_leave_fresh(e);
     if (e->peer)
-        dht_owner_give(&v->peers, e->peer, e->value.len);
+        dht_quota_remove(&v->peers, e->peer, e->value.len);
     if (e->net)
-        dht_owner_give(&v->nets, e->net, e->value.len);
+        dht_quota_remove(&v->nets, e->net, e->value.len);
     e->peer = e->net = NULL;
     v->bytes -= e->value.len;
     relay_slice_drop(&e->value);
@@ -187,13 +188,13 @@ static uint8_t dialects_of(const struct entry *e)
                                             e->announced->has_community_fields);
 }
 
-struct dht_value values_value_of(const struct entry *e)
+struct dht_value value_store_value_of(const struct entry *e)
 {
     struct dht_value out = {.kind = e->kind,
                             .dialects = dialects_of(e),
                             .value = e->value,
                             .expires_s = e->expires_s,
-                            .event = values_is_record(e) ? e->record->index.event : 0,
+                            .event = value_store_is_record(e) ? e->record->index.event : 0,
                             .origin = e->origin};
 
     memcpy(out.key, e->key, sizeof(out.key));
@@ -201,19 +202,19 @@ struct dht_value values_value_of(const struct entry *e)
     return out;
 }
 
-void values_drop(struct dht_values *v, struct entry *e, bool tell)
+void value_store_drop(struct dht_value_store *v, struct entry *e, bool tell)
 {
-    struct dht_value gone = values_value_of(e);
+    struct dht_value gone = value_store_value_of(e);
 
     if (tell && v->sink.drop)
         v->sink.drop(v->sink.ctx, gone.key, gone.sub);
-    if (values_is_record(e))
+    if (value_store_is_record(e))
         dht_communities_leave(v->communities, &e->record->index, v->now_s);
     release(v, e);
     switch (e->kind) {
     case WIRE_VALUE_SHARE_HEAD:
     case WIRE_VALUE_MANIFEST:
-        values_unshare(v, e);
+        value_store_unshare(v, e);
         break;
     case WIRE_VALUE_PROVIDERS:
     case WIRE_VALUE_MEMBERS:
@@ -227,7 +228,7 @@ void values_drop(struct dht_values *v, struct entry *e, bool tell)
         free(e->revoked);
         break;
     default:
-        if (values_is_record(e))
+        if (value_store_is_record(e))
             free(e->record);
     }
     if (v->walk_next == &e->by_bin)
@@ -243,20 +244,20 @@ void values_drop(struct dht_values *v, struct entry *e, bool tell)
 
 static void drop_node(void *ctx, struct rt_map_node *n)
 {
-    struct dht_values *v = ctx;
+    struct dht_value_store *v = ctx;
     struct entry *e = (struct entry *)n;
 
     release(v, e);
     if (e->kind == WIRE_VALUE_SHARE_HEAD || e->kind == WIRE_VALUE_MANIFEST)
-        values_unshare(v, e);
+        value_store_unshare(v, e);
     else
         free(e->set); /* or another pointer of the union */
     free(e);
 }
 
-void dht_values_free(struct dht_values **v)
+void dht_value_store_free(struct dht_value_store **v)
 {
-    struct dht_values *old = *v;
+    struct dht_value_store *old = *v;
 
     *v = NULL;
     if (!old)
@@ -273,27 +274,27 @@ void dht_values_free(struct dht_values **v)
 
 /* -- in and out -- */
 
-void values_renew(struct dht_values *v, struct entry *e, const struct incoming *in)
+void value_store_renew(struct dht_value_store *v, struct entry *e, const struct incoming *in)
 {
-    uint64_t expires_s = values_expiry(in);
+    uint64_t expires_s = value_store_expiry(in);
 
-    if (!in->origin.is_push || values_is_pushed(e, &in->origin))
-        values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
+    if (!in->origin.is_push || value_store_is_pushed(e, &in->origin))
+        value_store_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
     if (!in->origin.is_push && expires_s > e->expires_s)
-        values_set_expiry(v, e, expires_s, in->now_s);
+        value_store_set_expiry(v, e, expires_s, in->now_s);
     if (in->now_s >= e->copies_s + COPIES_GONE_S)
-        values_note_fresh(v, e, &in->origin);
-    if (values_is_record(e))
+        value_store_note_fresh(v, e, &in->origin);
+    if (value_store_is_record(e))
         dht_communities_renewed(v->communities, &e->record->index, in->now_s);
     if (e->expires_s > e->saved_s + SAVE_AGAIN_S)
-        values_save(v, e);
+        value_store_save(v, e);
 }
 
 /* Sets the value of e without notifying the sink. */
-static void place(struct dht_values *v, struct entry *e, const struct incoming *in,
+static void place(struct dht_value_store *v, struct entry *e, const struct incoming *in,
                   struct relay_slice value)
 {
-    bool is_fresh = values_is_fresh(e);
+    bool is_fresh = value_store_is_fresh(e);
 
     release(v, e);
     e->value = value;
@@ -301,17 +302,17 @@ static void place(struct dht_values *v, struct entry *e, const struct incoming *
     e->first = in->checked->first;
     e->second = in->checked->second;
     v->bytes += value.len;
-    e->peer = dht_owner_take(&v->peers, in->origin.peer, value.len);
-    e->net = dht_owner_take(&v->nets, in->origin.net, value.len);
+    e->peer = dht_quota_add(&v->peers, in->origin.peer, value.len);
+    e->net = dht_quota_add(&v->nets, in->origin.net, value.len);
     if (is_fresh)
-        values_enter_fresh(v, e);
-    values_set_expiry(v, e, values_expiry(in), in->now_s);
-    values_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
+        value_store_enter_fresh(v, e);
+    value_store_set_expiry(v, e, value_store_expiry(in), in->now_s);
+    value_store_set_due(v, e, in->now_s + LIM_REPUBLISH_S);
     e->copies_s = e->expires_s;
 }
 
 /* True: the record on disk differs only in sequence, times and signature. */
-static bool index_record(struct dht_values *v, struct entry *e, const struct incoming *in)
+static bool index_record(struct dht_value_store *v, struct entry *e, const struct incoming *in)
 {
     struct record *r = e->record;
     bool is_held = r->index.community != NULL;
@@ -328,46 +329,46 @@ static bool index_record(struct dht_values *v, struct entry *e, const struct inc
     return says_the_same;
 }
 
-void values_set(struct dht_values *v, struct entry *e, const struct incoming *in,
-                struct relay_slice value)
+void value_store_set(struct dht_value_store *v, struct entry *e, const struct incoming *in,
+                     struct relay_slice value)
 {
     place(v, e, in, value);
-    values_note_fresh(v, e, &in->origin);
-    if (values_is_record(e) && index_record(v, e, in))
-        values_defer_save(v, e, in->now_s);
+    value_store_note_fresh(v, e, &in->origin);
+    if (value_store_is_record(e) && index_record(v, e, in))
+        value_store_defer_save(v, e, in->now_s);
     else
-        values_save(v, e);
+        value_store_save(v, e);
 }
 
-enum rt_refusal dht_values_store(struct dht_values *v, const uint8_t key[32],
-                                 const struct dht_checked *checked, const uint8_t *value,
-                                 uint32_t len, uint64_t ttl_secs, const struct dht_origin *origin,
-                                 uint64_t now_s)
+enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
+                                    const struct dht_checked *checked, const uint8_t *value,
+                                    uint32_t len, uint64_t ttl_secs,
+                                    const struct dht_origin *origin, uint64_t now_s)
 {
     struct incoming in = {key, checked, value, len, ttl_secs, now_s, *origin};
-    struct entry *e = values_entry(v, key, NULL), *next;
+    struct entry *e = value_store_entry(v, key, NULL), *next;
 
     v->now_s = now_s;
     for (; e; e = next) {
         bool is_other = e->kind != checked->kind && memcmp(sub_of(e), checked->sub, 32) == 0;
 
-        next = values_next_same(e);
+        next = value_store_next_same(e);
         if (e->expires_s <= now_s || is_other)
-            values_drop(v, e, true);
+            value_store_drop(v, e, true);
     }
-    return values_store(v, &in);
+    return value_store_by_kind(v, &in);
 }
 
 /* Sets the data of this kind, for a value from disk. False: there is no room. */
-static bool load_detail(struct dht_values *v, struct entry *e, const struct dht_checked *checked,
-                        uint64_t event)
+static bool load_detail(struct dht_value_store *v, struct entry *e,
+                        const struct dht_checked *checked, uint64_t event)
 {
     if (checked->kind == WIRE_VALUE_PROVIDERS || checked->kind == WIRE_VALUE_MEMBERS) {
         e->set = dht_peer_set_loaded(checked->peers);
         RT_INSIST(e->set != NULL);
     } else if (checked->kind == WIRE_VALUE_MANIFEST) {
         rt_list_push_back(&v->unproven, &e->by_wait);
-    } else if (values_is_record(e)) {
+    } else if (value_store_is_record(e)) {
         e->record->content = checked->content;
         e->record->index.updated_at = checked->second;
         e->record->index.net = e->origin.net;
@@ -377,9 +378,9 @@ static bool load_detail(struct dht_values *v, struct entry *e, const struct dht_
     return true;
 }
 
-bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t sub[32],
-                     const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
-                     const struct dht_origin *origin, uint64_t now_s)
+bool dht_value_store_load(struct dht_value_store *v, const uint8_t key[32], const uint8_t sub[32],
+                          const uint8_t *value, uint32_t len, uint64_t expires_s, uint64_t event,
+                          const struct dht_origin *origin, uint64_t now_s)
 {
     struct dht_checked checked;
     struct incoming in = {key, &checked, value, len, 0, now_s, *origin};
@@ -387,27 +388,27 @@ bool dht_values_load(struct dht_values *v, const uint8_t key[32], const uint8_t 
     struct entry *e;
 
     v->now_s = now_s;
-    if (expires_s <= now_s || values_is_full(v, 1, len) ||
+    if (expires_s <= now_s || value_store_is_full(v, 1, len) ||
         dht_value_read(key, sub, value, len, &checked) != RT_REFUSAL_NONE ||
-        values_entry(v, key, sub))
+        value_store_entry(v, key, sub))
         return false;
     copy = rt_slice_copy(value, len);
     if (!copy.owner)
         return false;
-    e = values_add(v, key, &checked);
+    e = value_store_add(v, key, &checked);
     place(v, e, &in, copy);
     if (expires_s < now_s + LIM_VALUE_TTL_MAX_S)
-        values_set_expiry(v, e, expires_s, now_s);
+        value_store_set_expiry(v, e, expires_s, now_s);
     e->saved_s = e->expires_s;
-    values_set_due(v, e, now_s + LOADED_DUE_AFTER_S + v->by_key.count / LOADED_PER_S);
+    value_store_set_due(v, e, now_s + LOADED_DUE_AFTER_S + v->by_key.count / LOADED_PER_S);
     if (!load_detail(v, e, &checked, event)) {
-        values_drop(v, e, false);
+        value_store_drop(v, e, false);
         return false;
     }
     return true;
 }
 
-bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s)
+bool dht_value_store_prove(struct dht_value_store *v, uint32_t max, uint64_t now_s)
 {
     v->now_s = now_s;
     for (; max > 0 && !rt_list_empty(&v->unproven); max--) {
@@ -416,9 +417,9 @@ bool dht_values_prove(struct dht_values *v, uint32_t max, uint64_t now_s)
         struct dht_checked checked;
 
         if (dht_value_check(e->key, e->value.ptr, e->value.len, now_s, &checked) == RT_REFUSAL_NONE)
-            values_proven(v, e, &checked);
+            value_store_proven(v, e, &checked);
         else
-            values_drop(v, e, true); /* the disk has lied */
+            value_store_drop(v, e, true); /* the disk has lied */
     }
     return !rt_list_empty(&v->unproven);
 }
@@ -432,25 +433,27 @@ static bool is_before(const struct entry *a, const struct entry *b)
     return a->kind == WIRE_VALUE_ANNOUNCEMENT && a->announced->draw < b->announced->draw;
 }
 
-bool dht_values_is_revoked(const struct dht_values *v, const uint8_t key[32], uint64_t now_s)
+bool dht_value_store_is_revoked(const struct dht_value_store *v, const uint8_t key[32],
+                                uint64_t now_s)
 {
-    struct rt_map_node *n = rt_map_find(&v->revoked, values_hash(v, key));
+    struct rt_map_node *n = rt_map_find(&v->revoked, value_store_hash(v, key));
 
     while (n && memcmp(((struct revoked *)n)->key, key, 32) != 0)
         n = rt_map_find_next(n);
     return n && ((struct revoked *)n)->entry->expires_s > now_s;
 }
 
-static bool is_of_revoked_relay(const struct dht_values *v, const struct entry *e, uint64_t now_s)
+static bool is_of_revoked_relay(const struct dht_value_store *v, const struct entry *e,
+                                uint64_t now_s)
 {
     return e->kind == WIRE_VALUE_ANNOUNCEMENT &&
-           dht_values_is_revoked(v, e->announced->relay, now_s);
+           dht_value_store_is_revoked(v, e->announced->relay, now_s);
 }
 
 /* Ranks of the values of a key for one requester. */
 enum rank { RANK_FIRST, RANK_SECOND, RANK_NONE };
 
-static enum rank rank_of(const struct dht_values *v, const struct entry *e,
+static enum rank rank_of(const struct dht_value_store *v, const struct entry *e,
                          enum wire_dialect dialect, uint64_t now_s)
 {
     const uint8_t bit = WIRE_DIALECT_BIT(dialect);
@@ -465,13 +468,14 @@ static enum rank rank_of(const struct dht_values *v, const struct entry *e,
     return e->announced->reached ? RANK_NONE : RANK_SECOND;
 }
 
-bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
-                     uint64_t now_s, struct relay_slice *out_value, uint64_t *out_ttl_secs)
+bool dht_value_store_find(struct dht_value_store *v, const uint8_t key[32],
+                          enum wire_dialect dialect, uint64_t now_s, struct relay_slice *out_value,
+                          uint64_t *out_ttl_secs)
 {
     enum rank best_rank = RANK_NONE;
     struct entry *best = NULL;
 
-    for (struct entry *e = values_entry(v, key, NULL); e; e = values_next_same(e)) {
+    for (struct entry *e = value_store_entry(v, key, NULL); e; e = value_store_next_same(e)) {
         enum rank rank = rank_of(v, e, dialect, now_s);
 
         if (rank < best_rank || (rank == best_rank && best && is_before(e, best))) {
@@ -487,28 +491,28 @@ bool dht_values_find(struct dht_values *v, const uint8_t key[32], enum wire_dial
     return true;
 }
 
-uint32_t dht_values_find_all(const struct dht_values *v, const uint8_t key[32],
-                             enum wire_dialect dialect, uint32_t max, uint64_t now_s,
-                             struct relay_slice *out)
+uint32_t dht_value_store_find_all(const struct dht_value_store *v, const uint8_t key[32],
+                                  enum wire_dialect dialect, uint32_t max, uint64_t now_s,
+                                  struct relay_slice *out)
 {
     uint32_t count = 0;
 
     for (enum rank rank = RANK_FIRST; rank < RANK_NONE; rank++)
-        for (struct entry *e = values_entry(v, key, NULL); e && count < max;
-             e = values_next_same(e))
+        for (struct entry *e = value_store_entry(v, key, NULL); e && count < max;
+             e = value_store_next_same(e))
             if (rank_of(v, e, dialect, now_s) == rank)
                 out[count++] = relay_slice_ref(e->value);
     return count;
 }
 
-void dht_values_walk(struct dht_values *v, uint8_t first, uint8_t last)
+void dht_value_store_walk(struct dht_value_store *v, uint8_t first, uint8_t last)
 {
     v->walk_bin = first;
     v->walk_last = last;
     v->walk_next = NULL;
 }
 
-bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
+bool dht_value_store_walk_next(struct dht_value_store *v, struct dht_value *out)
 {
     const struct entry *e;
 
@@ -521,19 +525,19 @@ bool dht_values_walk_next(struct dht_values *v, struct dht_value *out)
             continue;
         e = RT_CONTAINER_OF(v->walk_next, struct entry, by_bin);
         v->walk_next = v->walk_next->next;
-        *out = values_value_of(e);
+        *out = value_store_value_of(e);
         out->is_revoked = is_of_revoked_relay(v, e, v->now_s);
         return true;
     }
     return false;
 }
 
-uint32_t dht_values_count(const struct dht_values *v)
+uint32_t dht_value_store_count(const struct dht_value_store *v)
 {
     return v->by_key.count;
 }
 
-uint64_t dht_values_bytes(const struct dht_values *v)
+uint64_t dht_value_store_bytes(const struct dht_value_store *v)
 {
     return v->bytes;
 }
