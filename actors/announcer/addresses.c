@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 
 static int find(const struct announcer_addrs *a, const struct wire_peer_hop *hop)
 {

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "crypto/crypto.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "base/map.h"
 
 #define HOPS_MAX 4u        /* addresses of one announcement that are tried */

@@ -2,7 +2,7 @@
 #include "announcer/forms.h"
 
 #include "crypto/crypto.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 
 enum announcement_form announcement_form(const struct wire_announcement *a)
 {

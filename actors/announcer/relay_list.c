@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "base/map.h"
 
 #define DRAWN 16u            /* entries looked at to find who gives way */

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/metric.h"
 #include "dht/dht_private.h"
-#include "dht/peer_set.h"
+#include "dht/value_store/peer_set.h"
 #include "wire_announce.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
@@ -68,7 +68,8 @@ static void find_value(struct dht *d, struct dht_ask *a)
     struct wire_writer w;
 
     memcpy(store.key, a->key, sizeof(store.key));
-    (void)dht_values_find(d->values, a->key, a->dialect, dht_now_s(d), &value, &store.ttl_secs);
+    (void)dht_value_store_find(d->values, a->key, a->dialect, dht_now_s(d), &value,
+                               &store.ttl_secs);
     store.value = (struct wire_bytes){value.ptr, value.len};
     if (begin(a, count, value.len, &w)) {
         wire_write_find_value_answer(&w, value.ptr ? &store : NULL, peers, count);
@@ -85,7 +86,7 @@ static void find_manifest(struct dht *d, struct dht_ask *a)
     uint8_t key[32];
 
     wire_manifest_key(a->key, key);
-    if (!dht_values_find(d->values, key, a->dialect, dht_now_s(d), &value, &ttl_secs)) {
+    if (!dht_value_store_find(d->values, key, a->dialect, dht_now_s(d), &value, &ttl_secs)) {
         a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
         return;
     }
@@ -214,14 +215,14 @@ static void store(struct dht *d, struct dht_ask *a)
         memcmp(checked.subject, a->origin.pubkey_hint, sizeof(checked.subject)) == 0)
         origin.reached = a->peer_dialects;
     if (a->refusal == RT_REFUSAL_NONE)
-        a->refusal = dht_values_store(d->values, a->key, &checked, a->payload.ptr, a->payload.len,
-                                      a->ttl_secs, &origin, now_s);
+        a->refusal = dht_value_store_put(d->values, a->key, &checked, a->payload.ptr,
+                                         a->payload.len, a->ttl_secs, &origin, now_s);
     if (a->refusal == RT_REFUSAL_NONE) {
         rt_metric_inc(RT_METRIC_DHT_STORED);
         if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)
             announced(d, a);
     }
-    if (dht_values_next_fresh(d->values, now_s))
+    if (dht_value_store_next_fresh(d->values, now_s))
         dht_push_due(d);
     relay_slice_drop(&a->payload);
 }

@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "dht/community_pages.h"
-#include "dht/community_search.h"
+#include "dht/value_store/community_pages.h"
+#include "dht/value_store/community_search.h"
 #include "dht/dht_private.h"
 
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
@@ -26,7 +26,7 @@ struct search {
 
 static struct dht_communities *index_of(struct dht *d)
 {
-    return dht_values_communities(d->values);
+    return dht_value_store_communities(d->values);
 }
 
 /* Decodes the request; *out points into the payload of a. */

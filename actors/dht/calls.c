@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/metric.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "dht/calls_private.h"
 
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/metric.h"
-#include "dht/communities.h"
+#include "dht/value_store/communities.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"
 
@@ -218,7 +218,7 @@ static void tell_peers(struct dht *d, struct dht_peers_ask *a)
 static void stop(struct dht *d)
 {
     d->is_stopped = true;
-    dht_values_flush(d->values);
+    dht_value_store_flush(d->values);
     rt_timer_disarm(d->worker, &d->probe_timer);
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
@@ -299,7 +299,7 @@ static void on_prove(struct rt_job *job)
 {
     struct dht *d = RT_CONTAINER_OF(job, struct dht, prove_job);
 
-    if (dht_values_prove(d->values, PROVE_AT_ONCE, dht_now_s(d)))
+    if (dht_value_store_prove(d->values, PROVE_AT_ONCE, dht_now_s(d)))
         rt_job_queue(d->worker, job);
 }
 
@@ -353,25 +353,25 @@ static void on_revoked(void *ctx, const uint8_t key[32])
 
 static void make_parts(struct dht *d, const struct dht_config *c)
 {
-    struct dht_values_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
-                                       LIM_VALUE_BYTES_PER_PEER};
-    struct dht_values_sink values = {.put = c->disk.put_value,
-                                     .drop = c->disk.drop_value,
-                                     .put_mark = c->disk.put_mark,
-                                     .revoked = on_revoked,
-                                     .revoked_ctx = d,
-                                     .ctx = c->disk.ctx};
+    struct dht_value_store_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
+                                            LIM_VALUE_BYTES_PER_PEER};
+    struct dht_value_store_sink values = {.put = c->disk.put_value,
+                                          .drop = c->disk.drop_value,
+                                          .put_mark = c->disk.put_mark,
+                                          .revoked = on_revoked,
+                                          .revoked_ctx = d,
+                                          .ctx = c->disk.ctx};
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct dht_calls_hooks hooks;
 
     for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
         d->tables[i] = dht_table_new(d->self_id);
-    d->values = dht_values_new(&limits, c->hash_key, dht_random, d);
-    dht_values_set_sink(d->values, &values);
+    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, d);
+    dht_value_store_set_sink(d->values, &values);
     d->peers = dht_peers_new(c->hash_key, dht_random, d);
     dht_peers_set_sink(d->peers, &peers);
-    d->probe = dht_probe_new(c->hash_key);
-    d->republish = dht_republish_new(d->self_id);
+    d->probe = dht_probe_queue_new(c->hash_key);
+    d->republish = dht_replicate_plan_new(d->self_id);
     dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
                            dht_random, d);
@@ -423,10 +423,10 @@ static void free_parts(struct dht *d)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
     dht_trust_free(&d->trust);
-    dht_republish_free(&d->republish);
-    dht_probe_free(&d->probe);
+    dht_replicate_plan_free(&d->republish);
+    dht_probe_queue_free(&d->probe);
     dht_peers_free(&d->peers);
-    dht_values_free(&d->values);
+    dht_value_store_free(&d->values);
     for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
         dht_table_free(&d->tables[i]);
     rt_rate_sketch_fini(&d->offers);
@@ -482,13 +482,14 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_values_load(d->values, key, sub, value, len, expires_s, event, origin, dht_now_s(d));
+    (void)dht_value_store_load(d->values, key, sub, value, len, expires_s, event, origin,
+                               dht_now_s(d));
 }
 
 void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
                    uint64_t expires_s)
 {
-    dht_communities_load_mark(dht_values_communities(dht_of(sys)->values), community_id, mark,
+    dht_communities_load_mark(dht_value_store_communities(dht_of(sys)->values), community_id, mark,
                               expires_s);
 }
 
@@ -516,7 +517,7 @@ void dht_start(struct rt_system *sys)
     struct dht *d = dht_of(sys);
 
     d->is_started = true;
-    dht_communities_loaded(dht_values_communities(d->values), dht_now_s(d));
+    dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(d));
     dht_network_self(d);
     rt_job_queue(d->worker, &d->prove_job);
     rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));

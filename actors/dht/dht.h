@@ -14,19 +14,11 @@
 #include "actor/actor.h"
 #include "crypto/crypto.h"
 #include "dht/dht_msg.h"
+#include "dht/kademlia/bootstrap.h"
 #include "wire_state.h"
 
 struct rt_resolver;
 struct dht_value;
-
-/* A peer to join the network through. */
-#define DHT_BOOT_TEXT_MAX 512u
-#define DHT_BOOT_HOST_MAX 256u
-struct dht_boot_peer {
-    char text[DHT_BOOT_TEXT_MAX]; /* as written */
-    char host[DHT_BOOT_HOST_MAX]; /* a name; empty: the address in hop */
-    struct wire_peer_hop hop;     /* port, transport, key if one was written; address */
-};
 
 /* Where a relay can be reached. */
 #define DHT_SELF_MAX 16u

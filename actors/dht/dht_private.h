@@ -6,17 +6,17 @@
 #include "base/list.h"
 #include "base/metric.h"
 #include "base/sketch.h"
-#include "dht/addr.h"
-#include "dht/bootstrap.h"
-#include "dht/bucket.h"
+#include "dht/address/addr.h"
+#include "dht/kademlia/bootstrap.h"
+#include "dht/kademlia/routing_table.h"
 #include "dht/calls.h"
 #include "dht/dht.h"
-#include "dht/lookup.h"
-#include "dht/peer_db.h"
-#include "dht/probe.h"
-#include "dht/republish.h"
-#include "dht/skew.h"
-#include "dht/values.h"
+#include "dht/kademlia/lookup.h"
+#include "dht/kademlia/peer_db.h"
+#include "dht/kademlia/probe_queue.h"
+#include "dht/kademlia/replicate_plan.h"
+#include "dht/kademlia/clock_skew.h"
+#include "dht/value_store/value_store.h"
 
 #define DHT_BOOT_HOPS_MAX 16u
 #define DHT_GAUGES (3u + WIRE_DIALECTS)
@@ -40,15 +40,15 @@ struct dht {
     bool is_started, is_stopped;
 
     struct dht_table *tables[WIRE_DIALECTS];
-    struct dht_values *values;
+    struct dht_value_store *values;
     struct dht_peers *peers;
-    struct dht_probe *probe;
-    struct dht_republish *republish;
+    struct dht_probe_queue *probe;
+    struct dht_replicate_plan *republish;
     struct dht_trust *trust;
     struct dht_watch watch;
     struct dht_boot *boot;
     struct dht_calls *calls;
-    struct dht_skew skew;
+    struct dht_clock_skew skew;
     struct rt_rate_sketch offers; /* PexOffers per identity */
 
     /* where we are: network.c */

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "dht/communities.h"
+#include "dht/value_store/communities.h"
 #include "dht/dht_private.h"
 #include "wire_envelope.h"
 
@@ -147,7 +147,7 @@ static void joined(struct dht *d, const struct wire_peer_hop *node, uint8_t dial
     introduce(d, node);
     if (!is_new)
         return;
-    dht_republish_joined(d->republish, node, dialects);
+    dht_replicate_plan_joined(d->republish, node, dialects);
     dht_push_due(d);
 }
 
@@ -201,7 +201,7 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dia
     dialects = dht_peers_spoken(d->peers, hop, dialect, dialects, dht_now_s(d));
     before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
                             dht_now_s(d));
-    dht_probe_forgive(d->probe, hop);
+    dht_probe_queue_forgive(d->probe, hop);
     added = enter_tables(d, hop, dialects);
     if (added)
         joined(d, hop, added, before + NEW_AGAIN_S < dht_now_s(d));
@@ -250,7 +250,7 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
     if (dht_scope_of(hop) ==
         DHT_SCOPE_LOOPBACK) /* every peer of such a network is one of its own */
         net += hop->port;
-    if (dht_skew_note(&d->skew, net, skew_s, dht_now_ns(d), &off_s))
+    if (dht_clock_skew_note(&d->skew, net, skew_s, dht_now_ns(d), &off_s))
         rt_log(RELAY_LOG_ERROR,
                "this host's clock is wrong: every peer refuses us and is refused; set it, by NTP "
                "for instance",
@@ -294,9 +294,9 @@ void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum w
         memcmp(hop.pubkey_hint, from->pubkey_hint, 32) != 0)
         return;
     /* Self-reported address with the same source IP. */
-    dht_probe_forgive(d->probe, &hop);
+    dht_probe_queue_forgive(d->probe, &hop);
     if (!dht_peers_is_alive(d->peers, &hop))
-        (void)dht_probe_offer(d->probe, &hop, dialect, dht_now_ns(d));
+        (void)dht_probe_queue_offer(d->probe, &hop, dialect, dht_now_ns(d));
     dht_network_probe(d);
 }
 
@@ -314,7 +314,7 @@ void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
         hop.transport = i == 0 ? WIRE_TCP : WIRE_QUIC;
         hop.port = i == 0 ? PORT_TCP : PORT_QUIC;
         if (dht_network_may(d, &hop) && !dht_peers_is_alive(d->peers, &hop))
-            (void)dht_probe_offer(d->probe, &hop, first, dht_now_ns(d));
+            (void)dht_probe_queue_offer(d->probe, &hop, first, dht_now_ns(d));
     }
     dht_network_probe(d);
 }
@@ -326,9 +326,9 @@ static void probe_done(struct dht_call *c, const struct dht_call_end *end)
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     struct dht *d = e->dht;
 
-    dht_probe_ended(d->probe, &c->to,
-                    end->outcome == DHT_CALL_ANSWERED || end->outcome == DHT_CALL_BUSY,
-                    dht_now_ns(d));
+    dht_probe_queue_ended(d->probe, &c->to,
+                          end->outcome == DHT_CALL_ANSWERED || end->outcome == DHT_CALL_BUSY,
+                          dht_now_ns(d));
     dht_errand_end(e);
     dht_network_probe(d);
 }
@@ -341,7 +341,7 @@ void dht_network_probe(struct dht *d)
 
     if (d->is_stopped || !d->is_started)
         return;
-    while (dht_probe_next(d->probe, dht_now_ns(d), &hop, &first)) {
+    while (dht_probe_queue_next(d->probe, dht_now_ns(d), &hop, &first)) {
         struct dht_errand *e;
 
         hop.has_pubkey_hint = false;
@@ -350,7 +350,7 @@ void dht_network_probe(struct dht *d)
         e->call.first = first;
         dht_errand_start(e);
     }
-    next_ns = dht_probe_next_ns(d->probe);
+    next_ns = dht_probe_queue_next_ns(d->probe);
     if (next_ns != UINT64_MAX)
         rt_timer_arm(d->worker, &d->probe_timer, next_ns);
 }
@@ -464,7 +464,8 @@ static void try_candidates(struct dht *d)
 
     for (uint32_t i = 0; i < count && dht_peers_candidate(d->peers, dht_now_s(d), &hop); i++)
         if (dht_network_may(d, &hop))
-            (void)dht_probe_offer(d->probe, &hop, dht_peers_dialect(d->peers, &hop), dht_now_ns(d));
+            (void)dht_probe_queue_offer(d->probe, &hop, dht_peers_dialect(d->peers, &hop),
+                                        dht_now_ns(d));
     dht_network_probe(d);
 }
 
@@ -475,12 +476,9 @@ const enum rt_metric dht_gauges[DHT_GAUGES] = {RT_METRIC_DHT_NODES_A,     RT_MET
 static void report(struct dht *d)
 {
     uint64_t now[DHT_GAUGES] = {
-        dht_table_count(d->tables[WIRE_DIALECT_A]),
-        dht_table_count(d->tables[WIRE_DIALECT_B]),
-        dht_table_count(d->tables[WIRE_DIALECT_C]),
-        dht_values_count(d->values),
-        dht_values_bytes(d->values),
-        dht_peers_count(d->peers),
+        dht_table_count(d->tables[WIRE_DIALECT_A]), dht_table_count(d->tables[WIRE_DIALECT_B]),
+        dht_table_count(d->tables[WIRE_DIALECT_C]), dht_value_store_count(d->values),
+        dht_value_store_bytes(d->values),           dht_peers_count(d->peers),
     };
 
     for (uint32_t i = 0; i < DHT_GAUGES; i++) {
@@ -492,9 +490,10 @@ static void report(struct dht *d)
 
 void dht_network_upkeep(struct dht *d)
 {
-    (void)dht_values_expire(d->values, dht_now_s(d), EXPIRE_VALUES);
-    (void)dht_values_save_due(d->values, dht_now_s(d), SAVE_VALUES);
-    dht_communities_expire(dht_values_communities(d->values), dht_now_s(d), EXPIRE_COMMUNITIES);
+    (void)dht_value_store_expire(d->values, dht_now_s(d), EXPIRE_VALUES);
+    (void)dht_value_store_save_due(d->values, dht_now_s(d), SAVE_VALUES);
+    dht_communities_expire(dht_value_store_communities(d->values), dht_now_s(d),
+                           EXPIRE_COMMUNITIES);
     dht_peers_expire(d->peers, dht_now_s(d), EXPIRE_PEERS);
     report(d);
     if (++d->ticks % SELF_TICKS == 0)
@@ -508,7 +507,7 @@ void dht_network_upkeep(struct dht *d)
         search_around(d, dialect);
     }
     try_candidates(d);
-    if (dht_values_next_fresh(d->values, dht_now_s(d))) /* fresh again after an hour */
+    if (dht_value_store_next_fresh(d->values, dht_now_s(d))) /* fresh again after an hour */
         dht_push_due(d);
     if (dht_node_count(d) == 0)
         dht_join(d);

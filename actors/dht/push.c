@@ -24,7 +24,7 @@ struct dht_push {
     uint32_t count, next, in_flight;
     uint32_t stored;
     bool is_limited;
-    struct dht_publish_ask *owed; /* NULL: scheduled by republish.c */
+    struct dht_publish_ask *owed; /* NULL: scheduled by replicate_plan.c */
     struct push_call {
         struct dht_call call;
         struct dht_push *push;
@@ -35,7 +35,7 @@ struct dht_push {
 struct dht_publication {
     struct rt_list node;
     struct dht *dht;
-    struct dht_publish_ask *owed; /* NULL: scheduled by republish.c */
+    struct dht_publish_ask *owed; /* NULL: scheduled by replicate_plan.c */
     uint32_t searching;           /* look-ups under way */
     struct dht_push_plan plan;    /* with the targets found so far */
 };
@@ -75,9 +75,9 @@ static void end(struct dht_push *p)
         rt_msg_answer(d->worker, &p->owed->msg, DHT_PUBLISHED);
     } else {
         d->push_count--;
-        dht_republish_ended(d->republish, p->is_limited);
+        dht_replicate_plan_ended(d->republish, p->is_limited);
         if (p->is_owed && p->stored == 0)
-            dht_values_unreached(d->values, p->key, p->sub, true, dht_now_s(d));
+            dht_value_store_unreached(d->values, p->key, p->sub, true, dht_now_s(d));
     }
     push_free(p);
 }
@@ -236,8 +236,8 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     a->stored = 0;
     a->refusal = dht_value_check(a->key, a->value.ptr, a->value.len, now_s, &checked);
     if (a->refusal == RT_REFUSAL_NONE)
-        a->refusal = dht_values_store(d->values, a->key, &checked, a->value.ptr, a->value.len,
-                                      a->ttl_secs, &ours, now_s);
+        a->refusal = dht_value_store_put(d->values, a->key, &checked, a->value.ptr, a->value.len,
+                                         a->ttl_secs, &ours, now_s);
     memcpy(plan.key, a->key, sizeof(plan.key));
     plan.value = relay_slice_take(&a->value);
     if (a->refusal == RT_REFUSAL_STORE_VALUE || !publish(d, &plan, a)) {
@@ -263,16 +263,16 @@ void dht_push_due(struct dht *d)
     if (!d->is_started || d->is_stopped)
         return;
     if (d->push_count < PUSHES_MAX &&
-        dht_republish_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
+        dht_replicate_plan_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
         if (!plan.is_fresh)
             push_plan(d, &plan);
         else if (!publish(d, &plan, NULL))
-            dht_values_unreached(d->values, plan.key, plan.sub, true, now_s);
+            dht_value_store_unreached(d->values, plan.key, plan.sub, true, now_s);
         relay_slice_drop(&plan.value);
     }
     if (d->push_count < PUSHES_MAX)
         rt_timer_arm(d->worker, &d->push_timer,
-                     dht_republish_next_ns(d->republish, d->values, now_ns, now_s));
+                     dht_replicate_plan_next_ns(d->republish, d->values, now_ns, now_s));
     else
         rt_timer_arm(d->worker, &d->push_timer, now_ns + LIM_REPUBLISH_SPACE_NS);
 }

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/metric.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "dht/calls_private.h"
 
 static uint64_t hash_of(const struct dht_calls *c, const struct wire_peer_hop *hop,

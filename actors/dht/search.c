@@ -189,7 +189,7 @@ static void on_failed(struct dht_query *q, const struct dht_call_end *e)
     if (q->hop.has_pubkey_hint && dht_table_has(d->tables[q->search->dialect], id))
         dht_network_failed(d, &q->hop);
     else
-        dht_probe_refused(d->probe, &q->hop, dht_now_ns(d) + FAILED_NS, dht_now_ns(d));
+        dht_probe_queue_refused(d->probe, &q->hop, dht_now_ns(d) + FAILED_NS, dht_now_ns(d));
 }
 
 static void on_done(struct dht_call *c, const struct dht_call_end *e)
@@ -249,7 +249,7 @@ static void pump(struct dht_search *s)
     uint32_t candidate;
 
     while (!d->is_stopped && dht_lookup_next(s->lookup, &candidate, &hop)) {
-        if (dht_probe_is_refused(d->probe, &hop, dht_now_ns(d)))
+        if (dht_probe_queue_is_refused(d->probe, &hop, dht_now_ns(d)))
             dht_lookup_failed(s->lookup, candidate);
         else
             ask(s, candidate, &hop);
@@ -305,8 +305,8 @@ void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
 {
     if (a->values_max > DHT_LOOKUP_VALUES_MAX)
         a->values_max = DHT_LOOKUP_VALUES_MAX;
-    a->count =
-        dht_values_find_all(d->values, a->key, a->dialect, a->values_max, dht_now_s(d), a->values);
+    a->count = dht_value_store_find_all(d->values, a->key, a->dialect, a->values_max, dht_now_s(d),
+                                        a->values);
     if (a->count == a->values_max ||
         !dht_search(d, a->dialect, a->key, a->values_max, looked_up, &a->msg))
         rt_msg_answer(d->worker, &a->msg, DHT_LOOKED_UP);

@@ -159,7 +159,7 @@ static void note_own(struct dht *d, const uint8_t dht_key[32])
     struct relay_slice value;
     uint64_t ttl_secs;
 
-    if (!dht_values_find(d->values, dht_key, WIRE_DIALECT_C, dht_now_s(d), &value, &ttl_secs))
+    if (!dht_value_store_find(d->values, dht_key, WIRE_DIALECT_C, dht_now_s(d), &value, &ttl_secs))
         return;
     note(d, value);
     relay_slice_drop(&value);

@@ -15,9 +15,9 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/addr.h"
-#include "dht/bucket.h"
-#include "dht/values.h"
+#include "dht/address/addr.h"
+#include "dht/kademlia/routing_table.h"
+#include "dht/value_store/value_store.h"
 #include "wire_community.h"
 #include "wire_value.h"
 
@@ -166,17 +166,17 @@ static void make_member(uint32_t n, uint64_t seq, struct item *out)
 
 /* -- the store -- */
 
-static void store(struct dht_values *v, const struct item *it, uint32_t n)
+static void store(struct dht_value_store *v, const struct item *it, uint32_t n)
 {
     struct dht_origin by = {.peer = 100 + n % 1000, .net = 100 + n % 500};
     struct dht_checked checked;
 
     RT_INSIST(dht_value_check(it->key, it->bytes, it->len, NOW_S, &checked) == RT_REFUSAL_NONE);
-    RT_INSIST(dht_values_store(v, it->key, &checked, it->bytes, it->len, 0, &by, NOW_S) ==
+    RT_INSIST(dht_value_store_put(v, it->key, &checked, it->bytes, it->len, 0, &by, NOW_S) ==
               RT_REFUSAL_NONE);
 }
 
-static double store_all(struct dht_values *v, const struct item *items, uint32_t count)
+static double store_all(struct dht_value_store *v, const struct item *items, uint32_t count)
 {
     uint64_t began = cpu_ns();
 
@@ -185,25 +185,25 @@ static double store_all(struct dht_values *v, const struct item *items, uint32_t
     return (double)(cpu_ns() - began) / count;
 }
 
-static double find_all(struct dht_values *v, const struct item *items, uint32_t count)
+static double find_all(struct dht_value_store *v, const struct item *items, uint32_t count)
 {
     uint64_t began = cpu_ns(), ttl;
     struct relay_slice got;
 
     for (uint32_t i = 0; i < count; i++) {
-        RT_INSIST(dht_values_find(v, items[(uint64_t)i * 7919 % count].key, WIRE_DIALECT_C, NOW_S,
-                                  &got, &ttl));
+        RT_INSIST(dht_value_store_find(v, items[(uint64_t)i * 7919 % count].key, WIRE_DIALECT_C,
+                                       NOW_S, &got, &ttl));
         relay_slice_drop(&got);
     }
     return (double)(cpu_ns() - began) / count;
 }
 
-static struct dht_values *values_new(void)
+static struct dht_value_store *values_new(void)
 {
-    static const struct dht_values_limits limits = {LIM_VALUES_MAX + 1, LIM_VALUE_BYTES_MAX,
-                                                    LIM_VALUES_MAX, LIM_VALUE_BYTES_MAX};
+    static const struct dht_value_store_limits limits = {LIM_VALUES_MAX + 1, LIM_VALUE_BYTES_MAX,
+                                                         LIM_VALUES_MAX, LIM_VALUE_BYTES_MAX};
 
-    return dht_values_new(&limits, (const uint8_t *)"bench-dht-values", draw, NULL);
+    return dht_value_store_new(&limits, (const uint8_t *)"bench-dht-values", draw, NULL);
 }
 
 static void free_items(struct item *items, uint32_t count)
@@ -244,7 +244,7 @@ static void make_rejoined(uint32_t n, struct item *out)
 }
 
 /* Loads all items; the number of each record's event is its place. */
-static void load_all(struct dht_values *v, const char *what, const struct item *items,
+static void load_all(struct dht_value_store *v, const char *what, const struct item *items,
                      uint32_t count)
 {
     static const struct dht_origin loaded = {.peer = 5, .net = 5};
@@ -252,8 +252,8 @@ static void load_all(struct dht_values *v, const char *what, const struct item *
     uint64_t began = cpu_ns(), ns;
 
     for (uint32_t i = 0; i < count; i++)
-        RT_INSIST(dht_values_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
-                                  NOW_S + 86400, i + 1, &loaded, NOW_S));
+        RT_INSIST(dht_value_store_load(v, items[i].key, zeros, items[i].bytes, items[i].len,
+                                       NOW_S + 86400, i + 1, &loaded, NOW_S));
     ns = cpu_ns() - began;
     printf("%s values=%u ns_each=%.0f ms_all=%.0f\n", what, count, (double)ns / count,
            (double)ns / 1e6);
@@ -262,15 +262,15 @@ static void load_all(struct dht_values *v, const char *what, const struct item *
 static void bench_records(uint32_t count)
 {
     struct item *items = make_all(count, make_joined), *again = make_all(count, make_rejoined);
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
 
     printf("store_record values=%u ns_each=%.0f payload_bytes_each=%u\n", count,
            store_all(v, items, count), items[0].len);
     printf("renew_record values=%u ns_each=%.0f\n", count, store_all(v, again, count));
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     v = values_new();
     load_all(v, "load_record", again, count);
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     free_items(items, count);
     free_items(again, count);
 }
@@ -278,7 +278,7 @@ static void bench_records(uint32_t count)
 static void bench_store(uint32_t count)
 {
     struct item *items = make_all(count, make_first), *again = make_all(count, make_second);
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
     uint64_t before = resident(), began, steps = 0;
     double ns = store_all(v, items, count);
 
@@ -288,14 +288,14 @@ static void bench_store(uint32_t count)
     printf("store_again values=%u ns_each=%.0f\n", count, store_all(v, items, count));
     printf("merge values=%u ns_each=%.0f\n", count, store_all(v, again, count));
     began = cpu_ns();
-    for (; dht_values_expire(v, NOW_S + LIM_VALUE_TTL_MAX_S + 7200, 512); steps++)
+    for (; dht_value_store_expire(v, NOW_S + LIM_VALUE_TTL_MAX_S + 7200, 512); steps++)
         continue;
     printf("expire values=%u ns_each=%.0f steps=%llu\n", count, (double)(cpu_ns() - began) / count,
            (unsigned long long)steps);
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     v = values_new();
     load_all(v, "load", items, count);
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     free_items(items, count);
     free_items(again, count);
 }
@@ -303,11 +303,11 @@ static void bench_store(uint32_t count)
 static void bench_signed(uint32_t count)
 {
     struct item *manifests = make_all(count, make_manifest), *heads = make_all(count, make_head);
-    struct dht_values *v = values_new();
+    struct dht_value_store *v = values_new();
 
     printf("store_manifest values=%u ns_each=%.0f\n", count, store_all(v, manifests, count));
     printf("store_head_verified values=%u ns_each=%.0f\n", count, store_all(v, heads, count));
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     free_items(manifests, count);
     free_items(heads, count);
 }

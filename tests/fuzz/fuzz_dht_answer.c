@@ -10,10 +10,10 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/addr.h"
-#include "dht/bucket.h"
-#include "dht/lookup.h"
-#include "dht/value_check.h"
+#include "dht/address/addr.h"
+#include "dht/kademlia/routing_table.h"
+#include "dht/kademlia/lookup.h"
+#include "dht/value_store/value_check.h"
 #include "wire_dht.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

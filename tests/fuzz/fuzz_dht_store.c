@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/values.h"
+#include "dht/value_store/value_store.h"
 #include "wire_announce.h"
 #include "wire_community.h"
 
@@ -95,14 +95,14 @@ static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
 }
 
 /* Checks the value that a node of this dialect gets. */
-static void find(struct dht_values *v, const uint8_t key[32], enum wire_dialect dialect,
+static void find(struct dht_value_store *v, const uint8_t key[32], enum wire_dialect dialect,
                  uint64_t now_s)
 {
     struct dht_checked checked;
     struct relay_slice held;
     uint64_t ttl;
 
-    if (!dht_values_find(v, key, dialect, now_s, &held, &ttl))
+    if (!dht_value_store_find(v, key, dialect, now_s, &held, &ttl))
         return; /* no value for this dialect, or an expired announcement */
     RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
     RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
@@ -111,7 +111,7 @@ static void find(struct dht_values *v, const uint8_t key[32], enum wire_dialect 
     relay_slice_drop(&held);
 }
 
-static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint64_t peer,
+static void store(struct dht_value_store *v, const uint8_t *value, uint32_t len, uint64_t peer,
                   uint64_t now_s)
 {
     struct dht_origin origin = {.peer = peer, .net = peer};
@@ -125,7 +125,7 @@ static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint
     if (dht_value_check(key, value, len, now_s, &checked) != RT_REFUSAL_NONE)
         return;
     /* The fuzzer signs nothing: announcements get past their signature by loading only. */
-    if (dht_values_store(v, key, &checked, value, len, 0, &origin, now_s) != RT_REFUSAL_NONE)
+    if (dht_value_store_put(v, key, &checked, value, len, 0, &origin, now_s) != RT_REFUSAL_NONE)
         return;
     for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
         find(v, key, d, now_s);
@@ -133,30 +133,31 @@ static void store(struct dht_values *v, const uint8_t *value, uint32_t len, uint
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct dht_values_limits limits = {8, 2 * LIM_VALUE_MAX, 4, LIM_VALUE_MAX};
+    static const struct dht_value_store_limits limits = {8, 2 * LIM_VALUE_MAX, 4, LIM_VALUE_MAX};
     static const struct dht_origin loaded = {.peer = 9, .net = 9};
     uint64_t random = 1;
-    struct dht_values *v;
+    struct dht_value_store *v;
     struct dht_value walked;
     uint32_t len = size > LIM_VALUE_MAX + 1 ? LIM_VALUE_MAX + 1 : (uint32_t)size;
     uint8_t key[32] = {2};
 
     rt_budget_configure(64u << 20);
-    v = dht_values_new(&limits, (const uint8_t *)"fuzz-dht-store-k", draw, &random);
+    v = dht_value_store_new(&limits, (const uint8_t *)"fuzz-dht-store-k", draw, &random);
     store(v, data, len, 5, NOW_S);
     store(v, data, len / 2, 5, NOW_S);
     store(v, data + len / 2, len - len / 2, 6, NOW_S);
     store(v, data, len, 6, NOW_S + 4000);
-    (void)dht_values_load(v, key, dht_value_sub(wire_value_kind(data, len)), data, len,
-                          NOW_S + 5000, 0, &loaded, NOW_S);
-    (void)dht_values_prove(v, 4, NOW_S);
-    RT_INSIST(dht_values_count(v) <= limits.count_max && dht_values_bytes(v) <= limits.bytes_max);
-    dht_values_walk(v, 0, 255);
-    while (dht_values_walk_next(v, &walked))
+    (void)dht_value_store_load(v, key, dht_value_sub(wire_value_kind(data, len)), data, len,
+                               NOW_S + 5000, 0, &loaded, NOW_S);
+    (void)dht_value_store_prove(v, 4, NOW_S);
+    RT_INSIST(dht_value_store_count(v) <= limits.count_max &&
+              dht_value_store_bytes(v) <= limits.bytes_max);
+    dht_value_store_walk(v, 0, 255);
+    while (dht_value_store_walk_next(v, &walked))
         RT_INSIST(walked.value.len <= LIM_VALUE_MAX);
-    (void)dht_values_expire(v, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, 100);
-    RT_INSIST(dht_values_count(v) == 0 && dht_values_bytes(v) == 0);
-    dht_values_free(&v);
+    (void)dht_value_store_expire(v, NOW_S + 2 * LIM_VALUE_TTL_MAX_S, 100);
+    RT_INSIST(dht_value_store_count(v) == 0 && dht_value_store_bytes(v) == 0);
+    dht_value_store_free(&v);
     RT_INSIST(rt_buf_live() == 0);
     return 0;
 }

@@ -107,8 +107,8 @@ static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
     struct relay_slice own[LIM_ANNOUNCEMENTS_PER_KEY];
-    uint32_t count = dht_values_find_all(d->values, q->key, WIRE_DIALECT_C,
-                                         LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
+    uint32_t count = dht_value_store_find_all(d->values, q->key, WIRE_DIALECT_C,
+                                              LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
     bool is_found = false;
 
     for (uint32_t i = 0; i < count; i++) {

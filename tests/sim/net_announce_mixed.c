@@ -195,7 +195,7 @@ static void count_revoked(void *ctx, struct dht *d)
         RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
     struct relay_list_view v;
 
-    if (!dht_values_is_revoked(d->values, r->key, dht_now_s(d)))
+    if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(d)))
         return;
     r->holders++;
     r->listed += relay_list_find(a->list, r->key, &v);

@@ -294,7 +294,8 @@ static void holds_true_in(void *ctx, struct dht *d)
     uint64_t ttl;
 
     h->is_true = false;
-    if (!dht_values_find(d->values, h->values->head_key, WIRE_DIALECT_C, dht_now_s(d), &own, &ttl))
+    if (!dht_value_store_find(d->values, h->values->head_key, WIRE_DIALECT_C, dht_now_s(d), &own,
+                              &ttl))
         return;
     h->is_true = own.len == h->values->head_len && memcmp(own.ptr, h->values->head, own.len) == 0;
     relay_slice_drop(&own);

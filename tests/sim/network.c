@@ -284,7 +284,7 @@ static bool holds(const struct dht *d, const struct net_value *v, enum wire_dial
     bool is_it;
     uint64_t ttl;
 
-    if (!dht_values_find(d->values, v->key, dialect, dht_now_s(d), &own, &ttl))
+    if (!dht_value_store_find(d->values, v->key, dialect, dht_now_s(d), &own, &ttl))
         return false;
     is_it = is_value(v, &own);
     relay_slice_drop(&own);

@@ -22,6 +22,7 @@ function read_rule(text,    w, n, i, key) {
     if (w[1] == "room") room_path[++rooms] = w[2]
     if (w[1] == "library") library[++libraries] = w[2]
     if (w[1] == "call") calls[++call_count] = w[2]
+    if (w[1] == "pure") pure_path[++pures] = w[2]
 }
 
 function finding(line, rule, words) { print path ":" line ": " rule ": " words }
@@ -91,10 +92,28 @@ function check_include(text,    name, target) {
     if (substr(text, 1, 1) == "<") { check_library(name); return }
     target = resolve(name)
     if (target == "") { finding(FNR, "include", "\"" name "\" is in no room"); return }
+    included[path, ++includes[path]] = target; included_at[path, includes[path]] = FNR
     if (room == "") { finding(FNR, "include", "no room in tests/tidy/rooms.txt"); return }
     if (lies_under(target, own_room(path, room))) return
     if (!allowed(target, "room " room))
         finding(FNR, "include", "\"" name "\": " room " may not see it")
+}
+
+# Does the file include a header of runtime/actor, itself or through others?
+function reaches_actor(file,    i) {
+    if (lies_under(file, "runtime/actor")) return 1
+    if (file in reaches) return reaches[file]
+    reaches[file] = 0
+    for (i = 1; i <= includes[file]; i++)
+        if (reaches_actor(included[file, i])) reaches[file] = 1
+    return reaches[file]
+}
+
+# Once all files are read: the includes of pure folders.
+function check_pure(    i, n) {
+    for (path in includes) for (i = 1; i <= pures; i++) if (lies_under(path, pure_path[i]))
+        for (n = 1; n <= includes[path]; n++) if (reaches_actor(included[path, n]))
+            finding(included_at[path, n], "pure", "\"" included[path, n] "\" leads to actor.h")
 }
 
 # The code of a line: comments become a space, strings and characters become empty ones.
@@ -178,4 +197,4 @@ is_c {
     }
 }
 
-END { end_file() }
+END { end_file(); check_pure() }

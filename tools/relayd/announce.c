@@ -5,7 +5,7 @@
 
 #include "announcer/announcer.h"
 #include "compose.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "dht/dht.h"
 #include "network.h"
 

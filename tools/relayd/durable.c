@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "compose.h"
 #include "dht/dht.h"
-#include "dht/values.h"
+#include "dht/value_store/value_store.h"
 #include "host/os_seams.h"
 
 /* -- to the disk; on worker 0 -- */

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "compose.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "dht/dht.h"
 #include "durable.h"
 #include "host/interfaces.h"

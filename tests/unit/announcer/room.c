@@ -5,7 +5,7 @@
 #include "announcer/relay_list.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 #include "wire_community.h"
 #include "wire_envelope.h"
 #include "wire_dht.h"

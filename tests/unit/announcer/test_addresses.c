@@ -9,7 +9,7 @@
 #include "support.h"
 
 #include "announcer/addresses.h"
-#include "dht/addr.h"
+#include "dht/address/addr.h"
 
 static void configure(struct announcer_where *w, uint32_t ip)
 {

@@ -18,8 +18,8 @@
 #include "base/budget.h"
 #include "base/limits.h"
 #include "crypto/crypto.h"
-#include "dht/addr.h"
-#include "dht/value_check.h"
+#include "dht/address/addr.h"
+#include "dht/value_store/value_check.h"
 #include "wire_announce.h"
 #include "wire_value.h"
 

@@ -8,7 +8,7 @@
 
 #include "support.h"
 
-#include "dht/trust.h"
+#include "dht/kademlia/trust.h"
 #include "wire_community.h"
 
 #define TRUST_KEYS 24u

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "dht/value_check.h"
+#include "dht/value_store/value_check.h"
 #include "loadgen/payload.h"
 #include "wire_community.h"
 #include "wire_dht.h"

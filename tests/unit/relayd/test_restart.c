@@ -22,8 +22,8 @@
 #include "unit/dht/records.h"
 #include "unit/storage/desk.h"
 
-#include "dht/communities.h"
-#include "dht/values.h"
+#include "dht/value_store/communities.h"
+#include "dht/value_store/value_store.h"
 
 #define ROUNDS 20
 #define COMMUNITIES 3u
@@ -51,26 +51,26 @@ static void put_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, u
 
 static void load_mark(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s)
 {
-    dht_communities_load_mark(dht_values_communities(ctx), community_id, mark, expires_s);
+    dht_communities_load_mark(dht_value_store_communities(ctx), community_id, mark, expires_s);
 }
 
 static void load_value(void *ctx, const struct storage_value *v)
 {
     struct dht_origin origin = {.peer = v->origin_peer, .net = v->origin_net};
 
-    assert_true(dht_values_load(ctx, v->key, v->sub, v->value, v->len, v->expires_s, v->event,
-                                &origin, NOW_S));
+    assert_true(dht_value_store_load(ctx, v->key, v->sub, v->value, v->len, v->expires_s, v->event,
+                                     &origin, NOW_S));
 }
 
-static struct dht_values *start(void)
+static struct dht_value_store *start(void)
 {
-    struct dht_values_limits limits = {LIM_VALUES_MAX, 1u << 28, LIM_VALUES_MAX, 1u << 28};
-    struct dht_values *v = dht_values_new(&limits, hash_key, test_random, &rng);
-    struct dht_values_sink sink = {.put = put_value, .put_mark = put_mark};
+    struct dht_value_store_limits limits = {LIM_VALUES_MAX, 1u << 28, LIM_VALUES_MAX, 1u << 28};
+    struct dht_value_store *v = dht_value_store_new(&limits, hash_key, test_random, &rng);
+    struct dht_value_store_sink sink = {.put = put_value, .put_mark = put_mark};
     struct relay_error err = {""};
 
     desk_start();
-    dht_values_set_sink(v, &sink);
+    dht_value_store_set_sink(v, &sink);
     assert_int_equal(storage_each_mark(desk_storage, load_mark, v, &err), RT_ERR_OK);
     assert_int_equal(storage_each_value(desk_storage, load_value, v, &err), RT_ERR_OK);
     return v;
@@ -85,7 +85,7 @@ struct report {
 };
 
 /* Stores member `number` with the sequence of this step; returns its event number. */
-static uint64_t store(struct dht_values *v, uint32_t number, uint32_t step)
+static uint64_t store(struct dht_value_store *v, uint32_t number, uint32_t step)
 {
     struct test_member m = {.community = 1 + number % COMMUNITIES,
                             .member = 1000 + number,
@@ -99,15 +99,15 @@ static uint64_t store(struct dht_values *v, uint32_t number, uint32_t step)
     test_member_record(&m, &value);
     c = test_checked(&value, NOW_S);
     assert_int_equal(
-        dht_values_store(v, value.key, &c, value.bytes, value.len, 86400, &someone, NOW_S), 0);
+        dht_value_store_put(v, value.key, &c, value.bytes, value.len, 86400, &someone, NOW_S), 0);
     desk_sleep(LIM_STORAGE_MARK_NS + 5 * RT_MS); /* the storage thread does not reply sooner */
     test_community(m.community, id);
-    return dht_community_last_event(dht_community_find(dht_values_communities(v), id));
+    return dht_community_last_event(dht_community_find(dht_value_store_communities(v), id));
 }
 
 _Noreturn static void child_main(uint32_t members, uint32_t step, int fd)
 {
-    struct dht_values *v = start();
+    struct dht_value_store *v = start();
 
     for (;; step++) {
         bool is_new = step % 4 == 0;
@@ -163,7 +163,7 @@ static void run_child(unsigned delay_us)
     close(pipe_fd[0]);
 }
 
-static void check_numbers(struct dht_values *v, uint32_t c)
+static void check_numbers(struct dht_value_store *v, uint32_t c)
 {
     struct dht_community *k;
     struct dht_record *r;
@@ -171,7 +171,7 @@ static void check_numbers(struct dht_values *v, uint32_t c)
     uint8_t id[32];
 
     test_community(1 + c, id);
-    k = dht_community_find(dht_values_communities(v), id);
+    k = dht_community_find(dht_value_store_communities(v), id);
     for (uint64_t after = 0; k && (r = dht_community_next_event(k, after)) != NULL; records++) {
         assert_true(r->event > after);
         after = r->event;
@@ -182,9 +182,9 @@ static void check_numbers(struct dht_values *v, uint32_t c)
 
 static void check(void)
 {
-    struct dht_values *v = start();
+    struct dht_value_store *v = start();
 
-    known.members = dht_values_count(v); /* rows are written in order */
+    known.members = dht_value_store_count(v); /* rows are written in order */
     assert_true(known.members >= known.flushed_members);
     for (uint32_t c = 0; c < COMMUNITIES; c++)
         check_numbers(v, c);
@@ -197,7 +197,7 @@ static void check(void)
     }
     assert_int_equal(desk_flush(), RT_ERR_OK);
     known.flushed_members = known.members;
-    dht_values_free(&v);
+    dht_value_store_free(&v);
     desk_stop();
 }
 

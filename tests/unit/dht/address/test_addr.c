@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: the scope of addresses at and beside the borders of every range, port 0, and IPv4 within
+ * IPv6; networks by prefix, IPv4 and IPv6 never the same; sockets and text there and back; the
+ * other transport by the port convention, at the ends of the port range; distance: common bits at
+ * every place, and an order that is one.
+ */
+#include "unit/dht/support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+static struct wire_peer_hop at(const char *ip, uint16_t port)
+{
+    struct wire_peer_hop h = {.port = port, .transport = WIRE_TCP};
+
+    h.is_ipv6 = strchr(ip, ':') != NULL;
+    assert_int_equal(inet_pton(h.is_ipv6 ? AF_INET6 : AF_INET, ip, h.ip), 1);
+    return h;
+}
+
+static void test_scopes(void **state)
+{
+    static const struct {
+        const char *ip;
+        enum dht_scope scope;
+    } cases[] = {
+        {"0.0.0.0", DHT_SCOPE_NONE},
+        {"0.1.2.3", DHT_SCOPE_NONE},
+        {"1.0.0.0", DHT_SCOPE_GLOBAL},
+        {"9.255.255.255", DHT_SCOPE_GLOBAL},
+        {"10.0.0.0", DHT_SCOPE_PRIVATE},
+        {"10.255.255.255", DHT_SCOPE_PRIVATE},
+        {"11.0.0.0", DHT_SCOPE_GLOBAL},
+        {"100.63.255.255", DHT_SCOPE_GLOBAL},
+        {"100.64.0.0", DHT_SCOPE_PRIVATE},
+        {"100.127.255.255", DHT_SCOPE_PRIVATE},
+        {"100.128.0.0", DHT_SCOPE_GLOBAL},
+        {"126.255.255.255", DHT_SCOPE_GLOBAL},
+        {"127.0.0.1", DHT_SCOPE_LOOPBACK},
+        {"127.255.255.255", DHT_SCOPE_LOOPBACK},
+        {"128.0.0.0", DHT_SCOPE_GLOBAL},
+        {"169.253.255.255", DHT_SCOPE_GLOBAL},
+        {"169.254.0.0", DHT_SCOPE_LINK},
+        {"169.255.0.0", DHT_SCOPE_GLOBAL},
+        {"172.15.255.255", DHT_SCOPE_GLOBAL},
+        {"172.16.0.0", DHT_SCOPE_PRIVATE},
+        {"172.31.255.255", DHT_SCOPE_PRIVATE},
+        {"172.32.0.0", DHT_SCOPE_GLOBAL},
+        {"192.167.255.255", DHT_SCOPE_GLOBAL},
+        {"192.168.0.0", DHT_SCOPE_PRIVATE},
+        {"192.169.0.0", DHT_SCOPE_GLOBAL},
+        {"223.255.255.255", DHT_SCOPE_GLOBAL},
+        {"224.0.0.1", DHT_SCOPE_NONE},
+        {"255.255.255.255", DHT_SCOPE_NONE},
+        {"::", DHT_SCOPE_NONE},
+        {"::1", DHT_SCOPE_LOOPBACK},
+        {"::2", DHT_SCOPE_NONE},
+        {"fe80::1", DHT_SCOPE_LINK},
+        {"febf::1", DHT_SCOPE_LINK},
+        {"fec0::1", DHT_SCOPE_NONE},
+        {"fc00::1", DHT_SCOPE_PRIVATE},
+        {"fdff::1", DHT_SCOPE_PRIVATE},
+        {"ff02::1", DHT_SCOPE_NONE},
+        {"2001:db8::1", DHT_SCOPE_GLOBAL},
+        {"3fff::1", DHT_SCOPE_GLOBAL},
+        {"4000::1", DHT_SCOPE_NONE},
+        {"64:ff9b::1.2.3.4", DHT_SCOPE_GLOBAL},
+        {"::ffff:10.0.0.1", DHT_SCOPE_PRIVATE},
+        {"::ffff:127.0.0.1", DHT_SCOPE_LOOPBACK},
+        {"::ffff:8.8.8.8", DHT_SCOPE_GLOBAL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wire_peer_hop h = at(cases[i].ip, 1);
+
+        if (dht_scope_of(&h) != cases[i].scope)
+            fail_msg("%s", cases[i].ip);
+        h.port = 0;
+        assert_int_equal(dht_scope_of(&h), DHT_SCOPE_NONE);
+    }
+}
+
+static void test_one_form(void **state)
+{
+    struct wire_peer_hop a = at("::ffff:11.2.3.4", 7001), b = at("11.2.3.4", 7001);
+
+    (void)state;
+    assert_false(dht_hop_same(&a, &b));
+    memset(b.ip + 4, 0xee, 12); /* beyond its four bytes anything may stand */
+    dht_hop_normalise(&a);
+    dht_hop_normalise(&b);
+    assert_true(dht_hop_same(&a, &b));
+    assert_memory_equal(a.ip, b.ip, 16);
+    b.transport = WIRE_QUIC;
+    assert_false(dht_hop_same(&a, &b));
+    assert_true(dht_hop_same_ip(&a, &b));
+    b.transport = WIRE_TCP;
+    b.port++;
+    assert_false(dht_hop_same(&a, &b));
+}
+
+static void test_networks(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same_bucket, same_probe;
+    } cases[] = {
+        {"11.2.3.4", "11.2.3.200", true, true},
+        {"11.2.3.4", "11.2.2.4", false, false},
+        {"2001:db8:1200::1", "2001:db8:12ff::9", true, false},
+        {"2001:db8:1234::1", "2001:db8:1234:ffff::9", true, true},
+        {"2001:db8:1300::1", "2001:db8:1200::9", false, false},
+        {"11.2.3.4", "0b02:304::", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wire_peer_hop a = at(cases[i].a, 1), b = at(cases[i].b, 2);
+
+        assert_int_equal(dht_hop_net(&a, DHT_NET_BUCKET) == dht_hop_net(&b, DHT_NET_BUCKET),
+                         cases[i].same_bucket);
+        assert_int_equal(dht_hop_net(&a, DHT_NET_PROBE) == dht_hop_net(&b, DHT_NET_PROBE),
+                         cases[i].same_probe);
+    }
+}
+
+static void test_sockets_and_text(void **state)
+{
+    static const char *const texts[] = {"tcp://11.2.3.4:7001", "tcp://[2001:db8::7]:65535"};
+    struct wire_peer_hop hops[] = {at("11.2.3.4", 7001), at("2001:db8::7", 65535)}, back;
+    struct sockaddr_storage addr;
+    char text[DHT_HOP_TEXT];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dht_hop_sockaddr(&hops[i], &addr),
+                         i == 0 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        assert_true(dht_hop_from(&addr, &back));
+        assert_true(dht_hop_same(&hops[i], &back));
+        dht_hop_text(&back, text, sizeof(text));
+        assert_string_equal(text, texts[i]);
+    }
+    addr.ss_family = AF_UNIX;
+    assert_false(dht_hop_from(&addr, &back));
+}
+
+static void test_other_transport(void **state)
+{
+    struct wire_peer_hop tcp = at("11.2.3.4", 7001), quic, back;
+
+    (void)state;
+    assert_true(dht_hop_other_transport(&tcp, &quic));
+    assert_int_equal(quic.port, 7000);
+    assert_int_equal(quic.transport, WIRE_QUIC);
+    assert_true(dht_hop_other_transport(&quic, &back));
+    assert_true(dht_hop_same(&back, &tcp));
+    tcp.port = 1;
+    assert_false(dht_hop_other_transport(&tcp, &quic));
+    quic.port = UINT16_MAX;
+    assert_false(dht_hop_other_transport(&quic, &back));
+}
+
+static void test_distance(void **state)
+{
+    uint8_t a[20] = {0}, b[20], c[20];
+    uint64_t rng = 1;
+
+    (void)state;
+    assert_int_equal(dht_common_bits(a, a), 160);
+    for (uint32_t i = 0; i < 160; i++) {
+        memset(b, 0, sizeof(b));
+        b[i / 8] = (uint8_t)(0x80u >> i % 8);
+        assert_int_equal(dht_common_bits(a, b), i);
+        memset(b + i / 8 + 1, 0xff, 19 - i / 8);
+        assert_int_equal(dht_common_bits(a, b), i);
+    }
+    for (uint32_t n = 0; n < 1000; n++) {
+        for (int i = 0; i < 20; i++) {
+            a[i] = (uint8_t)(test_random(&rng) & 3);
+            b[i] = (uint8_t)(test_random(&rng) & 3);
+            c[i] = (uint8_t)(test_random(&rng) & 3);
+        }
+        assert_int_equal(dht_closer(a, b, b), 0);
+        assert_true((dht_closer(a, b, c) < 0) == (dht_closer(a, c, b) > 0));
+        if (dht_common_bits(a, b) > dht_common_bits(a, c))
+            assert_true(dht_closer(a, b, c) < 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scopes),          cmocka_unit_test(test_one_form),
+        cmocka_unit_test(test_networks),        cmocka_unit_test(test_sockets_and_text),
+        cmocka_unit_test(test_other_transport), cmocka_unit_test(test_distance),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}

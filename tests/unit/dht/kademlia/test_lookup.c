@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Plan: three at a time, closest first, addresses without a key last, TCP before QUIC; peers merge
+ * by ip, port and transport; it stops after 20 answers, when the 20 closest have been asked, when
+ * three answers in a row bring nothing new and the three closest have been asked, and after 60
+ * dials, but not for three dead nodes; the key that answers decides where a candidate stands; one
+ * node by two addresses counts once; who names addresses at which nobody is loses its word; no more
+ * than four of one public network count; endless lists of closer peers end; over random networks
+ * (seeded), part of it dead, the true closest are found, in few hops.
+ */
+#include "unit/dht/support.h"
+
+#include "dht/kademlia/routing_table.h"
+#include "dht/kademlia/lookup.h"
+
+static const uint8_t target[20];
+static uint64_t rng = 20261128;
+
+/* A node so many bits close to the target, in a network of its own. */
+static struct wire_peer_hop node_at(uint32_t bits, uint32_t n)
+{
+    struct wire_peer_hop h = test_hop(0x0b000001 + (n << 8), 7001);
+
+    h.has_pubkey_hint = true;
+    test_key_at(target, bits, &rng, h.pubkey_hint);
+    return h;
+}
+
+static bool next(struct dht_lookup *l, uint32_t *c, struct wire_peer_hop *h)
+{
+    return dht_lookup_next(l, c, h);
+}
+
+static void answer(struct dht_lookup *l, uint32_t c, const uint8_t key[32],
+                   const struct wire_peer_hop *peers, uint32_t count)
+{
+    dht_lookup_answered(l, c, key);
+    for (uint32_t i = 0; i < count; i++)
+        dht_lookup_add(l, &peers[i], c);
+    dht_lookup_answer_ends(l, c);
+}
+
+static void test_three_at_a_time_closest_first(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop in[6], keyless = test_hop(0x0c000001, 7001), h;
+    uint32_t c[3], d;
+
+    (void)state;
+    dht_lookup_add(l, &keyless, DHT_LOOKUP_SEED);
+    for (uint32_t i = 0; i < 6; i++) {
+        in[i] = node_at(i, i);
+        assert_true(dht_lookup_add(l, &in[i], DHT_LOOKUP_SEED));
+        assert_false(dht_lookup_add(l, &in[i], DHT_LOOKUP_SEED));
+    }
+    for (uint32_t i = 0; i < DHT_ALPHA; i++) {
+        assert_true(next(l, &c[i], &h));
+        assert_true(dht_hop_same(&h, &in[5 - i]));
+    }
+    assert_false(next(l, &d, &h));
+    assert_false(dht_lookup_is_done(l));
+    dht_lookup_failed(l, c[0]);
+    assert_true(next(l, &d, &h));
+    assert_true(dht_hop_same(&h, &in[2]));
+    dht_lookup_failed(l, d);
+    dht_lookup_failed(l, c[1]);
+    dht_lookup_failed(l, c[2]); /* dead ones end nothing */
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(next(l, &d, &h));
+        assert_true(dht_hop_same(&h, &in[1 - i]));
+    }
+    assert_true(next(l, &d, &h));
+    assert_true(dht_hop_same(&h, &keyless)); /* last of all */
+    dht_lookup_free(&l);
+    assert_null(l);
+}
+
+static void test_tcp_before_quic_and_keys_are_news(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop tcp = node_at(3, 1), quic = tcp, bare = tcp, h;
+    uint32_t c;
+
+    (void)state;
+    quic.transport = WIRE_QUIC;
+    bare.has_pubkey_hint = false;
+    assert_true(dht_lookup_add(l, &quic, DHT_LOOKUP_SEED));
+    assert_true(dht_lookup_add(l, &bare, DHT_LOOKUP_SEED));
+    assert_true(dht_lookup_add(l, &tcp, DHT_LOOKUP_SEED)); /* the same address, with its key */
+    assert_false(dht_lookup_add(l, &bare, DHT_LOOKUP_SEED));
+    assert_true(next(l, &c, &h));
+    assert_int_equal(h.transport, WIRE_TCP);
+    answer(l, c, tcp.pubkey_hint, NULL, 0);
+    assert_false(next(l, &c, &h)); /* the same node by its other address */
+    assert_true(dht_lookup_is_done(l));
+    assert_int_equal(dht_lookup_answers(l), 1);
+    dht_lookup_free(&l);
+}
+
+static void test_ends_after_twenty_answers(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop h, more;
+    uint32_t c, asked = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 10; i++) {
+        more = node_at(0, i);
+        dht_lookup_add(l, &more, DHT_LOOKUP_SEED);
+    }
+    while (next(l, &c, &h)) {
+        more = node_at(1 + asked / 4, 100 + asked); /* always somebody closer */
+        asked++;
+        answer(l, c, h.pubkey_hint, &more, 1);
+    }
+    assert_true(dht_lookup_is_done(l));
+    assert_int_equal(dht_lookup_answers(l), DHT_K);
+    assert_int_equal(asked, DHT_K);
+    dht_lookup_free(&l);
+}
+
+/* Ten known, nobody new: after three such answers the three closest are enough, unless it is a
+ * thorough one. */
+static void test_ends_when_nothing_new_comes(void **state)
+{
+    (void)state;
+    for (int is_thorough = 0; is_thorough < 2; is_thorough++) {
+        struct dht_lookup *l = dht_lookup_new(target, is_thorough);
+        struct wire_peer_hop h;
+        uint32_t c, asked = 0;
+
+        for (uint32_t i = 0; i < 10; i++) {
+            h = node_at(i, i);
+            dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+        }
+        for (; next(l, &c, &h); asked++)
+            answer(l, c, h.pubkey_hint, NULL, 0);
+        assert_int_equal(asked, is_thorough ? 10 : DHT_ALPHA);
+        assert_true(dht_lookup_is_done(l));
+        dht_lookup_free(&l);
+    }
+}
+
+static void test_dead_nodes_cost_a_bounded_number_of_dials(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop h;
+    uint32_t c, asked = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 120; i++) {
+        h = node_at(i % 8, i);
+        dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+    }
+    for (; next(l, &c, &h); asked++)
+        dht_lookup_failed(l, c);
+    assert_int_equal(asked, LIM_LOOKUP_ASKED_MAX);
+    assert_true(dht_lookup_is_done(l));
+    dht_lookup_free(&l);
+}
+
+/* It claims to be very close, and is not: what answers decides. */
+static void test_the_key_that_answers_decides(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop liar = node_at(9, 1), honest = node_at(2, 2), out[2], h;
+    uint8_t real[32];
+    uint32_t c;
+
+    (void)state;
+    test_key_at(target, 0, &rng, real);
+    dht_lookup_add(l, &liar, DHT_LOOKUP_SEED);
+    dht_lookup_add(l, &honest, DHT_LOOKUP_SEED);
+    assert_true(next(l, &c, &h));
+    assert_true(dht_hop_same(&h, &liar));
+    answer(l, c, real, NULL, 0);
+    assert_true(next(l, &c, &h));
+    answer(l, c, honest.pubkey_hint, NULL, 0);
+    assert_int_equal(dht_lookup_closest(l, 2, false, out), 2);
+    assert_true(dht_hop_same(&out[0], &honest));
+    assert_memory_equal(out[1].pubkey_hint, real, 32);
+    dht_lookup_free(&l);
+}
+
+static void test_one_node_by_two_addresses_counts_once(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop a = node_at(4, 1), b = node_at(3, 2), out[4], h;
+    uint32_t c, d;
+
+    (void)state;
+    dht_lookup_add(l, &a, DHT_LOOKUP_SEED);
+    dht_lookup_add(l, &b, DHT_LOOKUP_SEED);
+    assert_true(next(l, &c, &h));
+    assert_true(next(l, &d, &h));
+    answer(l, c, a.pubkey_hint, NULL, 0);
+    answer(l, d, a.pubkey_hint, NULL, 0); /* the other address is of the same node */
+    assert_int_equal(dht_lookup_answers(l), 1);
+    assert_int_equal(dht_lookup_closest(l, 4, false, out), 1);
+    dht_lookup_free(&l);
+}
+
+/* One names forty addresses at which nobody is: three are tried, the rest is not believed, but
+ * what an honest one names too. */
+static void test_who_names_nobodies_loses_its_word(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop seeds[2] = {node_at(1, 1), node_at(0, 2)}, h, lies[40], good[2];
+    uint32_t c, d, dead = 0, alive = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 40; i++)
+        lies[i] = node_at(10, 100 + i);
+    good[0] = node_at(5, 500);
+    good[1] = lies[20];
+    dht_lookup_add(l, &seeds[0], DHT_LOOKUP_SEED);
+    dht_lookup_add(l, &seeds[1], DHT_LOOKUP_SEED);
+    assert_true(next(l, &c, &h));
+    assert_true(next(l, &d, &h));
+    answer(l, c, seeds[0].pubkey_hint, lies, 40);
+    answer(l, d, seeds[1].pubkey_hint, good, 2);
+    while (next(l, &c, &h)) {
+        if (dht_hop_same(&h, &good[0]) || dht_hop_same(&h, &good[1])) {
+            alive++;
+            answer(l, c, h.pubkey_hint, NULL, 0);
+        } else {
+            dead++;
+            dht_lookup_failed(l, c);
+        }
+    }
+    assert_int_equal(alive, 2);
+    assert_int_equal(dead, LIM_LOOKUP_LIES_MAX);
+    assert_true(dht_lookup_is_done(l));
+    dht_lookup_free(&l);
+}
+
+/* Thirty nodes of one /24 closest to the target: four of them count, the others are never asked. */
+static void test_no_network_surrounds_a_target(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop h, out[2 * DHT_K];
+    uint32_t c, crowd = 0, others = 0, count;
+
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++) {
+        h = node_at(8, 1);
+        h.ip[3] = (uint8_t)i;
+        dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+        h = node_at(i % 4, 100 + i);
+        dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+    }
+    while (next(l, &c, &h)) {
+        struct wire_peer_hop more = node_at(3, 1000 + crowd + others);
+
+        if (h.ip[2] == 1)
+            crowd++;
+        else
+            others++;
+        answer(l, c, h.pubkey_hint, &more, 1);
+    }
+    assert_int_equal(crowd, DHT_LOOKUP_NET_MAX);
+    assert_true(others >= 10);
+    count = dht_lookup_closest(l, 2 * DHT_K, true, out);
+    for (uint32_t i = crowd = 0; i < count; i++)
+        crowd += out[i].ip[2] == 1;
+    assert_int_equal(crowd, DHT_LOOKUP_NET_MAX);
+    dht_lookup_free(&l);
+}
+
+/* Everybody names twenty who are closer still, and all of them answer. */
+static void test_endless_closer_peers_end(void **state)
+{
+    struct dht_lookup *l = dht_lookup_new(target, false);
+    struct wire_peer_hop h = node_at(0, 1), more[DHT_K];
+    uint32_t c, asked = 0;
+
+    (void)state;
+    dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
+    for (; next(l, &c, &h); asked++) {
+        for (uint32_t i = 0; i < DHT_K; i++) {
+            more[i] = test_hop(0x0b000001 + ((asked * DHT_K + i) << 8), 7001);
+            more[i].has_pubkey_hint = true; /* said, and never asked whether it is true */
+            for (uint32_t b = 0; b < 32; b++)
+                more[i].pubkey_hint[b] = (uint8_t)test_random(&rng);
+        }
+        answer(l, c, h.pubkey_hint, more, DHT_K);
+    }
+    assert_true(asked <= LIM_LOOKUP_ASKED_MAX);
+    assert_true(dht_lookup_is_done(l));
+    dht_lookup_free(&l);
+}
+
+/* -- whole networks -- */
+
+#define NET_MAX 600u
+
+struct network {
+    uint32_t count;
+    struct wire_peer_hop hops[NET_MAX];
+    struct dht_table *tables[NET_MAX];
+    bool is_dead[NET_MAX];
+};
+
+static uint32_t number_of(const struct wire_peer_hop *h)
+{
+    return (((uint32_t)h->ip[0] - 0x0b) << 16 | (uint32_t)h->ip[1] << 8 | h->ip[2]);
+}
+
+/* Each table has seen a random part of the network. */
+static void network_make(struct network *n, uint32_t count, uint64_t *seed)
+{
+    uint8_t id[20];
+
+    n->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        n->hops[i] = test_node(0x0b000001 + (i << 8), (uint32_t)test_random(seed));
+        n->is_dead[i] = false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct wire_peer_hop ping;
+
+        rt_node_id(n->hops[i].pubkey_hint, id);
+        n->tables[i] = dht_table_new(id);
+        for (uint32_t k = 0; k < 300; k++)
+            (void)dht_table_seen(n->tables[i], &n->hops[test_random(seed) % count], RT_S, &ping);
+        for (uint32_t k = 0; k < count; k++) { /* and its neighbours, as a look-up of itself does */
+            uint8_t other[20];
+
+            rt_node_id(n->hops[k].pubkey_hint, other);
+            if (dht_common_bits(id, other) >= 5)
+                (void)dht_table_seen(n->tables[i], &n->hops[k], RT_S, &ping);
+        }
+    }
+}
+
+static void network_free(struct network *n)
+{
+    for (uint32_t i = 0; i < n->count; i++)
+        dht_table_free(&n->tables[i]);
+}
+
+/* Looks wanted up from `from`; true: the closest living node of all was found. */
+static bool look_up(struct network *n, uint32_t from, const uint8_t wanted[20], uint32_t *out_hops)
+{
+    struct dht_lookup *l = dht_lookup_new(wanted, false);
+    struct wire_peer_hop h, peers[DHT_K], out;
+    uint32_t c, count = dht_table_closest(n->tables[from], wanted, DHT_K, peers), best = from;
+    uint8_t a[20], b[20];
+    bool found;
+
+    for (uint32_t i = 0; i < count; i++)
+        dht_lookup_add(l, &peers[i], DHT_LOOKUP_SEED);
+    while (next(l, &c, &h)) {
+        uint32_t at = number_of(&h);
+
+        if (n->is_dead[at]) {
+            dht_lookup_failed(l, c);
+            continue;
+        }
+        count = dht_table_closest(n->tables[at], wanted, DHT_K, peers);
+        answer(l, c, h.pubkey_hint, peers, count);
+    }
+    for (uint32_t i = 0; i < n->count; i++) {
+        rt_node_id(n->hops[i].pubkey_hint, a);
+        rt_node_id(n->hops[best].pubkey_hint, b);
+        if (i != from && !n->is_dead[i] && (best == from || dht_closer(wanted, a, b) < 0))
+            best = i;
+    }
+    found = dht_lookup_closest(l, 1, false, &out) == 1 && number_of(&out) == best;
+    *out_hops = dht_lookup_hops(l);
+    dht_lookup_free(&l);
+    return found;
+}
+
+static void test_finds_the_closest_of_a_network(void **state)
+{
+    static const uint32_t dead_percent[] = {0, 20, 40};
+    static struct network n;
+    uint64_t seed = 20261129;
+
+    (void)state;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    network_make(&n, 600, &seed);
+    for (uint32_t d = 0; d < 3; d++) {
+        uint32_t found = 0, hops, hops_max = 0;
+
+        for (uint32_t i = 1; i < n.count; i++)
+            n.is_dead[i] = test_random(&seed) % 100 < dead_percent[d];
+        for (uint32_t i = 0; i < 300; i++) {
+            uint8_t wanted[20];
+
+            for (int b = 0; b < 20; b++)
+                wanted[b] = (uint8_t)test_random(&seed);
+            found += look_up(&n, 0, wanted, &hops);
+            hops_max = hops > hops_max ? hops : hops_max;
+        }
+        print_message("%u %% dead: %u of 300 found, at most %u hops\n", dead_percent[d], found,
+                      hops_max);
+        assert_true(found >= (d < 2 ? 298 : 290));
+        assert_true(hops_max <= 8);
+    }
+    network_free(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_three_at_a_time_closest_first),
+        cmocka_unit_test(test_tcp_before_quic_and_keys_are_news),
+        cmocka_unit_test(test_ends_after_twenty_answers),
+        cmocka_unit_test(test_ends_when_nothing_new_comes),
+        cmocka_unit_test(test_dead_nodes_cost_a_bounded_number_of_dials),
+        cmocka_unit_test(test_the_key_that_answers_decides),
+        cmocka_unit_test(test_one_node_by_two_addresses_counts_once),
+        cmocka_unit_test(test_who_names_nobodies_loses_its_word),
+        cmocka_unit_test(test_no_network_surrounds_a_target),
+        cmocka_unit_test(test_endless_closer_peers_end),
+        cmocka_unit_test(test_finds_the_closest_of_a_network),
+    };
+
+    return cmocka_run_group_tests(tests, test_setup, NULL);
+}
