@@ -5,10 +5,10 @@
 #ifndef DHT_VALUES_PRIVATE_H
 #define DHT_VALUES_PRIVATE_H
 
-#include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "dht/communities.h"
+#include "dht/dht_limits.h"
 #include "dht/owners.h"
 #include "dht/peer_set.h"
 #include "dht/values.h"

@@ -13,10 +13,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
 #include "dht/bucket.h"
+#include "dht/dht_limits.h"
 #include "dht/values.h"
 #include "wire_community.h"
 #include "wire_value.h"

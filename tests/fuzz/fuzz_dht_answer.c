@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
 #include "dht/bucket.h"
+#include "dht/dht_limits.h"
 #include "dht/lookup.h"
 #include "dht/value_check.h"
 #include "wire_dht.h"

@@ -8,10 +8,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "compose.h"
 #include "dht/dht.h"
+#include "dht/dht_limits.h"
 #include "dht/values.h"
 #include "host/os_seams.h"
 

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/addr.h"
 #include "dht/value_check.h"

@@ -13,6 +13,7 @@
  */
 #include "support.h"
 
+#include "base/seams.h"
 #include "dht/bucket.h"
 
 static const uint8_t self_id[20] = {0x5a, 0x11};

@@ -11,6 +11,7 @@
 #include "support.h"
 
 #include "dht/bucket.h"
+#include "dht/dht_limits.h"
 #include "dht/lookup.h"
 
 static const uint8_t target[20];

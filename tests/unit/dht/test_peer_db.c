@@ -15,6 +15,7 @@
  */
 #include "support.h"
 
+#include "dht/dht_limits.h"
 #include "dht/peer_db.h"
 
 static const uint8_t hash_key[16] = "dht-peers-test";

@@ -8,7 +8,9 @@
  */
 #include "support.h"
 
+#include "dht/dht_limits.h"
 #include "dht/peer_set.h"
+#include "wire_limits.h"
 
 struct set {
     enum wire_value_kind kind;

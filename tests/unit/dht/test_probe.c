@@ -9,6 +9,7 @@
 #include "support.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "dht/probe.h"
 
 #define SPACE (RT_S / LIM_PROBES_PER_S)

@@ -13,6 +13,7 @@
  */
 #include "support.h"
 
+#include "dht/dht_limits.h"
 #include "dht/republish.h"
 
 static const uint8_t hash_key[16] = "dht-republish-t";

@@ -7,6 +7,7 @@
  */
 #include "support.h"
 
+#include "base/seams.h"
 #include "dht/skew.h"
 
 #define T0 (100 * RT_S)

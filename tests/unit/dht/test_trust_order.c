@@ -6,6 +6,7 @@
  * each key once a day, evenly. A key that rotates endlessly delays no other. Full size: all pins
  * with full chains.
  */
+#include "dht/dht_limits.h"
 #include "trust_support.h"
 
 #define DAY LIM_TRUST_LOOKUP_NS

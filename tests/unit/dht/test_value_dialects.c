@@ -9,6 +9,7 @@
  */
 #include "support.h"
 
+#include "dht/dht_limits.h"
 #include "dht/values.h"
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)

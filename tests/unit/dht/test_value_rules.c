@@ -10,7 +10,9 @@
  */
 #include "support.h"
 
+#include "dht/dht_limits.h"
 #include "dht/values.h"
+#include "wire_limits.h"
 
 static const uint8_t hash_key[16] = "dht-rules-test";
 static uint64_t rng = 20261124;

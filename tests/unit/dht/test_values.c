@@ -11,6 +11,7 @@
 #include "support.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "dht/values.h"
 
 static const uint8_t hash_key[16] = "dht-values-test";

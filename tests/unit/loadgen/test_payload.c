@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/limits.h"
+#include "dht/dht_limits.h"
 #include "dht/value_check.h"
 #include "loadgen/payload.h"
 #include "wire_community.h"

@@ -18,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "unit/dht/records.h"
 #include "unit/storage/desk.h"
 
 #include "dht/communities.h"
+#include "dht/dht_limits.h"
 #include "dht/values.h"
+#include "storage/storage_limits.h"
 
 #define ROUNDS 20
 #define COMMUNITIES 3u
