@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
+#include "wire_limits.h"
 
 enum { PUBKEY, ADDRS, CAPABILITIES, CAPACITY, ISSUED_AT, EXPIRES_AT, SIGNATURE, KEYS };
 static const char *const names[] = {

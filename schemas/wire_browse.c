@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/limits.h"
+#include "wire_limits.h"
 #include "wire_tagged.h"
 
 /* -- requests -- */

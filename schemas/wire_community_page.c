@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include <string.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "wire_community.h"
+#include "wire_limits.h"
 #include "wire_tagged.h"
 
 /* -- hints -- */

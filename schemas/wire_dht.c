@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/limits.h"
+#include "wire_limits.h"
 
 /* -- messages of one fixed-length field -- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "wire_envelope.h"
 
-#include "base/limits.h"
+#include "wire_limits.h"
 #include "wire_put.h"
 
 enum { TYPE, REQ_ID, FLAGS, PAYLOAD, KEYS };

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
+#include "wire_limits.h"
 
 enum {
     VERSION,

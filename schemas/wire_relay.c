@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "wire_relay.h"
 
-#include "base/limits.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 #include "wire_put.h"
 
 static const char *const kind_names[] = {"control", "content"};

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/limits.h"
+#include "announcer/announcer_limits.h"
 #include "wire_peer.h"
 
 /* Each once, in one form (dht_hop_normalise), without key. */

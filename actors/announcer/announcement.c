@@ -5,6 +5,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
+#include "wire_limits.h"
 
 struct relay_slice announcement_encode(const struct wire_announcement *a)
 {

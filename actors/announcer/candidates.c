@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announcer/announcer_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "base/map.h"
+#include "dht/dht_limits.h"
 
 #define HOPS_MAX 4u        /* addresses of one announcement that are tried */
 #define LATER_MAX 3u       /* calls there was no room for */

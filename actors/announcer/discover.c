@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/metric.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 
 #define ROUND_FIRST_NS (5 * RT_S)
 #define ROUND_MAX_NS (900 * RT_S)

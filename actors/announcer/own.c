@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "dht/address/addr.h"
+#include "wire_limits.h"
 
 #define TTL_S 86400u                 /* protocol: of the stored value */
 #define REPORT_AFTER_NS (120 * RT_S) /* what is not verified by then is worth a word */

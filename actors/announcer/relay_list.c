@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "announcer/announcement.h"
+#include "announcer/announcer_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "dht/address/addr.h"
 #include "base/map.h"

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/limits.h"
 #include "wire_announce.h"
+#include "wire_limits.h"
 
 #define AHEAD_MIN_S (LIM_HELLO_SKEW_S + 60u)
 #define AHEAD_SPREAD_S 240u

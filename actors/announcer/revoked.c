@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announcer/announcer_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "crypto/crypto.h"

@@ -5,7 +5,6 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"

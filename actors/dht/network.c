@@ -5,12 +5,13 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "dht/value_store/communities.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_private.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 
 #define PORT_TCP 7001u /* protocol: conventional ports */
 #define PORT_QUIC 7000u

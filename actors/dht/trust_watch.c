@@ -8,8 +8,8 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_private.h"
 #include "wire_community.h"
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "session/handshake.h"
+#include "session/session_limits.h"
+#include "wire_limits.h"
 
 enum dial_state { DIAL_CONNECTING, DIAL_HELLO_SENT, DIAL_IDLE, DIAL_WAITING };
 

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "base/limits.h"
 #include "session_private.h"
 #include "wire_browse.h"
 #include "wire_dht.h"

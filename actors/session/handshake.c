@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/limits.h"
+#include "wire_limits.h"
 
 void handshake_hello(const struct rt_sign_key *identity, const struct handshake_fresh *fresh,
                      enum wire_dialect dialect, const uint8_t *echoed, uint64_t wall_s,

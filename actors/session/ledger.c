@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
+#include "session/session_limits.h"
 
 #define WAYS 8u
 #define SETS (LIM_NONCE_ENTRIES / WAYS)

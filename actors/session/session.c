@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "session/ledger.h"
+#include "session/session_limits.h"
 #include "session_private.h"
+#include "wire_limits.h"
 
 /* -- shared by the relay's sessions -- */
 

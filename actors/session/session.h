@@ -37,7 +37,7 @@ struct session_shared {
 };
 
 /* hash_key: secret. dialects: the served ones, not empty. rates NULL: the defaults of
- * base/limits.h. */
+ * session_limits.h. */
 RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s,
                                          const struct rt_sign_key *identity, uint8_t dialects,
                                          const struct session_rates *rates,

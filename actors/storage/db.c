@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
-#include "base/limits.h"
+#include "storage/storage_limits.h"
 
 /* Another program (a backup, a look with sqlite3) may hold the file for a moment. */
 #define BUSY_MS 2000

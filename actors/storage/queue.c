@@ -7,9 +7,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
+#include "storage/storage_limits.h"
+#include "wire_limits.h"
 
 #define BUCKETS_MIN 64u
 

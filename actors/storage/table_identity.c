@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
+#include "wire_limits.h"
 
 #define PUT                                                                                        \
     "INSERT INTO relay_identity_records(key, value) VALUES(?1, ?2)"                                \

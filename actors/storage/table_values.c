@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "storage/table_values.h"
 
-#include "base/limits.h"
+#include "wire_limits.h"
 
 #define PUT                                                                                        \
     "INSERT INTO relay_values(key, sub, value, expires_at, origin_peer, origin_net, event)"        \

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "storage/storage_limits.h"
 #include "storage/table_communities.h"
 #include "storage/table_identity.h"
 #include "storage/table_metadata.h"

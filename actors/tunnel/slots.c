@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/actor_limits.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/metric.h"

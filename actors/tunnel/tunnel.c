@@ -22,6 +22,7 @@
 #include "tunnel/pending.h"
 #include "tunnel/tunnel_private.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 
 #define UNSENT_MAX (256u * 1024u)    /* above it a node is written nothing more */
 #define MEMORY_RETRY_NS (20 * RT_MS) /* until memory for an answer is asked for again */

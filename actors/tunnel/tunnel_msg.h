@@ -12,8 +12,8 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/limits.h"
 #include "base/refusal.h"
+#include "tunnel/tunnel_limits.h"
 #include "wire_dialect.h"
 #include "wire_relay.h"
 

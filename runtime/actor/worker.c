@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/actor_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 
 #define CLOCK_EVERY 8u /* steps of a turn from one look at the clock to the next */
 #define PLACES_FIRST 64u

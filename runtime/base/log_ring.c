@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/base_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log_format.h"
 #include "base/metric.h"
 

@@ -17,7 +17,7 @@
 #ifndef CFG_KEYS_H
 #define CFG_KEYS_H
 
-#include "base/limits.h"
+#include "actor/actor_limits.h"
 
 #define CFG_MEMORY_MIN (UINT64_C(16) << 20) /* eight whole frames, or nothing of use can move */
 #define CFG_MEMORY_LIMIT (UINT64_C(1) << 50)

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "conn_private.h"
+#include "transport/transport_limits.h"
+#include "wire_limits.h"
 
 static void on_rx_timer(struct relay_timer *t);
 

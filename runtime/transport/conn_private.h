@@ -3,7 +3,6 @@
 #ifndef RT_CONN_PRIVATE_H
 #define RT_CONN_PRIVATE_H
 
-#include "base/limits.h"
 #include "base/list.h"
 #include "transport/conn.h"
 #include "transport/door.h"

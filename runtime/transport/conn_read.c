@@ -5,7 +5,9 @@
 #include "base/check.h"
 #include "base/metric.h"
 #include "conn_private.h"
+#include "transport/transport_limits.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 
 struct relay_slice rt_frame_take(struct rt_frame *f, const uint8_t *ptr, uint32_t len)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/metric.h"
 
 struct rt_door {

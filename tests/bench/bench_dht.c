@@ -13,11 +13,11 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "dht/kademlia/routing_table.h"
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
 #include "wire_community.h"
 #include "wire_value.h"
 

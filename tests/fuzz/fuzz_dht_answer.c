@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "dht/kademlia/routing_table.h"
 #include "dht/kademlia/lookup.h"
 #include "dht/value_store/value_check.h"
+#include "dht/dht_limits.h"
 #include "wire_dht.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,11 +9,12 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
 #include "wire_announce.h"
 #include "wire_community.h"
+#include "wire_limits.h"
 
 #define NOW_S UINT64_C(1770000000)
 

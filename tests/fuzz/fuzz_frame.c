@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 #include "wire_relay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

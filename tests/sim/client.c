@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "client.h"
 #include "net_private.h"
 #include "wire_hello.h"
+#include "wire_limits.h"
 
 enum client_state { CLIENT_CONNECTS, CLIENT_SAID_HELLO, CLIENT_READY, CLIENT_GIVEN_UP };
 

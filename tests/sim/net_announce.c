@@ -13,6 +13,7 @@
 #include "announcer/announcer_private.h"
 #include "base/check.h"
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "net_scenarios.h"
 
 #define PAIRS 40u /* of who is looked for, and from where */

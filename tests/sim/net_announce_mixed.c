@@ -13,6 +13,7 @@
 #include "actor/worker.h"
 #include "announcer/announcer_private.h"
 #include "base/check.h"
+#include "dht/dht_limits.h"
 #include "net_scenarios.h"
 #include "wire_community.h"
 

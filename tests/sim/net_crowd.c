@@ -6,8 +6,8 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "net_scenarios.h"
 #include "wire_dht.h"
 

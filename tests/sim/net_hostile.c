@@ -8,7 +8,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
+#include "dht/dht_limits.h"
 #include "net_scenarios.h"
 #include "wire_dht.h"
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "node.h"
 #include "refusal_text.h"
+#include "tunnel/tunnel_limits.h"
 #include "wire_relay.h"
 
 #define REGISTER_REQ_ID 7u

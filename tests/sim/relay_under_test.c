@@ -2,16 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/actor_limits.h"
 #include "actor/worker.h"
 #include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "dht/dht.h"
+#include "dht/dht_limits.h"
 #include "relay_under_test.h"
+#include "session/session_limits.h"
 #include "sim_transport.h"
+#include "transport/transport_limits.h"
 #include "tunnel/tunnel_msg.h"
 
 #define RELAY_PORT 7001u

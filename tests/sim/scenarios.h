@@ -3,7 +3,6 @@
 #ifndef SIM_SCENARIOS_H
 #define SIM_SCENARIOS_H
 
-#include "base/limits.h"
 #include "harness.h"
 
 /* X(name) */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
+#include "dht/dht_limits.h"
 #include "scenarios.h"
 #include "wire_announce.h"
 #include "wire_dht.h"

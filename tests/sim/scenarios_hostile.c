@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "scenarios.h"
+#include "wire_limits.h"
 #include "wire_relay.h"
 
 static const struct {

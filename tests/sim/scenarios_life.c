@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "scenarios.h"
+#include "session/session_limits.h"
+#include "tunnel/tunnel_limits.h"
 #include "wire_relay.h"
 
 static bool is_down(void *ctx)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Several connections of one identity: one slot, the newest first, instant fall-back. */
 #include "scenarios.h"
+#include "tunnel/tunnel_limits.h"
 
 static void add_link(struct sim *s, const struct sim_identity *id, bool may_be_cut)
 {

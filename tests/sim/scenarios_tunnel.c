@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Tunnels as they should be used, by peers that are many, slow, forgetful or gone. */
 #include "scenarios.h"
+#include "session/session_limits.h"
+#include "tunnel/tunnel_limits.h"
+#include "wire_limits.h"
 
 /* What a requester hears while its node comes and goes. */
 #define AWAY (SIM_ALLOW(TUNNEL_CLOSED) | SIM_ALLOW(SLOT_NOT_FOUND))

@@ -28,14 +28,18 @@ function read_rule(text,    w, n, i, key) {
 function finding(line, rule, words) { print path ":" line ": " rule ": " words }
 
 # Is `file` the place, or under it? `*` in a place stands for one name, or the start of one.
-function lies_under(file, where,    f, w, nf, nw, i, pat) {
+# X/*_msg.h is every header under X with a name that ends in _msg.h.
+function lies_under(file, where,    f, w, nf, nw, i) {
     nf = split(file, f, "/"); nw = split(where, w, "/")
-    if (where ~ /_msg\.h$/) {
-        return f[nf] ~ /_msg\.h$/ && f[1] == w[1]
-    }
+    if (w[nw] ~ /^\*_.*\.h$/)
+        return f[1] == w[1] && ends_with(f[nf], substr(w[nw], 2))
     if (nf < nw) return 0
     for (i = 1; i <= nw; i++) if (w[i] != "*" && w[i] != f[i]) return 0
     return 1
+}
+
+function ends_with(text, end) {
+    return length(text) > length(end) && substr(text, length(text) - length(end) + 1) == end
 }
 
 function allowed(file, key,    i) {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "payload.h"
 #include "session/dial.h"
 #include "wire_dht.h"

@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "host/fd_limit.h"
 #include "host/loop_uv.h"
 #include "host/os_seams.h"

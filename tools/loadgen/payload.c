@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
+#include "dht/dht_limits.h"
 #include "wire_community.h"
 #include "wire_dht.h"
 #include "wire_value.h"

@@ -9,7 +9,6 @@
 #include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "dht/dht.h"
@@ -19,6 +18,7 @@
 #include "network.h"
 #include "process.h"
 #include "report.h"
+#include "transport/transport_limits.h"
 #include "tunnel/tunnel_msg.h"
 #include "wire_dialect.h"
 

@@ -13,6 +13,7 @@
 #include "dht/dht_msg.h"
 #include "host/signals.h"
 #include "report.h"
+#include "session/session_limits.h"
 #include "tunnel/tunnel_msg.h"
 
 /* All phases have their own deadlines within this; past it a thread must be stuck. */

@@ -8,11 +8,11 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "compose.h"
 #include "dht/dht.h"
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
 #include "host/os_seams.h"
 
 /* -- to the disk; on worker 0 -- */

@@ -6,10 +6,10 @@
 
 #include "announce.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "compose.h"
 #include "dht/address/addr.h"
 #include "dht/dht.h"
+#include "dht/dht_limits.h"
 #include "durable.h"
 #include "host/interfaces.h"
 #include "host/resolver.h"

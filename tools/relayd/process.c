@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "host/fd_limit.h"
+#include "wire_limits.h"
 
 /* Frame buffers go up to LIM_FRAME_MAX and come and go with every large frame: from the heap, as
  * mapping and unmapping them would cost more than copying. Measured with 3,840 answers of 256 KiB

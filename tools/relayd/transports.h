@@ -7,8 +7,8 @@
 #define RELAYD_TRANSPORTS_H
 
 #include "abi/relay_transport.h"
+#include "actor/actor_limits.h"
 #include "base/err.h"
-#include "base/limits.h"
 #include "config/config.h"
 
 #define TRANSPORTS_COUNT 2u /* by enum cfg_scheme */

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "base/limits.h"
+#include "base/seams.h"
+#include "wire_limits.h"
 
 #define REMEMBER_NS (3600 * RT_S)
 #define SAY_AGAIN_NS (3600 * RT_S)

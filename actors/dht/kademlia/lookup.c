@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "dht/kademlia/routing_table.h"
+#include "dht/dht_limits.h"
 
 #define CANDIDATES_MAX 128u
 

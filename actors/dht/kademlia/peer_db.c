@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "base/map.h"
+#include "dht/dht_limits.h"
 
 #define REPUTATION_MAX 10
 #define SAVE_AGAIN_S 3600u

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "base/map.h"
+#include "dht/dht_limits.h"
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u

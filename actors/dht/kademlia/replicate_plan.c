@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
+#include "dht/dht_limits.h"
 
 #define JOINED_MAX 64u /* nodes that wait for their values; the oldest gives way */
 #define LOOK_AT 64u    /* values looked at in one go */

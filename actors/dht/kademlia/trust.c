@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
+#include "dht/dht_limits.h"
 #include "wire_community.h"
+#include "wire_limits.h"
 #include "wire_value.h"
 
 #define CHAIN_MAX (LIM_ROTATIONS_MAX + 1)

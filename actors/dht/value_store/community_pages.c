@@ -12,7 +12,8 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 #define HEAD_ROOM WIRE_ANSWER_FRAME_MAX
 #define ENTRIES_MAX (LIM_PAYLOAD_MAX - WIRE_ANSWER_FRAME_MAX) /* bytes */

@@ -7,7 +7,8 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/limits.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 #define SCORE_TITLE 200u
 #define SCORE_DESCRIPTION 100u

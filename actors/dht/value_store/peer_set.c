@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "dht/address/addr.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 #define HEAD_BYTES 160u /* an empty set with its key takes less */
 #define PEERS_MAX (LIM_MEMBERS_MAX + LIM_SET_PER_PEER)

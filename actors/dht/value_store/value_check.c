@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "dht/value_store/value_check_private.h"
 #include "wire_announce.h"
+#include "wire_limits.h"
 
 bool check_is_signed(const struct check *c, struct wire_writer *w, const uint8_t pubkey[32],
                      const uint8_t signature[64])

@@ -2,10 +2,10 @@
 /* Checks of the kinds that begin with a tag byte (protocol: Values with a tag). */
 #include <string.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/value_store/value_check_private.h"
 #include "wire_community.h"
+#include "wire_limits.h"
 
 static struct wire_writer room_writer(const struct check *c)
 {

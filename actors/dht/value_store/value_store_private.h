@@ -5,9 +5,9 @@
 #ifndef DHT_VALUE_STORE_PRIVATE_H
 #define DHT_VALUE_STORE_PRIVATE_H
 
-#include "base/limits.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "dht/dht_limits.h"
 #include "dht/value_store/communities.h"
 #include "dht/value_store/quota.h"
 #include "dht/value_store/peer_set.h"

@@ -16,7 +16,6 @@
 #include <time.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "host/loop_uv.h"
 #include "host/os_seams.h"
 #include "host/services.h"

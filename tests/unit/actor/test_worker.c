@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "actor/actor.h"
+#include "actor/actor_limits.h"
 #include "base/check.h"
-#include "base/limits.h"
 
 #define KIND RT_KIND_BASE(9)
 

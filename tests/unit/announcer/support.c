@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "support.h"
 
+#include "wire_limits.h"
+
 uint64_t test_random(void *ctx)
 {
     uint64_t z = (*(uint64_t *)ctx += UINT64_C(0x9e3779b97f4a7c15));

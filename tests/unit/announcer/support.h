@@ -15,7 +15,6 @@
 
 #include "announcer/announcement.h"
 #include "base/budget.h"
-#include "base/limits.h"
 #include "base/seams.h"
 #include "crypto/crypto.h"
 

@@ -10,6 +10,7 @@
  *  - A decoded announcement encodes to the same bytes. A too large one is neither encoded nor read.
  */
 #include "support.h"
+#include "wire_limits.h"
 
 static uint32_t seen_keys;
 

@@ -17,6 +17,7 @@
 
 #include "base/metric.h"
 #include "wire_announce.h"
+#include "wire_limits.h"
 
 /* Checks that stores [first ..) contain both keys of the current hour, each in both forms. */
 static bool has_hour(uint32_t first, uint64_t of_s)

@@ -16,6 +16,7 @@
 #include "support.h"
 
 #include "announcer/candidates.h"
+#include "dht/dht_limits.h"
 
 #define S(n) ((n)*RT_S)
 

@@ -23,6 +23,7 @@
 #include "support.h"
 
 #include "announcer/relay_list.h"
+#include "wire_limits.h"
 
 #define S(n) ((n)*RT_S)
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)

@@ -13,6 +13,7 @@
 #include "support.h"
 
 #include "announcer/rendezvous.h"
+#include "wire_limits.h"
 
 static uint8_t pubkey[32] = {7};
 static uint64_t rng = 20261123;

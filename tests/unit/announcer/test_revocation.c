@@ -11,6 +11,7 @@
 
 #include "base/metric.h"
 #include "wire_community.h"
+#include "wire_limits.h"
 
 static uint64_t revoked_before;
 

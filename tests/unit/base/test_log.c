@@ -18,9 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/limits.h"
+#include "base/base_limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/seams.h"
 
 #define THREADS 4
 #define LINES 200

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "actor_world.h"
 
+#include "dht/dht_limits.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 

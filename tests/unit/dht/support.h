@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "dht/value_store/value_check.h"

@@ -8,6 +8,7 @@
 #include "actor_world.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "wire_browse.h"
 #include "wire_community.h"
 

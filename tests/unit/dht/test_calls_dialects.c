@@ -8,8 +8,6 @@
  */
 #include "calls_room.h"
 
-#include "base/limits.h"
-
 static void test_refused_hellos_go_through_all_dialects(void **state)
 {
     static const enum wire_dialect order[] = {WIRE_DIALECT_B, WIRE_DIALECT_C, WIRE_DIALECT_A};

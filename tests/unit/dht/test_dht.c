@@ -11,6 +11,7 @@
 #include "actor_world.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"

@@ -11,6 +11,7 @@
 #include "trust_support.h"
 
 #include "base/log.h"
+#include "dht/dht_limits.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
 

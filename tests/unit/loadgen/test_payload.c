@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "dht/value_store/value_check.h"
+#include "dht/dht_limits.h"
 #include "loadgen/payload.h"
 #include "wire_community.h"
 #include "wire_dht.h"

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/limits.h"
+#include "dht/dht_limits.h"
 #include "wire_community.h"
 #include "wire_state.h"
 #include "wire_value.h"

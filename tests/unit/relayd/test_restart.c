@@ -18,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/limits.h"
 #include "unit/dht/records.h"
 #include "unit/storage/desk.h"
 
 #include "dht/value_store/communities.h"
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
+#include "storage/storage_limits.h"
 
 #define ROUNDS 20
 #define COMMUNITIES 3u

@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "base/limits.h"
 #include "wire_cbor.h"
+#include "wire_limits.h"
 
 /* A heap copy of exactly these bytes, so that reading beyond them is seen; one at a time. */
 static uint8_t *held;

@@ -20,7 +20,6 @@
 
 #include <cmocka.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "wire_browse.h"
 #include "wire_community.h"

@@ -18,10 +18,10 @@
 
 #include <cmocka.h>
 
-#include "base/limits.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"
 #include "wire_hello.h"
+#include "wire_limits.h"
 #include "wire_peer.h"
 #include "wire_relay.h"
 #include "wire_state.h"

@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-#include "base/limits.h"
 #include "crypto/crypto.h"
 #include "wire_announce.h"
+#include "wire_limits.h"
 #include "wire_value.h"
 
 static void assert_hex(const uint8_t *got, size_t len, const char *want)

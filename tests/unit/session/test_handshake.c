@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "session/handshake.h"
+#include "wire_limits.h"
 
 #define NOW UINT64_C(1700000000)
 

@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "session/ledger.h"
+#include "session/session_limits.h"
 
 static const uint8_t key[16] = "ledger-test-key";
 

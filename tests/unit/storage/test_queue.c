@@ -19,10 +19,11 @@
 #include <unistd.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
 #include "storage/queue.h"
+#include "storage/storage_limits.h"
+#include "wire_limits.h"
 
 static const uint8_t hash_key[16] = {1, 2, 3}, none[32];
 

@@ -26,10 +26,11 @@
 #include <sys/stat.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
 #include "desk.h"
+#include "storage/storage_limits.h"
+#include "wire_limits.h"
 
 #define GOOD "SELECT count(*) FROM relay_values WHERE expires_at > 1700000000 + 1000"
 

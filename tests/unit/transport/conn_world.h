@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "base/budget.h"
-#include "base/limits.h"
 #include "base/metric.h"
 #include "transport/conn.h"
 

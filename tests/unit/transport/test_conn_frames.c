@@ -6,6 +6,7 @@
  * a frame that finds none is thrown away and the next one comes.
  */
 #include "conn_world.h"
+#include "wire_limits.h"
 
 static void test_frames_whole_whatever_the_pieces(void **state)
 {

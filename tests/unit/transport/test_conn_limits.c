@@ -6,6 +6,7 @@
  * shutdown.
  */
 #include "conn_world.h"
+#include "transport/transport_limits.h"
 
 static void test_handshake_deadline(void **state)
 {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
+#include "session/session_limits.h"
 #include "wire_envelope.h"
 
 #define WALL_AHEAD_NS (1700000000 * RT_S)

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "tunnel/pending.h"
+#include "wire_limits.h"
 
 static struct pending p;
 static uint32_t made;

@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "tunnel/pending.h"
+#include "wire_limits.h"
 
 #define STEPS 15000u
 #define LIVE_MAX (LIM_QUEUED_PER_TUNNEL + LIM_WINDOW_MAX + 1)

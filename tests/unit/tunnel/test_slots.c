@@ -14,6 +14,7 @@
 
 #include "base/metric.h"
 #include "room.h"
+#include "session/session_limits.h"
 
 static uint64_t slot_of(const struct peer *p)
 {

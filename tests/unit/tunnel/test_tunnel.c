@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "room.h"
 #include "wire_envelope.h"
+#include "wire_limits.h"
 
 static struct peer *node, *asker;
 

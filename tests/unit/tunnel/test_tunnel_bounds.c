@@ -15,6 +15,7 @@
 #include "base/metric.h"
 #include "room.h"
 #include "tunnel/pending.h"
+#include "wire_limits.h"
 
 static struct peer *node, *asker;
 

@@ -21,6 +21,7 @@
 #include "base/budget.h"
 #include "room.h"
 #include "tunnel/pending.h"
+#include "wire_limits.h"
 
 #define STEPS 1500u
 #define IDENTITIES 3u

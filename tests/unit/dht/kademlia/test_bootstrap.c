@@ -19,6 +19,7 @@
 #include "base/metric.h"
 #include "dht/kademlia/bootstrap.h"
 #include "wire_state.h"
+#include "dht/dht_limits.h"
 
 static uint64_t rng = 20261204;
 static struct dht_trust *trust; /* of the test */

@@ -8,6 +8,7 @@
 #include "unit/dht/support.h"
 
 #include "dht/kademlia/clock_skew.h"
+#include "base/seams.h"
 
 #define T0 (100 * RT_S)
 

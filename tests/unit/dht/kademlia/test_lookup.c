@@ -12,6 +12,7 @@
 
 #include "dht/kademlia/routing_table.h"
 #include "dht/kademlia/lookup.h"
+#include "dht/dht_limits.h"
 
 static const uint8_t target[20];
 static uint64_t rng = 20261128;

@@ -16,6 +16,7 @@
 #include "unit/dht/support.h"
 
 #include "dht/kademlia/peer_db.h"
+#include "dht/dht_limits.h"
 
 static const uint8_t hash_key[16] = "dht-peers-test";
 static uint64_t rng = 20261203;

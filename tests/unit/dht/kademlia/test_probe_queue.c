@@ -10,6 +10,7 @@
 
 #include "base/metric.h"
 #include "dht/kademlia/probe_queue.h"
+#include "dht/dht_limits.h"
 
 #define SPACE (RT_S / LIM_PROBES_PER_S)
 

@@ -14,6 +14,7 @@
 #include "unit/dht/support.h"
 
 #include "dht/kademlia/replicate_plan.h"
+#include "dht/dht_limits.h"
 
 static const uint8_t hash_key[16] = "dht-republish-t";
 static uint64_t rng = 20261205;

@@ -14,6 +14,7 @@
 #include "unit/dht/support.h"
 
 #include "dht/kademlia/routing_table.h"
+#include "base/seams.h"
 
 static const uint8_t self_id[20] = {0x5a, 0x11};
 static uint64_t rng = 20261126;

@@ -12,6 +12,8 @@
 #include "unit/dht/trust_support.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 /* -- chains -- */
 

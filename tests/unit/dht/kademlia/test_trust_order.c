@@ -7,6 +7,7 @@
  * with full chains.
  */
 #include "unit/dht/trust_support.h"
+#include "dht/dht_limits.h"
 
 #define DAY LIM_TRUST_LOOKUP_NS
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "community_room.h"
 
+#include "wire_limits.h"
+
 static const uint8_t hash_key[16] = "community-rooms";
 
 void room_init(struct room *m)

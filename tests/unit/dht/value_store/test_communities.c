@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 
 #define COMMUNITIES INDEX_MARKS
 #define RECORDS 300u

@@ -8,6 +8,7 @@
 #include "index_room.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 
 static void test_loaded_records_get_numbers_where_they_have_none(void **state)
 {

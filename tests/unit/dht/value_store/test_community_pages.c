@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "dht/value_store/community_pages.h"
+#include "wire_limits.h"
 
 static uint64_t rng = 20261202;
 

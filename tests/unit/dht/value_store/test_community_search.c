@@ -10,6 +10,7 @@
 #include "community_room.h"
 
 #include "dht/value_store/community_search.h"
+#include "wire_limits.h"
 
 static uint64_t rng = 20261203;
 

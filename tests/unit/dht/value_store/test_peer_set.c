@@ -9,6 +9,8 @@
 #include "unit/dht/support.h"
 
 #include "dht/value_store/peer_set.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 struct set {
     enum wire_value_kind kind;

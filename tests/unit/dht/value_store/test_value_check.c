@@ -7,6 +7,7 @@
  * what is none of the five, is empty, or is over 64 KiB is refused.
  */
 #include "unit/dht/support.h"
+#include "wire_limits.h"
 
 static enum rt_refusal check_at(const struct test_value *v, uint64_t now_s)
 {

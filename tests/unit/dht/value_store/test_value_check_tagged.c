@@ -9,6 +9,7 @@
  * time, but on status and texts.
  */
 #include "unit/dht/records.h"
+#include "wire_limits.h"
 
 static enum rt_refusal check_at(const struct test_value *v, uint64_t now_s)
 {

@@ -10,6 +10,7 @@
 #include "unit/dht/support.h"
 
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)

@@ -15,6 +15,7 @@
 #include "store.h"
 
 #include "base/metric.h"
+#include "dht/dht_limits.h"
 
 /* -- the index -- */
 

@@ -9,6 +9,7 @@
  * A hint and the CommunityMembers of the same key are both held, for different dialects. A revoked
  * relay's announcements are not returned, and a revocation is reported once.
  */
+#include "dht/dht_limits.h"
 #include "store.h"
 
 /* Stores both in either order and checks that the winner is held. */

@@ -11,6 +11,8 @@
 #include "unit/dht/support.h"
 
 #include "dht/value_store/value_store.h"
+#include "dht/dht_limits.h"
+#include "wire_limits.h"
 
 static const uint8_t hash_key[16] = "dht-rules-test";
 static uint64_t rng = 20261124;

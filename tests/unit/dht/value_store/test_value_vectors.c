@@ -7,6 +7,7 @@
 #include "unit/dht/support.h"
 
 #include "unit/schemas/vector_file.h"
+#include "wire_limits.h"
 
 #define AT_S UINT64_C(1700000100) /* the vectors' time is 100 s before */
 

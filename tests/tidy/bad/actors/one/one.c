@@ -9,3 +9,4 @@
 #include <gnutls/gnutls.h>
 #include <sqlite3.h>
 #include <dlfcn.h>
+#include "two/two_limits.h"

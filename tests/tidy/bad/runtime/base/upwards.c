@@ -3,3 +3,4 @@
 #include "nowhere.h"
 #include <assert.h>
 #include <uv.h>
+#include "actor/actor_limits.h"
