@@ -3,13 +3,13 @@
 #ifndef ANNOUNCER_PRIVATE_H
 #define ANNOUNCER_PRIVATE_H
 
-#include "announcer/announcement.h"
+#include "announcer/directory/announcement.h"
 #include "announcer/announcer.h"
-#include "announcer/candidates.h"
-#include "announcer/publication.h"
-#include "announcer/relay_list.h"
-#include "announcer/rendezvous.h"
-#include "announcer/revoked.h"
+#include "announcer/directory/candidates.h"
+#include "announcer/directory/publication.h"
+#include "announcer/directory/relay_list.h"
+#include "announcer/directory/rendezvous.h"
+#include "announcer/directory/revoked.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
 

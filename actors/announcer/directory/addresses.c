@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/addresses.h"
+#include "announcer/directory/addresses.h"
 
 #include <string.h>
 

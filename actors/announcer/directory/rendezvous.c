@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/rendezvous.h"
+#include "announcer/directory/rendezvous.h"
 
 #include <string.h>
 

@@ -7,8 +7,8 @@
 #define ANNOUNCER_ANNOUNCEMENT_H
 
 #include "abi/relay_buf.h"
-#include "announcer/addresses.h"
-#include "announcer/forms.h"
+#include "announcer/directory/addresses.h"
+#include "announcer/directory/forms.h"
 #include "crypto/crypto.h"
 #include "wire_announce.h"
 

@@ -4,9 +4,9 @@
  * of a relay that was not reached is refused. The key of a reached relay evicts the oldest. Both
  * report that there was no room. No other key is evicted.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/revoked.h"
+#include "announcer/directory/revoked.h"
 
 static const uint8_t hash_key[16] = {5};
 

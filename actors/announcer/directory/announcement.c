@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/announcement.h"
+#include "announcer/directory/announcement.h"
 
 #include <string.h>
 

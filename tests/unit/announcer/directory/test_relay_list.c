@@ -20,9 +20,9 @@
  *  - The look-up of the revocation is due daily.
  *  - Seeded, against a naive model: the list has the newest sound announcement of each relay.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/relay_list.h"
+#include "announcer/directory/relay_list.h"
 
 #define S(n) ((n)*RT_S)
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/relay_list.h"
+#include "announcer/directory/relay_list.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "announcer/announcement.h"
+#include "announcer/directory/announcement.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/list.h"

@@ -5,9 +5,9 @@
  * announcement. With the same addresses each form is judged separately. With other addresses only
  * an announcement newer than both is accepted, and it drops the other form. Buffers are freed once.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/forms.h"
+#include "announcer/directory/forms.h"
 
 static const uint8_t hash_key[16] = {7};
 

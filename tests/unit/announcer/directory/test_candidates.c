@@ -13,9 +13,9 @@
  *  - 256 candidates wait; the next is refused.
  *  - Seeded: under random operations no candidate is lost and no bound is exceeded.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/candidates.h"
+#include "announcer/directory/candidates.h"
 
 #define S(n) ((n)*RT_S)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/publication.h"
+#include "announcer/directory/publication.h"
 
 #include <string.h>
 

@@ -10,9 +10,9 @@
  * goes to the keys of the hour, and of the next where those have been used. Keys are never twice in
  * one list, also where a relay's two slots are the same.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/rendezvous.h"
+#include "announcer/directory/rendezvous.h"
 
 static uint8_t pubkey[32] = {7};
 static uint64_t rng = 20261123;

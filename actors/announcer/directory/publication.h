@@ -7,8 +7,8 @@
 #ifndef ANNOUNCER_PUBLICATION_H
 #define ANNOUNCER_PUBLICATION_H
 
-#include "announcer/forms.h"
-#include "announcer/rendezvous.h"
+#include "announcer/directory/forms.h"
+#include "announcer/directory/rendezvous.h"
 
 struct publication {
     struct rendezvous_keys keys;

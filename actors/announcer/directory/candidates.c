@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/candidates.h"
+#include "announcer/directory/candidates.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,9 +5,9 @@
  * stores counts. A publication that begins while another is pending ends after the replies to both.
  * Replies for keys of the replaced publication do not count as stores.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/publication.h"
+#include "announcer/directory/publication.h"
 
 static struct rendezvous_keys keys_of(uint8_t first, uint32_t count)
 {

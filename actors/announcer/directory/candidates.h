@@ -13,7 +13,7 @@
 #ifndef ANNOUNCER_CANDIDATES_H
 #define ANNOUNCER_CANDIDATES_H
 
-#include "announcer/forms.h"
+#include "announcer/directory/forms.h"
 
 struct candidates;
 

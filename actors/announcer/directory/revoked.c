@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/revoked.h"
+#include "announcer/directory/revoked.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -21,7 +21,7 @@
 #ifndef ANNOUNCER_RELAY_LIST_H
 #define ANNOUNCER_RELAY_LIST_H
 
-#include "announcer/forms.h"
+#include "announcer/directory/forms.h"
 
 struct relay_list;
 

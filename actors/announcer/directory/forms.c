@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "announcer/forms.h"
+#include "announcer/directory/forms.h"
 
 #include "crypto/crypto.h"
 #include "dht/addr.h"

@@ -6,9 +6,9 @@
  * is announced; a change is told, the same again is none; only ours can be verified, once each.
  * More than LIM_RELAY_ADDRS_MAX do not fit.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
-#include "announcer/addresses.h"
+#include "announcer/directory/addresses.h"
 #include "dht/addr.h"
 
 static void configure(struct announcer_where *w, uint32_t ip)

@@ -9,7 +9,7 @@
  *    addresses, no `relay`, too many addresses.
  *  - A decoded announcement encodes to the same bytes. A too large one is neither encoded nor read.
  */
-#include "support.h"
+#include "unit/announcer/support.h"
 
 static uint32_t seen_keys;
 
