@@ -14,7 +14,7 @@
 #include "base/budget.h"
 #include "base/metric.h"
 #include "room.h"
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 
 static struct peer *node, *asker;
 

@@ -20,7 +20,7 @@
 
 #include "base/budget.h"
 #include "room.h"
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 
 #define STEPS 1500u
 #define IDENTITIES 3u

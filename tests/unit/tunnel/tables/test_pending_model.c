@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 
 #define STEPS 15000u
 #define LIVE_MAX (LIM_QUEUED_PER_TUNNEL + LIM_WINDOW_MAX + 1)

@@ -13,7 +13,7 @@
 
 #include "base/limits.h"
 #include "base/metric.h"
-#include "tunnel/temp_slots.h"
+#include "tunnel/tables/temp_slots.h"
 
 #define TTL_NS (LIM_TEMP_SLOT_TTL_S * RT_S)
 

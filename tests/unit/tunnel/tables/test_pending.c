@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 
 static struct pending p;
 static uint32_t made;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "tunnel/temp_slots.h"
+#include "tunnel/tables/temp_slots.h"
 
 #include <stdlib.h>
 #include <string.h>
