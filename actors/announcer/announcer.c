@@ -53,6 +53,22 @@ static void shut_down(struct announcer *a, struct rt_msg *m)
     own_goodbye(a, m);
 }
 
+static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
+{
+    if (l->cookie == COOKIE_ROUND_LOOK_UP)
+        discover_looked_up(a, l);
+    else
+        revocation_looked_up(a, l->cookie - COOKIE_REVOCATION_CHECK, l);
+}
+
+static void on_called(struct announcer *a, struct dht_call_ask *c)
+{
+    if (c->cookie == COOKIE_FINAL_STORE)
+        own_farewell_ended(a);
+    else
+        discover_called(a, c);
+}
+
 /* Answers of the DHT; a bounced question is one without an answer. */
 static void on_answer(struct announcer *a, struct rt_msg *m)
 {
@@ -63,11 +79,10 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
         break;
     case DHT_LOOKUP:
     case DHT_LOOKED_UP:
-        if (!revocation_looked_up(a, (struct dht_lookup_ask *)m))
-            discover_looked_up(a, (struct dht_lookup_ask *)m);
+        on_looked_up(a, (struct dht_lookup_ask *)m);
         break;
     case DHT_CALLED:
-        discover_called(a, (struct dht_call_ask *)m);
+        on_called(a, (struct dht_call_ask *)m);
         break;
     case DHT_PEERS_TOLD:
         discover_peers(a, (struct dht_peers_ask *)m);

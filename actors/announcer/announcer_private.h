@@ -10,6 +10,7 @@
 #include "announcer/directory/relay_list.h"
 #include "announcer/directory/rendezvous.h"
 #include "announcer/directory/revoked.h"
+#include "announcer/request_cookie.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
 
@@ -17,16 +18,18 @@
 struct revocation_check {
     bool is_pending;
     bool is_newcomer;           /* the relay is listed when no revocation is found */
-    uint8_t lookup_key[32];     /* in the DHT */
     struct wire_peer_hop relay; /* key of the relay; also the address if it is a newcomer */
     uint8_t dialects;           /* of a newcomer */
 };
 
+/* The index of the daily check, which processes one relay at a time. The checks before it are those
+ * of newcomers; a newcomer's candidate stays under way during its check. */
+#define REVOCATION_CHECK_LISTED LIM_RELAY_DIALS_MAX
+#define REVOCATION_CHECKS (LIM_RELAY_DIALS_MAX + 1u)
+
 struct revocation {
     struct revoked_keys *revoked;
-    struct revocation_check
-        newcomers[LIM_RELAY_DIALS_MAX]; /* the candidate stays under way during the check */
-    struct revocation_check listed;     /* the daily check, one relay at a time */
+    struct revocation_check checks[REVOCATION_CHECKS];
     struct relay_timer timer;
 };
 
@@ -131,8 +134,8 @@ void revocation_fini(struct announcer *a);
  * the candidate is dropped. */
 void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
                                uint8_t dialects);
-/* True: the look-up was one of this file. */
-bool revocation_looked_up(struct announcer *a, const struct dht_lookup_ask *l);
+/* The look-up of the check at this index has ended. */
+void revocation_looked_up(struct announcer *a, uint32_t index, const struct dht_lookup_ask *l);
 /* This key is revoked. */
 void revocation_found(struct announcer *a, const uint8_t key[32]);
 

@@ -48,6 +48,7 @@ static void call(struct announcer *a, const struct wire_peer_hop *to, enum wire_
     struct wire_writer w;
     bool fits;
 
+    c->cookie = type == 0 ? COOKIE_DIAL : COOKIE_LIST_REQUEST;
     c->to = *to;
     c->dialect = dialect;
     c->type = type;
@@ -109,6 +110,7 @@ static void look_up(struct announcer *a)
         struct dht_lookup_ask *l = dht_lookup_ask_new();
         uint32_t slot = a->next_look_up % WIRE_RENDEZVOUS_SLOTS;
 
+        l->cookie = COOKIE_ROUND_LOOK_UP;
         l->dialect = WIRE_DIALECT_C - a->next_look_up++ / WIRE_RENDEZVOUS_SLOTS;
         if (slot == 0)
             ask_peers(a, l->dialect);
@@ -241,11 +243,9 @@ static void asked(struct announcer *a, const struct dht_call_ask *c)
 
 void discover_called(struct announcer *a, struct dht_call_ask *c)
 {
-    if (c->type == WIRE_STORE)
-        own_farewell_ended(a);
     if (a->is_stopped)
         return;
-    if (c->type == 0) {
+    if (c->cookie == COOKIE_DIAL) {
         dialled(a, c);
     } else {
         asked(a, c);

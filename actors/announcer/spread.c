@@ -100,6 +100,7 @@ static void tell(struct announcer *a, const struct wire_peer_hop *to, enum wire_
     memcpy(s.key, key, sizeof(s.key));
     wire_writer_init(&w, bytes, sizeof(bytes));
     wire_write_store(&w, &s);
+    c->cookie = COOKIE_FINAL_STORE;
     c->to = *to;
     c->dialect = dialect;
     c->type = WIRE_STORE;
