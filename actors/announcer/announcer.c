@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "announcer/announcer_private.h"
+#include "announcer/directory/list_reply.h"
 #include "base/check.h"
 
 /* What every worker has. */
@@ -93,14 +94,22 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
+static void on_list_request(struct announcer *a, struct relay_list_ask *q)
+{
+    q->answer = list_reply_encode(a->directory.list, own_current(a, q->dialect), q->dialect,
+                                  q->max_count, announcer_now_s(a));
+    if (!q->answer.owner)
+        q->refusal = RT_REFUSAL_MEMORY;
+    rt_msg_answer(a->worker, &q->msg, RELAY_LIST_TOLD);
+}
+
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct announcer *a = RT_CONTAINER_OF(self, struct announcer, actor);
 
     switch (m->kind) {
     case RELAY_LIST_ASK:
-        discover_tell(a, (struct relay_list_ask *)m);
-        rt_msg_answer(a->worker, m, RELAY_LIST_TOLD);
+        on_list_request(a, (struct relay_list_ask *)m);
         return;
     case ANNOUNCER_SHUTDOWN:
         shut_down(a, m);
@@ -161,7 +170,6 @@ static void free_announcer(struct announcer *a)
     revocation_stop(a);
     rt_actor_stop(&a->actor);
     intake_fini(a);
-    revocation_fini(a);
     discover_fini(a);
     own_fini(a);
     free(a);

@@ -5,11 +5,9 @@
 
 #include "announcer/directory/announcement.h"
 #include "announcer/announcer.h"
-#include "announcer/directory/candidates.h"
 #include "announcer/directory/publication.h"
-#include "announcer/directory/relay_list.h"
+#include "announcer/directory/relay_directory.h"
 #include "announcer/directory/rendezvous.h"
-#include "announcer/directory/revoked.h"
 #include "announcer/request_cookie.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
@@ -28,7 +26,6 @@ struct revocation_check {
 #define REVOCATION_CHECKS (LIM_RELAY_DIALS_MAX + 1u)
 
 struct revocation {
-    struct revoked_keys *revoked;
     struct revocation_check checks[REVOCATION_CHECKS];
     struct relay_timer timer;
 };
@@ -53,8 +50,7 @@ struct announcer {
     struct relay_timer own_timer, goodbye_timer;
 
     /* others: discover.c, intake.c */
-    struct relay_list *list;
-    struct candidates *candidates;
+    struct relay_directory directory;
     uint64_t round_step_ns;
     uint8_t peopled;       /* dialects in which the DHT has contacts */
     uint32_t next_look_up; /* of the round: a slot of a dialect, dialect by dialect */
@@ -90,6 +86,8 @@ void own_fini(struct announcer *a);
 void own_published(struct announcer *a, struct dht_publish_ask *p);
 /* m: the owed answer. */
 void own_goodbye(struct announcer *a, struct rt_msg *m);
+/* Our announcement in this dialect's form; NULL: none that is current. */
+const struct relay_slice *own_current(const struct announcer *a, enum wire_dialect dialect);
 /* A farewell has ended. */
 void own_farewell_ended(struct announcer *a);
 void own_seen(struct announcer *a, const struct wire_peer_hop *hop);
@@ -106,8 +104,6 @@ void discover_called(struct announcer *a, struct dht_call_ask *c);
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
-/* The payload of an answer to RelayListRequest. */
-void discover_tell(struct announcer *a, struct relay_list_ask *q);
 
 /* -- spread.c: listed relays into our own store -- */
 void spread_init(struct announcer *a);
@@ -129,7 +125,6 @@ void intake_fini(struct announcer *a);
 void revocation_init(struct announcer *a);
 void revocation_start(struct announcer *a);
 void revocation_stop(struct announcer *a);
-void revocation_fini(struct announcer *a);
 /* Looks up the revocation of a candidate that was reached at `at`. Then discover_admit is called or
  * the candidate is dropped. */
 void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,

@@ -57,25 +57,11 @@ struct look {
     uint32_t seen, unknown;
 };
 
-static bool is_worth_it(struct announcer *a, const struct wire_announcement *ann)
-{
-    if (revoked_has(a->revocation.revoked, ann->relay_pubkey))
-        return false;
-    switch (relay_list_judge(a->list, ann, announcer_now_s(a))) {
-    case RELAY_RENEW:
-        return true;
-    case RELAY_DIAL:
-        return !candidates_has(a->candidates, ann);
-    case RELAY_IGNORE:
-        break;
-    }
-    return false;
-}
-
 static void look_at(void *ctx, const struct wire_announcement *ann)
 {
     struct look *l = ctx;
     struct announcer *a = l->announcer;
+    enum relay_verdict verdict;
     struct relay_slice bytes;
 
     if (++l->seen > LIM_RELAY_ASKED) {
@@ -90,10 +76,10 @@ static void look_at(void *ctx, const struct wire_announcement *ann)
         rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
         return;
     }
-    if (!is_worth_it(a, ann))
+    verdict = directory_judge(&a->directory, ann, announcer_now_s(a));
+    if (verdict == RELAY_IGNORE)
         return;
-    if (relay_list_judge(a->list, ann, announcer_now_s(a)) == RELAY_DIAL &&
-        ++l->unknown > LIM_RELAY_NEWS_MAX) {
+    if (verdict == RELAY_DIAL && ++l->unknown > LIM_RELAY_NEWS_MAX) {
         rt_metric_inc(RT_METRIC_RELAYS_EXCESS);
         return;
     }
@@ -128,22 +114,9 @@ static void take_one(struct announcer *a, const struct relay_slice *encoded)
 
 /* -- verifying -- */
 
-/* The signature is valid in the form of ann. */
-static void take_verified(struct announcer *a, const struct wire_announcement *ann)
+static bool is_wanted(struct announcer *a, const struct wire_announcement *ann)
 {
-    struct relay_slice bytes = announcement_encode(ann);
-
-    if (!bytes.owner) {
-        rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
-    } else if (relay_list_judge(a->list, ann, announcer_now_s(a)) == RELAY_RENEW) {
-        relay_list_renew(a->list, ann, bytes, announcer_now_s(a));
-        spread_one(a, ann->relay_pubkey, announcement_form(ann));
-    } else if (candidates_count(a->candidates) == LIM_RELAY_CANDIDATES) {
-        rt_metric_inc(RT_METRIC_RELAYS_WAITING);
-        relay_slice_drop(&bytes);
-    } else {
-        (void)candidates_offer(a->candidates, ann, bytes, announcer_now_ns(a));
-    }
+    return directory_judge(&a->directory, ann, announcer_now_s(a)) != RELAY_IGNORE;
 }
 
 static void verify(struct announcer *a, const struct relay_slice *bytes)
@@ -151,12 +124,13 @@ static void verify(struct announcer *a, const struct relay_slice *bytes)
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
 
-    if (!announcement_read(bytes, room, &ann) || !is_worth_it(a, &ann))
+    if (!announcement_read(bytes, room, &ann) || !is_wanted(a, &ann))
         return;
     if (!announcement_verify(&ann))
         rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
-    else if (is_worth_it(a, &ann)) /* also in the form that is signed */
-        take_verified(a, &ann);
+    else if (is_wanted(a, &ann) && /* also in the form that is signed */
+             directory_add(&a->directory, &ann, announcer_now_ns(a), announcer_now_s(a)))
+        spread_one(a, ann.relay_pubkey, announcement_form(&ann));
 }
 
 static void on_job(struct rt_job *job)

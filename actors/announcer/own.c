@@ -46,6 +46,13 @@ static bool has_own(const struct announcer *a)
     return a->own[ANNOUNCEMENT_FORM_5].owner && a->own[ANNOUNCEMENT_FORM_8].owner;
 }
 
+const struct relay_slice *own_current(const struct announcer *a, enum wire_dialect dialect)
+{
+    const struct relay_slice *own = &a->own[announcement_form_in(dialect)];
+
+    return own->owner && a->own_expires_s > announcer_now_s(a) ? own : NULL;
+}
+
 static void drop_own(struct announcer *a)
 {
     for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)

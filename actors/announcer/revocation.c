@@ -9,7 +9,6 @@
 #include "announcer/announcer_private.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "wire_community.h"
 
 #define VALUE_BYTES 1024u     /* a revocation takes less than 300 */
@@ -56,22 +55,9 @@ void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *
     look_up(a, index);
 }
 
-static void refuse(struct announcer *a, const struct wire_peer_hop *at)
-{
-    struct announcement_forms forms;
-
-    if (candidates_ended(a->candidates, at, CANDIDATE_THERE, announcer_now_ns(a), &forms))
-        forms_drop(&forms);
-}
-
 static void newcomer_looked_up(struct announcer *a, const struct revocation_check *check)
 {
-    if (!revoked_has(a->revocation.revoked, check->relay.pubkey_hint)) {
-        discover_admit(a, &check->relay, check->dialects);
-    } else {
-        rt_metric_inc(RT_METRIC_RELAYS_REVOKED);
-        refuse(a, &check->relay);
-    }
+    discover_admit(a, &check->relay, check->dialects);
     discover_pump(a);
 }
 
@@ -79,7 +65,7 @@ static void newcomer_looked_up(struct announcer *a, const struct revocation_chec
 
 static void arm(struct announcer *a)
 {
-    uint64_t now_ns = announcer_now_ns(a), next_ns = relay_list_lookup_next_ns(a->list);
+    uint64_t now_ns = announcer_now_ns(a), next_ns = relay_list_lookup_next_ns(a->directory.list);
 
     if (next_ns < now_ns + LIM_REVOCATION_SPACE_NS)
         next_ns = now_ns + LIM_REVOCATION_SPACE_NS;
@@ -94,7 +80,7 @@ static void on_timer(struct relay_timer *t)
     struct revocation_check *check = &a->revocation.checks[REVOCATION_CHECK_LISTED];
 
     if (!check->is_pending &&
-        relay_list_lookup_next(a->list, announcer_now_ns(a), check->relay.pubkey_hint))
+        relay_list_lookup_next(a->directory.list, announcer_now_ns(a), check->relay.pubkey_hint))
         look_up(a, REVOCATION_CHECK_LISTED);
     arm(a);
 }
@@ -118,8 +104,6 @@ void revocation_looked_up(struct announcer *a, uint32_t index, const struct dht_
 
 void revocation_found(struct announcer *a, const uint8_t key[32])
 {
-    bool was_listed = relay_list_drop(a->list, key);
-    bool was_met = candidates_drop(a->candidates, key) || was_listed;
     char hex[65];
 
     if (memcmp(key, a->config.identity->public_key, 32) == 0)
@@ -127,11 +111,8 @@ void revocation_found(struct announcer *a, const uint8_t key[32])
                "the key of this relay is revoked: other relays do not list this relay; replace the "
                "identity",
                NULL);
-    if (!revoked_add(a->revocation.revoked, key, was_met))
-        rt_metric_inc(RT_METRIC_RELAYS_REVOKED_EXCESS);
-    if (!was_listed)
+    if (!directory_revoke(&a->directory, key))
         return;
-    rt_metric_inc(RT_METRIC_RELAYS_REVOKED);
     rt_hex(key, 32, hex);
     rt_log(RELAY_LOG_INFO, "relay dropped from the list: its key is revoked", "key=%s", hex);
 }
@@ -140,7 +121,6 @@ void revocation_found(struct announcer *a, const uint8_t key[32])
 
 void revocation_init(struct announcer *a)
 {
-    a->revocation.revoked = revoked_new(a->config.hash_key);
     a->revocation.timer.fire = on_timer;
 }
 
@@ -152,9 +132,4 @@ void revocation_start(struct announcer *a)
 void revocation_stop(struct announcer *a)
 {
     rt_timer_disarm(a->worker, &a->revocation.timer);
-}
-
-void revocation_fini(struct announcer *a)
-{
-    revoked_free(&a->revocation.revoked);
 }

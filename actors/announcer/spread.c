@@ -55,8 +55,8 @@ void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announ
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a));
     struct relay_list_view v;
 
-    if (relay_list_count(a->list) > LIM_RELAYS_STORED ||
-        !relay_list_find(a->list, relay_pubkey, &v))
+    if (relay_list_count(a->directory.list) > LIM_RELAYS_STORED ||
+        !relay_list_find(a->directory.list, relay_pubkey, &v))
         return;
     store_for(a, &v, form, bucket);
     if (a->spread_bucket == bucket + 1)
@@ -67,7 +67,7 @@ static void on_timer(struct relay_timer *t)
 {
     struct announcer *a = RT_CONTAINER_OF(t, struct announcer, spread_timer);
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a) + AHEAD_S);
-    uint32_t count = relay_list_count(a->list);
+    uint32_t count = relay_list_count(a->directory.list);
     struct relay_list_view v;
 
     if (a->spread_bucket != bucket) {
@@ -77,7 +77,7 @@ static void on_timer(struct relay_timer *t)
     if (count > LIM_RELAYS_STORED)
         count = 0;
     for (uint32_t i = 0; i < AT_ONCE && a->spread_next < count; i++) {
-        relay_list_at(a->list, a->spread_next++, &v);
+        relay_list_at(a->directory.list, a->spread_next++, &v);
         for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
             store_for(a, &v, form, bucket);
     }
@@ -123,11 +123,11 @@ static void tell_relay(struct announcer *a, const struct relay_list_view *v,
 
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys)
 {
-    uint32_t count = relay_list_count(a->list);
+    uint32_t count = relay_list_count(a->directory.list);
     struct relay_list_view v;
 
     for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {
-        relay_list_at(a->list, i, &v);
+        relay_list_at(a->directory.list, i, &v);
         tell_relay(a, &v, keys);
     }
 }
