@@ -14,11 +14,7 @@ struct announcer_local {
 
 uint64_t announcer_random(void *ctx)
 {
-    struct announcer *a = ctx;
-    uint64_t n;
-
-    rt_random(a->worker, &n, sizeof(n));
-    return n;
+    return part_random(((struct announcer *)ctx)->worker);
 }
 
 void announcer_ask_dht(struct announcer *a, struct rt_msg *m)
@@ -41,6 +37,29 @@ struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect 
     q->dialect = dialect;
     return q;
 }
+
+/* -- between the parts -- */
+
+static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcement_form form)
+{
+    spread_one(ctx, relay_pubkey, form);
+}
+
+static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
+{
+    own_seen(ctx, hop);
+}
+
+static void on_job_ended(void *ctx)
+{
+    discover_pump(ctx);
+}
+
+static const struct verify_queue_callbacks verify_queue_callbacks = {
+    .renewed = on_renewed,
+    .own_address_seen = on_own_address_seen,
+    .job_ended = on_job_ended,
+};
 
 /* -- messages -- */
 
@@ -139,7 +158,8 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     own_init(a);
     discover_init(a);
     spread_init(a);
-    intake_init(a);
+    verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
+                      &verify_queue_callbacks, a);
     revocation_init(a);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
@@ -169,7 +189,7 @@ static void free_announcer(struct announcer *a)
     spread_stop(a);
     revocation_stop(a);
     rt_actor_stop(&a->actor);
-    intake_fini(a);
+    verify_queue_fini(&a->verify_queue);
     discover_fini(a);
     own_fini(a);
     free(a);

@@ -8,7 +8,8 @@
 #include "announcer/directory/publication.h"
 #include "announcer/directory/relay_directory.h"
 #include "announcer/directory/rendezvous.h"
-#include "announcer/request_cookie.h"
+#include "announcer/part.h"
+#include "announcer/verify_queue.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
 
@@ -49,7 +50,7 @@ struct announcer {
     uint32_t farewells;     /* to listed relays, under way */
     struct relay_timer own_timer, goodbye_timer;
 
-    /* others: discover.c, intake.c */
+    /* others: discover.c */
     struct relay_directory directory;
     uint64_t round_step_ns;
     uint8_t peopled;       /* dialects in which the DHT has contacts */
@@ -58,8 +59,7 @@ struct announcer {
     struct relay_timer round_timer, dial_timer, spread_timer;
     uint64_t spread_bucket; /* all listed relays go under its keys ... */
     uint32_t spread_next;   /* ... from this one of the list on */
-    struct rt_list news;    /* struct news: not looked at yet */
-    struct rt_job news_job;
+    struct verify_queue verify_queue;
     struct revocation revocation;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
@@ -71,7 +71,7 @@ static inline uint64_t announcer_now_ns(const struct announcer *a)
 
 static inline uint64_t announcer_now_s(const struct announcer *a)
 {
-    return rt_wall_ns(a->worker) / RT_S;
+    return part_wall_s(a->worker);
 }
 
 uint64_t announcer_random(void *ctx); /* ctx: struct announcer */
@@ -113,13 +113,6 @@ void spread_stop(struct announcer *a);
 void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
 /* Our last word, to all that are listed: they may hold an earlier one of ours. */
 void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
-
-/* -- intake.c: what others say, bit by bit in heavy jobs, as signatures are verified -- */
-void intake_init(struct announcer *a);
-/* The payload of message 461 from that peer, or one announcement (both moved). */
-void intake_list(struct announcer *a, struct relay_slice payload);
-void intake_one(struct announcer *a, struct relay_slice encoded);
-void intake_fini(struct announcer *a);
 
 /* -- revocation.c: revoked keys of relays -- */
 void revocation_init(struct announcer *a);

@@ -145,7 +145,7 @@ void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l)
     if (a->is_stopped)
         return;
     for (uint32_t i = 0; !l->msg.is_bounced && i < l->count; i++)
-        intake_one(a, relay_slice_take(&l->values[i]));
+        verify_queue_add(&a->verify_queue, relay_slice_take(&l->values[i]));
     look_up(a);
     if (a->lookups == 0)
         round_is_over(a);
@@ -233,7 +233,7 @@ void discover_called(struct announcer *a, struct dht_call_ask *c)
         asked(a, c);
         if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
             !c->is_error)
-            intake_list(a, relay_slice_take(&c->answer));
+            verify_queue_add_list(&a->verify_queue, relay_slice_take(&c->answer));
     }
     discover_pump(a);
 }
