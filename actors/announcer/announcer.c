@@ -47,13 +47,32 @@ static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcem
 
 static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
 {
-    own_seen(ctx, hop);
+    self_announce_address_seen(&((struct announcer *)ctx)->self, hop);
 }
 
 static void on_job_ended(void *ctx)
 {
     discover_pump(ctx);
 }
+
+static void on_request(void *ctx, struct rt_msg *m)
+{
+    announcer_ask_dht(ctx, m);
+}
+
+static void on_withdrawn(void *ctx)
+{
+    struct announcer *a = ctx;
+    struct rt_msg *m = a->shutdown;
+
+    a->shutdown = NULL;
+    rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+}
+
+static const struct self_announce_callbacks self_announce_callbacks = {
+    .request = on_request,
+    .withdrawn = on_withdrawn,
+};
 
 static const struct verify_queue_callbacks verify_queue_callbacks = {
     .renewed = on_renewed,
@@ -63,14 +82,17 @@ static const struct verify_queue_callbacks verify_queue_callbacks = {
 
 /* -- messages -- */
 
-static void shut_down(struct announcer *a, struct rt_msg *m)
+static void on_shutdown(struct announcer *a, struct rt_msg *m)
 {
     a->is_stopped = true;
-    own_stop(a);
+    self_announce_stop(&a->self);
     discover_stop(a);
     spread_stop(a);
     revocation_stop(a);
-    own_goodbye(a, m);
+    if (self_announce_withdraw(&a->self, a->directory.list))
+        a->shutdown = m;
+    else
+        rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
 }
 
 static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
@@ -84,7 +106,7 @@ static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
 static void on_called(struct announcer *a, struct dht_call_ask *c)
 {
     if (c->cookie == COOKIE_FINAL_STORE)
-        own_farewell_ended(a);
+        self_announce_final_stored(&a->self);
     else
         discover_called(a, c);
 }
@@ -95,7 +117,7 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
     switch (m->kind) {
     case DHT_PUBLISH:
     case DHT_PUBLISHED:
-        own_published(a, (struct dht_publish_ask *)m);
+        self_announce_published(&a->self, (struct dht_publish_ask *)m);
         break;
     case DHT_LOOKUP:
     case DHT_LOOKED_UP:
@@ -115,8 +137,8 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
 
 static void on_list_request(struct announcer *a, struct relay_list_ask *q)
 {
-    q->answer = list_reply_encode(a->directory.list, own_current(a, q->dialect), q->dialect,
-                                  q->max_count, announcer_now_s(a));
+    q->answer = list_reply_encode(a->directory.list, self_announce_current(&a->self, q->dialect),
+                                  q->dialect, q->max_count, announcer_now_s(a));
     if (!q->answer.owner)
         q->refusal = RT_REFUSAL_MEMORY;
     rt_msg_answer(a->worker, &q->msg, RELAY_LIST_TOLD);
@@ -131,10 +153,10 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         on_list_request(a, (struct relay_list_ask *)m);
         return;
     case ANNOUNCER_SHUTDOWN:
-        shut_down(a, m);
+        on_shutdown(a, m);
         return;
     case ANNOUNCER_SEEN_SELF:
-        own_seen(a, &((struct announcer_seen_self *)m)->hop);
+        self_announce_address_seen(&a->self, &((struct announcer_seen_self *)m)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
@@ -148,6 +170,18 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
 /* -- life -- */
 
+static void init_self_announce(struct announcer *a)
+{
+    struct self_announce_config c = {.identity = a->config.identity,
+                                     .interval_s = a->config.interval_s,
+                                     .max_tunnels = a->config.max_tunnels,
+                                     .bandwidth = a->config.bandwidth,
+                                     .where = a->config.where,
+                                     .where_ctx = a->config.where_ctx};
+
+    self_announce_init(&a->self, a->worker, &c, &self_announce_callbacks, a);
+}
+
 void announcer_init(struct rt_system *sys, const struct announcer_config *config)
 {
     struct announcer *a = calloc(1, sizeof(*a));
@@ -155,7 +189,7 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     RT_INSIST(a != NULL);
     a->worker = rt_system_worker(sys, 0);
     a->config = *config;
-    own_init(a);
+    init_self_announce(a);
     discover_init(a);
     spread_init(a);
     verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
@@ -176,7 +210,7 @@ void announcer_start(struct rt_system *sys)
 {
     struct announcer_local *l = rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_ANNOUNCER);
 
-    own_start(l->announcer);
+    self_announce_start(&l->announcer->self);
     discover_start(l->announcer);
     spread_start(l->announcer);
     revocation_start(l->announcer);
@@ -184,14 +218,14 @@ void announcer_start(struct rt_system *sys)
 
 static void free_announcer(struct announcer *a)
 {
-    own_stop(a);
     discover_stop(a);
     spread_stop(a);
     revocation_stop(a);
     rt_actor_stop(&a->actor);
     verify_queue_fini(&a->verify_queue);
     discover_fini(a);
-    own_fini(a);
+    self_announce_fini(&a->self);
+    rt_msg_free(&a->shutdown);
     free(a);
 }
 

@@ -3,12 +3,10 @@
 #ifndef ANNOUNCER_PRIVATE_H
 #define ANNOUNCER_PRIVATE_H
 
-#include "announcer/directory/announcement.h"
 #include "announcer/announcer.h"
-#include "announcer/directory/publication.h"
 #include "announcer/directory/relay_directory.h"
-#include "announcer/directory/rendezvous.h"
 #include "announcer/part.h"
+#include "announcer/self_announce.h"
 #include "announcer/verify_queue.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
@@ -37,18 +35,8 @@ struct announcer {
     struct announcer_config config;
     bool is_stopped;
 
-    /* ourselves: own.c */
-    struct announcer_addrs addrs;
-    bool has_chosen;
-    struct relay_slice own[ANNOUNCEMENT_FORMS]; /* encoded; empty: nothing to announce */
-    uint64_t own_issued_s, own_expires_s;
-    struct rendezvous timing;
-    struct publication publication;
-    bool has_stored;        /* another node has an announcement of ours */
-    uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
-    struct rt_msg *goodbye; /* an owed answer */
-    uint32_t farewells;     /* to listed relays, under way */
-    struct relay_timer own_timer, goodbye_timer;
+    struct self_announce self;
+    struct rt_msg *shutdown; /* the request that waits for the withdrawal, or NULL */
 
     /* others: discover.c */
     struct relay_directory directory;
@@ -78,20 +66,6 @@ uint64_t announcer_random(void *ctx); /* ctx: struct announcer */
 /* Sends it to the DHT; the answer comes to us. */
 void announcer_ask_dht(struct announcer *a, struct rt_msg *m);
 
-/* -- own.c -- */
-void own_init(struct announcer *a);
-void own_start(struct announcer *a);
-void own_stop(struct announcer *a);
-void own_fini(struct announcer *a);
-void own_published(struct announcer *a, struct dht_publish_ask *p);
-/* m: the owed answer. */
-void own_goodbye(struct announcer *a, struct rt_msg *m);
-/* Our announcement in this dialect's form; NULL: none that is current. */
-const struct relay_slice *own_current(const struct announcer *a, enum wire_dialect dialect);
-/* A farewell has ended. */
-void own_farewell_ended(struct announcer *a);
-void own_seen(struct announcer *a, const struct wire_peer_hop *hop);
-
 /* -- discover.c -- */
 void discover_init(struct announcer *a);
 void discover_start(struct announcer *a);
@@ -111,8 +85,6 @@ void spread_start(struct announcer *a);
 void spread_stop(struct announcer *a);
 /* This announcement was listed, or the dialects of its relay changed. */
 void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
-/* Our last word, to all that are listed: they may hold an earlier one of ours. */
-void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
 
 /* -- revocation.c: revoked keys of relays -- */
 void revocation_init(struct announcer *a);

@@ -11,6 +11,7 @@
 
 #include "actor/worker.h"
 #include "announcer/announcer_private.h"
+#include "announcer/directory/announcement.h"
 #include "base/check.h"
 #include "base/metric.h"
 #include "net_scenarios.h"

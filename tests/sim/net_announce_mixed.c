@@ -12,6 +12,7 @@
 
 #include "actor/worker.h"
 #include "announcer/announcer_private.h"
+#include "announcer/directory/announcement.h"
 #include "base/check.h"
 #include "net_scenarios.h"
 #include "wire_community.h"
