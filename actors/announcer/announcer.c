@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "announcer/announcer_private.h"
+#include "announcer/directory/list_reply.h"
 #include "base/check.h"
 
 /* What every worker has. */
@@ -13,11 +14,7 @@ struct announcer_local {
 
 uint64_t announcer_random(void *ctx)
 {
-    struct announcer *a = ctx;
-    uint64_t n;
-
-    rt_random(a->worker, &n, sizeof(n));
-    return n;
+    return part_random(((struct announcer *)ctx)->worker);
 }
 
 void announcer_ask_dht(struct announcer *a, struct rt_msg *m)
@@ -41,16 +38,77 @@ struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect 
     return q;
 }
 
+/* -- between the parts -- */
+
+static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcement_form form)
+{
+    spread_one(ctx, relay_pubkey, form);
+}
+
+static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
+{
+    self_announce_address_seen(&((struct announcer *)ctx)->self, hop);
+}
+
+static void on_job_ended(void *ctx)
+{
+    discover_pump(ctx);
+}
+
+static void on_request(void *ctx, struct rt_msg *m)
+{
+    announcer_ask_dht(ctx, m);
+}
+
+static void on_withdrawn(void *ctx)
+{
+    struct announcer *a = ctx;
+    struct rt_msg *m = a->shutdown;
+
+    a->shutdown = NULL;
+    rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+}
+
+static const struct self_announce_callbacks self_announce_callbacks = {
+    .request = on_request,
+    .withdrawn = on_withdrawn,
+};
+
+static const struct verify_queue_callbacks verify_queue_callbacks = {
+    .renewed = on_renewed,
+    .own_address_seen = on_own_address_seen,
+    .job_ended = on_job_ended,
+};
+
 /* -- messages -- */
 
-static void shut_down(struct announcer *a, struct rt_msg *m)
+static void on_shutdown(struct announcer *a, struct rt_msg *m)
 {
     a->is_stopped = true;
-    own_stop(a);
+    self_announce_stop(&a->self);
     discover_stop(a);
     spread_stop(a);
     revocation_stop(a);
-    own_goodbye(a, m);
+    if (self_announce_withdraw(&a->self, a->directory.list))
+        a->shutdown = m;
+    else
+        rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+}
+
+static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
+{
+    if (l->cookie == COOKIE_ROUND_LOOK_UP)
+        discover_looked_up(a, l);
+    else
+        revocation_looked_up(a, l->cookie - COOKIE_REVOCATION_CHECK, l);
+}
+
+static void on_called(struct announcer *a, struct dht_call_ask *c)
+{
+    if (c->cookie == COOKIE_FINAL_STORE)
+        self_announce_final_stored(&a->self);
+    else
+        discover_called(a, c);
 }
 
 /* Answers of the DHT; a bounced question is one without an answer. */
@@ -59,15 +117,14 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
     switch (m->kind) {
     case DHT_PUBLISH:
     case DHT_PUBLISHED:
-        own_published(a, (struct dht_publish_ask *)m);
+        self_announce_published(&a->self, (struct dht_publish_ask *)m);
         break;
     case DHT_LOOKUP:
     case DHT_LOOKED_UP:
-        if (!revocation_looked_up(a, (struct dht_lookup_ask *)m))
-            discover_looked_up(a, (struct dht_lookup_ask *)m);
+        on_looked_up(a, (struct dht_lookup_ask *)m);
         break;
     case DHT_CALLED:
-        discover_called(a, (struct dht_call_ask *)m);
+        on_called(a, (struct dht_call_ask *)m);
         break;
     case DHT_PEERS_TOLD:
         discover_peers(a, (struct dht_peers_ask *)m);
@@ -78,20 +135,28 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
+static void on_list_request(struct announcer *a, struct relay_list_ask *q)
+{
+    q->answer = list_reply_encode(a->directory.list, self_announce_current(&a->self, q->dialect),
+                                  q->dialect, q->max_count, announcer_now_s(a));
+    if (!q->answer.owner)
+        q->refusal = RT_REFUSAL_MEMORY;
+    rt_msg_answer(a->worker, &q->msg, RELAY_LIST_TOLD);
+}
+
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct announcer *a = RT_CONTAINER_OF(self, struct announcer, actor);
 
     switch (m->kind) {
     case RELAY_LIST_ASK:
-        discover_tell(a, (struct relay_list_ask *)m);
-        rt_msg_answer(a->worker, m, RELAY_LIST_TOLD);
+        on_list_request(a, (struct relay_list_ask *)m);
         return;
     case ANNOUNCER_SHUTDOWN:
-        shut_down(a, m);
+        on_shutdown(a, m);
         return;
     case ANNOUNCER_SEEN_SELF:
-        own_seen(a, &((struct announcer_seen_self *)m)->hop);
+        self_announce_address_seen(&a->self, &((struct announcer_seen_self *)m)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
@@ -105,6 +170,18 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
 /* -- life -- */
 
+static void init_self_announce(struct announcer *a)
+{
+    struct self_announce_config c = {.identity = a->config.identity,
+                                     .interval_s = a->config.interval_s,
+                                     .max_tunnels = a->config.max_tunnels,
+                                     .bandwidth = a->config.bandwidth,
+                                     .where = a->config.where,
+                                     .where_ctx = a->config.where_ctx};
+
+    self_announce_init(&a->self, a->worker, &c, &self_announce_callbacks, a);
+}
+
 void announcer_init(struct rt_system *sys, const struct announcer_config *config)
 {
     struct announcer *a = calloc(1, sizeof(*a));
@@ -112,10 +189,11 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     RT_INSIST(a != NULL);
     a->worker = rt_system_worker(sys, 0);
     a->config = *config;
-    own_init(a);
+    init_self_announce(a);
     discover_init(a);
     spread_init(a);
-    intake_init(a);
+    verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
+                      &verify_queue_callbacks, a);
     revocation_init(a);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
@@ -132,7 +210,7 @@ void announcer_start(struct rt_system *sys)
 {
     struct announcer_local *l = rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_ANNOUNCER);
 
-    own_start(l->announcer);
+    self_announce_start(&l->announcer->self);
     discover_start(l->announcer);
     spread_start(l->announcer);
     revocation_start(l->announcer);
@@ -140,15 +218,14 @@ void announcer_start(struct rt_system *sys)
 
 static void free_announcer(struct announcer *a)
 {
-    own_stop(a);
     discover_stop(a);
     spread_stop(a);
     revocation_stop(a);
     rt_actor_stop(&a->actor);
-    intake_fini(a);
-    revocation_fini(a);
+    verify_queue_fini(&a->verify_queue);
     discover_fini(a);
-    own_fini(a);
+    self_announce_fini(&a->self);
+    rt_msg_free(&a->shutdown);
     free(a);
 }
 

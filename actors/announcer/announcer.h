@@ -10,7 +10,7 @@
 #ifndef ANNOUNCER_H
 #define ANNOUNCER_H
 
-#include "announcer/addresses.h"
+#include "announcer/directory/addresses.h"
 #include "announcer/announcer_msg.h"
 #include "crypto/crypto.h"
 #include "wire_announce.h"

@@ -3,13 +3,11 @@
 #ifndef ANNOUNCER_PRIVATE_H
 #define ANNOUNCER_PRIVATE_H
 
-#include "announcer/announcement.h"
 #include "announcer/announcer.h"
-#include "announcer/candidates.h"
-#include "announcer/publication.h"
-#include "announcer/relay_list.h"
-#include "announcer/rendezvous.h"
-#include "announcer/revoked.h"
+#include "announcer/directory/relay_directory.h"
+#include "announcer/part.h"
+#include "announcer/self_announce.h"
+#include "announcer/verify_queue.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
 
@@ -17,16 +15,17 @@
 struct revocation_check {
     bool is_pending;
     bool is_newcomer;           /* the relay is listed when no revocation is found */
-    uint8_t lookup_key[32];     /* in the DHT */
     struct wire_peer_hop relay; /* key of the relay; also the address if it is a newcomer */
     uint8_t dialects;           /* of a newcomer */
 };
 
+/* The index of the daily check, which processes one relay at a time. The checks before it are those
+ * of newcomers; a newcomer's candidate stays under way during its check. */
+#define REVOCATION_CHECK_LISTED LIM_RELAY_DIALS_MAX
+#define REVOCATION_CHECKS (LIM_RELAY_DIALS_MAX + 1u)
+
 struct revocation {
-    struct revoked_keys *revoked;
-    struct revocation_check
-        newcomers[LIM_RELAY_DIALS_MAX]; /* the candidate stays under way during the check */
-    struct revocation_check listed;     /* the daily check, one relay at a time */
+    struct revocation_check checks[REVOCATION_CHECKS];
     struct relay_timer timer;
 };
 
@@ -36,22 +35,11 @@ struct announcer {
     struct announcer_config config;
     bool is_stopped;
 
-    /* ourselves: own.c */
-    struct announcer_addrs addrs;
-    bool has_chosen;
-    struct relay_slice own[ANNOUNCEMENT_FORMS]; /* encoded; empty: nothing to announce */
-    uint64_t own_issued_s, own_expires_s;
-    struct rendezvous timing;
-    struct publication publication;
-    bool has_stored;        /* another node has an announcement of ours */
-    uint64_t report_ns;     /* when what is not verified is worth a word; 0: not yet known */
-    struct rt_msg *goodbye; /* an owed answer */
-    uint32_t farewells;     /* to listed relays, under way */
-    struct relay_timer own_timer, goodbye_timer;
+    struct self_announce self;
+    struct rt_msg *shutdown; /* the request that waits for the withdrawal, or NULL */
 
-    /* others: discover.c, intake.c */
-    struct relay_list *list;
-    struct candidates *candidates;
+    /* others: discover.c */
+    struct relay_directory directory;
     uint64_t round_step_ns;
     uint8_t peopled;       /* dialects in which the DHT has contacts */
     uint32_t next_look_up; /* of the round: a slot of a dialect, dialect by dialect */
@@ -59,8 +47,7 @@ struct announcer {
     struct relay_timer round_timer, dial_timer, spread_timer;
     uint64_t spread_bucket; /* all listed relays go under its keys ... */
     uint32_t spread_next;   /* ... from this one of the list on */
-    struct rt_list news;    /* struct news: not looked at yet */
-    struct rt_job news_job;
+    struct verify_queue verify_queue;
     struct revocation revocation;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
@@ -72,24 +59,12 @@ static inline uint64_t announcer_now_ns(const struct announcer *a)
 
 static inline uint64_t announcer_now_s(const struct announcer *a)
 {
-    return rt_wall_ns(a->worker) / RT_S;
+    return part_wall_s(a->worker);
 }
 
 uint64_t announcer_random(void *ctx); /* ctx: struct announcer */
 /* Sends it to the DHT; the answer comes to us. */
 void announcer_ask_dht(struct announcer *a, struct rt_msg *m);
-
-/* -- own.c -- */
-void own_init(struct announcer *a);
-void own_start(struct announcer *a);
-void own_stop(struct announcer *a);
-void own_fini(struct announcer *a);
-void own_published(struct announcer *a, struct dht_publish_ask *p);
-/* m: the owed answer. */
-void own_goodbye(struct announcer *a, struct rt_msg *m);
-/* A farewell has ended. */
-void own_farewell_ended(struct announcer *a);
-void own_seen(struct announcer *a, const struct wire_peer_hop *hop);
 
 /* -- discover.c -- */
 void discover_init(struct announcer *a);
@@ -103,8 +78,6 @@ void discover_called(struct announcer *a, struct dht_call_ask *c);
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
-/* The payload of an answer to RelayListRequest. */
-void discover_tell(struct announcer *a, struct relay_list_ask *q);
 
 /* -- spread.c: listed relays into our own store -- */
 void spread_init(struct announcer *a);
@@ -112,27 +85,17 @@ void spread_start(struct announcer *a);
 void spread_stop(struct announcer *a);
 /* This announcement was listed, or the dialects of its relay changed. */
 void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
-/* Our last word, to all that are listed: they may hold an earlier one of ours. */
-void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys);
-
-/* -- intake.c: what others say, bit by bit in heavy jobs, as signatures are verified -- */
-void intake_init(struct announcer *a);
-/* The payload of message 461 from that peer, or one announcement (both moved). */
-void intake_list(struct announcer *a, struct relay_slice payload);
-void intake_one(struct announcer *a, struct relay_slice encoded);
-void intake_fini(struct announcer *a);
 
 /* -- revocation.c: revoked keys of relays -- */
 void revocation_init(struct announcer *a);
 void revocation_start(struct announcer *a);
 void revocation_stop(struct announcer *a);
-void revocation_fini(struct announcer *a);
 /* Looks up the revocation of a candidate that was reached at `at`. Then discover_admit is called or
  * the candidate is dropped. */
 void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
                                uint8_t dialects);
-/* True: the look-up was one of this file. */
-bool revocation_looked_up(struct announcer *a, const struct dht_lookup_ask *l);
+/* The look-up of the check at this index has ended. */
+void revocation_looked_up(struct announcer *a, uint32_t index, const struct dht_lookup_ask *l);
 /* This key is revoked. */
 void revocation_found(struct announcer *a, const uint8_t key[32]);
 

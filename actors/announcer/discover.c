@@ -18,7 +18,6 @@
 #define LOOKUPS_AT_ONCE 2u
 #define PEERS_ASKED 4u /* nodes of the routing table asked in a round */
 #define CALL_NS (10 * RT_S)
-#define LIST_HEAD_BYTES 64u
 
 static uint64_t jittered(struct announcer *a, uint64_t ns)
 {
@@ -29,8 +28,9 @@ static uint64_t jittered(struct announcer *a, uint64_t ns)
 
 static void report(struct announcer *a)
 {
-    uint64_t count = relay_list_count(a->list), evicted = relay_list_evicted(a->list),
-             lost = relay_list_lost(a->list);
+    uint64_t count = relay_list_count(a->directory.list),
+             evicted = relay_list_evicted(a->directory.list),
+             lost = relay_list_lost(a->directory.list);
 
     rt_metric_add(RT_METRIC_RELAYS, count);
     rt_metric_sub(RT_METRIC_RELAYS, a->gauge);
@@ -49,6 +49,7 @@ static void call(struct announcer *a, const struct wire_peer_hop *to, enum wire_
     struct wire_writer w;
     bool fits;
 
+    c->cookie = type == 0 ? COOKIE_DIAL : COOKIE_LIST_REQUEST;
     c->to = *to;
     c->dialect = dialect;
     c->type = type;
@@ -70,14 +71,14 @@ void discover_pump(struct announcer *a)
     report(a);
     if (a->is_stopped)
         return;
-    while (candidates_next(a->candidates, now_ns, &hop)) {
+    while (candidates_next(a->directory.candidates, now_ns, &hop)) {
         rt_metric_inc(RT_METRIC_RELAY_DIALS);
         call(a, &hop, DHT_DIALECT_ANY, 0);
     }
-    if (relay_list_next(a->list, now_ns, &hop, &dialect))
+    if (relay_list_next(a->directory.list, now_ns, &hop, &dialect))
         call(a, &hop, dialect, WIRE_RELAY_LIST_REQUEST);
-    next_ns = candidates_next_ns(a->candidates, now_ns);
-    asked_ns = relay_list_next_ns(a->list);
+    next_ns = candidates_next_ns(a->directory.candidates, now_ns);
+    asked_ns = relay_list_next_ns(a->directory.list);
     next_ns = asked_ns < next_ns ? asked_ns : next_ns;
     if (next_ns != UINT64_MAX)
         rt_timer_arm(a->worker, &a->dial_timer, next_ns);
@@ -110,6 +111,7 @@ static void look_up(struct announcer *a)
         struct dht_lookup_ask *l = dht_lookup_ask_new();
         uint32_t slot = a->next_look_up % WIRE_RENDEZVOUS_SLOTS;
 
+        l->cookie = COOKIE_ROUND_LOOK_UP;
         l->dialect = WIRE_DIALECT_C - a->next_look_up++ / WIRE_RENDEZVOUS_SLOTS;
         if (slot == 0)
             ask_peers(a, l->dialect);
@@ -144,7 +146,7 @@ void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l)
     if (a->is_stopped)
         return;
     for (uint32_t i = 0; !l->msg.is_bounced && i < l->count; i++)
-        intake_one(a, relay_slice_take(&l->values[i]));
+        verify_queue_add(&a->verify_queue, relay_slice_take(&l->values[i]));
     look_up(a);
     if (a->lookups == 0)
         round_is_over(a);
@@ -194,37 +196,19 @@ static void dialled(struct announcer *a, const struct dht_call_ask *c)
     if (how == CANDIDATE_THERE && c->peer_dialects != 0)
         revocation_check_newcomer(a, &c->to, c->peer_dialects);
     else
-        (void)candidates_ended(a->candidates, &c->to,
+        (void)candidates_ended(a->directory.candidates, &c->to,
                                how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
                                &none);
 }
 
-/* A newer announcement may have been listed during the dial. */
-static void admit_one(struct announcer *a, struct relay_slice bytes, const struct wire_peer_hop *at,
-                      uint8_t dialects)
-{
-    uint8_t room[ANNOUNCEMENT_ROOM];
-    struct wire_announcement ann;
-
-    if (!bytes.owner)
-        return;
-    if (!announcement_read(&bytes, room, &ann) ||
-        relay_list_judge(a->list, &ann, announcer_now_s(a)) == RELAY_IGNORE) {
-        relay_slice_drop(&bytes);
-        return;
-    }
-    relay_list_put(a->list, &ann, bytes, at, dialects, announcer_now_ns(a), announcer_now_s(a));
-    spread_one(a, ann.relay_pubkey, announcement_form(&ann));
-}
-
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects)
 {
-    struct announcement_forms forms;
+    uint32_t listed =
+        directory_admit(&a->directory, at, dialects, announcer_now_ns(a), announcer_now_s(a));
 
-    if (!candidates_ended(a->candidates, at, CANDIDATE_THERE, announcer_now_ns(a), &forms))
-        return;
     for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
-        admit_one(a, relay_slice_take(&forms.at[form].bytes), at, dialects);
+        if (listed & 1u << form)
+            spread_one(a, at->pubkey_hint, form);
 }
 
 /* The request for a relay list ended. A relay that now speaks another dialect is reached, too. */
@@ -234,72 +218,32 @@ static void asked(struct announcer *a, const struct dht_call_ask *c)
 
     if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
         return;
-    if (relay_list_asked(a->list, c->to.pubkey_hint, c->dialect, is_there ? c->peer_dialects : 0,
-                         announcer_now_ns(a)))
+    if (relay_list_asked(a->directory.list, c->to.pubkey_hint, c->dialect,
+                         is_there ? c->peer_dialects : 0, announcer_now_ns(a)))
         for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
             spread_one(a, c->to.pubkey_hint, form);
 }
 
 void discover_called(struct announcer *a, struct dht_call_ask *c)
 {
-    if (c->type == WIRE_STORE)
-        own_farewell_ended(a);
     if (a->is_stopped)
         return;
-    if (c->type == 0) {
+    if (c->cookie == COOKIE_DIAL) {
         dialled(a, c);
     } else {
         asked(a, c);
         if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
             !c->is_error)
-            intake_list(a, relay_slice_take(&c->answer));
+            verify_queue_add_list(&a->verify_queue, relay_slice_take(&c->answer));
     }
     discover_pump(a);
-}
-
-/* -- telling others -- */
-
-void discover_tell(struct announcer *a, struct relay_list_ask *q)
-{
-    const struct relay_slice *own = &a->own[announcement_form_in(q->dialect)];
-    struct relay_slice chosen[LIM_RELAYS_MAX + 1];
-    uint32_t max = q->max_count <= LIM_RELAYS_MAX ? q->max_count : LIM_RELAYS_MAX + 1, count = 0;
-    uint64_t now_s = announcer_now_s(a);
-    size_t len = LIST_HEAD_BYTES;
-    struct relay_buf *buf;
-    struct wire_writer w;
-    bool is_cut, fits;
-
-    if (max > 0 && own->owner && a->own_expires_s > now_s) {
-        chosen[count++] = relay_slice_view(own->ptr, own->len);
-        len += own->len;
-    }
-    count += relay_list_sample(a->list, q->dialect, max - count, LIM_PAYLOAD_MAX - len, now_s,
-                               chosen + count, &is_cut);
-    if (is_cut)
-        rt_metric_inc(RT_METRIC_RELAY_LISTS_CUT);
-    for (uint32_t i = 0; i < count; i++)
-        len += chosen[i].len;
-    buf = rt_buf_new(len);
-    if (!buf) {
-        q->refusal = RT_REFUSAL_MEMORY;
-        return;
-    }
-    wire_writer_init(&w, buf->bytes, len);
-    wire_write_relay_list_head(&w, count);
-    for (uint32_t i = 0; i < count; i++)
-        wire_write_raw(&w, chosen[i].ptr, chosen[i].len);
-    len = wire_writer_len(&w, &fits);
-    RT_INSIST(fits);
-    q->answer = relay_slice_own(buf, buf->bytes, (uint32_t)len);
 }
 
 /* -- life -- */
 
 void discover_init(struct announcer *a)
 {
-    a->list = relay_list_new(a->config.hash_key, announcer_random, a);
-    a->candidates = candidates_new(a->config.hash_key);
+    directory_init(&a->directory, a->config.hash_key, announcer_random, a);
     a->round_step_ns = ROUND_FIRST_NS;
     a->round_timer.fire = on_round_timer;
     a->dial_timer.fire = on_dial_timer;
@@ -318,7 +262,6 @@ void discover_stop(struct announcer *a)
 
 void discover_fini(struct announcer *a)
 {
-    candidates_free(&a->candidates);
-    relay_list_free(&a->list);
+    directory_fini(&a->directory);
     rt_metric_sub(RT_METRIC_RELAYS, a->gauge);
 }

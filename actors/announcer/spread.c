@@ -9,8 +9,7 @@
 #include "announcer/announcer_private.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "wire_dht.h"
-#include "wire_envelope.h"
+#include "wire_announce.h"
 
 #define AHEAD_S 600u /* before the hour they go under its keys */
 #define POLL_NS (30 * RT_S)
@@ -18,7 +17,6 @@
 #define AT_ONCE 4u
 #define WALKED UINT32_MAX /* whoever is listed later goes under the right keys at once */
 #define TTL_S 86400u
-#define STORE_BYTES 128u /* a STORE around its value takes less */
 
 static void store(struct announcer *a, const uint8_t key[32], const struct relay_list_view *v,
                   enum announcement_form form)
@@ -55,8 +53,8 @@ void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announ
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a));
     struct relay_list_view v;
 
-    if (relay_list_count(a->list) > LIM_RELAYS_STORED ||
-        !relay_list_find(a->list, relay_pubkey, &v))
+    if (relay_list_count(a->directory.list) > LIM_RELAYS_STORED ||
+        !relay_list_find(a->directory.list, relay_pubkey, &v))
         return;
     store_for(a, &v, form, bucket);
     if (a->spread_bucket == bucket + 1)
@@ -67,7 +65,7 @@ static void on_timer(struct relay_timer *t)
 {
     struct announcer *a = RT_CONTAINER_OF(t, struct announcer, spread_timer);
     uint64_t bucket = wire_rendezvous_bucket(announcer_now_s(a) + AHEAD_S);
-    uint32_t count = relay_list_count(a->list);
+    uint32_t count = relay_list_count(a->directory.list);
     struct relay_list_view v;
 
     if (a->spread_bucket != bucket) {
@@ -77,58 +75,13 @@ static void on_timer(struct relay_timer *t)
     if (count > LIM_RELAYS_STORED)
         count = 0;
     for (uint32_t i = 0; i < AT_ONCE && a->spread_next < count; i++) {
-        relay_list_at(a->list, a->spread_next++, &v);
+        relay_list_at(a->directory.list, a->spread_next++, &v);
         for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
             store_for(a, &v, form, bucket);
     }
     if (a->spread_next >= count)
         a->spread_next = WALKED;
     rt_timer_arm(a->worker, t, announcer_now_ns(a) + (a->spread_next < count ? WALK_NS : POLL_NS));
-}
-
-/* -- the last word -- */
-
-static void tell(struct announcer *a, const struct wire_peer_hop *to, enum wire_dialect dialect,
-                 const uint8_t key[32], enum announcement_form form)
-{
-    struct wire_store s = {.value = {a->own[form].ptr, a->own[form].len}, .ttl_secs = TTL_S};
-    uint8_t bytes[STORE_BYTES + LIM_RELAY_BYTES_MAX];
-    struct dht_call_ask *c = dht_call_ask_new();
-    struct wire_writer w;
-    bool fits;
-
-    memcpy(s.key, key, sizeof(s.key));
-    wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_store(&w, &s);
-    c->to = *to;
-    c->dialect = dialect;
-    c->type = WIRE_STORE;
-    c->timeout_ns = LIM_GOODBYE_NS;
-    c->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
-    RT_INSIST(fits);
-    a->farewells++;
-    announcer_ask_dht(a, &c->msg);
-}
-
-/* Sends every form that the relay verifies, all in one session. */
-static void tell_relay(struct announcer *a, const struct relay_list_view *v,
-                       const struct rendezvous_keys *keys)
-{
-    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
-        for (uint32_t k = 0; k < keys->count; k++)
-            if (announcement_form_dialects(form) & v->dialects)
-                tell(a, &v->reached, relay_list_dialect(v->dialects), keys->at[k], form);
-}
-
-void spread_goodbye(struct announcer *a, const struct rendezvous_keys *keys)
-{
-    uint32_t count = relay_list_count(a->list);
-    struct relay_list_view v;
-
-    for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {
-        relay_list_at(a->list, i, &v);
-        tell_relay(a, &v, keys);
-    }
 }
 
 /* -- life -- */

@@ -82,6 +82,7 @@ struct dht_publish_ask {
 #define DHT_LOOKUP_VALUES_MAX 20u
 struct dht_lookup_ask {
     struct rt_msg msg;
+    uint32_t cookie; /* the requester's; returned unchanged */
     enum wire_dialect dialect;
     uint8_t key[32];
     uint32_t values_max; /* it ends when so many were found; at most DHT_LOOKUP_VALUES_MAX */
@@ -106,6 +107,7 @@ enum dht_outcome {
 
 struct dht_call_ask {
     struct rt_msg msg;
+    uint32_t cookie;           /* the requester's; returned unchanged */
     enum wire_dialect dialect; /* required of the session, or ANY; back: of the session */
     uint8_t peer_dialects;     /* back, if a session was established: spoken by the peer */
     struct wire_peer_hop to;   /* with pubkey_hint: only that key will do */

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "crypto/crypto.h"
-#include "tunnel/temp_slots.h"
+#include "tunnel/tables/temp_slots.h"
 #include "tunnel/tunnel_private.h"
 
 /* A tunnel's slot lives as long as its connection; clients ignore the time they are told. */

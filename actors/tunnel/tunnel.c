@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "transport/conn.h"
-#include "tunnel/pending.h"
+#include "tunnel/tables/pending.h"
 #include "tunnel/tunnel_private.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"

@@ -11,6 +11,7 @@
 
 #include "actor/worker.h"
 #include "announcer/announcer_private.h"
+#include "announcer/directory/announcement.h"
 #include "base/check.h"
 #include "base/metric.h"
 #include "dht/dht_limits.h"
@@ -48,9 +49,9 @@ static void list_in(void *ctx, struct dht *d)
         RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
     struct relay_list_view v;
 
-    l->count = relay_list_count(a->list);
+    l->count = relay_list_count(a->directory.list);
     for (uint32_t i = 0; l->key && i < l->count; i++) {
-        relay_list_at(a->list, i, &v);
+        relay_list_at(a->directory.list, i, &v);
         l->is_listed = l->is_listed || memcmp(v.key, l->key, 32) == 0;
     }
 }

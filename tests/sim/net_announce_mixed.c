@@ -12,6 +12,7 @@
 
 #include "actor/worker.h"
 #include "announcer/announcer_private.h"
+#include "announcer/directory/announcement.h"
 #include "base/check.h"
 #include "dht/dht_limits.h"
 #include "net_scenarios.h"
@@ -66,8 +67,8 @@ static void list_in(void *ctx, struct dht *d)
     struct wire_announcement ann;
     bool is_cut;
 
-    l->count = relay_list_sample(a->list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(d), out,
-                                 &is_cut);
+    l->count = relay_list_sample(a->directory.list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX,
+                                 dht_now_s(d), out, &is_cut);
     for (uint32_t i = 0; i < l->count; i++)
         l->unusable +=
             !announcement_read(&out[i], room, &ann) || !is_usable(l->network, &ann, l->dialect);
@@ -199,7 +200,7 @@ static void count_revoked(void *ctx, struct dht *d)
     if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(d)))
         return;
     r->holders++;
-    r->listed += relay_list_find(a->list, r->key, &v);
+    r->listed += relay_list_find(a->directory.list, r->key, &v);
 }
 
 static void publish_revocation(struct network *n, const uint8_t key[32])

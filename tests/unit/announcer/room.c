@@ -2,7 +2,7 @@
 #include "room.h"
 
 #include "actor/worker.h"
-#include "announcer/relay_list.h"
+#include "announcer/directory/relay_list.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "dht/address/addr.h"

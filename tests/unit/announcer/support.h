@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "announcer/announcement.h"
+#include "announcer/directory/announcement.h"
 #include "base/budget.h"
 #include "base/seams.h"
 #include "crypto/crypto.h"

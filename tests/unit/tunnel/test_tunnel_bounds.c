@@ -14,8 +14,8 @@
 #include "base/budget.h"
 #include "base/metric.h"
 #include "room.h"
-#include "tunnel/pending.h"
 #include "wire_limits.h"
+#include "tunnel/tables/pending.h"
 
 static struct peer *node, *asker;
 

@@ -20,8 +20,8 @@
 
 #include "base/budget.h"
 #include "room.h"
-#include "tunnel/pending.h"
 #include "wire_limits.h"
+#include "tunnel/tables/pending.h"
 
 #define STEPS 1500u
 #define IDENTITIES 3u

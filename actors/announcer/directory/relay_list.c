@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "announcer/directory/relay_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "announcer/announcer_limits.h"
+#include "announcer/directory/announcement.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "dht/address/addr.h"
+#include "base/map.h"
+
+#define DRAWN 16u            /* entries looked at to find who gives way */
+#define AGAIN_NS (60 * RT_S) /* after a silence */
+#define FAILURES_MAX 2u      /* in a row */
+#define WORTH_DIALLING_S 120u
+
+/* Arrays of relays: one for each form, and one of all. */
+#define ROLL_ALL ANNOUNCEMENT_FORMS
+#define ROLLS (ANNOUNCEMENT_FORMS + 1)
+
+struct relay {
+    struct rt_map_node by_key;
+    struct rt_list by_due;    /* earliest next check first */
+    struct rt_list by_lookup; /* earliest next revocation look-up first */
+    uint32_t place[ROLLS];    /* index in each array that contains the relay */
+    uint8_t key[32];
+    struct announcement_forms forms;
+    uint64_t net;
+    uint64_t due_ns; /* to be asked */
+    uint64_t lookup_ns;
+    uint32_t failures;
+    uint8_t dialects;  /* spoken: claimed and not mute */
+    uint8_t claimed;   /* by all answers of the last check */
+    uint8_t mute;      /* the last request in these dialects had no answer */
+    uint8_t unasked;   /* in the check under way */
+    bool has_answered; /* in the last check */
+    struct wire_peer_hop reached;
+};
+
+struct roll {
+    struct relay **at; /* count entries, in no order */
+    uint32_t count, room;
+};
+
+struct relay_list {
+    struct rt_map by_key;
+    struct rt_list by_due, by_lookup;
+    struct roll rolls[ROLLS]; /* of a form: up to LIM_RELAYS_MAX */
+    uint64_t evicted, lost;
+    uint8_t hash_key[16];
+    uint64_t (*random)(void *ctx);
+    void *random_ctx;
+};
+
+/* -- entries -- */
+
+static struct relay *find(const struct relay_list *l, const uint8_t key[32])
+{
+    struct rt_map_node *n = rt_map_find(&l->by_key, rt_siphash(l->hash_key, key, 32));
+
+    while (n && memcmp(RT_CONTAINER_OF(n, struct relay, by_key)->key, key, 32) != 0)
+        n = rt_map_find_next(n);
+    return n ? RT_CONTAINER_OF(n, struct relay, by_key) : NULL;
+}
+
+static void enter(struct relay_list *l, uint32_t which, struct relay *r)
+{
+    struct roll *roll = &l->rolls[which];
+
+    if (roll->count == roll->room) {
+        roll->room = roll->room ? 2 * roll->room : 16;
+        roll->at = realloc((void *)roll->at, roll->room * sizeof(struct relay *));
+    }
+    RT_INSIST(roll->at != NULL);
+    r->place[which] = roll->count;
+    roll->at[roll->count++] = r;
+}
+
+static void leave(struct relay_list *l, uint32_t which, struct relay *r)
+{
+    struct roll *roll = &l->rolls[which];
+    struct relay *last = roll->at[--roll->count];
+
+    roll->at[r->place[which]] = last;
+    last->place[which] = r->place[which];
+}
+
+static void drop(struct relay_list *l, struct relay *r)
+{
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        if (forms_has(&r->forms, form))
+            leave(l, form, r);
+    leave(l, ROLL_ALL, r);
+    rt_map_remove(&l->by_key, &r->by_key);
+    rt_list_unlink(&r->by_due);
+    rt_list_unlink(&r->by_lookup);
+    forms_drop(&r->forms);
+    free(r);
+}
+
+/* A relay without any form is dropped. */
+static void drop_form(struct relay_list *l, struct relay *r, enum announcement_form form)
+{
+    leave(l, form, r);
+    forms_drop_one(&r->forms, form);
+    if (forms_is_empty(&r->forms))
+        drop(l, r);
+}
+
+static struct relay *add(struct relay_list *l, const uint8_t key[32], uint64_t now_ns)
+{
+    struct relay *r = calloc(1, sizeof(*r));
+
+    RT_INSIST(r != NULL);
+    memcpy(r->key, key, 32);
+    rt_list_init(&r->by_due);
+    rt_list_init(&r->by_lookup);
+    rt_map_put(&l->by_key, &r->by_key, rt_siphash(l->hash_key, key, 32));
+    enter(l, ROLL_ALL, r);
+    r->lookup_ns = now_ns + LIM_REVOCATION_CHECK_NS;
+    rt_list_push_back(&l->by_lookup, &r->by_lookup);
+    return r;
+}
+
+static uint32_t draw(struct relay_list *l, uint32_t below)
+{
+    return (uint32_t)(l->random(l->random_ctx) % below);
+}
+
+/* Makes room in the form for a newcomer from that network. */
+static void make_room(struct relay_list *l, enum announcement_form form, uint64_t net,
+                      uint64_t now_s)
+{
+    const struct roll *roll = &l->rolls[form];
+    struct relay *drawn[DRAWN], *victim = NULL;
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < DRAWN; i++) {
+        drawn[i] = roll->at[draw(l, roll->count)];
+        if (drawn[i]->forms.at[form].expires_at <= now_s) {
+            drop_form(l, drawn[i], form);
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < DRAWN; i++) {
+        uint32_t of_net = drawn[i]->net == net;
+
+        for (uint32_t k = 0; k < DRAWN; k++)
+            of_net += drawn[k]->net == drawn[i]->net && drawn[k] != drawn[i];
+        if (!victim || of_net > most || (of_net == most && drawn[i]->due_ns < victim->due_ns)) {
+            victim = drawn[i];
+            most = of_net;
+        }
+    }
+    drop_form(l, victim, form);
+    l->evicted++;
+}
+
+/* The check is over. */
+static void ask_later(struct relay_list *l, struct relay *r, uint64_t now_ns)
+{
+    r->due_ns = now_ns + LIM_RELAY_CHECK_NS;
+    rt_list_unlink(&r->by_due);
+    rt_list_push_back(&l->by_due, &r->by_due);
+}
+
+static void ask_next(struct relay_list *l, struct relay *r, uint64_t due_ns)
+{
+    r->due_ns = due_ns;
+    rt_list_unlink(&r->by_due);
+    rt_list_push_front(&l->by_due, &r->by_due);
+}
+
+/* -- announcements -- */
+
+static uint64_t addrs_hash(const struct relay_list *l, const struct wire_announcement *a)
+{
+    return announcement_addrs_hash(l->hash_key, a);
+}
+
+static void take(struct relay_list *l, struct relay *r, const struct wire_announcement *a,
+                 struct relay_slice bytes, uint64_t now_s)
+{
+    enum announcement_form form = announcement_form(a);
+    bool held[ANNOUNCEMENT_FORMS];
+
+    for (enum announcement_form f = 0; f < ANNOUNCEMENT_FORMS; f++)
+        held[f] = forms_has(&r->forms, f);
+    if (!held[form]) {
+        if (l->rolls[form].count == LIM_RELAYS_MAX)
+            make_room(l, form, r->net, now_s);
+        enter(l, form, r);
+        held[form] = true;
+    }
+    forms_put(&r->forms, a, addrs_hash(l, a), bytes);
+    for (enum announcement_form f = 0; f < ANNOUNCEMENT_FORMS; f++)
+        if (held[f] && !forms_has(&r->forms, f))
+            leave(l, f, r);
+}
+
+enum relay_verdict relay_list_judge(const struct relay_list *l, const struct wire_announcement *a,
+                                    uint64_t now_s)
+{
+    const struct relay *r;
+
+    if (!announcement_is_sound(a, now_s))
+        return RELAY_IGNORE;
+    r = find(l, a->relay_pubkey);
+    if (r) {
+        switch (forms_judge(&r->forms, a, addrs_hash(l, a))) {
+        case FORMS_OLD:
+            return RELAY_IGNORE;
+        case FORMS_NEWER:
+            return RELAY_RENEW;
+        case FORMS_MOVED:
+            break;
+        }
+    }
+    return a->expires_at - now_s >= WORTH_DIALLING_S ? RELAY_DIAL : RELAY_IGNORE;
+}
+
+void relay_list_put(struct relay_list *l, const struct wire_announcement *a,
+                    struct relay_slice bytes, const struct wire_peer_hop *at, uint8_t dialects,
+                    uint64_t now_ns, uint64_t now_s)
+{
+    struct relay *r = find(l, a->relay_pubkey);
+
+    RT_REQUIRE(dialects != 0);
+    if (!r)
+        r = add(l, a->relay_pubkey, now_ns);
+    r->net = dht_hop_net(at, DHT_NET_BUCKET);
+    take(l, r, a, bytes, now_s);
+    r->reached = *at;
+    r->reached.has_pubkey_hint = true;
+    memcpy(r->reached.pubkey_hint, r->key, 32);
+    r->dialects = r->claimed = dialects;
+    r->mute = r->unasked = 0;
+    r->has_answered = false;
+    r->failures = 0;
+    ask_later(l, r, now_ns);
+}
+
+void relay_list_renew(struct relay_list *l, const struct wire_announcement *a,
+                      struct relay_slice bytes, uint64_t now_s)
+{
+    struct relay *r = find(l, a->relay_pubkey);
+
+    if (r && forms_judge(&r->forms, a, addrs_hash(l, a)) == FORMS_NEWER)
+        take(l, r, a, bytes, now_s);
+    else
+        relay_slice_drop(&bytes);
+}
+
+bool relay_list_drop(struct relay_list *l, const uint8_t key[32])
+{
+    struct relay *r = find(l, key);
+
+    if (r)
+        drop(l, r);
+    return r != NULL;
+}
+
+/* -- asking -- */
+
+static struct relay *first_due(const struct relay_list *l)
+{
+    const struct rt_list *n = l->by_due.next;
+
+    return n == &l->by_due ? NULL : RT_CONTAINER_OF(n, struct relay, by_due);
+}
+
+enum wire_dialect relay_list_dialect(uint8_t dialects)
+{
+    enum wire_dialect d = WIRE_DIALECT_C;
+
+    while (d > WIRE_DIALECT_A && !(dialects & WIRE_DIALECT_BIT(d)))
+        d--;
+    return d;
+}
+
+bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop *out,
+                     enum wire_dialect *out_dialect)
+{
+    struct relay *r = first_due(l);
+
+    if (!r || r->due_ns > now_ns)
+        return false;
+    if (r->unasked == 0) {
+        r->unasked = r->dialects ? r->dialects : r->claimed;
+        r->has_answered = false;
+    }
+    *out = r->reached;
+    *out_dialect = relay_list_dialect(r->unasked);
+    r->unasked &= (uint8_t)~WIRE_DIALECT_BIT(*out_dialect);
+    ask_later(l, r, now_ns);
+    return true;
+}
+
+uint64_t relay_list_next_ns(const struct relay_list *l)
+{
+    const struct relay *r = first_due(l);
+
+    return r ? r->due_ns : UINT64_MAX;
+}
+
+static void on_silence(struct relay_list *l, struct relay *r, uint64_t now_ns)
+{
+    r->unasked = 0;
+    if (++r->failures == FAILURES_MAX) {
+        drop(l, r);
+        l->lost++;
+        return;
+    }
+    ask_next(l, r, now_ns + AGAIN_NS);
+}
+
+bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dialect dialect,
+                      uint8_t dialects, uint64_t now_ns)
+{
+    uint8_t bit = WIRE_DIALECT_BIT(dialect), before;
+    struct relay *r = find(l, key);
+    bool is_first, has_changed;
+
+    if (!r)
+        return false;
+    before = r->dialects;
+    is_first = !r->has_answered;
+    if (dialects == 0 && is_first) {
+        on_silence(l, r, now_ns);
+        return false;
+    }
+    if (dialects == 0) {
+        r->mute |= bit;
+    } else {
+        r->mute &= (uint8_t)~bit;
+        r->claimed = is_first ? dialects : r->claimed & dialects;
+        r->has_answered = true;
+    }
+    if (is_first) /* newly claimed dialects are checked before they count */
+        r->unasked = r->claimed & (uint8_t)~bit;
+    r->mute |= r->unasked & (uint8_t)~before;
+    r->unasked &= r->claimed;
+    r->dialects = r->claimed & (uint8_t)~r->mute;
+    has_changed = r->dialects != before;
+    if (r->unasked != 0)
+        ask_next(l, r, now_ns);
+    else if (r->dialects != 0)
+        r->failures = 0;
+    else
+        on_silence(l, r, now_ns); /* the relay contradicts itself */
+    return has_changed;
+}
+
+/* -- revocations -- */
+
+static struct relay *first_lookup(const struct relay_list *l)
+{
+    const struct rt_list *n = l->by_lookup.next;
+
+    return n == &l->by_lookup ? NULL : RT_CONTAINER_OF(n, struct relay, by_lookup);
+}
+
+bool relay_list_lookup_next(struct relay_list *l, uint64_t now_ns, uint8_t out_key[32])
+{
+    struct relay *r = first_lookup(l);
+
+    if (!r || r->lookup_ns > now_ns)
+        return false;
+    memcpy(out_key, r->key, 32);
+    r->lookup_ns = now_ns + LIM_REVOCATION_CHECK_NS;
+    rt_list_unlink(&r->by_lookup);
+    rt_list_push_back(&l->by_lookup, &r->by_lookup);
+    return true;
+}
+
+uint64_t relay_list_lookup_next_ns(const struct relay_list *l)
+{
+    const struct relay *r = first_lookup(l);
+
+    return r ? r->lookup_ns : UINT64_MAX;
+}
+
+/* -- telling -- */
+
+uint32_t relay_list_sample(struct relay_list *l, enum wire_dialect dialect, uint32_t max,
+                           size_t bytes_max, uint64_t now_s, struct relay_slice *out,
+                           bool *out_is_cut)
+{
+    enum announcement_form form = announcement_form_in(dialect);
+    struct roll *roll = &l->rolls[form];
+    uint32_t taken = 0, drawn = 0;
+
+    *out_is_cut = false;
+    while (taken < max && drawn < roll->count) {
+        struct relay *r = roll->at[drawn + draw(l, roll->count - drawn)];
+        const struct announcement_held *held = &r->forms.at[form];
+
+        if (held->expires_at <= now_s) {
+            drop_form(l, r, form);
+            continue;
+        }
+        /* Drawn entries are moved to the front. */
+        roll->at[r->place[form]] = roll->at[drawn];
+        roll->at[r->place[form]]->place[form] = r->place[form];
+        roll->at[drawn] = r;
+        r->place[form] = drawn++;
+        if (!(r->dialects & WIRE_DIALECT_BIT(dialect)))
+            continue;
+        if (held->bytes.len > bytes_max) {
+            *out_is_cut = true;
+            break;
+        }
+        bytes_max -= held->bytes.len;
+        out[taken++] = relay_slice_view(held->bytes.ptr, held->bytes.len);
+    }
+    return taken;
+}
+
+static void view(const struct relay *r, struct relay_list_view *out)
+{
+    *out = (struct relay_list_view){.dialects = r->dialects, .reached = r->reached};
+    memcpy(out->key, r->key, sizeof(out->key));
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++) {
+        const struct announcement_held *held = &r->forms.at[form];
+
+        out->issued_at[form] = held->issued_at;
+        if (forms_has(&r->forms, form))
+            out->bytes[form] = relay_slice_view(held->bytes.ptr, held->bytes.len);
+    }
+}
+
+void relay_list_at(const struct relay_list *l, uint32_t place, struct relay_list_view *out)
+{
+    RT_REQUIRE(place < l->rolls[ROLL_ALL].count);
+    view(l->rolls[ROLL_ALL].at[place], out);
+}
+
+bool relay_list_find(const struct relay_list *l, const uint8_t key[32], struct relay_list_view *out)
+{
+    const struct relay *r = find(l, key);
+
+    if (r)
+        view(r, out);
+    return r != NULL;
+}
+
+uint32_t relay_list_count(const struct relay_list *l)
+{
+    return l->rolls[ROLL_ALL].count;
+}
+
+uint64_t relay_list_evicted(const struct relay_list *l)
+{
+    return l->evicted;
+}
+
+uint64_t relay_list_lost(const struct relay_list *l)
+{
+    return l->lost;
+}
+
+/* -- life -- */
+
+struct relay_list *relay_list_new(const uint8_t hash_key[16], uint64_t (*random)(void *ctx),
+                                  void *random_ctx)
+{
+    struct relay_list *l = calloc(1, sizeof(*l));
+
+    RT_INSIST(l != NULL);
+    memcpy(l->hash_key, hash_key, sizeof(l->hash_key));
+    l->random = random;
+    l->random_ctx = random_ctx;
+    rt_list_init(&l->by_due);
+    rt_list_init(&l->by_lookup);
+    return l;
+}
+
+void relay_list_free(struct relay_list **list)
+{
+    struct relay_list *l = *list;
+
+    *list = NULL;
+    if (!l)
+        return;
+    while (l->rolls[ROLL_ALL].count > 0)
+        drop(l, l->rolls[ROLL_ALL].at[0]);
+    rt_map_fini(&l->by_key, NULL, NULL);
+    for (uint32_t i = 0; i < ROLLS; i++)
+        free((void *)l->rolls[i].at);
+    free(l);
+}
