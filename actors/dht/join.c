@@ -160,7 +160,7 @@ static void resolve(struct dht *d, uint32_t entry)
         dht_boot_resolved(d->boot, entry, NULL, 0, dht_now_ns(d));
         return;
     }
-    q = rt_msg_new(RT_RESOLVED, sizeof(*q));
+    q = rt_msg_new(RT_RESOLVE, sizeof(*q));
     q->resolve.msg.reply_to = rt_actor_addr(&d->actor);
     memcpy(q->resolve.host, p->host, sizeof(q->resolve.host));
     q->resolve.port = p->hop.port;

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "abi/relay_transport.h" /* struct relay_timer, relay_worker */
+#include "actor/msg_kinds.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/seams.h"
@@ -52,13 +53,10 @@ static inline bool rt_addr_none(struct rt_addr a)
 }
 
 /*
- * Message kinds are per room (actors/X/X_msg.h), numbered from RT_KIND_BASE(room). A kind with
- * RT_KIND_OWES set owes its sender an answer: if the receiver is gone the message comes back to
- * reply_to with is_bounced set. Others are counted and freed.
+ * Kinds: see msg_kinds.h. A request (RT_REQUEST_KIND) owes its sender a reply: if the receiver is
+ * gone the message comes back to reply_to with is_bounced set. Other messages to a receiver that is
+ * gone are counted and freed.
  */
-#define RT_KIND_OWES 0x8000u
-#define RT_KIND_BASE(room) ((uint16_t)((room) << 8))
-
 struct rt_msg {
     struct rt_msg *next; /* the runtime's, while in a queue */
     struct rt_addr to;

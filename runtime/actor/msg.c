@@ -98,7 +98,7 @@ void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
 {
     rt_metric_inc(RT_METRIC_MSG_STALE);
-    if ((m->kind & RT_KIND_OWES) && !m->is_bounced && !rt_addr_none(m->reply_to)) {
+    if (rt_kind_is_request(m->kind) && !m->is_bounced && !rt_addr_none(m->reply_to)) {
         rt_metric_inc(RT_METRIC_MSG_BOUNCED);
         m->is_bounced = true;
         rt_send(w, m->reply_to, m);

@@ -17,7 +17,7 @@ struct lookup {
 
 struct rt_resolve *rt_resolve_new(const char *host, uint16_t port, struct rt_addr reply_to)
 {
-    struct rt_resolve *q = rt_msg_new(RT_RESOLVED, sizeof *q);
+    struct rt_resolve *q = rt_msg_new(RT_RESOLVE, sizeof *q);
 
     snprintf(q->host, sizeof q->host, "%s", host);
     q->port = port;

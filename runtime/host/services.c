@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 
-#define POST_KIND (RT_KIND_BASE(0x7f) | 2)
+#define POST_KIND RT_NOTIFY_KIND(HOST, 2)
 
 struct post {
     struct rt_msg msg;

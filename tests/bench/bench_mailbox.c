@@ -20,8 +20,8 @@
 #include "host/loop_uv.h"
 #include "host/os_seams.h"
 
-#define KIND_BALL RT_KIND_BASE(0x70)
-#define KIND_CREDIT (RT_KIND_BASE(0x70) | 1)
+#define KIND_BALL RT_NOTIFY_KIND(TEST, 1)
+#define KIND_CREDIT RT_NOTIFY_KIND(TEST, 2)
 #define BATCH 256u
 #define BATCHES_AHEAD 8u
 

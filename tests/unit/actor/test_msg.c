@@ -18,9 +18,9 @@
 #include "base/check.h"
 #include "base/metric.h"
 
-#define KIND_TELL RT_KIND_BASE(9)
-#define KIND_ASK ((RT_KIND_BASE(9) | 1) | RT_KIND_OWES)
-#define KIND_ANSWER (RT_KIND_BASE(9) | 2)
+#define KIND_TELL RT_NOTIFY_KIND(TEST, 1)
+#define KIND_ASK RT_REQUEST_KIND(TEST, 2)
+#define KIND_ANSWER RT_REPLY_KIND(TEST, 2)
 #define SEEN_MAX 64
 
 struct note {

@@ -26,7 +26,7 @@
 #include "host/loop_uv.h"
 #include "host/os_seams.h"
 
-#define KIND RT_KIND_BASE(9)
+#define KIND RT_NOTIFY_KIND(TEST, 1)
 #define ROUNDS 4000
 #define HANG_S 60
 #define LATE_NS (500 * RT_MS) /* a busy machine; the point is that it is not seconds */

@@ -21,7 +21,7 @@
 #include "host/os_seams.h"
 #include "host/resolver.h"
 
-#define KIND_ASK RT_KIND_BASE(9)
+#define KIND_ASK RT_NOTIFY_KIND(TEST, 1)
 #define HANG_S 60
 
 static const char *const hosts[] = {"192.0.2.7", "2001:db8::7", "localhost", "no such name"};
