@@ -53,24 +53,24 @@ static void shut_down(struct announcer *a, struct rt_msg *m)
     own_goodbye(a, m);
 }
 
-/* Answers of the DHT; a bounced question is one without an answer. */
+/* Replies of the DHT. */
 static void on_answer(struct announcer *a, struct rt_msg *m)
 {
     switch (m->kind) {
-    case DHT_PUBLISH:
     case DHT_PUBLISHED:
         own_published(a, (struct dht_publish_ask *)m);
         break;
-    case DHT_LOOKUP:
     case DHT_LOOKED_UP:
         if (!revocation_looked_up(a, (struct dht_lookup_ask *)m))
             discover_looked_up(a, (struct dht_lookup_ask *)m);
         break;
     case DHT_CALLED:
-        discover_called(a, (struct dht_call_ask *)m);
+        if (!m->is_bounced)
+            discover_called(a, (struct dht_call_ask *)m);
         break;
     case DHT_PEERS_TOLD:
-        discover_peers(a, (struct dht_peers_ask *)m);
+        if (!m->is_bounced)
+            discover_peers(a, (struct dht_peers_ask *)m);
         break;
     default:
         break;

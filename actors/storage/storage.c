@@ -356,7 +356,7 @@ static void on_flush(struct storage *s, struct storage_flush *m)
     if (!m->result)
         m->result = db_checkpoint(s->db, &err);
     log_failure("state could not be flushed", m->result, &err);
-    rt_msg_answer(s->actor.worker, &m->msg, STORAGE_FLUSHED);
+    rt_msg_reply(s->actor.worker, &m->msg);
 }
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)

@@ -268,7 +268,7 @@ static void on_ask(struct slots *s, struct slots_ask *a)
         a->refusal = on_stream(s, a);
         break;
     }
-    rt_msg_answer(s->actor.worker, &a->msg, SLOTS_TOLD);
+    rt_msg_reply(s->actor.worker, &a->msg);
 }
 
 static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)

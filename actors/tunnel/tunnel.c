@@ -73,7 +73,7 @@ static void refuse(struct tunnel *t, struct tunnel_request *r, enum rt_refusal r
     relay_slice_drop(&r->payload);
     r->inline_len = 0;
     r->refusal = refusal;
-    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+    rt_msg_reply(worker_of(t), &r->msg);
 }
 
 static void discard(struct tunnel_request *r)
@@ -276,7 +276,7 @@ static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *
             return;
         }
     }
-    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+    rt_msg_reply(worker_of(t), &r->msg);
 }
 
 static void on_frame(void *user, struct rt_frame *f)

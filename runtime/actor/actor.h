@@ -8,8 +8,8 @@
  * has gone is bounced or counted.
  *
  * A message is one heap block that begins with struct rt_msg. Sending moves it; the receiver owns
- * it and must free it (rt_msg_free) or send it on. A request is answered by turning the same block
- * around (rt_msg_answer), so a round trip costs one allocation.
+ * it and must free it (rt_msg_free) or send it on. The reply to a request is the same block
+ * (rt_msg_reply), so a round trip costs one allocation.
  *
  * Order: messages from one sender to one receiver arrive in the order they were sent. A message is
  * never handled inside the send that carries it, also not on the same worker.
@@ -54,8 +54,8 @@ static inline bool rt_addr_none(struct rt_addr a)
 
 /*
  * Kinds: see msg_kinds.h. A request (RT_REQUEST_KIND) owes its sender a reply: if the receiver is
- * gone the message comes back to reply_to with is_bounced set. Other messages to a receiver that is
- * gone are counted and freed.
+ * gone the message comes back to reply_to as its reply, with is_bounced set and otherwise as it was
+ * sent. Other messages to a receiver that is gone are counted and freed.
  */
 struct rt_msg {
     struct rt_msg *next; /* the runtime's, while in a queue */
@@ -98,8 +98,9 @@ struct rt_addr rt_actor_addr(const struct rt_actor *a);
 void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m);
 /* From a thread that is no worker (signal handler thread, tests). */
 void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m);
-/* Turns m around to its reply_to as `kind` (moved); reply_to becomes the answerer. Freed when m has
- * no reply_to. */
+/* Sends the request m (moved) back to its reply_to as its reply; reply_to becomes the address that
+ * m was sent to. Freed when m has no reply_to. */
+void rt_msg_reply(struct rt_worker *from, struct rt_msg *m);
 void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind);
 
 /* -- workers -- */

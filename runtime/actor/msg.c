@@ -81,25 +81,32 @@ void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m
     push_inbox(sys, m);
 }
 
-void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
+void rt_msg_reply(struct rt_worker *from, struct rt_msg *m)
 {
-    struct rt_addr asker = m->reply_to;
+    struct rt_addr requester = m->reply_to;
 
-    if (rt_addr_none(asker)) {
+    RT_REQUIRE(rt_kind_is_request(m->kind));
+    if (rt_addr_none(requester)) {
         rt_msg_free(&m);
         return;
     }
-    m->kind = kind;
-    m->is_bounced = false;
+    m->kind = rt_kind_of_reply(m->kind);
     m->reply_to = m->to;
-    rt_send(from, asker, m);
+    rt_send(from, requester, m);
+}
+
+void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
+{
+    RT_REQUIRE(kind == rt_kind_of_reply(m->kind));
+    rt_msg_reply(from, m);
 }
 
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
 {
     rt_metric_inc(RT_METRIC_MSG_STALE);
-    if (rt_kind_is_request(m->kind) && !m->is_bounced && !rt_addr_none(m->reply_to)) {
+    if (rt_kind_is_request(m->kind) && !rt_addr_none(m->reply_to)) {
         rt_metric_inc(RT_METRIC_MSG_BOUNCED);
+        m->kind = rt_kind_of_reply(m->kind);
         m->is_bounced = true;
         rt_send(w, m->reply_to, m);
         return;

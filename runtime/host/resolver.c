@@ -53,7 +53,7 @@ static void answer(struct lookup *lookup, int status, const struct addrinfo *inf
         q->err = RT_ERR_NOT_FOUND;
     else
         q->err = RT_ERR_SYSTEM;
-    rt_msg_answer(lookup->worker, &q->msg, RT_RESOLVED);
+    rt_msg_reply(lookup->worker, &q->msg);
     free(lookup);
 }
 

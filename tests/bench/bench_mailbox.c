@@ -37,9 +37,17 @@ static uint64_t now_ns(void)
     return rt_os_seams()->mono_ns(NULL);
 }
 
+static void return_ball(struct rt_actor *self, struct rt_msg *m)
+{
+    struct rt_addr thrower = m->reply_to;
+
+    m->reply_to = m->to;
+    rt_send(self->worker, thrower, m);
+}
+
 static void on_return(struct rt_actor *self, struct rt_msg *m)
 {
-    rt_msg_answer(self->worker, m, KIND_BALL);
+    return_ball(self, m);
 }
 
 static void on_ball(struct rt_actor *self, struct rt_msg *m)
@@ -52,7 +60,7 @@ static void on_ball(struct rt_actor *self, struct rt_msg *m)
         rt_msg_free(&m);
         return;
     }
-    rt_msg_answer(self->worker, m, KIND_BALL);
+    return_ball(self, m);
 }
 
 static void send_batch(struct player *p)

@@ -3,9 +3,9 @@
  * Plan, on two workers stepped by hand: a message is never handled inside its send and comes in
  * order, also between workers and from outside; the far worker is woken once until it has looked. A
  * stale address (stopped before or after the send, never started, a later tenant of the same place)
- * bounces a message that owes an answer, once, kind unchanged, and frees any other; a bounce that
- * finds nobody is freed; so is an answer to nobody. An answer turns the block around. What is still
- * queued when the system goes is freed. Every message is finished exactly once (counted).
+ * bounces a request, once, as its reply with is_bounced set, and frees any other message; a bounce
+ * to a stale address is freed; so is a reply to no address. A reply is the request's block. What is
+ * still queued when the system goes is freed. Every message is finished exactly once (counted).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,7 +90,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     l->is_last_bounced = m->is_bounced;
     l->last_reply_to = m->reply_to;
     if (l->answers && m->kind == KIND_ASK)
-        rt_msg_answer(self->worker, m, KIND_ANSWER);
+        rt_msg_reply(self->worker, m);
     else
         rt_msg_free(&m);
 }
@@ -217,7 +217,7 @@ static void test_bounce(void **state)
     assert_true(rt_addr_none(addr_b()));
     run_all();
     assert_int_equal(world.a.count, 1);
-    assert_int_equal(world.a.last_kind, KIND_ASK);
+    assert_int_equal(world.a.last_kind, KIND_ANSWER);
     assert_true(world.a.is_last_bounced);
     assert_true(rt_addr_equal(world.a.last_reply_to, addr_a()));
     expect_stale(1, 1);

@@ -106,7 +106,7 @@ static void on_ball(struct rt_actor *self, struct rt_msg *m)
         sem_post(&world.done);
         return;
     }
-    rt_msg_answer(self->worker, m, KIND);
+    rt_send(self->worker, rt_actor_addr(&world.actors[self == &world.actors[0] ? 1 : 0]), m);
 }
 
 static void test_ball_between_sleepers(void **state)
