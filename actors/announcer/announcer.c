@@ -85,7 +85,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     switch (m->kind) {
     case RELAY_LIST_ASK:
         discover_tell(a, (struct relay_list_ask *)m);
-        rt_msg_answer(a->worker, m, RELAY_LIST_TOLD);
+        rt_msg_reply(a->worker, m);
         return;
     case ANNOUNCER_SHUTDOWN:
         shut_down(a, m);

@@ -142,7 +142,7 @@ static void said_goodbye(struct announcer *a)
 {
     rt_timer_disarm(a->worker, &a->goodbye_timer);
     if (a->goodbye)
-        rt_msg_answer(a->worker, a->goodbye, ANNOUNCER_SHUT_DOWN);
+        rt_msg_reply(a->worker, a->goodbye);
     a->goodbye = NULL;
 }
 
@@ -182,7 +182,7 @@ void own_goodbye(struct announcer *a, struct rt_msg *m)
     struct rendezvous_keys keys;
 
     if (a->goodbye || !has_own(a) || (!a->has_stored && a->publication.pending == 0)) {
-        rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+        rt_msg_reply(a->worker, m);
         return;
     }
     a->goodbye = m;

@@ -236,7 +236,7 @@ static void store_one(struct rt_job *job)
         d->stores_tail = &d->stores;
     m->next = NULL;
     store(d, (struct dht_ask *)m);
-    rt_msg_answer(d->worker, m, DHT_TOLD);
+    rt_msg_reply(d->worker, m);
     if (d->stores)
         rt_job_queue(d->worker, job);
 }
@@ -279,7 +279,7 @@ void dht_answer(struct dht *d, struct dht_ask *a)
         dht_browse(d, a);
         return;
     }
-    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+    rt_msg_reply(d->worker, &a->msg);
 }
 
 void dht_answer_init(struct dht *d)

@@ -101,7 +101,6 @@ void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m
 /* Sends the request m (moved) back to its reply_to as its reply; reply_to becomes the address that
  * m was sent to. Freed when m has no reply_to. */
 void rt_msg_reply(struct rt_worker *from, struct rt_msg *m);
-void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind);
 
 /* -- workers -- */
 

@@ -95,12 +95,6 @@ void rt_msg_reply(struct rt_worker *from, struct rt_msg *m)
     rt_send(from, requester, m);
 }
 
-void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
-{
-    RT_REQUIRE(kind == rt_kind_of_reply(m->kind));
-    rt_msg_reply(from, m);
-}
-
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
 {
     rt_metric_inc(RT_METRIC_MSG_STALE);
