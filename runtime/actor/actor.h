@@ -58,7 +58,7 @@ static inline bool rt_addr_none(struct rt_addr a)
  * sent. Other messages to a receiver that is gone are counted and freed.
  */
 struct rt_msg {
-    struct rt_msg *next; /* the runtime's, while in a queue */
+    struct rt_msg *next; /* of the queue that holds the message */
     struct rt_addr to;
     struct rt_addr reply_to;
     uint16_t kind;
@@ -71,6 +71,25 @@ struct rt_msg {
 void *rt_msg_new(uint16_t kind, size_t size);
 /* fini, then free; clears the caller's pointer; NULL allowed. */
 void rt_msg_free(struct rt_msg **m);
+
+/* Messages in order of arrival. The queue owns what is in it; init before first use. */
+struct rt_queue {
+    struct rt_msg *head; /* NULL: empty */
+    struct rt_msg **tail;
+};
+
+void rt_queue_init(struct rt_queue *q);
+/* m moves in. */
+void rt_queue_push(struct rt_queue *q, struct rt_msg *m);
+/* The oldest, moved to the caller; NULL when the queue is empty. */
+struct rt_msg *rt_queue_pop(struct rt_queue *q);
+/* Frees every message in it. */
+void rt_queue_clear(struct rt_queue *q);
+
+static inline bool rt_queue_is_empty(const struct rt_queue *q)
+{
+    return q->head == NULL;
+}
 
 struct rt_actor;
 

@@ -40,6 +40,12 @@ void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *la
     q->tail = &last->next;
 }
 
+void rt_queue_push(struct rt_queue *q, struct rt_msg *m)
+{
+    m->next = NULL;
+    rt_queue_append(q, m, m);
+}
+
 struct rt_msg *rt_queue_pop(struct rt_queue *q)
 {
     struct rt_msg *m = q->head;
@@ -51,6 +57,14 @@ struct rt_msg *rt_queue_pop(struct rt_queue *q)
         q->tail = &q->head;
     m->next = NULL;
     return m;
+}
+
+void rt_queue_clear(struct rt_queue *q)
+{
+    struct rt_msg *m;
+
+    while ((m = rt_queue_pop(q)))
+        rt_msg_free(&m);
 }
 
 static void push_inbox(struct rt_system *sys, struct rt_msg *m)
@@ -67,8 +81,7 @@ void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m)
     RT_REQUIRE(to.worker < from->system->count);
     m->to = to;
     if (to.worker == from->index) {
-        m->next = NULL;
-        rt_queue_append(&from->queue, m, m);
+        rt_queue_push(&from->queue, m);
     } else {
         push_inbox(from->system, m);
     }

@@ -5,7 +5,8 @@
  * stale address (stopped before or after the send, never started, a later tenant of the same place)
  * bounces a request, once, as its reply with is_bounced set, and frees any other message; a bounce
  * to a stale address is freed; so is a reply to no address. A reply is the request's block. What is
- * still queued when the system goes is freed. Every message is finished exactly once (counted).
+ * still queued when the system goes is freed. A queue keeps the order of arrival, also after it was
+ * empty, and frees what is left in it. Every message is finished exactly once (counted).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -332,6 +333,33 @@ static void test_many_actors(void **state)
     }
 }
 
+static void test_queue_keeps_order(void **state)
+{
+    struct rt_queue q;
+    struct rt_msg *m;
+
+    (void)state;
+    rt_queue_init(&q);
+    assert_true(rt_queue_is_empty(&q));
+    assert_null(rt_queue_pop(&q));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++)
+            rt_queue_push(&q, note(KIND_TELL, i, (struct rt_addr){0}));
+        for (int i = 0; i < 3; i++) {
+            m = rt_queue_pop(&q);
+            assert_int_equal(((struct note *)m)->n, i);
+            assert_null(m->next);
+            rt_msg_free(&m);
+        }
+        assert_true(rt_queue_is_empty(&q));
+    }
+    for (int i = 0; i < 3; i++)
+        rt_queue_push(&q, note(KIND_TELL, i, (struct rt_addr){0}));
+    rt_queue_clear(&q);
+    assert_true(rt_queue_is_empty(&q));
+    assert_int_equal(world.finished, 9);
+}
+
 static void test_msg_free_allows_null(void **state)
 {
     struct rt_msg *m = NULL;
@@ -353,7 +381,7 @@ int main(void)
         TEST(test_bounce_finds_nobody),    TEST(test_same_worker_bounce_and_nobody),
         TEST(test_a_place_has_one_tenant), TEST(test_stop_while_more_waits),
         TEST(test_free_takes_what_waits),  TEST(test_many_actors),
-        TEST(test_msg_free_allows_null),
+        TEST(test_msg_free_allows_null),   TEST(test_queue_keeps_order),
     };
 
     return cmocka_run_group_tests_name("actor/msg", tests, NULL, NULL);
