@@ -358,16 +358,16 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case TUNNEL_ANSWER:
-        session_on_tunnel_answer(s, (struct tunnel_request *)m);
+        session_on_tunnel_answer(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
         return;
     case SLOTS_TOLD:
-        session_on_slots_told(s, (struct slots_ask *)m);
+        session_on_slots_told(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD));
         return;
     case DHT_TOLD:
-        session_on_dht_told(s, (struct dht_ask *)m);
+        session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
         return;
     case RELAY_LIST_TOLD:
-        session_on_relay_list_told(s, (struct relay_list_ask *)m);
+        session_on_relay_list_told(s, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_TOLD));
         return;
     default:
         rt_msg_free(&m);

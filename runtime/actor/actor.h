@@ -26,6 +26,7 @@
 
 #include "abi/relay_transport.h" /* struct relay_timer, relay_worker */
 #include "actor/msg_kinds.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/seams.h"
@@ -63,12 +64,24 @@ struct rt_msg {
     struct rt_addr reply_to;
     uint16_t kind;
     bool is_bounced;
+    uint32_t size;                  /* of the block, bytes */
     void (*fini)(struct rt_msg *m); /* releases what it holds, not the block; may be NULL */
 };
 
 /* A zeroed message of size bytes (>= sizeof(struct rt_msg)); aborts when the system is out of
  * memory, so sizes a peer can choose belong into slices. */
 void *rt_msg_new(uint16_t kind, size_t size);
+/*
+ * m as the struct `type` of its kind, whose first member is `msg`. Aborts when m has another kind
+ * or a smaller block: both are errors of the sender.
+ */
+#define RT_MSG_CAST(m, type, expected_kind)                                                        \
+    ((type *)rt_msg_checked((m), (expected_kind), sizeof(type) + 0 * offsetof(type, msg)))
+static inline void *rt_msg_checked(struct rt_msg *m, uint16_t kind, size_t size)
+{
+    RT_REQUIRE(m->kind == kind && m->size >= size);
+    return m;
+}
 /* fini, then free; clears the caller's pointer; NULL allowed. */
 void rt_msg_free(struct rt_msg **m);
 

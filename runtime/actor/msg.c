@@ -9,10 +9,11 @@ void *rt_msg_new(uint16_t kind, size_t size)
 {
     struct rt_msg *m;
 
-    RT_REQUIRE(size >= sizeof *m);
+    RT_REQUIRE(size >= sizeof *m && size <= UINT32_MAX);
     m = calloc(1, size);
     RT_INSIST(m != NULL);
     m->kind = kind;
+    m->size = (uint32_t)size;
     return m;
 }
 

@@ -51,7 +51,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     assert_true(rt_worker_is_current(self->worker));
     if (m->kind == RT_RESOLVED) {
-        on_answer((struct rt_resolve *)m);
+        on_answer(RT_MSG_CAST(m, struct rt_resolve, RT_RESOLVED));
         return;
     }
     rt_msg_free(&m);
