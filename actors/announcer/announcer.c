@@ -58,19 +58,19 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_PUBLISHED:
-        own_published(a, (struct dht_publish_ask *)m);
+        own_published(a, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISHED));
         break;
     case DHT_LOOKED_UP:
-        if (!revocation_looked_up(a, (struct dht_lookup_ask *)m))
-            discover_looked_up(a, (struct dht_lookup_ask *)m);
+        if (!revocation_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKED_UP)))
+            discover_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKED_UP));
         break;
     case DHT_CALLED:
         if (!m->is_bounced)
-            discover_called(a, (struct dht_call_ask *)m);
+            discover_called(a, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALLED));
         break;
     case DHT_PEERS_TOLD:
         if (!m->is_bounced)
-            discover_peers(a, (struct dht_peers_ask *)m);
+            discover_peers(a, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS_TOLD));
         break;
     default:
         break;
@@ -84,18 +84,18 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case RELAY_LIST_ASK:
-        discover_tell(a, (struct relay_list_ask *)m);
+        discover_tell(a, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_ASK));
         rt_msg_reply(a->worker, m);
         return;
     case ANNOUNCER_SHUTDOWN:
         shut_down(a, m);
         return;
     case ANNOUNCER_SEEN_SELF:
-        own_seen(a, &((struct announcer_seen_self *)m)->hop);
+        own_seen(a, &RT_MSG_CAST(m, struct announcer_seen_self, ANNOUNCER_SEEN_SELF)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
-        revocation_found(a, ((struct announcer_revoked *)m)->key);
+        revocation_found(a, RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
         rt_msg_free(&m);
         return;
     default:

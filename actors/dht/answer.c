@@ -231,7 +231,7 @@ static void store_one(struct rt_job *job)
     struct dht *d = RT_CONTAINER_OF(job, struct dht, store_job);
     struct rt_msg *m = rt_queue_pop(&d->stores);
 
-    store(d, (struct dht_ask *)m);
+    store(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
     rt_msg_reply(d->worker, m);
     if (!rt_queue_is_empty(&d->stores))
         rt_job_queue(d->worker, job);

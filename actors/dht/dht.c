@@ -230,26 +230,26 @@ static void on_question(struct dht *d, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_ASK:
-        dht_answer(d, (struct dht_ask *)m);
+        dht_answer(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
         return;
     case DHT_PUBLISH:
-        dht_push_publish(d, (struct dht_publish_ask *)m);
+        dht_push_publish(d, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
         return;
     case DHT_LOOKUP:
-        dht_search_lookup(d, (struct dht_lookup_ask *)m);
+        dht_search_lookup(d, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
         return;
     case DHT_CALL:
-        call(d, (struct dht_call_ask *)m);
+        call(d, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
         return;
     case DHT_PEERS:
-        tell_peers(d, (struct dht_peers_ask *)m);
+        tell_peers(d, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
         return;
     case DHT_STOP:
         stop(d);
         rt_msg_reply(d->worker, m);
         return;
     case DHT_INBOUND:
-        dht_network_inbound(d, (struct dht_inbound *)m);
+        dht_network_inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
         break;
     default:
         break;

@@ -170,7 +170,8 @@ static void resolve(struct dht *d, uint32_t entry)
 
 void dht_join_resolved(struct dht *d, struct rt_msg *m)
 {
-    struct name_question *q = (struct name_question *)m;
+    struct name_question *q = RT_CONTAINER_OF(RT_MSG_CAST(m, struct rt_resolve, RT_RESOLVED),
+                                              struct name_question, resolve);
     struct wire_peer_hop addrs[RT_RESOLVE_ADDRS_MAX];
     uint32_t count = 0, failures = dht_boot_failures(d->boot, q->entry);
 
