@@ -66,7 +66,7 @@ static void on_withdrawn(void *ctx)
     struct rt_msg *m = a->shutdown;
 
     a->shutdown = NULL;
-    rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+    rt_msg_reply(a->worker, m);
 }
 
 static const struct self_announce_callbacks self_announce_callbacks = {
@@ -92,7 +92,7 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
     if (self_announce_withdraw(&a->self, a->directory.list))
         a->shutdown = m;
     else
-        rt_msg_answer(a->worker, m, ANNOUNCER_SHUT_DOWN);
+        rt_msg_reply(a->worker, m);
 }
 
 static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
@@ -111,23 +111,23 @@ static void on_called(struct announcer *a, struct dht_call_ask *c)
         discover_called(a, c);
 }
 
-/* Answers of the DHT; a bounced question is one without an answer. */
+/* Replies of the DHT. */
 static void on_answer(struct announcer *a, struct rt_msg *m)
 {
     switch (m->kind) {
-    case DHT_PUBLISH:
     case DHT_PUBLISHED:
-        self_announce_published(&a->self, (struct dht_publish_ask *)m);
+        self_announce_published(&a->self, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISHED));
         break;
-    case DHT_LOOKUP:
     case DHT_LOOKED_UP:
-        on_looked_up(a, (struct dht_lookup_ask *)m);
+        on_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKED_UP));
         break;
     case DHT_CALLED:
-        on_called(a, (struct dht_call_ask *)m);
+        if (!m->is_bounced)
+            on_called(a, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALLED));
         break;
     case DHT_PEERS_TOLD:
-        discover_peers(a, (struct dht_peers_ask *)m);
+        if (!m->is_bounced)
+            discover_peers(a, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS_TOLD));
         break;
     default:
         break;
@@ -141,7 +141,7 @@ static void on_list_request(struct announcer *a, struct relay_list_ask *q)
                                   q->dialect, q->max_count, announcer_now_s(a));
     if (!q->answer.owner)
         q->refusal = RT_REFUSAL_MEMORY;
-    rt_msg_answer(a->worker, &q->msg, RELAY_LIST_TOLD);
+    rt_msg_reply(a->worker, &q->msg);
 }
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -150,17 +150,18 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case RELAY_LIST_ASK:
-        on_list_request(a, (struct relay_list_ask *)m);
+        on_list_request(a, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_ASK));
         return;
     case ANNOUNCER_SHUTDOWN:
         on_shutdown(a, m);
         return;
     case ANNOUNCER_SEEN_SELF:
-        self_announce_address_seen(&a->self, &((struct announcer_seen_self *)m)->hop);
+        self_announce_address_seen(
+            &a->self, &RT_MSG_CAST(m, struct announcer_seen_self, ANNOUNCER_SEEN_SELF)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
-        revocation_found(a, ((struct announcer_revoked *)m)->key);
+        revocation_found(a, RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
         rt_msg_free(&m);
         return;
     default:

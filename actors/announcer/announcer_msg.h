@@ -9,18 +9,17 @@
 #include "wire_dialect.h"
 #include "wire_peer.h"
 
-#define ANNOUNCER_KIND(n) (RT_KIND_BASE(6) | (n))
-
 enum announcer_kind {
-    RELAY_LIST_ASK = ANNOUNCER_KIND(1) | RT_KIND_OWES, /* struct relay_list_ask */
-    RELAY_LIST_TOLD = ANNOUNCER_KIND(2),               /* the same block, back */
+    RELAY_LIST_ASK = RT_REQUEST_KIND(ANNOUNCER, 1), /* struct relay_list_ask */
+    RELAY_LIST_TOLD = RT_REPLY_KIND(ANNOUNCER, 1),  /* the same block, back */
     /* struct rt_msg. Announces nothing more, replaces the last announcement by one that ends in
      * LIM_GOODBYE_S, and answers when it is stored, at most LIM_GOODBYE_NS later. Before DHT_STOP.
      */
-    ANNOUNCER_SHUTDOWN = ANNOUNCER_KIND(3) | RT_KIND_OWES,
-    ANNOUNCER_SHUT_DOWN = ANNOUNCER_KIND(4), /* the same block, back */
-    ANNOUNCER_SEEN_SELF = ANNOUNCER_KIND(5), /* struct announcer_seen_self; owes nothing */
-    ANNOUNCER_REVOKED = ANNOUNCER_KIND(6),   /* struct announcer_revoked; owes nothing */
+    ANNOUNCER_SHUTDOWN = RT_REQUEST_KIND(ANNOUNCER, 2),
+    ANNOUNCER_SHUT_DOWN = RT_REPLY_KIND(ANNOUNCER, 2), /* the same block, back */
+    ANNOUNCER_SEEN_SELF =
+        RT_NOTIFY_KIND(ANNOUNCER, 3),                 /* struct announcer_seen_self; owes nothing */
+    ANNOUNCER_REVOKED = RT_NOTIFY_KIND(ANNOUNCER, 4), /* struct announcer_revoked; owes nothing */
 };
 
 /* A peer's RelayListRequest, from its session. */

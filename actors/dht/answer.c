@@ -230,25 +230,19 @@ static void store(struct dht *d, struct dht_ask *a)
 static void store_one(struct rt_job *job)
 {
     struct dht *d = RT_CONTAINER_OF(job, struct dht, store_job);
-    struct rt_msg *m = d->stores;
+    struct rt_msg *m = rt_queue_pop(&d->stores);
 
-    d->stores = m->next;
-    if (!d->stores)
-        d->stores_tail = &d->stores;
-    m->next = NULL;
-    store(d, (struct dht_ask *)m);
-    rt_msg_answer(d->worker, m, DHT_TOLD);
-    if (d->stores)
+    store(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
+    rt_msg_reply(d->worker, m);
+    if (!rt_queue_is_empty(&d->stores))
         rt_job_queue(d->worker, job);
 }
 
 static void queue_store(struct dht *d, struct rt_msg *m)
 {
-    m->next = NULL;
-    if (!d->stores)
+    if (rt_queue_is_empty(&d->stores))
         rt_job_queue(d->worker, &d->store_job);
-    *d->stores_tail = m;
-    d->stores_tail = &m->next;
+    rt_queue_push(&d->stores, m);
 }
 
 void dht_answer(struct dht *d, struct dht_ask *a)
@@ -280,12 +274,12 @@ void dht_answer(struct dht *d, struct dht_ask *a)
         dht_browse(d, a);
         return;
     }
-    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+    rt_msg_reply(d->worker, &a->msg);
 }
 
 void dht_answer_init(struct dht *d)
 {
-    d->stores_tail = &d->stores;
+    rt_queue_init(&d->stores);
     d->store_job.run = store_one;
     rt_list_init(&d->store_job.node);
     dht_browse_init(d);
@@ -295,9 +289,5 @@ void dht_answer_fini(struct dht *d)
 {
     dht_browse_fini(d);
     rt_job_cancel(d->worker, &d->store_job);
-    for (struct rt_msg *m = d->stores, *next; m; m = next) {
-        next = m->next;
-        rt_msg_free(&m);
-    }
-    d->stores = NULL;
+    rt_queue_clear(&d->stores);
 }

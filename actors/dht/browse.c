@@ -45,13 +45,13 @@ static void answer_page(struct dht *d, struct dht_ask *a, decode_fn *decode, pag
 
     if (read_request(a, decode, &q))
         a->refusal = write(index_of(d), &q, dht_now_s(d), &a->answer);
-    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+    rt_msg_reply(d->worker, &a->msg);
 }
 
 static void answer_status(struct dht *d, struct dht_ask *a)
 {
     a->is_joined = dht_page_community(index_of(d), a->key, dht_now_s(d)) != NULL;
-    rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+    rt_msg_reply(d->worker, &a->msg);
 }
 
 /* -- searches -- */
@@ -63,7 +63,7 @@ static void end_search(struct dht *d, struct search *s)
     rt_list_unlink(&s->node);
     d->browsing_count--;
     a->refusal = dht_community_search_end(&s->work, &a->answer);
-    rt_msg_answer(d->worker, s->owed, DHT_TOLD);
+    rt_msg_reply(d->worker, s->owed);
     free(s);
 }
 
@@ -147,7 +147,7 @@ void dht_browse(struct dht *d, struct dht_ask *a)
         break;
     default:
         if (!queue_search(d, a))
-            rt_msg_answer(d->worker, &a->msg, DHT_TOLD);
+            rt_msg_reply(d->worker, &a->msg);
     }
 }
 

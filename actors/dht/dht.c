@@ -186,7 +186,7 @@ static void on_called(struct dht_call *c, const struct dht_call_end *end)
         if (!a->answer.owner)
             a->outcome = DHT_CALL_BUSY;
     }
-    rt_msg_answer(e->dht->worker, &a->msg, DHT_CALLED);
+    rt_msg_reply(e->dht->worker, &a->msg);
     dht_errand_end(e);
 }
 
@@ -197,7 +197,7 @@ static void call(struct dht *d, struct dht_call_ask *a)
     dht_hop_normalise(&a->to);
     if (!dht_network_may(d, &a->to)) {
         a->outcome = DHT_CALL_NO_TRANSPORT;
-        rt_msg_answer(d->worker, &a->msg, DHT_CALLED);
+        rt_msg_reply(d->worker, &a->msg);
         return;
     }
     e = dht_errand_new(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called);
@@ -212,7 +212,7 @@ static void tell_peers(struct dht *d, struct dht_peers_ask *a)
         a->max = DHT_PEERS_MAX;
     a->count = dht_table_sample(d->tables[a->dialect], a->max, a->has_exclude ? a->exclude : NULL,
                                 dht_random, d, a->peers);
-    rt_msg_answer(d->worker, &a->msg, DHT_PEERS_TOLD);
+    rt_msg_reply(d->worker, &a->msg);
 }
 
 static void stop(struct dht *d)
@@ -230,26 +230,26 @@ static void on_question(struct dht *d, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_ASK:
-        dht_answer(d, (struct dht_ask *)m);
+        dht_answer(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
         return;
     case DHT_PUBLISH:
-        dht_push_publish(d, (struct dht_publish_ask *)m);
+        dht_push_publish(d, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
         return;
     case DHT_LOOKUP:
-        dht_search_lookup(d, (struct dht_lookup_ask *)m);
+        dht_search_lookup(d, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
         return;
     case DHT_CALL:
-        call(d, (struct dht_call_ask *)m);
+        call(d, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
         return;
     case DHT_PEERS:
-        tell_peers(d, (struct dht_peers_ask *)m);
+        tell_peers(d, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
         return;
     case DHT_STOP:
         stop(d);
-        rt_msg_answer(d->worker, m, DHT_STOPPED);
+        rt_msg_reply(d->worker, m);
         return;
     case DHT_INBOUND:
-        dht_network_inbound(d, (struct dht_inbound *)m);
+        dht_network_inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
         break;
     default:
         break;

@@ -13,22 +13,20 @@
 #include "wire_dialect.h"
 #include "wire_peer.h"
 
-#define DHT_KIND(n) (RT_KIND_BASE(4) | (n))
-
 enum dht_kind {
-    DHT_ASK = DHT_KIND(1) | RT_KIND_OWES, /* struct dht_ask: a peer's request, from its session */
-    DHT_TOLD = DHT_KIND(2),               /* the same block, back */
-    DHT_PUBLISH = DHT_KIND(3) | RT_KIND_OWES, /* struct dht_publish_ask */
-    DHT_PUBLISHED = DHT_KIND(4),
-    DHT_LOOKUP = DHT_KIND(5) | RT_KIND_OWES, /* struct dht_lookup_ask */
-    DHT_LOOKED_UP = DHT_KIND(6),
-    DHT_CALL = DHT_KIND(7) | RT_KIND_OWES, /* struct dht_call_ask */
-    DHT_CALLED = DHT_KIND(8),
-    DHT_PEERS = DHT_KIND(9) | RT_KIND_OWES, /* struct dht_peers_ask */
-    DHT_PEERS_TOLD = DHT_KIND(10),
-    DHT_INBOUND = DHT_KIND(11),             /* struct dht_inbound; owes nothing */
-    DHT_STOP = DHT_KIND(12) | RT_KIND_OWES, /* struct rt_msg: no dialling from here on */
-    DHT_STOPPED = DHT_KIND(13),
+    DHT_ASK = RT_REQUEST_KIND(DHT, 1),     /* struct dht_ask: a peer's request, from its session */
+    DHT_TOLD = RT_REPLY_KIND(DHT, 1),      /* the same block, back */
+    DHT_PUBLISH = RT_REQUEST_KIND(DHT, 2), /* struct dht_publish_ask */
+    DHT_PUBLISHED = RT_REPLY_KIND(DHT, 2),
+    DHT_LOOKUP = RT_REQUEST_KIND(DHT, 3), /* struct dht_lookup_ask */
+    DHT_LOOKED_UP = RT_REPLY_KIND(DHT, 3),
+    DHT_CALL = RT_REQUEST_KIND(DHT, 4), /* struct dht_call_ask */
+    DHT_CALLED = RT_REPLY_KIND(DHT, 4),
+    DHT_PEERS = RT_REQUEST_KIND(DHT, 5), /* struct dht_peers_ask */
+    DHT_PEERS_TOLD = RT_REPLY_KIND(DHT, 5),
+    DHT_INBOUND = RT_NOTIFY_KIND(DHT, 6), /* struct dht_inbound; owes nothing */
+    DHT_STOP = RT_REQUEST_KIND(DHT, 7),   /* struct rt_msg: no dialling from here on */
+    DHT_STOPPED = RT_REPLY_KIND(DHT, 7),
 };
 
 /* -- requests of peers, for their sessions -- */

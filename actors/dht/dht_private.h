@@ -77,7 +77,7 @@ struct dht {
     struct rt_list pushes;       /* struct dht_push, under way */
     uint32_t push_count;
 
-    struct rt_msg *stores, **stores_tail; /* STOREs that wait for their check: answer.c */
+    struct rt_queue stores; /* STOREs that wait for their check: answer.c */
     struct rt_job store_job;
     struct rt_list browsing; /* searches in communities, the first under way: browse.c */
     uint32_t browsing_count;

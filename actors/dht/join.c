@@ -159,7 +159,7 @@ static void resolve(struct dht *d, uint32_t entry)
         dht_boot_resolved(d->boot, entry, NULL, 0, dht_now_ns(d));
         return;
     }
-    q = rt_msg_new(RT_RESOLVED, sizeof(*q));
+    q = rt_msg_new(RT_RESOLVE, sizeof(*q));
     q->resolve.msg.reply_to = rt_actor_addr(&d->actor);
     memcpy(q->resolve.host, p->host, sizeof(q->resolve.host));
     q->resolve.port = p->hop.port;
@@ -169,7 +169,8 @@ static void resolve(struct dht *d, uint32_t entry)
 
 void dht_join_resolved(struct dht *d, struct rt_msg *m)
 {
-    struct name_question *q = (struct name_question *)m;
+    struct name_question *q = RT_CONTAINER_OF(RT_MSG_CAST(m, struct rt_resolve, RT_RESOLVED),
+                                              struct name_question, resolve);
     struct wire_peer_hop addrs[RT_RESOLVE_ADDRS_MAX];
     uint32_t count = 0, failures = dht_boot_failures(d->boot, q->entry);
 

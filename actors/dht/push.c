@@ -72,7 +72,7 @@ static void end(struct dht_push *p)
 
     if (p->owed) {
         p->owed->stored = p->stored;
-        rt_msg_answer(d->worker, &p->owed->msg, DHT_PUBLISHED);
+        rt_msg_reply(d->worker, &p->owed->msg);
     } else {
         d->push_count--;
         dht_replicate_plan_ended(d->republish, p->is_limited);
@@ -242,7 +242,7 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     plan.value = relay_slice_take(&a->value);
     if (a->refusal == RT_REFUSAL_STORE_VALUE || !publish(d, &plan, a)) {
         relay_slice_drop(&plan.value);
-        rt_msg_answer(d->worker, &a->msg, DHT_PUBLISHED);
+        rt_msg_reply(d->worker, &a->msg);
     }
 }
 

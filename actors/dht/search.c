@@ -298,7 +298,7 @@ static void looked_up(struct dht_search *s)
         if (is_new)
             a->values[a->count++] = relay_slice_take(&s->values[i]);
     }
-    rt_msg_answer(s->dht->worker, &a->msg, DHT_LOOKED_UP);
+    rt_msg_reply(s->dht->worker, &a->msg);
 }
 
 void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
@@ -309,5 +309,5 @@ void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
                                         a->values);
     if (a->count == a->values_max ||
         !dht_search(d, a->dialect, a->key, a->values_max, looked_up, &a->msg))
-        rt_msg_answer(d->worker, &a->msg, DHT_LOOKED_UP);
+        rt_msg_reply(d->worker, &a->msg);
 }

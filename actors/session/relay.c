@@ -95,6 +95,7 @@ static void forward(struct session *s, struct rt_addr link)
     s->tunnel = link;
     rt_metric_inc(RT_METRIC_RELAYED);
     rt_metric_add(RT_METRIC_RELAYED_BYTES_IN, q->payload.ptr ? q->payload.len : q->inline_len);
+    q->msg.kind = TUNNEL_REQUEST;
     q->msg.is_bounced = false;
     q->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, link, &q->msg);

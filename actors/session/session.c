@@ -78,7 +78,7 @@ static void drained(struct session_worker *sw)
     sw->drain = NULL;
     rt_timer_disarm(sw->worker, &sw->drain_timer);
     if (m)
-        rt_msg_answer(sw->worker, m, SESSION_DRAINED);
+        rt_msg_reply(sw->worker, m);
 }
 
 static void drop_relayed(struct session *s)
@@ -359,21 +359,17 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct session *s = RT_CONTAINER_OF(self, struct session, actor);
 
     switch (m->kind) {
-    case TUNNEL_REQUEST: /* bounced */
     case TUNNEL_ANSWER:
-        session_on_tunnel_answer(s, (struct tunnel_request *)m);
+        session_on_tunnel_answer(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
         return;
-    case SLOTS_ASK:
     case SLOTS_TOLD:
-        session_on_slots_told(s, (struct slots_ask *)m);
+        session_on_slots_told(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD));
         return;
-    case DHT_ASK:
     case DHT_TOLD:
-        session_on_dht_told(s, (struct dht_ask *)m);
+        session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
         return;
-    case RELAY_LIST_ASK:
     case RELAY_LIST_TOLD:
-        session_on_relay_list_told(s, (struct relay_list_ask *)m);
+        session_on_relay_list_told(s, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_TOLD));
         return;
     default:
         rt_msg_free(&m);
@@ -453,7 +449,7 @@ static void on_close_timer(struct relay_timer *t)
         rt_timer_arm(sw->worker, t, rt_now_ns(sw->worker) + CLOSE_POLL_NS);
         return;
     }
-    rt_msg_answer(sw->worker, sw->close_all, SESSION_ALL_CLOSED);
+    rt_msg_reply(sw->worker, sw->close_all);
     sw->close_all = NULL;
 }
 

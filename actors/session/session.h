@@ -58,12 +58,11 @@ struct rt_conn_acceptor session_acceptor(struct rt_worker *w);
  * at most LIM_SHUTDOWN_NS later; SESSION_CLOSE_ALL then closes every connection (tunnels too) and
  * is answered when none is left, at most 2 s later.
  */
-#define SESSION_KIND(n) (RT_KIND_BASE(1) | (n))
 enum session_kind {
-    SESSION_DRAIN = SESSION_KIND(1) | RT_KIND_OWES,
-    SESSION_CLOSE_ALL = SESSION_KIND(2) | RT_KIND_OWES,
-    SESSION_DRAINED = SESSION_KIND(3),
-    SESSION_ALL_CLOSED = SESSION_KIND(4),
+    SESSION_DRAIN = RT_REQUEST_KIND(SESSION, 1),
+    SESSION_DRAINED = RT_REPLY_KIND(SESSION, 1),
+    SESSION_CLOSE_ALL = RT_REQUEST_KIND(SESSION, 2),
+    SESSION_ALL_CLOSED = RT_REPLY_KIND(SESSION, 2),
 };
 struct rt_addr session_control_addr(const struct rt_worker *w);
 

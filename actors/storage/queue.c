@@ -73,7 +73,7 @@ uint64_t storage_gate_dropped(const struct storage_gate *g)
 
 static void leave(struct rt_msg *m)
 {
-    struct storage_write *w = (struct storage_write *)m;
+    struct storage_write *w = RT_MSG_CAST(m, struct storage_write, m->kind);
 
     if (w->gate) {
         atomic_fetch_sub_explicit(&w->gate->bytes, w->payload.len, memory_order_relaxed);

@@ -356,7 +356,7 @@ static void on_flush(struct storage *s, struct storage_flush *m)
     if (!m->result)
         m->result = db_checkpoint(s->db, &err);
     log_failure("state could not be flushed", m->result, &err);
-    rt_msg_answer(s->actor.worker, &m->msg, STORAGE_FLUSHED);
+    rt_msg_reply(s->actor.worker, &m->msg);
 }
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -365,7 +365,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case STORAGE_FLUSH:
-        on_flush(s, (struct storage_flush *)m);
+        on_flush(s, RT_MSG_CAST(m, struct storage_flush, STORAGE_FLUSH));
         break;
     case STORAGE_PUT_VALUE:
     case STORAGE_DROP_VALUE:
@@ -375,7 +375,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case STORAGE_PUT_MARK:
     case STORAGE_PUT_IDENTITY_RECORD:
     case STORAGE_DROP_IDENTITY_RECORD:
-        storage_writer_put(&s->writer, (struct storage_write *)m);
+        storage_writer_put(&s->writer, RT_MSG_CAST(m, struct storage_write, m->kind));
         break;
     default:
         RT_INSIST(!"a message of another room");

@@ -58,7 +58,7 @@ static void view_on_msg(struct rt_actor *self, struct rt_msg *m)
     struct tunnel_worker *tw = RT_CONTAINER_OF(self, struct tunnel_worker, view);
 
     if (m->kind == SLOTS_UPDATE)
-        view_update(tw, RT_CONTAINER_OF(m, struct slots_update, msg));
+        view_update(tw, RT_MSG_CAST(m, struct slots_update, SLOTS_UPDATE));
     rt_msg_free(&m);
 }
 

@@ -269,7 +269,7 @@ static void on_ask(struct slots *s, struct slots_ask *a)
         a->refusal = on_stream(s, a);
         break;
     }
-    rt_msg_answer(s->actor.worker, &a->msg, SLOTS_TOLD);
+    rt_msg_reply(s->actor.worker, &a->msg);
 }
 
 static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -278,13 +278,13 @@ static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case SLOTS_ASK:
-        on_ask(s, RT_CONTAINER_OF(m, struct slots_ask, msg));
+        on_ask(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_ASK));
         return;
     case SLOTS_LINK_GONE:
-        on_link_gone(s, RT_CONTAINER_OF(m, struct slots_link, msg));
+        on_link_gone(s, RT_MSG_CAST(m, struct slots_link, SLOTS_LINK_GONE));
         break;
     case SLOTS_LINK_SILENT:
-        on_link_silent(s, RT_CONTAINER_OF(m, struct slots_link, msg));
+        on_link_silent(s, RT_MSG_CAST(m, struct slots_link, SLOTS_LINK_SILENT));
         break;
     case SLOTS_SHUTDOWN:
         s->is_shutting_down = true;

@@ -53,7 +53,7 @@ static struct rt_worker *worker_of(const struct tunnel *t)
 
 static void request_fini(struct rt_msg *m)
 {
-    relay_slice_drop(&RT_CONTAINER_OF(m, struct tunnel_request, msg)->payload);
+    relay_slice_drop(&RT_MSG_CAST(m, struct tunnel_request, m->kind)->payload);
 }
 
 struct tunnel_request *tunnel_request_new(uint32_t inline_len)
@@ -74,7 +74,7 @@ static void refuse(struct tunnel *t, struct tunnel_request *r, enum rt_refusal r
     relay_slice_drop(&r->payload);
     r->inline_len = 0;
     r->refusal = refusal;
-    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+    rt_msg_reply(worker_of(t), &r->msg);
 }
 
 static void discard(struct tunnel_request *r)
@@ -277,7 +277,7 @@ static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *
             return;
         }
     }
-    rt_msg_answer(worker_of(t), &r->msg, TUNNEL_ANSWER);
+    rt_msg_reply(worker_of(t), &r->msg);
 }
 
 static void on_frame(void *user, struct rt_frame *f)
@@ -468,10 +468,10 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case TUNNEL_REQUEST:
-        on_request(t, RT_CONTAINER_OF(m, struct tunnel_request, msg));
+        on_request(t, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REQUEST));
         return;
     case TUNNEL_CANCEL:
-        on_cancel(t, RT_CONTAINER_OF(m, struct tunnel_cancel, msg));
+        on_cancel(t, RT_MSG_CAST(m, struct tunnel_cancel, TUNNEL_CANCEL));
         break;
     case TUNNEL_CLOSE:
         if (t->conn)

@@ -19,21 +19,20 @@
 
 struct rt_conn;
 
-#define TUNNEL_KIND(n) (RT_KIND_BASE(2) | (n))
-#define SLOTS_KIND(n) (RT_KIND_BASE(3) | (n))
-
 enum tunnel_kind {
-    TUNNEL_REQUEST = TUNNEL_KIND(1) | RT_KIND_OWES, /* struct tunnel_request, to a link */
-    TUNNEL_ANSWER = TUNNEL_KIND(2),                 /* the same block, back to its session */
-    TUNNEL_CANCEL = TUNNEL_KIND(3),                 /* struct tunnel_cancel, to a link */
-    TUNNEL_CLOSE = TUNNEL_KIND(4), /* struct rt_msg: the authority ends this link */
+    TUNNEL_REQUEST = RT_REQUEST_KIND(TUNNEL, 1), /* struct tunnel_request, to a link */
+    TUNNEL_ANSWER = RT_REPLY_KIND(TUNNEL, 1),    /* the same block, back to its session */
+    TUNNEL_CANCEL = RT_NOTIFY_KIND(TUNNEL, 2),   /* struct tunnel_cancel, to a link */
+    TUNNEL_CLOSE = RT_NOTIFY_KIND(TUNNEL, 3),    /* struct rt_msg: the authority ends this link */
 
-    SLOTS_ASK = SLOTS_KIND(1) | RT_KIND_OWES, /* struct slots_ask, to the authority */
-    SLOTS_TOLD = SLOTS_KIND(2),               /* the same block, back */
-    SLOTS_LINK_GONE = SLOTS_KIND(3),          /* struct slots_link: the link has closed */
-    SLOTS_LINK_SILENT = SLOTS_KIND(4), /* struct slots_link: pass it over (it owes, no byte) */
-    SLOTS_UPDATE = SLOTS_KIND(5),      /* struct slots_update, to every worker's slot view */
-    SLOTS_SHUTDOWN = SLOTS_KIND(6),    /* struct rt_msg: refuse every registration from now */
+    SLOTS_ASK = RT_REQUEST_KIND(SLOTS, 1),      /* struct slots_ask, to the authority */
+    SLOTS_TOLD = RT_REPLY_KIND(SLOTS, 1),       /* the same block, back */
+    SLOTS_LINK_GONE = RT_NOTIFY_KIND(SLOTS, 2), /* struct slots_link: the link has closed */
+    SLOTS_LINK_SILENT =
+        RT_NOTIFY_KIND(SLOTS, 3), /* struct slots_link: pass it over (it owes, no byte) */
+    SLOTS_UPDATE = RT_NOTIFY_KIND(SLOTS, 4), /* struct slots_update, to every worker's slot view */
+    SLOTS_SHUTDOWN =
+        RT_NOTIFY_KIND(SLOTS, 5), /* struct rt_msg: refuse every registration from now */
 };
 
 /* Bytes of inner payload or answer that travel inside the message block itself. */

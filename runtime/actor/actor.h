@@ -8,8 +8,8 @@
  * has gone is bounced or counted.
  *
  * A message is one heap block that begins with struct rt_msg. Sending moves it; the receiver owns
- * it and must free it (rt_msg_free) or send it on. A request is answered by turning the same block
- * around (rt_msg_answer), so a round trip costs one allocation.
+ * it and must free it (rt_msg_free) or send it on. The reply to a request is the same block
+ * (rt_msg_reply), so a round trip costs one allocation.
  *
  * Order: messages from one sender to one receiver arrive in the order they were sent. A message is
  * never handled inside the send that carries it, also not on the same worker.
@@ -25,6 +25,8 @@
 #include <stdint.h>
 
 #include "abi/relay_transport.h" /* struct relay_timer, relay_worker */
+#include "actor/msg_kinds.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/seams.h"
@@ -52,27 +54,55 @@ static inline bool rt_addr_none(struct rt_addr a)
 }
 
 /*
- * Message kinds are per room (actors/X/X_msg.h), numbered from RT_KIND_BASE(room). A kind with
- * RT_KIND_OWES set owes its sender an answer: if the receiver is gone the message comes back to
- * reply_to with is_bounced set. Others are counted and freed.
+ * Kinds: see msg_kinds.h. A request (RT_REQUEST_KIND) owes its sender a reply: if the receiver is
+ * gone the message comes back to reply_to as its reply, with is_bounced set and otherwise as it was
+ * sent. Other messages to a receiver that is gone are counted and freed.
  */
-#define RT_KIND_OWES 0x8000u
-#define RT_KIND_BASE(room) ((uint16_t)((room) << 8))
-
 struct rt_msg {
-    struct rt_msg *next; /* the runtime's, while in a queue */
+    struct rt_msg *next; /* of the queue that holds the message */
     struct rt_addr to;
     struct rt_addr reply_to;
     uint16_t kind;
     bool is_bounced;
+    uint32_t size;                  /* of the block, bytes */
     void (*fini)(struct rt_msg *m); /* releases what it holds, not the block; may be NULL */
 };
 
 /* A zeroed message of size bytes (>= sizeof(struct rt_msg)); aborts when the system is out of
  * memory, so sizes a peer can choose belong into slices. */
 void *rt_msg_new(uint16_t kind, size_t size);
+/*
+ * m as the struct `type` of its kind, whose first member is `msg`. Aborts when m has another kind
+ * or a smaller block: both are errors of the sender.
+ */
+#define RT_MSG_CAST(m, type, expected_kind)                                                        \
+    ((type *)rt_msg_checked((m), (expected_kind), sizeof(type) + 0 * offsetof(type, msg)))
+static inline void *rt_msg_checked(struct rt_msg *m, uint16_t kind, size_t size)
+{
+    RT_REQUIRE(m->kind == kind && m->size >= size);
+    return m;
+}
 /* fini, then free; clears the caller's pointer; NULL allowed. */
 void rt_msg_free(struct rt_msg **m);
+
+/* Messages in order of arrival. The queue owns what is in it; init before first use. */
+struct rt_queue {
+    struct rt_msg *head; /* NULL: empty */
+    struct rt_msg **tail;
+};
+
+void rt_queue_init(struct rt_queue *q);
+/* m moves in. */
+void rt_queue_push(struct rt_queue *q, struct rt_msg *m);
+/* The oldest, moved to the caller; NULL when the queue is empty. */
+struct rt_msg *rt_queue_pop(struct rt_queue *q);
+/* Frees every message in it. */
+void rt_queue_clear(struct rt_queue *q);
+
+static inline bool rt_queue_is_empty(const struct rt_queue *q)
+{
+    return q->head == NULL;
+}
 
 struct rt_actor;
 
@@ -100,9 +130,9 @@ struct rt_addr rt_actor_addr(const struct rt_actor *a);
 void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m);
 /* From a thread that is no worker (signal handler thread, tests). */
 void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m);
-/* Turns m around to its reply_to as `kind` (moved); reply_to becomes the answerer. Freed when m has
- * no reply_to. */
-void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind);
+/* Sends the request m (moved) back to its reply_to as its reply; reply_to becomes the address that
+ * m was sent to. Freed when m has no reply_to. */
+void rt_msg_reply(struct rt_worker *from, struct rt_msg *m);
 
 /* -- workers -- */
 

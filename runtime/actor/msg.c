@@ -9,10 +9,11 @@ void *rt_msg_new(uint16_t kind, size_t size)
 {
     struct rt_msg *m;
 
-    RT_REQUIRE(size >= sizeof *m);
+    RT_REQUIRE(size >= sizeof *m && size <= UINT32_MAX);
     m = calloc(1, size);
     RT_INSIST(m != NULL);
     m->kind = kind;
+    m->size = (uint32_t)size;
     return m;
 }
 
@@ -40,6 +41,12 @@ void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *la
     q->tail = &last->next;
 }
 
+void rt_queue_push(struct rt_queue *q, struct rt_msg *m)
+{
+    m->next = NULL;
+    rt_queue_append(q, m, m);
+}
+
 struct rt_msg *rt_queue_pop(struct rt_queue *q)
 {
     struct rt_msg *m = q->head;
@@ -51,6 +58,14 @@ struct rt_msg *rt_queue_pop(struct rt_queue *q)
         q->tail = &q->head;
     m->next = NULL;
     return m;
+}
+
+void rt_queue_clear(struct rt_queue *q)
+{
+    struct rt_msg *m;
+
+    while ((m = rt_queue_pop(q)))
+        rt_msg_free(&m);
 }
 
 static void push_inbox(struct rt_system *sys, struct rt_msg *m)
@@ -67,8 +82,7 @@ void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m)
     RT_REQUIRE(to.worker < from->system->count);
     m->to = to;
     if (to.worker == from->index) {
-        m->next = NULL;
-        rt_queue_append(&from->queue, m, m);
+        rt_queue_push(&from->queue, m);
     } else {
         push_inbox(from->system, m);
     }
@@ -81,25 +95,26 @@ void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m
     push_inbox(sys, m);
 }
 
-void rt_msg_answer(struct rt_worker *from, struct rt_msg *m, uint16_t kind)
+void rt_msg_reply(struct rt_worker *from, struct rt_msg *m)
 {
-    struct rt_addr asker = m->reply_to;
+    struct rt_addr requester = m->reply_to;
 
-    if (rt_addr_none(asker)) {
+    RT_REQUIRE(rt_kind_is_request(m->kind));
+    if (rt_addr_none(requester)) {
         rt_msg_free(&m);
         return;
     }
-    m->kind = kind;
-    m->is_bounced = false;
+    m->kind = rt_kind_of_reply(m->kind);
     m->reply_to = m->to;
-    rt_send(from, asker, m);
+    rt_send(from, requester, m);
 }
 
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
 {
     rt_metric_inc(RT_METRIC_MSG_STALE);
-    if ((m->kind & RT_KIND_OWES) && !m->is_bounced && !rt_addr_none(m->reply_to)) {
+    if (rt_kind_is_request(m->kind) && !rt_addr_none(m->reply_to)) {
         rt_metric_inc(RT_METRIC_MSG_BOUNCED);
+        m->kind = rt_kind_of_reply(m->kind);
         m->is_bounced = true;
         rt_send(w, m->reply_to, m);
         return;

@@ -33,12 +33,9 @@ static void take_inbox(struct rt_worker *w)
 
 void rt_worker_fini(struct rt_worker *w)
 {
-    struct rt_msg *m;
-
     RT_REQUIRE(!w->is_bound);
     take_inbox(w);
-    while ((m = rt_queue_pop(&w->queue)))
-        rt_msg_free(&m);
+    rt_queue_clear(&w->queue);
     free(w->places);
     w->places = NULL;
 }
@@ -147,7 +144,7 @@ static void handle_messages(struct rt_worker *w, struct turn *turn)
     struct rt_msg *m;
 
     while (!is_over(w, turn)) {
-        if (!w->queue.head)
+        if (rt_queue_is_empty(&w->queue))
             take_inbox(w);
         m = rt_queue_pop(&w->queue);
         if (!m)
@@ -180,7 +177,7 @@ static void run_jobs(struct rt_worker *w)
 
 bool rt_worker_has_more(const struct rt_worker *w)
 {
-    return w->queue.head || !rt_list_empty(&w->jobs) || rt_wheel_is_due(&w->wheel);
+    return !rt_queue_is_empty(&w->queue) || !rt_list_empty(&w->jobs) || rt_wheel_is_due(&w->wheel);
 }
 
 bool rt_worker_turn(struct rt_worker *w)

@@ -24,11 +24,6 @@ struct rt_place {
     uint32_t next_free;
 };
 
-struct rt_queue {
-    struct rt_msg *head;
-    struct rt_msg **tail;
-};
-
 struct rt_worker {
     _Alignas(RT_CACHE_LINE) struct rt_inbox inbox;
 
@@ -60,10 +55,8 @@ void rt_worker_init(struct rt_worker *w, struct rt_system *sys, uint16_t index);
 void rt_worker_fini(struct rt_worker *w);
 
 /* msg.c */
-void rt_queue_init(struct rt_queue *q);
 /* Appends the chain from first to last, linked by next; last->next is NULL. */
 void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *last);
-struct rt_msg *rt_queue_pop(struct rt_queue *q);
 /* m's address fits no actor of w: sends it back, or counts and frees it. */
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m);
 

@@ -17,7 +17,7 @@ struct lookup {
 
 struct rt_resolve *rt_resolve_new(const char *host, uint16_t port, struct rt_addr reply_to)
 {
-    struct rt_resolve *q = rt_msg_new(RT_RESOLVED, sizeof *q);
+    struct rt_resolve *q = rt_msg_new(RT_RESOLVE, sizeof *q);
 
     snprintf(q->host, sizeof q->host, "%s", host);
     q->port = port;
@@ -53,7 +53,7 @@ static void answer(struct lookup *lookup, int status, const struct addrinfo *inf
         q->err = RT_ERR_NOT_FOUND;
     else
         q->err = RT_ERR_SYSTEM;
-    rt_msg_answer(lookup->worker, &q->msg, RT_RESOLVED);
+    rt_msg_reply(lookup->worker, &q->msg);
     free(lookup);
 }
 

@@ -10,7 +10,10 @@
 
 #include "actor/actor.h"
 
-#define RT_RESOLVED (RT_KIND_BASE(0x7f) | 1)
+enum rt_resolver_kind {
+    RT_RESOLVE = RT_REQUEST_KIND(HOST, 1), /* struct rt_resolve */
+    RT_RESOLVED = RT_REPLY_KIND(HOST, 1),  /* the same block, back */
+};
 #define RT_RESOLVE_ADDRS_MAX 8u
 
 /* The question, and the same block as its answer: sent to msg.reply_to as RT_RESOLVED. */

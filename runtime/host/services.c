@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 
-#define POST_KIND (RT_KIND_BASE(0x7f) | 2)
+#define POST_KIND RT_NOTIFY_KIND(HOST, 2)
 
 struct post {
     struct rt_msg msg;
@@ -50,7 +50,7 @@ static int find_slot(const char *transport)
 /* A post that never ran: its worker has ended. The function frees its argument. */
 static void post_fini(struct rt_msg *m)
 {
-    struct post *post = (struct post *)m;
+    struct post *post = RT_MSG_CAST(m, struct post, POST_KIND);
 
     if (post->fn)
         post->fn(NULL, post->arg);
@@ -59,7 +59,7 @@ static void post_fini(struct rt_msg *m)
 static void on_post(struct rt_actor *self, struct rt_msg *m)
 {
     struct poster *poster = RT_CONTAINER_OF(self, struct poster, actor);
-    struct post *post = (struct post *)m;
+    struct post *post = RT_MSG_CAST(m, struct post, POST_KIND);
 
     post->fn(poster->states[post->slot], post->arg);
     post->fn = NULL;

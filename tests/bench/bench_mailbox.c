@@ -20,8 +20,8 @@
 #include "host/loop_uv.h"
 #include "host/os_seams.h"
 
-#define KIND_BALL RT_KIND_BASE(0x70)
-#define KIND_CREDIT (RT_KIND_BASE(0x70) | 1)
+#define KIND_BALL RT_NOTIFY_KIND(TEST, 1)
+#define KIND_CREDIT RT_NOTIFY_KIND(TEST, 2)
 #define BATCH 256u
 #define BATCHES_AHEAD 8u
 
@@ -37,9 +37,17 @@ static uint64_t now_ns(void)
     return rt_os_seams()->mono_ns(NULL);
 }
 
+static void return_ball(struct rt_actor *self, struct rt_msg *m)
+{
+    struct rt_addr thrower = m->reply_to;
+
+    m->reply_to = m->to;
+    rt_send(self->worker, thrower, m);
+}
+
 static void on_return(struct rt_actor *self, struct rt_msg *m)
 {
-    rt_msg_answer(self->worker, m, KIND_BALL);
+    return_ball(self, m);
 }
 
 static void on_ball(struct rt_actor *self, struct rt_msg *m)
@@ -52,7 +60,7 @@ static void on_ball(struct rt_actor *self, struct rt_msg *m)
         rt_msg_free(&m);
         return;
     }
-    rt_msg_answer(self->worker, m, KIND_BALL);
+    return_ball(self, m);
 }
 
 static void send_batch(struct player *p)

@@ -98,7 +98,7 @@ static void evil_msg(struct rt_actor *self, struct rt_msg *m)
     }
     if (a->op != DHT_STORE) /* a store is taken, with thanks, and thrown away */
         lie(a);
-    rt_msg_answer(self->worker, m, DHT_TOLD);
+    rt_msg_reply(self->worker, m);
 }
 
 static void corrupt_in(void *ctx, struct dht *d)

@@ -58,9 +58,9 @@ bool load_lane_finished(
 
 /* Messages (struct rt_msg) to a lane, in this order. */
 enum load_kind {
-    LOAD_OPEN_NODES = RT_KIND_BASE(32) | 1,
-    LOAD_START = RT_KIND_BASE(32) | 2,
-    LOAD_STOP = RT_KIND_BASE(32) | 3, /* no new request, close everything */
+    LOAD_OPEN_NODES = RT_NOTIFY_KIND(LOADGEN, 1),
+    LOAD_START = RT_NOTIFY_KIND(LOADGEN, 2),
+    LOAD_STOP = RT_NOTIFY_KIND(LOADGEN, 3), /* no new request, close everything */
 };
 
 struct load_figures {

@@ -3,9 +3,10 @@
  * Plan, on two workers stepped by hand: a message is never handled inside its send and comes in
  * order, also between workers and from outside; the far worker is woken once until it has looked. A
  * stale address (stopped before or after the send, never started, a later tenant of the same place)
- * bounces a message that owes an answer, once, kind unchanged, and frees any other; a bounce that
- * finds nobody is freed; so is an answer to nobody. An answer turns the block around. What is still
- * queued when the system goes is freed. Every message is finished exactly once (counted).
+ * bounces a request, once, as its reply with is_bounced set, and frees any other message; a bounce
+ * to a stale address is freed; so is a reply to no address. A reply is the request's block. What is
+ * still queued when the system goes is freed. A queue keeps the order of arrival, also after it was
+ * empty, and frees what is left in it. Every message is finished exactly once (counted).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +19,9 @@
 #include "base/check.h"
 #include "base/metric.h"
 
-#define KIND_TELL RT_KIND_BASE(9)
-#define KIND_ASK ((RT_KIND_BASE(9) | 1) | RT_KIND_OWES)
-#define KIND_ANSWER (RT_KIND_BASE(9) | 2)
+#define KIND_TELL RT_NOTIFY_KIND(TEST, 1)
+#define KIND_ASK RT_REQUEST_KIND(TEST, 2)
+#define KIND_ANSWER RT_REPLY_KIND(TEST, 2)
 #define SEEN_MAX 64
 
 struct note {
@@ -90,7 +91,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     l->is_last_bounced = m->is_bounced;
     l->last_reply_to = m->reply_to;
     if (l->answers && m->kind == KIND_ASK)
-        rt_msg_answer(self->worker, m, KIND_ANSWER);
+        rt_msg_reply(self->worker, m);
     else
         rt_msg_free(&m);
 }
@@ -217,7 +218,7 @@ static void test_bounce(void **state)
     assert_true(rt_addr_none(addr_b()));
     run_all();
     assert_int_equal(world.a.count, 1);
-    assert_int_equal(world.a.last_kind, KIND_ASK);
+    assert_int_equal(world.a.last_kind, KIND_ANSWER);
     assert_true(world.a.is_last_bounced);
     assert_true(rt_addr_equal(world.a.last_reply_to, addr_a()));
     expect_stale(1, 1);
@@ -332,6 +333,33 @@ static void test_many_actors(void **state)
     }
 }
 
+static void test_queue_keeps_order(void **state)
+{
+    struct rt_queue q;
+    struct rt_msg *m;
+
+    (void)state;
+    rt_queue_init(&q);
+    assert_true(rt_queue_is_empty(&q));
+    assert_null(rt_queue_pop(&q));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++)
+            rt_queue_push(&q, note(KIND_TELL, i, (struct rt_addr){0}));
+        for (int i = 0; i < 3; i++) {
+            m = rt_queue_pop(&q);
+            assert_int_equal(((struct note *)m)->n, i);
+            assert_null(m->next);
+            rt_msg_free(&m);
+        }
+        assert_true(rt_queue_is_empty(&q));
+    }
+    for (int i = 0; i < 3; i++)
+        rt_queue_push(&q, note(KIND_TELL, i, (struct rt_addr){0}));
+    rt_queue_clear(&q);
+    assert_true(rt_queue_is_empty(&q));
+    assert_int_equal(world.finished, 9);
+}
+
 static void test_msg_free_allows_null(void **state)
 {
     struct rt_msg *m = NULL;
@@ -353,7 +381,7 @@ int main(void)
         TEST(test_bounce_finds_nobody),    TEST(test_same_worker_bounce_and_nobody),
         TEST(test_a_place_has_one_tenant), TEST(test_stop_while_more_waits),
         TEST(test_free_takes_what_waits),  TEST(test_many_actors),
-        TEST(test_msg_free_allows_null),
+        TEST(test_msg_free_allows_null),   TEST(test_queue_keeps_order),
     };
 
     return cmocka_run_group_tests_name("actor/msg", tests, NULL, NULL);

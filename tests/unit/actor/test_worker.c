@@ -20,7 +20,7 @@
 #include "actor/actor_limits.h"
 #include "base/check.h"
 
-#define KIND RT_KIND_BASE(9)
+#define KIND RT_NOTIFY_KIND(TEST, 1)
 
 static struct {
     struct rt_system *sys;

@@ -203,7 +203,7 @@ static void on_publish(struct dht_publish_ask *a)
     if (room.is_mute)
         rt_msg_free(&m);
     else
-        rt_msg_answer(room.worker, m, DHT_PUBLISHED);
+        rt_msg_reply(room.worker, m);
 }
 
 static bool is_given_in(uint32_t relay, enum wire_dialect dialect)
@@ -218,7 +218,7 @@ static void on_revocation_lookup(struct dht_lookup_ask *a)
     room.revocation_lookups++;
     if (room.revocation.owner && memcmp(room.revocation_key, a->key, 32) == 0)
         a->values[a->count++] = relay_slice_ref(room.revocation);
-    rt_msg_answer(room.worker, &a->msg, DHT_LOOKED_UP);
+    rt_msg_reply(room.worker, &a->msg);
 }
 
 static void on_lookup(struct dht_lookup_ask *a)
@@ -232,7 +232,7 @@ static void on_lookup(struct dht_lookup_ask *a)
     for (uint32_t i = 0; i < room.relay_count && a->count < a->values_max; i++)
         if (is_given_in(i, a->dialect) && wire_announcement_has_key(&room.relays[i]->ann, a->key))
             a->values[a->count++] = relay_slice_ref(room.relays[i]->bytes);
-    rt_msg_answer(room.worker, &a->msg, DHT_LOOKED_UP);
+    rt_msg_reply(room.worker, &a->msg);
 }
 
 static struct relay_slice list_of(enum wire_dialect dialect, uint32_t first, uint32_t count)
@@ -267,7 +267,7 @@ static void on_keep(struct dht_ask *a)
     room.kept++;
     room.kept_in[announcement_form(&ann)]++;
     room.kept_reached = a->reached_dialects;
-    rt_msg_answer(room.worker, &a->msg, DHT_TOLD);
+    rt_msg_reply(room.worker, &a->msg);
 }
 
 static void on_farewell(struct dht_call_ask *a)
@@ -341,7 +341,7 @@ static void on_call(struct dht_call_ask *a)
     } else {
         on_exchange(a);
     }
-    rt_msg_answer(room.worker, &a->msg, DHT_CALLED);
+    rt_msg_reply(room.worker, &a->msg);
 }
 
 static void on_peers(struct dht_peers_ask *a)
@@ -355,7 +355,7 @@ static void on_peers(struct dht_peers_ask *a)
         a->peers[i].pubkey_hint[0] = (uint8_t)(1 + i);
         a->peers[i].pubkey_hint[1] = (uint8_t)a->dialect;
     }
-    rt_msg_answer(room.worker, &a->msg, DHT_PEERS_TOLD);
+    rt_msg_reply(room.worker, &a->msg);
 }
 
 static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)

@@ -26,7 +26,7 @@
 #include "host/loop_uv.h"
 #include "host/os_seams.h"
 
-#define KIND RT_KIND_BASE(9)
+#define KIND RT_NOTIFY_KIND(TEST, 1)
 #define ROUNDS 4000
 #define HANG_S 60
 #define LATE_NS (500 * RT_MS) /* a busy machine; the point is that it is not seconds */
@@ -106,7 +106,7 @@ static void on_ball(struct rt_actor *self, struct rt_msg *m)
         sem_post(&world.done);
         return;
     }
-    rt_msg_answer(self->worker, m, KIND);
+    rt_send(self->worker, rt_actor_addr(&world.actors[self == &world.actors[0] ? 1 : 0]), m);
 }
 
 static void test_ball_between_sleepers(void **state)

@@ -21,7 +21,7 @@
 #include "host/os_seams.h"
 #include "host/resolver.h"
 
-#define KIND_ASK RT_KIND_BASE(9)
+#define KIND_ASK RT_NOTIFY_KIND(TEST, 1)
 #define HANG_S 60
 
 static const char *const hosts[] = {"192.0.2.7", "2001:db8::7", "localhost", "no such name"};
@@ -51,7 +51,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     assert_true(rt_worker_is_current(self->worker));
     if (m->kind == RT_RESOLVED) {
-        on_answer((struct rt_resolve *)m);
+        on_answer(RT_MSG_CAST(m, struct rt_resolve, RT_RESOLVED));
         return;
     }
     rt_msg_free(&m);

@@ -28,7 +28,7 @@
 
 #define HANG_S 60
 #define POSTS 500u
-#define KIND RT_KIND_BASE(9)
+#define KIND RT_NOTIFY_KIND(TEST, 1)
 
 static const struct relay_events events = {.size = sizeof events};
 

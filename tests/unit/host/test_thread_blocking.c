@@ -17,7 +17,7 @@
 #include "host/os_seams.h"
 #include "host/thread_blocking.h"
 
-#define KIND RT_KIND_BASE(9)
+#define KIND RT_NOTIFY_KIND(TEST, 1)
 #define HANG_S 60
 
 static struct {

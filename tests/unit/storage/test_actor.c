@@ -78,7 +78,7 @@ static void flush(void **state)
 
     (void)state;
     assert_int_equal(m->kind, STORAGE_FLUSHED);
-    assert_int_equal(((struct storage_flush *)m)->result, RT_ERR_OK);
+    assert_int_equal(RT_MSG_CAST(m, struct storage_flush, STORAGE_FLUSHED)->result, RT_ERR_OK);
     rt_msg_free(&m);
     assert_int_equal(stat(scratch_path("relay.db-wal"), &st), 0);
     assert_int_equal(st.st_size, 0);

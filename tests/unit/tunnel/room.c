@@ -187,11 +187,11 @@ static void peer_on_msg(struct rt_actor *self, struct rt_msg *m)
     struct peer *p = RT_CONTAINER_OF(self, struct peer, actor);
 
     if (m->kind == SLOTS_TOLD) {
-        p->told = *RT_CONTAINER_OF(m, struct slots_ask, msg);
+        p->told = *RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD);
         p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->told.slot_id);
         p->told_count++;
     } else {
-        keep_answer(p, RT_CONTAINER_OF(m, struct tunnel_request, msg));
+        keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
     }
     rt_msg_free(&m);
 }
