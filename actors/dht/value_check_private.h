@@ -4,6 +4,8 @@
 #ifndef DHT_VALUE_CHECK_PRIVATE_H
 #define DHT_VALUE_CHECK_PRIVATE_H
 
+#include <string.h>
+
 #include "dht/value_check.h"
 
 /* A value under check. sub not NULL: the value is stored under this sub and is only decoded. */
