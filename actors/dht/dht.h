@@ -74,7 +74,7 @@ void dht_fini(struct rt_system *sys);
 void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
                        const struct relay_transport *t, void *state);
 
-struct dht_origin; /* dht/values.h */
+struct dht_origin; /* dht/value_store/value_store.h */
 
 /* -- from disk, before dht_start: marks of communities first. sub, event and origin are as in
  * struct dht_value -- */

@@ -20,7 +20,7 @@ static const uint32_t initial_key[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
 
-/* The message word that stands at place i in the next round. */
+/* The index of the message word that moves to place i in the next round. */
 static const uint8_t permutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
 
 /* A compression not yet done: of a node of the tree that may still turn out to be the root. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What TLS costs, to guide work on plugins/tcp_tls. No test: it prints figures and fails on
- * nothing.
+ * Measures the CPU cost of TLS in plugins/tcp_tls. It is a benchmark, not a test: it prints
+ * figures and does not compare them with a limit.
  *
  *     bench_tls handshake [SECONDS]   full handshakes in memory, the server's CPU alone, by signer
  *     bench_tls record [SECONDS]      sealing and opening records of 64 B to 16 KiB in memory
@@ -213,7 +213,7 @@ static void send_frame(void)
 
     if (!b)
         abort();
-    memset(b->bytes, 0, 64); /* the rest is whatever it is: nobody looks */
+    memset(b->bytes, 0, 64); /* no one reads the rest */
     v.slice[0] = relay_slice_own(b, b->bytes, FRAME_BYTES);
     relay_transport_v1()->send(bulk.from, &v);
 }

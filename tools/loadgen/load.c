@@ -523,7 +523,7 @@ struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transpor
     return l;
 }
 
-static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
+static void *refuse_connection(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
 {
     (void)ctx;
     (void)c;
@@ -533,7 +533,7 @@ static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_
 
 struct rt_conn_acceptor load_acceptor(void)
 {
-    return (struct rt_conn_acceptor){.accept = nobody_connects};
+    return (struct rt_conn_acceptor){.accept = refuse_connection};
 }
 
 struct rt_addr load_lane_addr(const struct load_lane *l)

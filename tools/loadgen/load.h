@@ -47,10 +47,10 @@ struct load_lane;
 struct load_lane *load_lane_new(struct rt_worker *w, const struct relay_transport *t, void *t_state,
                                 const struct load_plan *plan);
 
-/* For rt_conn_worker_init: nobody connects to us. */
+/* For rt_conn_worker_init: refuses every inbound connection. */
 struct rt_conn_acceptor load_acceptor(void);
 
-/* What the main thread asks (any thread). */
+/* Queries of the main thread (any thread). */
 struct rt_addr load_lane_addr(const struct load_lane *l);
 uint32_t load_lane_nodes_ready(const struct load_lane *l);
 bool load_lane_finished(

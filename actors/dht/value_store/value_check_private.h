@@ -5,6 +5,7 @@
 #define DHT_VALUE_CHECK_PRIVATE_H
 
 #include "dht/value_store/value_check.h"
+#include <string.h>
 
 /* A value under check. sub not NULL: the value is stored under this sub and is only decoded. */
 struct check {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Rules for replacing the value of a key, for the kinds with a tag: see values.h. */
+/* Rules for replacing the value of a key, for the kinds with a tag: see value_store.h. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a value does to the one held under its key: see values.h. */
+/* What a value does to the one held under its key: see value_store.h. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -58,7 +58,7 @@ static void on_ended(void *user, const struct dial_end *why)
 
 static const struct dial_ops probe_ops = {on_ready, on_answer, on_ended};
 
-static void *nobody_connects(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
+static void *refuse_connection(void *ctx, struct rt_conn *c, const struct rt_conn_ops **out_ops)
 {
     (void)ctx;
     (void)c;
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
     rt_sign_key_from_seed(seed, &identity);
     hello.expected_key = argc > 5 ? key : NULL;
     if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||
-        rt_conn_worker_init(w, door, (struct rt_conn_acceptor){nobody_connects, NULL}) !=
+        rt_conn_worker_init(w, door, (struct rt_conn_acceptor){refuse_connection, NULL}) !=
             RT_ERR_OK ||
         t->worker_init(rt_services_add(plugin), w, &state, &err) != 0 ||
         dial_open(w, &hello, t, state, (const struct sockaddr *)&to, sizeof(to), &probe_ops, NULL,

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Where the tests of udp_io read to: one set of buffers for each test or group. Include cmocka
- * first. */
+/* Receive buffers for the tests of udp_io: one set for each test or group. */
 #ifndef UDP_BUFFERS_H
 #define UDP_BUFFERS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 
 #include "quic/udp_io.h"
 
