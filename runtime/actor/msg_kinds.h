@@ -23,6 +23,7 @@
     X(DHT)       /* actors/dht */                                                                  \
     X(STORAGE)   /* actors/storage */                                                              \
     X(ANNOUNCER) /* actors/announcer */                                                            \
+    X(RELAY)     /* actors/relay */                                                                \
     X(LOADGEN)   /* tools/loadgen */                                                               \
     X(TEST)      /* unit tests and benchmarks */
 

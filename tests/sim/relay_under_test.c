@@ -4,18 +4,17 @@
 
 #include "actor/actor_limits.h"
 #include "actor/worker.h"
-#include "announcer/announcer.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "dht/dht.h"
 #include "dht/dht_limits.h"
+#include "relay/relay.h"
 #include "relay_under_test.h"
 #include "session/session_limits.h"
 #include "sim_transport.h"
 #include "transport/transport_limits.h"
-#include "tunnel/tunnel_msg.h"
 
 #define RELAY_PORT 7001u
 
@@ -24,28 +23,20 @@ struct sim_relay {
     struct sim_relay_config config;
     struct sim_target target;
     struct relay_host host;
-    struct wire_peer_hop self;
-    struct rt_system *system;
-    struct session_shared sessions;
-    struct rt_door *door;
+    struct relay *relay;
 
     struct lane {
         struct sim_relay *relay;
         struct rt_worker *worker;
         struct sim_lane *lane;
-        void *transport;
-        struct relay_listener *listener;
-        struct rt_addr control;
     } lanes[LIM_WORKERS_MAX];
 
-    struct rt_actor shutdown; /* on worker 0: counts what is still to be answered */
-    uint32_t owed;
-    uint16_t asked_for; /* DHT_STOP, SESSION_DRAIN, SESSION_CLOSE_ALL or 0 */
     uint32_t standing_actors;
     bool is_down; /* the world's */
 };
 
-/* -- the host's side of the transport table -- */
+/* -- the host's side of the transport table. runtime/host/services has one table per process, as
+ * its functions have no context; a world has many relays -- */
 
 static void host_log(enum relay_log_level level, const char *text)
 {
@@ -147,7 +138,7 @@ static void lane_wake(void *ctx)
     sim_lane_wake(ctx);
 }
 
-/* -- shutdown: what tools/relayd does on a signal -- */
+/* -- the stop -- */
 
 struct down_mail {
     struct sim_mail mail;
@@ -162,77 +153,20 @@ static void run_down(struct sim_mail *m)
     free(d);
 }
 
-static void ask_every_worker(struct sim_relay *r, uint16_t kind)
+/* On lane 0: the world's thread learns it by mail. */
+static void on_stopped(void *ctx)
 {
-    r->asked_for = kind;
-    r->owed = r->config.workers;
-    for (uint16_t i = 0; i < r->config.workers; i++) {
-        struct rt_msg *m = rt_msg_new(kind, sizeof(*m));
+    struct sim_relay *r = ctx;
+    struct down_mail *d = sim_alloc(sizeof(*d));
 
-        m->reply_to = rt_actor_addr(&r->shutdown);
-        rt_send(r->lanes[0].worker, r->lanes[i].control, m);
-    }
-}
-
-static void ask_dht(struct sim_relay *r)
-{
-    struct rt_msg *m = rt_msg_new(DHT_STOP, sizeof(*m));
-
-    r->asked_for = DHT_STOP;
-    r->owed = 1;
-    m->reply_to = rt_actor_addr(&r->shutdown);
-    rt_send(r->lanes[0].worker, dht_addr(r->lanes[0].worker), m);
-}
-
-static void on_shutdown_msg(struct rt_actor *self, struct rt_msg *m)
-{
-    struct sim_relay *r = RT_CONTAINER_OF(self, struct sim_relay, shutdown);
-    struct down_mail *d;
-
-    RT_INSIST(!m->is_bounced && r->owed > 0);
-    rt_msg_free(&m);
-    if (--r->owed > 0)
-        return;
-    if (r->asked_for == SESSION_DRAIN) {
-        ask_dht(r);
-        return;
-    }
-    if (r->asked_for == DHT_STOP) {
-        ask_every_worker(r, SESSION_CLOSE_ALL);
-        return;
-    }
-    d = sim_alloc(sizeof(*d));
     d->mail.run = run_down;
     d->relay = r;
     sim_world_post(r->world, &d->mail);
 }
 
-static void call_unlisten(void *ctx)
-{
-    struct lane *l = ctx;
-
-    sim_transport()->unlisten(l->listener);
-    l->listener = NULL;
-}
-
-static void call_shutdown(void *ctx)
-{
-    struct sim_relay *r = ctx;
-    struct rt_worker *w = r->lanes[0].worker;
-    struct rt_msg *goodbye = rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(*goodbye));
-
-    rt_send(w, tunnel_slots_addr(w), rt_msg_new(SLOTS_SHUTDOWN, sizeof(struct rt_msg)));
-    ask_every_worker(r, SESSION_DRAIN);
-    r->owed++;
-    goodbye->reply_to = rt_actor_addr(&r->shutdown);
-    rt_send(w, announcer_addr(w), goodbye);
-}
-
 void sim_relay_shut_down(struct sim_relay *r)
 {
-    for (uint16_t i = 0; i < r->config.workers; i++)
-        sim_lane_call(r->lanes[i].lane, call_unlisten, &r->lanes[i]);
-    sim_lane_call(r->lanes[0].lane, call_shutdown, r);
+    relay_stop(r->relay, on_stopped, r);
 }
 
 bool sim_relay_is_down(const struct sim_relay *r)
@@ -307,36 +241,6 @@ void sim_relay_in_dht(struct sim_relay *r, void (*fn)(void *ctx, struct dht *d),
     sim_lane_call(r->lanes[0].lane, call_visit, &v);
 }
 
-static void where_it_is(void *ctx, struct dht_self *out)
-{
-    out->bound_count = 1;
-    out->bound[0] = ((struct sim_relay *)ctx)->self;
-}
-
-static void where_to_find_it(void *ctx, struct announcer_where *out)
-{
-    out->bound_count = 1;
-    out->bound[0] = ((struct sim_relay *)ctx)->self;
-}
-
-static void join_network(struct sim_relay *r)
-{
-    sim_lane_live_at(r->lanes[0].lane, &r->target.addr);
-    dht_set_transport(r->system, WIRE_TCP, sim_transport(), r->lanes[0].transport);
-    dht_start(r->system);
-    if (r->config.announces)
-        announcer_start(r->system);
-}
-
-static void notify_revoked(void *ctx, struct rt_worker *w, const uint8_t key[32])
-{
-    struct announcer_revoked *m = rt_msg_new(ANNOUNCER_REVOKED, sizeof(*m));
-
-    (void)ctx;
-    memcpy(m->key, key, sizeof(m->key));
-    rt_send(w, announcer_addr(w), &m->msg);
-}
-
 /* -- life -- */
 
 void sim_relay_config_default(struct sim_relay_config *c)
@@ -360,92 +264,73 @@ const struct sim_target *sim_relay_target(const struct sim_relay *r)
     return &r->target;
 }
 
-static void start_rooms(struct sim_relay *r)
+static void make_relay(struct sim_relay *r)
 {
+    const struct sim_relay_config *c = &r->config;
+    uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y'};
     struct rt_sign_key key;
-    uint8_t seed[32] = {'r', 'e', 'l', 'a', 'y'}, secret[48];
-    struct tunnel_config tunnels = {.max_tunnels = r->config.max_tunnels};
-    struct dht_config dht = {.value_bytes_max = r->config.value_bytes_max
-                                                    ? r->config.value_bytes_max
-                                                    : LIM_VALUE_BYTES_MAX,
-                             .bootstrap = r->config.bootstrap,
-                             .bootstrap_count = r->config.bootstrap_count,
-                             .self = r->config.ip ? where_it_is : NULL,
-                             .self_ctx = r,
-                             .seen_self = r->config.seen_self,
-                             .seen_self_ctx = r->config.seen_self_ctx,
-                             .revoked = notify_revoked};
-    struct announcer_config announcer = {.interval_s = 1800,
-                                         .max_tunnels = (uint16_t)r->config.max_tunnels,
-                                         .bandwidth = WIRE_BANDWIDTH_MEDIUM,
-                                         .where = where_to_find_it,
-                                         .where_ctx = r};
+    struct relay_error err;
+    struct relay_config config = {
+        .workers = c->workers,
+        .dialects = c->dialects,
+        .identity = &key,
+        .door = c->door,
+        .rates = &c->rates,
+        .max_tunnels = c->max_tunnels,
+        .value_bytes_max = c->value_bytes_max ? c->value_bytes_max : LIM_VALUE_BYTES_MAX,
+        .bootstrap = c->bootstrap,
+        .bootstrap_count = c->bootstrap_count,
+        .announce_interval_s = 1800,
+        .bandwidth = WIRE_BANDWIDTH_MEDIUM,
+        .joins = c->ip != 0,
+        .announces = c->ip != 0 && c->announces,
+    };
 
-    memcpy(seed + 8, &r->config.number, sizeof(r->config.number));
+    memcpy(seed + 8, &c->number, sizeof(c->number));
     rt_sign_key_from_seed(seed, &key);
-    memcpy(r->target.public_key, key.public_key, 32);
-    sim_addr4(&r->target.addr, r->config.ip ? r->config.ip : 0xc0a80000u + r->config.number,
-              RELAY_PORT);
-    RT_INSIST(dht_hop_from(&r->target.addr, &r->self));
-    rt_random(rt_system_worker(r->system, 0), secret, sizeof(secret));
-    memcpy(tunnels.slot_secret, secret, sizeof(tunnels.slot_secret));
-    RT_INSIST(session_shared_init(&r->sessions, &key, r->config.dialects, &r->config.rates,
-                                  secret + 32) == RT_ERR_OK);
-    RT_INSIST(rt_door_new(&r->config.door, r->config.workers, secret + 32, &r->door) == RT_ERR_OK);
-    for (uint16_t i = 0; i < r->config.workers; i++) {
-        struct rt_worker *w = rt_system_worker(r->system, i);
-
-        RT_INSIST(tunnel_worker_init(w, &tunnels) == RT_ERR_OK);
-        RT_INSIST(session_worker_init(w, &r->sessions) == RT_ERR_OK);
-        RT_INSIST(rt_conn_worker_init(w, r->door, session_acceptor(w)) == RT_ERR_OK);
-    }
-    dht.identity = &r->sessions.identity;
-    dht.dialects = r->config.dialects;
-    memcpy(dht.hash_key, secret + 32, sizeof(dht.hash_key));
-    RT_INSIST(dht_init(r->system, &dht) == RT_ERR_OK);
-    announcer.identity = &r->sessions.identity;
-    memcpy(announcer.hash_key, secret + 32, sizeof(announcer.hash_key));
-    announcer_init(r->system, &announcer);
-    rt_actor_start(&r->shutdown, rt_system_worker(r->system, 0), on_shutdown_msg);
+    RT_INSIST(relay_new(&config, sim_seams(r->world), NULL, &r->relay, &err) == RT_ERR_OK);
+    memcpy(r->target.public_key, relay_public_key(r->relay), 32);
+    sim_addr4(&r->target.addr, c->ip ? c->ip : 0xc0a80000u + c->number, RELAY_PORT);
 }
 
-static void start_lane(struct sim_relay *r, uint16_t index)
+static void make_lane(struct sim_relay *r, uint16_t index)
 {
     struct lane *l = &r->lanes[index];
-    struct rt_worker *w = rt_system_worker(r->system, index);
-    struct relay_listen spec = {.addr = (const struct sockaddr *)&r->target.addr,
-                                .addr_len = sizeof(struct sockaddr_in),
-                                .fd = -1,
-                                .index = index,
-                                .count = r->config.workers};
-    struct sockaddr_storage bound;
-    struct relay_error err;
 
     l->relay = r;
-    l->worker = w;
-    l->control = session_control_addr(w);
+    l->worker = rt_system_worker(relay_system(r->relay), index);
     l->lane = sim_lane_new(r->world, &lane_ops, l);
-    rt_worker_set_loop(w, l->lane);
-    rt_worker_set_waker(w, (struct rt_waker){lane_wake, l->lane});
-    RT_INSIST(sim_transport()->worker_init(&r->host, w, &l->transport, &err) == 0);
-    RT_INSIST(sim_transport()->listen(l->transport, &spec, &l->listener, &bound, &err) == 0);
+    rt_worker_set_loop(l->worker, l->lane);
+    rt_worker_set_waker(l->worker, (struct rt_waker){lane_wake, l->lane});
+    if (r->config.ip)
+        sim_lane_live_at(l->lane, &r->target.addr);
+}
+
+static void start_relay(struct sim_relay *r)
+{
+    struct relay_transport_config transport = {
+        .kind = WIRE_TCP,
+        .table = sim_transport(),
+        .host = &r->host,
+        .listen_addr = (const struct sockaddr *)&r->target.addr,
+        .listen_addr_len = sizeof(struct sockaddr_in),
+    };
+    struct relay_error err;
+
+    RT_INSIST(relay_start(r->relay, &transport, 1, &err) == RT_ERR_OK);
 }
 
 struct sim_relay *sim_relay_new(struct sim_world *w, const struct sim_relay_config *config)
 {
     struct sim_relay *r = sim_alloc(sizeof(*r));
 
-    RT_REQUIRE(config->workers > 0 && config->workers <= LIM_WORKERS_MAX);
     r->world = w;
     r->config = *config;
-    r->system = rt_system_new(config->workers, sim_seams(w));
     fill_host(r);
-    start_rooms(r);
+    make_relay(r);
     for (uint16_t i = 0; i < config->workers; i++)
-        start_lane(r, i);
-    if (config->ip)
-        join_network(r);
-    r->standing_actors = 0;
+        make_lane(r, i);
+    start_relay(r);
     r->standing_actors = count_all(r).actors;
     return r;
 }
@@ -460,20 +345,7 @@ void sim_relay_free(struct sim_relay **relay)
     RT_REQUIRE(r->is_down);
     for (uint16_t i = 0; i < r->config.workers; i++)
         sim_lane_free(&r->lanes[i].lane);
-    rt_actor_stop(&r->shutdown);
-    for (uint16_t i = 0; i < r->config.workers; i++)
-        sim_transport()->worker_fini(r->lanes[i].transport);
-    announcer_fini(r->system);
-    dht_fini(r->system);
-    for (uint16_t i = 0; i < r->config.workers; i++) {
-        struct rt_worker *w = rt_system_worker(r->system, i);
-
-        rt_conn_worker_fini(w);
-        session_worker_fini(w);
-        tunnel_worker_fini(w);
-    }
-    rt_system_free(&r->system);
-    session_shared_fini(&r->sessions);
-    rt_door_free(&r->door);
+    RT_INSIST(relay_finish(r->relay) == 0);
+    relay_free(&r->relay);
     free(r);
 }

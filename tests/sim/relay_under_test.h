@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A whole relay in the simulated world: the same rooms, composed in the same order as tools/relayd
- * does, with lanes for threads and the simulated transport for a plugin. No storage: its identity
- * and secrets are given.
+ * The relay of actors/relay in the simulated world, with lanes for threads and the simulated
+ * transport for a plugin. No storage: its identity comes from its number.
  *
  * World's thread. Budget, counters and gauges are the process's: of several relays, together.
  */
@@ -28,9 +27,6 @@ struct sim_relay_config {
     uint32_t bootstrap_count;
     /* As tools/relayd has it: memory_max / 4 of values at most. 0: the most there is. */
     uint64_t value_bytes_max;
-    /* Told of other relays that name our address. May be NULL. */
-    void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
-    void *seen_self_ctx;
     bool announces; /* itself, and looks for others; a member only */
 };
 

@@ -6,95 +6,31 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "announcer/announcer_msg.h"
+#include "actor/actor.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "compose.h"
-#include "dht/dht_msg.h"
+#include "host/loop_uv.h"
+#include "host/os_seams.h"
 #include "host/signals.h"
+#include "relay/relay.h"
 #include "report.h"
 #include "session/session_limits.h"
-#include "tunnel/tunnel_msg.h"
 
-/* All phases have their own deadlines within this; past it a thread must be stuck. */
+/* Every phase of the stop has a deadline within this time. Past it a thread is stuck. */
 #define GUARD_NS (LIM_SHUTDOWN_NS + 20 * RT_S)
 
-enum phase { RUNNING, DRAINING, CLOSING, FLUSHING, ENDED };
-
 struct control {
-    struct rt_actor actor;
     struct relay *relay;
+    struct rt_system *system; /* of one worker, for the loop and the guard */
     struct rt_loop *loop;
     struct rt_signals *signals;
     struct relay_timer guard;
-    enum phase phase;
-    uint16_t awaited; /* answers this phase still waits for */
+    bool is_stopping;
 };
 
-static struct rt_worker *control_worker(const struct relay *r)
+static struct rt_worker *worker_of(const struct control *c)
 {
-    return rt_system_worker(r->system, (uint16_t)(r->workers + 1));
-}
-
-/* -- phases -- */
-
-static void ask(struct control *c, struct rt_addr to, struct rt_msg *m)
-{
-    m->reply_to = rt_actor_addr(&c->actor);
-    c->awaited++;
-    rt_send(c->actor.worker, to, m);
-}
-
-static void ask_sessions(struct control *c, enum session_kind kind)
-{
-    struct relay *r = c->relay;
-
-    for (uint16_t i = 0; i < r->workers; i++)
-        ask(c, session_control_addr(r->nodes[i].worker), rt_msg_new(kind, sizeof(struct rt_msg)));
-}
-
-static void refuse_newcomers(struct control *c)
-{
-    struct relay *r = c->relay;
-    struct rt_msg *m = rt_msg_new(SLOTS_SHUTDOWN, sizeof(*m));
-
-    transports_unlisten(r);
-    rt_send(c->actor.worker, tunnel_slots_addr(r->nodes[0].worker), m);
-}
-
-static void next_phase(struct control *c)
-{
-    switch (++c->phase) {
-    case DRAINING:
-        refuse_newcomers(c);
-        ask(c, announcer_addr(c->relay->nodes[0].worker),
-            rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(struct rt_msg)));
-        ask_sessions(c, SESSION_DRAIN);
-        break;
-    case CLOSING:
-        rt_log(RELAY_LOG_INFO, "requests are done, closing connections", NULL);
-        ask(c, dht_addr(c->relay->nodes[0].worker), rt_msg_new(DHT_STOP, sizeof(struct rt_msg)));
-        ask_sessions(c, SESSION_CLOSE_ALL);
-        break;
-    case FLUSHING:
-        ask(c, c->relay->storage_addr, &storage_flush_new()->msg);
-        break;
-    default:
-        RT_INSIST(c->phase == ENDED);
-        rt_timer_disarm(c->actor.worker, &c->guard);
-        rt_loop_stop(c->loop);
-    }
-}
-
-/* Answers, and requests that came back: either way nobody is waited for any more. */
-static void on_msg(struct rt_actor *self, struct rt_msg *m)
-{
-    struct control *c = RT_CONTAINER_OF(self, struct control, actor);
-
-    rt_msg_free(&m);
-    RT_INSIST(c->awaited > 0);
-    if (--c->awaited == 0)
-        next_phase(c);
+    return rt_system_worker(c->system, 0);
 }
 
 /* -- ending at once -- */
@@ -112,19 +48,27 @@ static void on_guard(struct relay_timer *t)
     end_now("scp2p-relay: the shutdown is stuck, ending at once\n", EXIT_FAILURE);
 }
 
+/* On worker 0 of the relay. */
+static void on_stopped(void *ctx)
+{
+    rt_loop_stop(((struct control *)ctx)->loop);
+}
+
 static void on_signal(void *ctx, int signum)
 {
     struct control *c = ctx;
+    struct rt_worker *w = worker_of(c);
 
     if (signum == SIGUSR1) {
         report_counters();
         return;
     }
-    if (c->phase != RUNNING)
+    if (c->is_stopping)
         end_now("scp2p-relay: second signal, ending at once\n", 128 + signum);
     rt_log(RELAY_LOG_INFO, "shutting down", "signal=%s", signum == SIGINT ? "SIGINT" : "SIGTERM");
-    rt_timer_arm(c->actor.worker, &c->guard, rt_now_ns(c->actor.worker) + GUARD_NS);
-    next_phase(c);
+    c->is_stopping = true;
+    rt_timer_arm(w, &c->guard, rt_now_ns(w) + GUARD_NS);
+    relay_stop(c->relay, on_stopped, c);
 }
 
 /* -- life -- */
@@ -132,23 +76,20 @@ static void on_signal(void *ctx, int signum)
 rt_err control_new(struct relay *r, struct control **out)
 {
     struct control *c = calloc(1, sizeof(*c));
-    struct rt_worker *w = control_worker(r);
     rt_err e;
 
     RT_INSIST(c);
     c->relay = r;
+    c->system = rt_system_new(1, rt_os_seams());
     c->guard.fire = on_guard;
-    e = rt_loop_new(w, &c->loop);
+    e = rt_loop_new(worker_of(c), &c->loop);
     if (!e)
-        e = rt_signals_start(rt_worker_loop(w), on_signal, c, &c->signals);
-    if (e) {
-        rt_loop_free(&c->loop);
-        free(c);
-        return e;
-    }
-    rt_actor_start(&c->actor, w, on_msg);
-    *out = c;
-    return RT_ERR_OK;
+        e = rt_signals_start(rt_worker_loop(worker_of(c)), on_signal, c, &c->signals);
+    if (e)
+        control_free(&c);
+    else
+        *out = c;
+    return e;
 }
 
 rt_err control_start(struct control *c)
@@ -170,7 +111,7 @@ void control_free(struct control **c)
         return;
     rt_signals_stop(&old->signals);
     rt_loop_free(&old->loop);
-    rt_timer_disarm(old->actor.worker, &old->guard);
-    rt_actor_stop(&old->actor);
+    rt_timer_disarm(worker_of(old), &old->guard);
+    rt_system_free(&old->system);
     free(old);
 }

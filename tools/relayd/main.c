@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "compose.h"
+#include "daemon.h"
 #include "config/config.h"
 
 #define EXIT_BAD_OPTION 2
@@ -26,6 +26,6 @@ int main(int argc, char **argv)
         puts("scp2p-relay " RELAY_VERSION);
         return 0;
     default:
-        return relay_run(&cfg);
+        return daemon_run(&cfg);
     }
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "durable.h"
-
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,18 +7,17 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "compose.h"
 #include "dht/dht.h"
-#include "dht/value_store/value_store.h"
 #include "dht/dht_limits.h"
-#include "host/os_seams.h"
+#include "dht/value_store/value_store.h"
+#include "relay_private.h"
 
 /* -- to the disk; on worker 0 -- */
 
 /* One that the queue has no room for is lost to the disk; the storage counts it and says so. */
 static void save(struct relay *r, struct storage_write *w)
 {
-    (void)storage_send(r->storage, r->nodes[0].worker, w);
+    (void)storage_send(r->store, r->nodes[0].worker, w);
 }
 
 static void put_value(void *ctx, const struct dht_value *v)
@@ -93,7 +90,7 @@ static void drop_identity(void *ctx, const uint8_t key[32])
     save(ctx, storage_drop_identity_record_new(key));
 }
 
-struct dht_disk durable_disk(struct relay *r)
+struct dht_disk relay_disk(struct relay *r)
 {
     return (struct dht_disk){.put_value = put_value,
                              .drop_value = drop_value,
@@ -159,21 +156,21 @@ static void load_identity(void *ctx, const uint8_t key[32], uint8_t *value, size
     dht_load_identity(((struct loading *)ctx)->relay->system, key, value, len);
 }
 
-rt_err durable_load(struct relay *r, struct relay_error *err)
+rt_err relay_load(struct relay *r, struct relay_error *err)
 {
-    const struct rt_seams *seams = rt_os_seams();
+    const struct rt_seams *seams = rt_worker_seams(r->nodes[0].worker);
     struct loading l = {.relay = r, .now_s = seams->wall_ns(seams->ctx) / RT_S};
     uint64_t begun_ns = seams->mono_ns(seams->ctx);
-    rt_err e = storage_each_mark(r->storage, load_mark, &l, err);
+    rt_err e = storage_each_mark(r->store, load_mark, &l, err);
 
     if (!e)
-        e = storage_each_value(r->storage, load_value, &l, err);
+        e = storage_each_value(r->store, load_value, &l, err);
     if (!e)
-        e = storage_each_peer(r->storage, load_peer, &l, err);
+        e = storage_each_peer(r->store, load_peer, &l, err);
     if (!e)
-        e = storage_pins(r->storage, load_pins, &l, err);
+        e = storage_pins(r->store, load_pins, &l, err);
     if (!e)
-        e = storage_each_identity_record(r->storage, load_identity, &l, err);
+        e = storage_each_identity_record(r->store, load_identity, &l, err);
     if (e)
         return e;
     if (l.odd)
