@@ -68,7 +68,7 @@ static bool has_better_texts(const struct dht_value_store *v, const struct entry
         return !in->origin.is_push;
     if (has_texts(e->value.ptr, e->value.len, &manifest->value))
         return false;
-    return !in->origin.is_push || has_texts(in->value, in->len, &manifest->value);
+    return !in->origin.is_push || has_texts(in->value.ptr, in->value.len, &manifest->value);
 }
 
 /* -- records of communities -- */
@@ -87,7 +87,7 @@ static enum rt_refusal make_room(struct dht_value_store *v, const struct incomin
 {
     enum dht_record_kind kind =
         in->checked->kind == WIRE_VALUE_MEMBER_RECORD ? DHT_RECORD_MEMBER : DHT_RECORD_SHARE;
-    enum rt_refusal r = value_store_make_room(v, NULL, in->len, &in->origin);
+    enum rt_refusal r = value_store_make_room(v, NULL, in->value.len, &in->origin);
     struct dht_record *victim = NULL;
 
     if (r != RT_REFUSAL_NONE)

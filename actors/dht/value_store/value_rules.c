@@ -9,7 +9,7 @@
 
 bool value_store_is_same(const struct entry *e, const struct incoming *in)
 {
-    return e->value.len == in->len && memcmp(e->value.ptr, in->value, in->len) == 0;
+    return e->value.len == in->value.len && memcmp(e->value.ptr, in->value.ptr, in->value.len) == 0;
 }
 
 bool value_store_is_newer(const struct entry *e, const struct dht_checked *than)
@@ -82,20 +82,29 @@ void value_store_proven(struct dht_value_store *v, struct entry *manifest,
 
 /* -- one value under one key -- */
 
+/* The value in a buffer of its own size: a new reference, or a copy. A slice of a larger buffer,
+ * such as a frame's, would keep that buffer as long as the value. */
+static struct relay_slice value_of_own_size(struct relay_slice value)
+{
+    if (value.owner && value.owner->capacity == value.len)
+        return relay_slice_ref(value);
+    return rt_slice_copy(value.ptr, value.len);
+}
+
 enum rt_refusal value_store_put(struct dht_value_store *v, struct entry *e,
                                 const struct incoming *in, struct entry **out_entry)
 {
-    enum rt_refusal r = value_store_make_room(v, e, in->len, &in->origin);
-    struct relay_slice copy;
+    enum rt_refusal r = value_store_make_room(v, e, in->value.len, &in->origin);
+    struct relay_slice value;
 
     if (r != RT_REFUSAL_NONE)
         return r;
-    copy = rt_slice_copy(in->value, in->len);
-    if (!copy.owner)
+    value = value_of_own_size(in->value);
+    if (!value.owner)
         return RT_REFUSAL_MEMORY;
     if (!e)
         e = value_store_add(v, in->key, in->checked);
-    value_store_set(v, e, in, copy);
+    value_store_set(v, e, in, value);
     *out_entry = e;
     return RT_REFUSAL_NONE;
 }
@@ -147,9 +156,9 @@ static enum rt_refusal store_set(struct dht_value_store *v, const struct incomin
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct relay_slice merged;
     struct dht_set_meta *meta;
-    enum rt_refusal r =
-        dht_peer_set_merge(in->checked->kind, e ? &e->value : NULL, e ? e->set : NULL, in->value,
-                           in->len, in->origin.peer, in->now_s, &merged, &meta);
+    enum rt_refusal r = dht_peer_set_merge(in->checked->kind, e ? &e->value : NULL,
+                                           e ? e->set : NULL, in->value.ptr, in->value.len,
+                                           in->origin.peer, in->now_s, &merged, &meta);
 
     if (r != RT_REFUSAL_NONE)
         return r;
@@ -227,7 +236,7 @@ static struct entry *most_crowded(const struct dht_value_store *v, const struct 
 
 static bool key_has_room(const struct dht_value_store *v, const struct incoming *in)
 {
-    uint32_t count = 1, bytes = in->len;
+    uint32_t count = 1, bytes = in->value.len;
 
     for (struct entry *e = first_announcement(v, in); e; e = next_announcement(in, e)) {
         count++;

@@ -341,11 +341,11 @@ void value_store_set(struct dht_value_store *v, struct entry *e, const struct in
 }
 
 enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
-                                    const struct dht_checked *checked, const uint8_t *value,
-                                    uint32_t len, uint64_t ttl_secs,
-                                    const struct dht_origin *origin, uint64_t now_s)
+                                    const struct dht_checked *checked, struct relay_slice value,
+                                    uint64_t ttl_secs, const struct dht_origin *origin,
+                                    uint64_t now_s)
 {
-    struct incoming in = {key, checked, value, len, ttl_secs, now_s, *origin};
+    struct incoming in = {key, checked, value, ttl_secs, now_s, *origin};
     struct entry *e = value_store_entry(v, key, NULL), *next;
 
     v->now_s = now_s;
@@ -383,7 +383,7 @@ bool dht_value_store_load(struct dht_value_store *v, const uint8_t key[32], cons
                           const struct dht_origin *origin, uint64_t now_s)
 {
     struct dht_checked checked;
-    struct incoming in = {key, &checked, value, len, 0, now_s, *origin};
+    struct incoming in = {key, &checked, relay_slice_view(value, len), 0, now_s, *origin};
     struct relay_slice copy;
     struct entry *e;
 

@@ -105,8 +105,7 @@ struct value_store_lists {
 struct incoming {
     const uint8_t *key;
     const struct dht_checked *checked;
-    const uint8_t *value;
-    uint32_t len;
+    struct relay_slice value; /* borrowed */
     uint64_t ttl_secs, now_s;
     struct dht_origin origin;
 };

@@ -38,7 +38,8 @@ static enum rt_refusal store_by(struct dht_value_store *v, const struct test_val
 {
     struct dht_checked c = test_checked(value, NOW_S + 60);
 
-    return dht_value_store_put(v, value->key, &c, value->bytes, value->len, 0, by, NOW_S + 60);
+    return dht_value_store_put(v, value->key, &c, relay_slice_view(value->bytes, value->len), 0, by,
+                               NOW_S + 60);
 }
 
 /* True: a look-up in this dialect now returns this value. */

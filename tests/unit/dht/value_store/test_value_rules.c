@@ -38,9 +38,10 @@ static enum rt_refusal store_at(struct dht_value_store *v, const struct test_val
     struct dht_checked c;
     enum rt_refusal r = dht_value_check(value->key, value->bytes, value->len, now_s, &c);
 
-    return r != RT_REFUSAL_NONE ? r
-                                : dht_value_store_put(v, value->key, &c, value->bytes, value->len,
-                                                      0, &someone, now_s);
+    return r != RT_REFUSAL_NONE
+               ? r
+               : dht_value_store_put(v, value->key, &c, relay_slice_view(value->bytes, value->len),
+                                     0, &someone, now_s);
 }
 
 static enum rt_refusal store(struct dht_value_store *v, const struct test_value *value)
