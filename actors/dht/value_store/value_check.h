@@ -4,7 +4,7 @@
  * must be of a known kind, decode, and belong under this key. Manifest ids, signatures and times
  * are verified if the value has all the data for it. A value must not be issued more than
  * LIM_HELLO_SKEW_S ahead of us, or have expired. A share head's signature can be verified only with
- * the share's key: see values.h. Pure.
+ * the share's key: see value_store.h. Pure.
  */
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Rules for replacing the value of a key, for the kinds with a tag: see values.h. */
+/* Rules for replacing the value of a key, for the kinds with a tag: see value_store.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +103,7 @@ static enum rt_refusal make_room(struct dht_value_store *v, const struct incomin
     return RT_REFUSAL_NONE;
 }
 
-enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     enum rt_refusal r = RT_REFUSAL_NONE;
@@ -116,12 +116,12 @@ enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct
         return RT_REFUSAL_NONE;
     if (!e)
         r = make_room(v, in);
-    return r == RT_REFUSAL_NONE ? value_store_put(v, e, in, &e) : r;
+    return r == RT_REFUSAL_NONE ? value_store_accept(v, e, in, &e) : r;
 }
 
 /* -- hints and pages -- */
 
-enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
@@ -132,12 +132,12 @@ enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct 
     if (e &&
         (value_store_is_newer(e, in->checked) || (e->origin.peer == 0 && in->origin.peer != 0)))
         return RT_REFUSAL_NONE;
-    return value_store_put(v, e, in, &e);
+    return value_store_accept(v, e, in, &e);
 }
 
 /* -- rotation and revocation of keys -- */
 
-enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
@@ -147,10 +147,10 @@ enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const stru
     }
     if (e && value_store_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
-    return value_store_put(v, e, in, &e);
+    return value_store_accept(v, e, in, &e);
 }
 
-enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct incoming for_a_week = *in;
@@ -162,7 +162,7 @@ enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const st
         value_store_renew(v, e, &for_a_week);
         return RT_REFUSAL_NONE;
     }
-    r = value_store_put(v, e, &for_a_week, &e);
+    r = value_store_accept(v, e, &for_a_week, &e);
     if (r == RT_REFUSAL_NONE && v->sink.revoked)
         v->sink.revoked(v->sink.revoked_ctx, in->checked->subject);
     return r;

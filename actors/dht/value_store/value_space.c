@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Limits of the value store, and eviction when it is full: see values.h. */
+/* Limits of the value store, and eviction when it is full: see value_store.h. */
 #include "base/metric.h"
 #include "dht/value_store/value_store_private.h"
 
