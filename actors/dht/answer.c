@@ -215,8 +215,8 @@ static void store(struct dht *d, struct dht_ask *a)
         memcmp(checked.subject, a->origin.pubkey_hint, sizeof(checked.subject)) == 0)
         origin.reached = a->peer_dialects;
     if (a->refusal == RT_REFUSAL_NONE)
-        a->refusal = dht_value_store_put(d->values, a->key, &checked, a->payload.ptr,
-                                         a->payload.len, a->ttl_secs, &origin, now_s);
+        a->refusal = dht_value_store_put(d->values, a->key, &checked, a->payload, a->ttl_secs,
+                                         &origin, now_s);
     if (a->refusal == RT_REFUSAL_NONE) {
         rt_metric_inc(RT_METRIC_DHT_STORED);
         if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)

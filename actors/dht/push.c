@@ -236,8 +236,8 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     a->stored = 0;
     a->refusal = dht_value_check(a->key, a->value.ptr, a->value.len, now_s, &checked);
     if (a->refusal == RT_REFUSAL_NONE)
-        a->refusal = dht_value_store_put(d->values, a->key, &checked, a->value.ptr, a->value.len,
-                                         a->ttl_secs, &ours, now_s);
+        a->refusal =
+            dht_value_store_put(d->values, a->key, &checked, a->value, a->ttl_secs, &ours, now_s);
     memcpy(plan.key, a->key, sizeof(plan.key));
     plan.value = relay_slice_take(&a->value);
     if (a->refusal == RT_REFUSAL_STORE_VALUE || !publish(d, &plan, a)) {

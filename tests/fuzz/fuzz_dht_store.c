@@ -126,7 +126,8 @@ static void store(struct dht_value_store *v, const uint8_t *value, uint32_t len,
     if (dht_value_check(key, value, len, now_s, &checked) != RT_REFUSAL_NONE)
         return;
     /* The fuzzer signs nothing: announcements get past their signature by loading only. */
-    if (dht_value_store_put(v, key, &checked, value, len, 0, &origin, now_s) != RT_REFUSAL_NONE)
+    if (dht_value_store_put(v, key, &checked, relay_slice_view(value, len), 0, &origin, now_s) !=
+        RT_REFUSAL_NONE)
         return;
     for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
         find(v, key, d, now_s);

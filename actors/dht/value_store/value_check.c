@@ -10,15 +10,6 @@
 #include "wire_announce.h"
 #include "wire_limits.h"
 
-bool check_is_signed(const struct check *c, struct wire_writer *w, const uint8_t pubkey[32],
-                     const uint8_t signature[64])
-{
-    bool fits;
-    size_t len = wire_writer_len(w, &fits);
-
-    return c->sub || (fits && rt_sign_verify(pubkey, c->room, len, signature));
-}
-
 static bool check_share_head(struct check *c)
 {
     struct wire_share_head *h = &c->out->head;

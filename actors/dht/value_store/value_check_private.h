@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Shared by the two halves of value_check.h: kinds that are CBOR maps (value_check.c), and kinds
- * with a tag (value_check_tagged.c). */
+/* The parts of value_check.h, which is one module split by size. value_check.c has the kinds that
+ * are CBOR maps and calls value_check_tagged.c, which has the kinds with a tag. */
 #ifndef DHT_VALUE_CHECK_PRIVATE_H
 #define DHT_VALUE_CHECK_PRIVATE_H
 
+#include <string.h>
+
+#include "crypto/crypto.h"
 #include "dht/value_store/value_check.h"
 #include <string.h>
 
@@ -24,8 +27,14 @@ static inline bool check_has_key(const struct check *c, const uint8_t expected[3
 }
 
 /* True: pubkey signed the bytes that w has written into the room, or the value is only decoded. */
-bool check_is_signed(const struct check *c, struct wire_writer *w, const uint8_t pubkey[32],
-                     const uint8_t signature[64]);
+static inline bool check_is_signed(const struct check *c, struct wire_writer *w,
+                                   const uint8_t pubkey[32], const uint8_t signature[64])
+{
+    bool fits;
+    size_t len = wire_writer_len(w, &fits);
+
+    return c->sub || (fits && rt_sign_verify(pubkey, c->room, len, signature));
+}
 
 bool check_tagged(struct check *c);
 

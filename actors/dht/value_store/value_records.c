@@ -68,7 +68,7 @@ static bool has_better_texts(const struct dht_value_store *v, const struct entry
         return !in->origin.is_push;
     if (has_texts(e->value.ptr, e->value.len, &manifest->value))
         return false;
-    return !in->origin.is_push || has_texts(in->value, in->len, &manifest->value);
+    return !in->origin.is_push || has_texts(in->value.ptr, in->value.len, &manifest->value);
 }
 
 /* -- records of communities -- */
@@ -87,7 +87,7 @@ static enum rt_refusal make_room(struct dht_value_store *v, const struct incomin
 {
     enum dht_record_kind kind =
         in->checked->kind == WIRE_VALUE_MEMBER_RECORD ? DHT_RECORD_MEMBER : DHT_RECORD_SHARE;
-    enum rt_refusal r = value_store_make_room(v, NULL, in->len, &in->origin);
+    enum rt_refusal r = value_store_make_room(v, NULL, in->value.len, &in->origin);
     struct dht_record *victim = NULL;
 
     if (r != RT_REFUSAL_NONE)
@@ -103,7 +103,7 @@ static enum rt_refusal make_room(struct dht_value_store *v, const struct incomin
     return RT_REFUSAL_NONE;
 }
 
-enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     enum rt_refusal r = RT_REFUSAL_NONE;
@@ -116,12 +116,12 @@ enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct
         return RT_REFUSAL_NONE;
     if (!e)
         r = make_room(v, in);
-    return r == RT_REFUSAL_NONE ? value_store_put(v, e, in, &e) : r;
+    return r == RT_REFUSAL_NONE ? value_store_accept(v, e, in, &e) : r;
 }
 
 /* -- hints and pages -- */
 
-enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
@@ -132,12 +132,12 @@ enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct 
     if (e &&
         (value_store_is_newer(e, in->checked) || (e->origin.peer == 0 && in->origin.peer != 0)))
         return RT_REFUSAL_NONE;
-    return value_store_put(v, e, in, &e);
+    return value_store_accept(v, e, in, &e);
 }
 
 /* -- rotation and revocation of keys -- */
 
-enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
@@ -147,10 +147,10 @@ enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const stru
     }
     if (e && value_store_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
-    return value_store_put(v, e, in, &e);
+    return value_store_accept(v, e, in, &e);
 }
 
-enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const struct incoming *in)
+enum rt_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct incoming for_a_week = *in;
@@ -162,7 +162,7 @@ enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const st
         value_store_renew(v, e, &for_a_week);
         return RT_REFUSAL_NONE;
     }
-    r = value_store_put(v, e, &for_a_week, &e);
+    r = value_store_accept(v, e, &for_a_week, &e);
     if (r == RT_REFUSAL_NONE && v->sink.revoked)
         v->sink.revoked(v->sink.revoked_ctx, in->checked->subject);
     return r;

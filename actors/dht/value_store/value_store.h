@@ -105,13 +105,16 @@ void dht_value_store_free(struct dht_value_store **v);
 void dht_value_store_set_sink(struct dht_value_store *v, const struct dht_value_store_sink *sink);
 
 /*
- * Stores a copy of value for ttl_secs, raised and cut to the protocol's bounds. NONE (also where it
- * was not newer), STORE_VALUE (a share head that is false), STORE_FULL or MEMORY. sink may be told.
+ * Stores the value for ttl_secs, raised and cut to the protocol's bounds. checked: what
+ * dht_value_check said of it. value is borrowed. An accepted value is kept in a buffer of its own
+ * size: a reference if value has such a buffer, else a copy; the bytes must stay as they are. The
+ * sink is notified. NONE, also for a value that does not win. STORE_VALUE: a share head with an
+ * invalid signature. STORE_FULL or MEMORY: nothing is stored.
  */
 enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
-                                    const struct dht_checked *checked, const uint8_t *value,
-                                    uint32_t len, uint64_t ttl_secs,
-                                    const struct dht_origin *origin, uint64_t now_s);
+                                    const struct dht_checked *checked, struct relay_slice value,
+                                    uint64_t ttl_secs, const struct dht_origin *origin,
+                                    uint64_t now_s);
 
 /* Loads a value from disk without verification, within the limits. Load marks of communities first
  * (see dht_value_store_communities). A loaded manifest proves no key until dht_value_store_prove

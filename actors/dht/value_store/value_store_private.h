@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Shared by the files of the value store: value_store.c (the table), value_times.c (expiry,
- * republishing, deferred writes), value_space.c (limits), value_rules.c and value_records.c (rules
- * for replacing a value). */
+/*
+ * The parts of the value store, which is one module split by size. All work on one struct
+ * dht_value_store. Each file calls only those above it:
+ *
+ *   value_shares   shares whose key is known
+ *   value_table    entries by key, and their lists
+ *   value_times    expiry, republishing, deferred writes
+ *   value_space    limits, eviction
+ *   value_update   a new value for an entry
+ *   value_rules    rules for replacing a value: kinds that are maps
+ *   value_records  the same for kinds with a tag
+ *   value_store    the public functions
+ */
 #ifndef DHT_VALUE_STORE_PRIVATE_H
 #define DHT_VALUE_STORE_PRIVATE_H
 
 #include "base/list.h"
 #include "base/map.h"
+#include "crypto/crypto.h"
 #include "dht/dht_limits.h"
 #include "dht/value_store/communities.h"
-#include "dht/value_store/quota.h"
 #include "dht/value_store/peer_set.h"
+#include "dht/value_store/quota.h"
 #include "dht/value_store/value_store.h"
 
 #define VALUE_STORE_HOUR_S 3600u
@@ -105,32 +116,52 @@ struct value_store_lists {
 struct incoming {
     const uint8_t *key;
     const struct dht_checked *checked;
-    const uint8_t *value;
-    uint32_t len;
+    struct relay_slice value; /* borrowed */
     uint64_t ttl_secs, now_s;
     struct dht_origin origin;
 };
 
-/* -- value_store.c -- */
+static inline uint64_t value_store_hash(const struct dht_value_store *v, const uint8_t bytes[32])
+{
+    return rt_siphash(v->hash_key, bytes, 32);
+}
 
-/* The entry under key and sub; sub NULL: the first of any. */
+/* -- value_shares.c: shares whose key is known -- */
+
+/* NULL: the share's key is not known. */
+struct share *value_store_find_share(const struct dht_value_store *v, const uint8_t share_id[32]);
+/* One reference for an entry that proves the key; adds an unknown share. */
+struct share *value_store_share_ref(struct dht_value_store *v, const uint8_t share_id[32],
+                                    const uint8_t pubkey[32]);
+void value_store_share_drop(struct dht_value_store *v, struct share *s); /* s may be NULL */
+/* Drops the reference of a head or manifest, if it has one. */
+void value_store_unshare(struct dht_value_store *v, struct entry *e);
+
+/* -- value_table.c: entries, and the lists of fresh values -- */
+
+/* The entry under key and sub; sub NULL: the first of any. NULL: none. */
 struct entry *value_store_entry(const struct dht_value_store *v, const uint8_t key[32],
                                 const uint8_t *sub);
 struct entry *value_store_next_same(const struct entry *e); /* of any sub */
-bool value_store_is_record(const struct entry *e);          /* of a community */
+const uint8_t *value_store_sub(const struct entry *e);
+bool value_store_is_record(const struct entry *e);   /* of a community */
+uint8_t value_store_dialects(const struct entry *e); /* that accept the value */
 struct dht_value value_store_value_of(const struct entry *e);
-/* Enters an entry for a checked value, which value_store_set then gives it. */
+/* Adds an entry without a value. The caller gives it one before the next operation. */
 struct entry *value_store_add(struct dht_value_store *v, const uint8_t key[32],
                               const struct dht_checked *checked);
-/* Gives e this value (moved) and origin, and tells the sink. */
-void value_store_set(struct dht_value_store *v, struct entry *e, const struct incoming *in,
-                     struct relay_slice value);
-/* The same value again: its TTL, and it falls due later. */
-void value_store_renew(struct dht_value_store *v, struct entry *e, const struct incoming *in);
+/* Drops the value of e, and uncounts it from its storer. */
+void value_store_release(struct dht_value_store *v, struct entry *e);
+/* Removes and frees e. tell: the sink is notified. */
 void value_store_drop(struct dht_value_store *v, struct entry *e, bool tell);
-uint64_t value_store_hash(const struct dht_value_store *v, const uint8_t bytes[32]);
+/* Frees an entry while the whole table is freed; ctx: the store. */
+void value_store_free_node(void *ctx, struct rt_map_node *n);
+/* True: e is in its network's list of values to be pushed. */
+bool value_store_is_fresh(const struct entry *e);
+void value_store_enter_fresh(struct dht_value_store *v, struct entry *e);
+void value_store_leave_fresh(struct entry *e);
 
-/* -- value_times.c -- */
+/* -- value_times.c: expiry, republishing, deferred writes -- */
 
 void value_store_set_expiry(struct dht_value_store *v, struct entry *e, uint64_t expires_s,
                             uint64_t now_s);
@@ -139,18 +170,15 @@ uint64_t value_store_expiry(const struct incoming *in);
 void value_store_set_due(struct dht_value_store *v, struct entry *e, uint64_t due_s);
 /* True: the storer is a contact that pushes the value in all dialects that accept it. */
 bool value_store_is_pushed(const struct entry *e, const struct dht_origin *origin);
-/* True: e is in its network's list of values to be pushed. */
-bool value_store_is_fresh(const struct entry *e);
-void value_store_enter_fresh(struct dht_value_store *v, struct entry *e);
-void value_store_leave_fresh(struct entry *e);
 /* Call after a STORE: makes the value fresh if it must be pushed. */
 void value_store_note_fresh(struct dht_value_store *v, struct entry *e,
                             const struct dht_origin *origin);
+/* Passes the value of e to the sink. */
 void value_store_save(struct dht_value_store *v, struct entry *e);
 /* Schedules a deferred write of a record. */
 void value_store_defer_save(struct dht_value_store *v, struct entry *e, uint64_t now_s);
 
-/* -- value_space.c -- */
+/* -- value_space.c: limits -- */
 
 /* Makes room for one more value (or, e not NULL, for e with another value) of len bytes from this
  * origin: NONE or STORE_FULL. May evict others, never e. */
@@ -159,25 +187,38 @@ enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct en
 bool value_store_is_full(const struct dht_value_store *v, uint32_t more_values,
                          uint64_t more_bytes);
 
-/* -- value_rules.c -- */
+/* -- value_update.c: a new value for an entry, or a new TTL -- */
 
-enum rt_refusal value_store_by_kind(struct dht_value_store *v, const struct incoming *in);
 bool value_store_is_same(const struct entry *e, const struct incoming *in);
 /* True: e stays instead of the value in `than`; also true if neither is newer. */
 bool value_store_is_newer(const struct entry *e, const struct dht_checked *than);
+/* The same value was stored again: extends the TTL and defers the republishing. */
+void value_store_renew(struct dht_value_store *v, struct entry *e, const struct incoming *in);
+/* Gives e this value (moved), its origin and its times. The sink is not notified. */
+void value_store_place(struct dht_value_store *v, struct entry *e, const struct incoming *in,
+                       struct relay_slice value);
+/* The same for a value that was stored by a peer: indexes and saves it. */
+void value_store_set(struct dht_value_store *v, struct entry *e, const struct incoming *in,
+                     struct relay_slice value);
 /* Makes room and sets the value; e NULL: adds an entry. *out_entry is the entry with the value. */
-enum rt_refusal value_store_put(struct dht_value_store *v, struct entry *e,
-                                const struct incoming *in, struct entry **out_entry);
-void value_store_unshare(struct dht_value_store *v, struct entry *e);
-/* A held manifest proves its share's key: a held head that is false is dropped. */
+enum rt_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
+                                   const struct incoming *in, struct entry **out_entry);
+
+/* -- value_rules.c: kinds that are maps -- */
+
+enum rt_refusal value_store_put_head(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_manifest(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_set(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_announcement(struct dht_value_store *v, const struct incoming *in);
+/* A held manifest proves its share's key: a held head with an invalid signature is dropped. */
 void value_store_proven(struct dht_value_store *v, struct entry *manifest,
                         const struct dht_checked *checked);
 
 /* -- value_records.c: kinds with a tag -- */
 
-enum rt_refusal value_store_store_record(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_store_dated(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_store_rotation(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_store_revocation(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in);
+enum rt_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in);
 
 #endif

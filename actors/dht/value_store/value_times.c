@@ -100,25 +100,6 @@ bool dht_value_store_take_due(struct dht_value_store *v, uint64_t now_s, struct 
 
 /* -- fresh values: the storing networks take turns -- */
 
-bool value_store_is_fresh(const struct entry *e)
-{
-    return !rt_list_empty(&e->by_fresh) && e->pushed_s == 0 && e->unreached_s == 0;
-}
-
-void value_store_enter_fresh(struct dht_value_store *v, struct entry *e)
-{
-    rt_list_push_back(&e->net->fresh, &e->by_fresh);
-    if (rt_list_empty(&e->net->in_turn))
-        rt_list_push_back(&v->fresh, &e->net->in_turn);
-}
-
-void value_store_leave_fresh(struct entry *e)
-{
-    rt_list_unlink(&e->by_fresh);
-    if (rt_list_empty(&e->net->fresh))
-        rt_list_unlink(&e->net->in_turn);
-}
-
 void value_store_note_fresh(struct dht_value_store *v, struct entry *e,
                             const struct dht_origin *origin)
 {

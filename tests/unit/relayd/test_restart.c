@@ -99,8 +99,9 @@ static uint64_t store(struct dht_value_store *v, uint32_t number, uint32_t step)
 
     test_member_record(&m, &value);
     c = test_checked(&value, NOW_S);
-    assert_int_equal(
-        dht_value_store_put(v, value.key, &c, value.bytes, value.len, 86400, &someone, NOW_S), 0);
+    assert_int_equal(dht_value_store_put(v, value.key, &c, relay_slice_view(value.bytes, value.len),
+                                         86400, &someone, NOW_S),
+                     0);
     desk_sleep(LIM_STORAGE_MARK_NS + 5 * RT_MS); /* the storage thread does not reply sooner */
     test_community(m.community, id);
     return dht_community_last_event(dht_community_find(dht_value_store_communities(v), id));

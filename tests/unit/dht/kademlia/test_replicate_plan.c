@@ -74,7 +74,8 @@ static void add_value_of(struct room *r, const struct dht_origin *origin, uint32
                                   (key[bits / 8] & ~(0xff00u >> bits % 8)));
     } while (dht_common_bits(key, r->self) != bits);
     memcpy(c.head.share_id, key, 32);
-    assert_int_equal(dht_value_store_put(r->values, key, &c, key, 32, ttl, origin, now_s), 0);
+    assert_int_equal(
+        dht_value_store_put(r->values, key, &c, relay_slice_view(key, 32), ttl, origin, now_s), 0);
 }
 
 static void add_value(struct room *r, uint32_t bits, uint64_t ttl, uint64_t now_s, uint8_t key[32])
@@ -304,7 +305,8 @@ static void test_announcements_are_handed_over_but_never_due(void **state)
     test_sign_key(1, &k);
     test_announcement(&k, &addr, 1, NOW_S, 0, 0, &v);
     c = test_checked(&v, NOW_S);
-    assert_int_equal(dht_value_store_put(r.values, v.key, &c, v.bytes, v.len, 0, &someone, NOW_S),
+    assert_int_equal(dht_value_store_put(r.values, v.key, &c, relay_slice_view(v.bytes, v.len), 0,
+                                         &someone, NOW_S),
                      0);
     newcomer = add_node(&r, 1, 0);
     assert_int_equal(drain(&r, LIM_REPUBLISH_S, 3000, &plan), 0);

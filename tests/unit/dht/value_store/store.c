@@ -65,7 +65,8 @@ enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *val
 {
     struct dht_checked c = test_checked(value, now_s);
 
-    return dht_value_store_put(v, value->key, &c, value->bytes, value->len, ttl, by, now_s);
+    return dht_value_store_put(v, value->key, &c, relay_slice_view(value->bytes, value->len), ttl,
+                               by, now_s);
 }
 
 void store_at(struct dht_value_store *v, const struct test_value *value, uint64_t now_s)

@@ -4,7 +4,8 @@
  * flipped bit is refused or means nothing (seeded); a manifest's id is
  * recomputed and its signature told apart from its id; an announcement passes at the keys of its
  * own bucket and its neighbours, and not with a changed field, from the future, or after its end;
- * what is none of the five, is empty, or is over 64 KiB is refused.
+ * what is none of the five, is empty, or is over 64 KiB is refused. A check changes no byte of the
+ * value, not even of one that decoding would compact.
  */
 #include "unit/dht/support.h"
 #include "wire_limits.h"
@@ -208,6 +209,42 @@ static void test_announcement_without_direct_address(void **state)
     assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
 }
 
+/* Decoding joins the chunks of an indefinite-length text in place. */
+static void split_title(struct test_value *v)
+{
+    static const uint8_t whole[] = {0x65, 't', 't', 't', 't', 't'},
+                         chunks[] = {0x7f, 0x61, 't', 0x64, 't', 't', 't', 't', 0xff};
+    uint8_t *at = memmem(v->bytes, v->len, whole, sizeof(whole));
+    uint32_t rest;
+
+    assert_non_null(at);
+    rest = v->len - (uint32_t)(at - v->bytes) - sizeof(whole);
+    memmove(at + sizeof(chunks), at + sizeof(whole), rest);
+    memcpy(at, chunks, sizeof(chunks));
+    v->len += sizeof(chunks) - sizeof(whole);
+}
+
+static void test_check_changes_no_byte(void **state)
+{
+    struct test_value v, was;
+    struct rt_sign_key k;
+
+    (void)state;
+    test_sign_key(1, &k);
+    test_manifest(&k, 7, 5, &v);
+    split_title(&v);
+    for (int kind = 0; kind <= WIRE_VALUE_MEMBERS; kind++) {
+        struct dht_checked c, read;
+
+        if (kind != WIRE_VALUE_MANIFEST)
+            make(kind, &v);
+        was = v;
+        c = test_checked(&v, NOW_S);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), RT_REFUSAL_NONE);
+        assert_memory_equal(&v, &was, sizeof(v));
+    }
+}
+
 static void test_anything_else_is_refused(void **state)
 {
     static uint8_t big[LIM_VALUE_MAX + 1];
@@ -233,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_announcement_at_neighbouring_buckets),
         cmocka_unit_test(test_announcement_in_its_time_only),
         cmocka_unit_test(test_announcement_without_direct_address),
+        cmocka_unit_test(test_check_changes_no_byte),
         cmocka_unit_test(test_anything_else_is_refused),
     };
 

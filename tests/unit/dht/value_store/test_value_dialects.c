@@ -7,53 +7,25 @@
  * dialect before relays never reached, and no relays reached only in other dialects. Each form has
  * separate limits under a key. An announcement from disk has the form that sub determines.
  */
-#include "unit/dht/support.h"
+#include "store.h"
 
-#include "dht/value_store/value_store.h"
 #include "dht/dht_limits.h"
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
 #define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
 
-static const uint8_t hash_key[16] = "dht-dialects";
-static uint64_t rng = 20261130;
-static const struct dht_origin someone = {.peer = 77, .net = 7};
-
-static struct dht_value_store *values_new(void)
+static enum rt_refusal store_later(struct dht_value_store *v, const struct test_value *value,
+                                   const struct dht_origin *by)
 {
-    struct dht_value_store_limits limits = {1000, 1u << 24, 1000, 1u << 24};
-
-    return dht_value_store_new(&limits, hash_key, test_random, &rng);
-}
-
-static void free_values(struct dht_value_store **v)
-{
-    dht_value_store_free(v);
-    assert_int_equal(rt_buf_live(), 0);
-}
-
-static enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *value,
-                                const struct dht_origin *by)
-{
-    struct dht_checked c = test_checked(value, NOW_S + 60);
-
-    return dht_value_store_put(v, value->key, &c, value->bytes, value->len, 0, by, NOW_S + 60);
+    return store_by(v, value, 0, by, NOW_S + 60);
 }
 
 /* True: a look-up in this dialect now returns this value. */
 static bool is_given(struct dht_value_store *v, enum wire_dialect dialect,
                      const struct test_value *value)
 {
-    struct relay_slice got;
-    uint64_t ttl;
-    bool is_same;
-
-    if (!dht_value_store_find(v, value->key, dialect, NOW_S + 60, &got, &ttl))
-        return false;
-    is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
-    relay_slice_drop(&got);
-    return is_same;
+    return store_left(v, dialect, value, NOW_S + 60) > 0;
 }
 
 static uint32_t count_all(const struct dht_value_store *v, enum wire_dialect dialect,
@@ -131,7 +103,7 @@ static void test_form_is_the_signed_one(void **state)
 static void test_each_dialect_is_given_its_form(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value a5, a8, newer8;
     struct rt_sign_key k;
 
@@ -140,11 +112,11 @@ static void test_each_dialect_is_given_its_form(void **state)
     test_announcement_of(&k, &p, NOW_S, false, false, &a5);
     test_announcement_of(&k, &p, NOW_S, true, true, &a8);
     test_announcement_of(&k, &p, NOW_S + 1, true, true, &newer8);
-    assert_int_equal(store_by(v, &a8, &someone), 0);
+    assert_int_equal(store_later(v, &a8, &store_someone), 0);
     assert_false(is_given(v, WIRE_DIALECT_A, &a8));
-    assert_int_equal(store_by(v, &a5, &someone), 0);
-    assert_int_equal(store_by(v, &newer8, &someone), 0);
-    assert_int_equal(store_by(v, &a8, &someone), 0); /* accepted, without a change */
+    assert_int_equal(store_later(v, &a5, &store_someone), 0);
+    assert_int_equal(store_later(v, &newer8, &store_someone), 0);
+    assert_int_equal(store_later(v, &a8, &store_someone), 0); /* accepted, without a change */
     assert_int_equal(dht_value_store_count(v), 2);
     for (int i = 0; i < 3; i++) {
         assert_true(is_given(v, WIRE_DIALECT_A, &a5));
@@ -153,25 +125,25 @@ static void test_each_dialect_is_given_its_form(void **state)
     }
     for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
         assert_int_equal(count_all(v, d, a5.key), 1);
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_values_go_to_dialects_that_accept_them(void **state)
 {
     struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value members, providers;
 
     (void)state;
     test_set(WIRE_VALUE_MEMBERS, 5, &p, 1, NOW_S, &members);
     test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, NOW_S, &providers);
-    assert_int_equal(store_by(v, &members, &someone), 0);
-    assert_int_equal(store_by(v, &providers, &someone), 0);
+    assert_int_equal(store_later(v, &members, &store_someone), 0);
+    assert_int_equal(store_later(v, &providers, &store_someone), 0);
     for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++) {
         assert_int_equal(is_given(v, d, &members), d == WIRE_DIALECT_A);
         assert_true(is_given(v, d, &providers));
     }
-    free_values(&v);
+    store_free(&v);
 }
 
 /* -- relays under one key -- */
@@ -199,15 +171,15 @@ static uint32_t announce(uint32_t n, uint32_t ip, const uint8_t *key, bool is_fo
 static void test_relays_reached_in_the_dialect_come_first(void **state)
 {
     static const uint8_t reached[5] = {B, C, 0, B | C, A};
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value a[5];
-    struct dht_origin by = someone;
+    struct dht_origin by = store_someone;
 
     (void)state;
     for (uint32_t i = 0, n = 0; i < 5; i++) {
         n = announce(n, 0x0b000001, i ? a[0].key : NULL, true, &a[i]);
         by.reached = reached[i];
-        assert_int_equal(store_by(v, &a[i], &by), 0);
+        assert_int_equal(store_later(v, &a[i], &by), 0);
     }
     for (int turn = 0; turn < 4; turn++) {
         uint32_t given_to_b = 0, given_to_c = 0;
@@ -222,14 +194,14 @@ static void test_relays_reached_in_the_dialect_come_first(void **state)
     assert_int_equal(count_all(v, WIRE_DIALECT_B, a[0].key), 3); /* those two, and a[2] */
     assert_int_equal(count_all(v, WIRE_DIALECT_C, a[0].key), 3);
     assert_int_equal(count_all(v, WIRE_DIALECT_A, a[0].key), 0);
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_reached_is_kept_until_said_otherwise(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
     struct dht_origin reached = {.peer = 78, .net = 8, .reached = B};
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value old, newer;
     struct rt_sign_key k;
 
@@ -237,23 +209,23 @@ static void test_reached_is_kept_until_said_otherwise(void **state)
     test_sign_key(5, &k);
     test_announcement_of(&k, &p, NOW_S, true, true, &old);
     test_announcement_of(&k, &p, NOW_S + 1, true, true, &newer);
-    assert_int_equal(store_by(v, &old, &someone), 0);
+    assert_int_equal(store_later(v, &old, &store_someone), 0);
     assert_true(is_given(v, WIRE_DIALECT_C, &old)); /* never reached */
-    assert_int_equal(store_by(v, &old, &reached), 0);
+    assert_int_equal(store_later(v, &old, &reached), 0);
     assert_false(is_given(v, WIRE_DIALECT_C, &old));
     assert_true(is_given(v, WIRE_DIALECT_B, &old));
-    assert_int_equal(store_by(v, &newer, &someone), 0);
+    assert_int_equal(store_later(v, &newer, &store_someone), 0);
     assert_false(is_given(v, WIRE_DIALECT_C, &newer));
     reached.reached = C;
-    assert_int_equal(store_by(v, &old, &reached), 0); /* not newer, but reached in a dialect */
+    assert_int_equal(store_later(v, &old, &reached), 0); /* not newer, but reached in a dialect */
     assert_true(is_given(v, WIRE_DIALECT_C, &newer));
     assert_false(is_given(v, WIRE_DIALECT_B, &newer));
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_limits_of_each_form(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value a5, a8;
     uint32_t n = announce(0, 0x0b000001, NULL, false, &a5);
     uint8_t key[32];
@@ -263,13 +235,13 @@ static void test_limits_of_each_form(void **state)
     for (uint32_t i = 0; i < LIM_ANNOUNCEMENTS_PER_KEY + 3; i++) {
         (void)announce(n, 0x0b000001, key, true, &a8);
         n = announce(n, 0x0b000001, key, false, &a5);
-        (void)store_by(v, &a8, &someone);
+        (void)store_later(v, &a8, &store_someone);
         if (i < 5)
-            assert_int_equal(store_by(v, &a5, &someone), 0);
+            assert_int_equal(store_later(v, &a5, &store_someone), 0);
     }
     assert_int_equal(count_all(v, WIRE_DIALECT_A, key), 5);
     assert_int_equal(count_all(v, WIRE_DIALECT_C, key), LIM_ANNOUNCEMENTS_PER_KEY);
-    free_values(&v);
+    store_free(&v);
 }
 
 /* -- disk -- */
@@ -292,7 +264,7 @@ static void on_put(void *ctx, const struct dht_value *value)
 static void test_loaded_with_the_form_it_had(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
-    struct dht_value_store *v = values_new(), *again = values_new();
+    struct dht_value_store *v = store_new(), *again = store_new();
     struct row row;
     struct dht_value_store_sink sink = {.put = on_put, .ctx = &row};
     struct test_value a5, a8;
@@ -304,15 +276,15 @@ static void test_loaded_with_the_form_it_had(void **state)
     test_announcement_of(&k, &p, NOW_S, true, false, &a8); /* the bytes do not determine the form */
     test_announcement_of(&k, &p, NOW_S, false, false, &a5);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(store_by(v, i ? &a5 : &a8, &someone), 0);
+        assert_int_equal(store_later(v, i ? &a5 : &a8, &store_someone), 0);
         assert_true(dht_value_store_load(again, row.value.key, row.sub, row.value.bytes,
-                                         row.value.len, NOW_S + 5000, 0, &someone, NOW_S));
+                                         row.value.len, NOW_S + 5000, 0, &store_someone, NOW_S));
     }
     assert_true(is_given(again, WIRE_DIALECT_A, &a5));
     assert_true(is_given(again, WIRE_DIALECT_B, &a8));
     assert_int_equal(dht_value_store_count(again), 2);
     dht_value_store_free(&v);
-    free_values(&again);
+    store_free(&again);
 }
 
 int main(void)

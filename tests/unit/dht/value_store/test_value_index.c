@@ -152,8 +152,9 @@ static void test_full_community_makes_room(void **state)
         memcpy(c.subject, &i, sizeof(i));
         test_community(1, c.community_id);
         rt_sha256(&i, sizeof(i), value.key);
-        assert_int_equal(
-            dht_value_store_put(v, value.key, &c, value.key, 32, 86400, &store_someone, NOW_S), 0);
+        assert_int_equal(dht_value_store_put(v, value.key, &c, relay_slice_view(value.key, 32),
+                                             86400, &store_someone, NOW_S),
+                         0);
     }
     test_member_record(
         &(struct test_member){
@@ -207,8 +208,9 @@ static void store_random(struct dht_value_store *v, uint64_t *seed, uint64_t now
     test_community(number % RANDOM_COMMUNITIES, c.community_id);
     memcpy(c.subject, &number, sizeof(number));
     rt_sha256(&number, sizeof(number), key);
-    (void)dht_value_store_put(v, key, &c, key, 1 + (uint32_t)(test_random(seed) % 32), 86400, &by,
-                              now_s);
+    (void)dht_value_store_put(v, key, &c,
+                              relay_slice_view(key, 1 + (uint32_t)(test_random(seed) % 32)), 86400,
+                              &by, now_s);
 }
 
 static void test_random_operations_keep_index_and_store_alike(void **state)

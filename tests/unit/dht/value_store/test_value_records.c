@@ -56,32 +56,44 @@ static void test_share_by_sequence_then_time(void **state)
     assert_wins(&c, &b);
 }
 
+/* A manifest, and records of its share with the same signed bytes: with the texts of the manifest,
+ * with another title, without a title. */
+struct texts {
+    struct test_value manifest, good, bad, worse;
+};
+
+static void make_texts(struct texts *out)
+{
+    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
+    struct rt_sign_key k;
+
+    test_sign_key(4, &k);
+    test_manifest_with_id(&k, 1, 5, &out->manifest, s.manifest_id);
+    s.title = "ttttt";
+    test_share_record(&s, &out->good);
+    s.title = "ttttu";
+    test_share_record(&s, &out->bad);
+    s.title = NULL;
+    test_share_record(&s, &out->worse);
+}
+
 static void test_texts_of_the_held_manifest_stay(void **state)
 {
     struct dht_value_store *v = store_new();
-    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
-    struct test_value manifest, good, bad, worse;
-    struct rt_sign_key k;
+    struct texts t;
 
     (void)state;
-    test_sign_key(4, &k);
-    test_manifest_with_id(&k, 1, 5, &manifest, s.manifest_id);
-    s.title = "ttttt"; /* the manifest's */
-    test_share_record(&s, &good);
-    s.title = "ttttu";
-    test_share_record(&s, &bad);
-    s.title = NULL;
-    test_share_record(&s, &worse);
-    store_at(v, &good, NOW_S);
-    store_at(v, &bad, NOW_S); /* without the manifest the last write wins */
-    assert_true(store_holds(v, &bad));
-    store_at(v, &manifest, NOW_S);
-    store_at(v, &worse, NOW_S); /* neither has the manifest's texts */
-    assert_true(store_holds(v, &worse));
-    store_at(v, &good, NOW_S);
-    store_at(v, &bad, NOW_S);
-    store_at(v, &worse, NOW_S);
-    assert_true(store_holds(v, &good));
+    make_texts(&t);
+    store_at(v, &t.good, NOW_S);
+    store_at(v, &t.bad, NOW_S); /* without the manifest the last write wins */
+    assert_true(store_holds(v, &t.bad));
+    store_at(v, &t.manifest, NOW_S);
+    store_at(v, &t.worse, NOW_S); /* neither has the manifest's texts */
+    assert_true(store_holds(v, &t.worse));
+    store_at(v, &t.good, NOW_S);
+    store_at(v, &t.bad, NOW_S);
+    store_at(v, &t.worse, NOW_S);
+    assert_true(store_holds(v, &t.good));
     store_free(&v);
 }
 
@@ -89,28 +101,19 @@ static void test_texts_of_the_held_manifest_stay(void **state)
 static void test_pushed_texts_replace_only_with_the_manifest(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
-    struct test_share s = {.community = 1, .share = 4, .seq = 1, .updated_at = NOW_S};
     struct dht_value_store *v = store_new();
-    struct test_value manifest, good, bad, worse;
-    struct rt_sign_key k;
+    struct texts t;
 
     (void)state;
-    test_sign_key(4, &k);
-    test_manifest_with_id(&k, 1, 5, &manifest, s.manifest_id);
-    s.title = "ttttt"; /* the manifest's */
-    test_share_record(&s, &good);
-    s.title = "ttttu";
-    test_share_record(&s, &bad);
-    s.title = NULL;
-    test_share_record(&s, &worse);
-    store_at(v, &bad, NOW_S);
-    assert_int_equal(store_by(v, &good, 86400, &node, NOW_S), 0);
-    assert_true(store_holds(v, &bad));
-    store_at(v, &manifest, NOW_S);
-    assert_int_equal(store_by(v, &worse, 86400, &node, NOW_S), 0);
-    assert_true(store_holds(v, &bad));
-    assert_int_equal(store_by(v, &good, 86400, &node, NOW_S), 0);
-    assert_true(store_holds(v, &good));
+    make_texts(&t);
+    store_at(v, &t.bad, NOW_S);
+    assert_int_equal(store_by(v, &t.good, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &t.bad));
+    store_at(v, &t.manifest, NOW_S);
+    assert_int_equal(store_by(v, &t.worse, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &t.bad));
+    assert_int_equal(store_by(v, &t.good, 86400, &node, NOW_S), 0);
+    assert_true(store_holds(v, &t.good));
     store_free(&v);
 }
 

@@ -8,57 +8,27 @@
  * key come back in turn, fresh ones only; past 32 or 64 KiB the most crowded network gives its
  * oldest; each ends when it says. A value of another kind under the same key never mixes.
  */
-#include "unit/dht/support.h"
+#include "store.h"
 
-#include "dht/value_store/value_store.h"
 #include "dht/dht_limits.h"
 #include "wire_limits.h"
 
-static const uint8_t hash_key[16] = "dht-rules-test";
-static uint64_t rng = 20261124;
 static const uint8_t no_sub[32];
-static const struct dht_origin someone = {.peer = 77, .net = 7};
 
-static struct dht_value_store *values_new(void)
+static enum rt_refusal store_min_ttl_at(struct dht_value_store *v, const struct test_value *value,
+                                        uint64_t now_s)
 {
-    struct dht_value_store_limits limits = {1000, 1u << 24, 1000, 1u << 24};
-
-    return dht_value_store_new(&limits, hash_key, test_random, &rng);
-}
-
-static void free_values(struct dht_value_store **v)
-{
-    dht_value_store_free(v);
-    assert_int_equal(rt_buf_live(), 0);
-}
-
-static enum rt_refusal store_at(struct dht_value_store *v, const struct test_value *value,
-                                uint64_t now_s)
-{
-    struct dht_checked c;
-    enum rt_refusal r = dht_value_check(value->key, value->bytes, value->len, now_s, &c);
-
-    return r != RT_REFUSAL_NONE ? r
-                                : dht_value_store_put(v, value->key, &c, value->bytes, value->len,
-                                                      0, &someone, now_s);
+    return store_by(v, value, 0, &store_someone, now_s);
 }
 
 static enum rt_refusal store(struct dht_value_store *v, const struct test_value *value)
 {
-    return store_at(v, value, NOW_S);
+    return store_min_ttl_at(v, value, NOW_S);
 }
 
 static bool holds(struct dht_value_store *v, const struct test_value *value)
 {
-    struct relay_slice got;
-    uint64_t ttl;
-    bool is_same;
-
-    if (!dht_value_store_find(v, value->key, WIRE_DIALECT_A, NOW_S, &got, &ttl))
-        return false;
-    is_same = got.len == value->len && memcmp(got.ptr, value->bytes, got.len) == 0;
-    relay_slice_drop(&got);
-    return is_same;
+    return store_left(v, WIRE_DIALECT_A, value, NOW_S) > 0;
 }
 
 /* Of the same share, with a signature that is nobody's. */
@@ -70,7 +40,7 @@ static void false_head(const struct rt_sign_key *share, uint64_t seq, struct tes
 
 static void test_unknown_share_last_write_wins(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key k;
     struct test_value high, low, bad;
 
@@ -84,12 +54,12 @@ static void test_unknown_share_last_write_wins(void **state)
     assert_true(holds(v, &bad));
     assert_int_equal(store(v, &low), 0); /* a false one locks nobody out */
     assert_true(holds(v, &low));
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_known_share_verifies_and_keeps_the_higher(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key k;
     struct test_value manifest, high, later, low, bad;
 
@@ -110,12 +80,12 @@ static void test_known_share_verifies_and_keeps_the_higher(void **state)
     assert_true(holds(v, &later));
     assert_int_equal(store(v, &high), 0);
     assert_true(holds(v, &later));
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_manifest_drops_a_false_head(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key k;
     struct test_value manifest, good, bad;
 
@@ -129,19 +99,19 @@ static void test_manifest_drops_a_false_head(void **state)
     assert_false(holds(v, &bad));
     assert_int_equal(store(v, &good), 0);
     assert_true(holds(v, &good));
-    free_values(&v);
-    v = values_new();
+    store_free(&v);
+    v = store_new();
     assert_int_equal(store(v, &good), 0);
     assert_int_equal(store(v, &manifest), 0);
     assert_true(holds(v, &good));
     assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
-    free_values(&v);
+    store_free(&v);
 }
 
 /* One share's manifest says nothing of another share. */
 static void test_shares_do_not_mix(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key a, b;
     struct test_value manifest, bad;
 
@@ -153,12 +123,12 @@ static void test_shares_do_not_mix(void **state)
     assert_int_equal(store(v, &manifest), 0);
     assert_int_equal(store(v, &bad), 0);
     assert_true(holds(v, &bad));
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_manifest_of_another_signer_proves_nothing(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key a, b;
     struct test_value manifest, good, bad;
 
@@ -172,13 +142,13 @@ static void test_manifest_of_another_signer_proves_nothing(void **state)
     assert_int_equal(store(v, &bad), 0);
     assert_int_equal(store(v, &good), 0);
     assert_true(holds(v, &good));
-    free_values(&v);
+    store_free(&v);
 }
 
 /* The key is remembered by the head it verified, also when the manifest is gone. */
 static void test_key_outlives_its_manifest(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     uint64_t later = NOW_S + LIM_VALUE_TTL_MIN_S - 100, end = NOW_S + LIM_VALUE_TTL_MIN_S + 3600;
     struct rt_sign_key k;
     struct test_value manifest, good, bad;
@@ -191,18 +161,19 @@ static void test_key_outlives_its_manifest(void **state)
     test_head(&k, 3, NOW_S, &good);
     false_head(&k, 99, &bad);
     assert_int_equal(store(v, &manifest), 0);
-    assert_int_equal(store_at(v, &good, later), 0);
+    assert_int_equal(store_min_ttl_at(v, &good, later), 0);
     dht_value_store_expire(v, end, 10);
     assert_false(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, end, &got, &ttl));
-    assert_int_equal(store_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store_min_ttl_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
     dht_value_store_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
-    assert_int_equal(store_at(v, &bad, end + LIM_VALUE_TTL_MIN_S), 0); /* now nobody knows it */
-    free_values(&v);
+    assert_int_equal(store_min_ttl_at(v, &bad, end + LIM_VALUE_TTL_MIN_S),
+                     0); /* now nobody knows it */
+    store_free(&v);
 }
 
 static void test_loaded_manifest_proves_when_asked(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key k;
     struct test_value manifest, bad, forged;
 
@@ -213,23 +184,23 @@ static void test_loaded_manifest_proves_when_asked(void **state)
     false_head(&k, 99, &bad);
     forged.key[0] ^= 1; /* a row somebody has changed */
     assert_true(dht_value_store_load(v, manifest.key, no_sub, manifest.bytes, manifest.len,
-                                     NOW_S + 9, 0, &someone, NOW_S));
+                                     NOW_S + 9, 0, &store_someone, NOW_S));
     assert_true(dht_value_store_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9, 0,
-                                     &someone, NOW_S));
-    assert_true(dht_value_store_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, 0, &someone,
-                                     NOW_S));
+                                     &store_someone, NOW_S));
+    assert_true(dht_value_store_load(v, bad.key, no_sub, bad.bytes, bad.len, NOW_S + 9, 0,
+                                     &store_someone, NOW_S));
     assert_true(dht_value_store_prove(v, 1, NOW_S));
     assert_false(dht_value_store_prove(v, 5, NOW_S));
     assert_false(holds(v, &bad));
     assert_false(holds(v, &forged));
     assert_true(holds(v, &manifest));
     assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_manifest_stays_the_first(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct rt_sign_key k;
     struct test_value manifest;
     struct relay_slice a, b;
@@ -240,13 +211,13 @@ static void test_manifest_stays_the_first(void **state)
     test_manifest(&k, 1, 10, &manifest);
     assert_int_equal(store(v, &manifest), 0);
     assert_true(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, NOW_S, &a, &ttl));
-    assert_int_equal(store_at(v, &manifest, NOW_S + 500), 0);
+    assert_int_equal(store_min_ttl_at(v, &manifest, NOW_S + 500), 0);
     assert_true(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, NOW_S + 500, &b, &ttl));
     assert_ptr_equal(a.ptr, b.ptr);
     assert_int_equal(ttl, LIM_VALUE_TTL_MIN_S); /* its life is */
     relay_slice_drop(&a);
     relay_slice_drop(&b);
-    free_values(&v);
+    store_free(&v);
 }
 
 /* -- announcements -- */
@@ -273,7 +244,7 @@ static bool announce(uint32_t n, uint32_t ip, uint64_t issued_at, const uint8_t 
 
 static void test_one_announcement_per_relay_the_newest(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value old, newer;
 
     (void)state;
@@ -283,12 +254,12 @@ static void test_one_announcement_per_relay_the_newest(void **state)
     assert_int_equal(store(v, &old), 0);
     assert_true(holds(v, &newer));
     assert_int_equal(dht_value_store_count(v), 1);
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_announcements_in_turn(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value a[5];
     uint32_t seen[5] = {0}, count = 0;
     struct relay_slice all[10];
@@ -317,7 +288,7 @@ static void test_announcements_in_turn(void **state)
     assert_int_equal(dht_value_store_find_all(v, a[0].key, WIRE_DIALECT_A, 3, NOW_S, all), 3);
     for (uint32_t i = 0; i < 3; i++)
         relay_slice_drop(&all[i]);
-    free_values(&v);
+    store_free(&v);
 }
 
 /* Whoever asks several nodes for one key is to hear of several relays, not of one several times. */
@@ -332,7 +303,7 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
     for (uint32_t n = 1; count < 4 && n < SLOT_TRIES; n++)
         count += announce(n, 0x0b000001 + (n << 8), NOW_S, a[0].key, 1, &a[count + 1]);
     for (int node = 0; node < 20; node++) {
-        struct dht_value_store *v = values_new();
+        struct dht_value_store *v = store_new();
         struct relay_slice got;
         uint64_t ttl;
 
@@ -344,14 +315,14 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
                 is_first[i] = ++firsts > 0;
         }
         relay_slice_drop(&got);
-        free_values(&v);
+        store_free(&v);
     }
     assert_true(firsts >= 4);
 }
 
 static void test_announcements_end_when_they_say(void **state)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value a;
     struct relay_slice got;
     uint64_t ttl;
@@ -365,7 +336,7 @@ static void test_announcements_end_when_they_say(void **state)
     assert_int_equal(ttl, 1);
     assert_false(
         dht_value_store_find(v, a.key, WIRE_DIALECT_A, NOW_S + LIM_ANNOUNCEMENT_S, &got, &ttl));
-    free_values(&v);
+    store_free(&v);
 }
 
 static uint32_t bytes_under(const struct dht_value_store *v, const uint8_t key[32],
@@ -386,7 +357,7 @@ static uint32_t bytes_under(const struct dht_value_store *v, const uint8_t key[3
 /* 200 relays of one /24 and then 40 of as many networks want under one key. */
 static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32_t *out_honest)
 {
-    struct dht_value_store *v = values_new();
+    struct dht_value_store *v = store_new();
     struct test_value first, a;
     uint32_t stored = 0, honest = 0;
 
@@ -396,7 +367,7 @@ static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32
         if (!announce(n, 0x0b000001, NOW_S + n % 50, first.key, fat, &a))
             continue;
         stored++;
-        (void)store_at(v, &a, NOW_S + 60);
+        (void)store_min_ttl_at(v, &a, NOW_S + 60);
         *out_bytes = bytes_under(v, first.key, out_count);
         assert_true(*out_count <= LIM_ANNOUNCEMENTS_PER_KEY);
         assert_true(*out_bytes <= LIM_ANNOUNCEMENT_BYTES_PER_KEY);
@@ -406,11 +377,11 @@ static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32
         if (!announce(n, 0x0d000001 + (n << 8), NOW_S, first.key, fat, &a))
             continue;
         tried++;
-        honest += store_at(v, &a, NOW_S + 60) == RT_REFUSAL_NONE;
+        honest += store_min_ttl_at(v, &a, NOW_S + 60) == RT_REFUSAL_NONE;
     }
     *out_bytes = bytes_under(v, first.key, out_count);
     *out_honest = honest;
-    free_values(&v);
+    store_free(&v);
 }
 
 static void test_announcements_bounded_and_shared_by_network(void **state)

@@ -50,7 +50,7 @@ static enum rt_refusal put(struct dht_value_store *v, uint32_t n, const void *by
 
     key_of(n, key);
     memcpy(c.head.share_id, key, 32);
-    return dht_value_store_put(v, key, &c, bytes, len, ttl, by, now_s);
+    return dht_value_store_put(v, key, &c, relay_slice_view(bytes, len), ttl, by, now_s);
 }
 
 static bool find(struct dht_value_store *v, uint32_t n, uint64_t now_s, struct relay_slice *got,
@@ -96,6 +96,48 @@ static void test_found_as_stored_with_time_left(void **state)
     assert_memory_equal(got.ptr, "abc", 3);
     relay_slice_drop(&got);
     assert_int_equal(rt_buf_live(), 0);
+}
+
+/* Stores the slice under key 1, drops the caller's reference and returns the buffer that is kept.
+ */
+static const struct relay_buf *kept_buffer(struct relay_slice value)
+{
+    struct dht_value_store *v = values_new(10, 1000);
+    struct dht_checked c = head;
+    const struct relay_buf *kept;
+    struct relay_slice got;
+    uint8_t key[32];
+    uint64_t ttl;
+
+    key_of(1, key);
+    assert_int_equal(dht_value_store_put(v, key, &c, value, 100000, &someone, 100), 0);
+    assert_true(find(v, 1, 100, &got, &ttl));
+    assert_int_equal(got.len, value.len);
+    assert_int_equal(got.owner->capacity, value.len);
+    assert_memory_equal(got.ptr, value.ptr, value.len);
+    kept = got.owner;
+    relay_slice_drop(&got);
+    relay_slice_drop(&value);
+    assert_int_equal(rt_buf_live(), 1);
+    free_values(&v);
+    return kept;
+}
+
+static void test_value_does_not_pin_a_larger_buffer(void **state)
+{
+    struct relay_buf *frame = rt_buf_new(1000);
+
+    (void)state;
+    memset(frame->bytes, 'x', 1000);
+    assert_ptr_not_equal(kept_buffer(relay_slice_own(frame, frame->bytes + 100, 50)), frame);
+}
+
+static void test_value_in_a_buffer_of_its_size_is_not_copied(void **state)
+{
+    struct relay_slice value = rt_slice_copy("abc", 3);
+
+    (void)state;
+    assert_ptr_equal(kept_buffer(value), value.owner);
 }
 
 static void test_ttl_bounds_and_expiry(void **state)
@@ -439,6 +481,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_as_stored_with_time_left),
+        cmocka_unit_test(test_value_does_not_pin_a_larger_buffer),
+        cmocka_unit_test(test_value_in_a_buffer_of_its_size_is_not_copied),
         cmocka_unit_test(test_ttl_bounds_and_expiry),
         cmocka_unit_test(test_expiry_in_bounded_steps),
         cmocka_unit_test(test_clock_that_jumps),
