@@ -42,7 +42,7 @@ struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect 
 
 static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcement_form form)
 {
-    spread_one(ctx, relay_pubkey, form);
+    local_publish_add(&((struct announcer *)ctx)->local_publish, relay_pubkey, form);
 }
 
 static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
@@ -74,6 +74,10 @@ static const struct self_announce_callbacks self_announce_callbacks = {
     .withdrawn = on_withdrawn,
 };
 
+static const struct local_publish_callbacks local_publish_callbacks = {
+    .request = on_request,
+};
+
 static const struct verify_queue_callbacks verify_queue_callbacks = {
     .renewed = on_renewed,
     .own_address_seen = on_own_address_seen,
@@ -87,7 +91,7 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
     a->is_stopped = true;
     self_announce_stop(&a->self);
     discover_stop(a);
-    spread_stop(a);
+    local_publish_stop(&a->local_publish);
     revocation_stop(a);
     if (self_announce_withdraw(&a->self, a->directory.list))
         a->shutdown = m;
@@ -192,7 +196,8 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     a->config = *config;
     init_self_announce(a);
     discover_init(a);
-    spread_init(a);
+    local_publish_init(&a->local_publish, a->worker, a->directory.list,
+                       a->config.identity->public_key, &local_publish_callbacks, a);
     verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
                       &verify_queue_callbacks, a);
     revocation_init(a);
@@ -213,14 +218,14 @@ void announcer_start(struct rt_system *sys)
 
     self_announce_start(&l->announcer->self);
     discover_start(l->announcer);
-    spread_start(l->announcer);
+    local_publish_start(&l->announcer->local_publish);
     revocation_start(l->announcer);
 }
 
 static void free_announcer(struct announcer *a)
 {
     discover_stop(a);
-    spread_stop(a);
+    local_publish_stop(&a->local_publish);
     revocation_stop(a);
     rt_actor_stop(&a->actor);
     verify_queue_fini(&a->verify_queue);

@@ -5,6 +5,7 @@
 
 #include "announcer/announcer.h"
 #include "announcer/directory/relay_directory.h"
+#include "announcer/local_publish.h"
 #include "announcer/part.h"
 #include "announcer/self_announce.h"
 #include "announcer/verify_queue.h"
@@ -44,9 +45,8 @@ struct announcer {
     uint8_t peopled;       /* dialects in which the DHT has contacts */
     uint32_t next_look_up; /* of the round: a slot of a dialect, dialect by dialect */
     uint32_t lookups;      /* look-ups under way */
-    struct relay_timer round_timer, dial_timer, spread_timer;
-    uint64_t spread_bucket; /* all listed relays go under its keys ... */
-    uint32_t spread_next;   /* ... from this one of the list on */
+    struct relay_timer round_timer, dial_timer;
+    struct local_publish local_publish;
     struct verify_queue verify_queue;
     struct revocation revocation;
     uint64_t gauge, evicted, lost; /* as last reported */
@@ -78,13 +78,6 @@ void discover_called(struct announcer *a, struct dht_call_ask *c);
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
-
-/* -- spread.c: listed relays into our own store -- */
-void spread_init(struct announcer *a);
-void spread_start(struct announcer *a);
-void spread_stop(struct announcer *a);
-/* This announcement was listed, or the dialects of its relay changed. */
-void spread_one(struct announcer *a, const uint8_t relay_pubkey[32], enum announcement_form form);
 
 /* -- revocation.c: revoked keys of relays -- */
 void revocation_init(struct announcer *a);

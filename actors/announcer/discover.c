@@ -208,7 +208,7 @@ void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t
 
     for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
         if (listed & 1u << form)
-            spread_one(a, at->pubkey_hint, form);
+            local_publish_add(&a->local_publish, at->pubkey_hint, form);
 }
 
 /* The request for a relay list ended. A relay that now speaks another dialect is reached, too. */
@@ -221,7 +221,7 @@ static void asked(struct announcer *a, const struct dht_call_ask *c)
     if (relay_list_asked(a->directory.list, c->to.pubkey_hint, c->dialect,
                          is_there ? c->peer_dialects : 0, announcer_now_ns(a)))
         for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
-            spread_one(a, c->to.pubkey_hint, form);
+            local_publish_add(&a->local_publish, c->to.pubkey_hint, form);
 }
 
 void discover_called(struct announcer *a, struct dht_call_ask *c)
