@@ -78,6 +78,17 @@ static const struct local_publish_callbacks local_publish_callbacks = {
     .request = on_request,
 };
 
+static void on_newcomer_checked(void *ctx, const struct wire_peer_hop *at, uint8_t dialects)
+{
+    discover_admit(ctx, at, dialects);
+    discover_pump(ctx);
+}
+
+static const struct revocation_checks_callbacks revocation_checks_callbacks = {
+    .request = on_request,
+    .newcomer_checked = on_newcomer_checked,
+};
+
 static const struct verify_queue_callbacks verify_queue_callbacks = {
     .renewed = on_renewed,
     .own_address_seen = on_own_address_seen,
@@ -92,7 +103,7 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
     self_announce_stop(&a->self);
     discover_stop(a);
     local_publish_stop(&a->local_publish);
-    revocation_stop(a);
+    revocation_checks_stop(&a->revocation_checks);
     if (self_announce_withdraw(&a->self, a->directory.list))
         a->shutdown = m;
     else
@@ -101,10 +112,12 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
 
 static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
 {
+    if (a->is_stopped)
+        return;
     if (l->cookie == COOKIE_ROUND_LOOK_UP)
         discover_looked_up(a, l);
     else
-        revocation_looked_up(a, l->cookie - COOKIE_REVOCATION_CHECK, l);
+        revocation_checks_looked_up(&a->revocation_checks, l->cookie - COOKIE_REVOCATION_CHECK, l);
 }
 
 static void on_called(struct announcer *a, struct dht_call_ask *c)
@@ -165,7 +178,8 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
-        revocation_found(a, RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
+        revocation_checks_found(&a->revocation_checks,
+                                RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
         rt_msg_free(&m);
         return;
     default:
@@ -200,7 +214,8 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
                        a->config.identity->public_key, &local_publish_callbacks, a);
     verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
                       &verify_queue_callbacks, a);
-    revocation_init(a);
+    revocation_checks_init(&a->revocation_checks, a->worker, &a->directory,
+                           a->config.identity->public_key, &revocation_checks_callbacks, a);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct announcer_local *l = calloc(1, sizeof(*l));
@@ -219,14 +234,14 @@ void announcer_start(struct rt_system *sys)
     self_announce_start(&l->announcer->self);
     discover_start(l->announcer);
     local_publish_start(&l->announcer->local_publish);
-    revocation_start(l->announcer);
+    revocation_checks_start(&l->announcer->revocation_checks);
 }
 
 static void free_announcer(struct announcer *a)
 {
     discover_stop(a);
     local_publish_stop(&a->local_publish);
-    revocation_stop(a);
+    revocation_checks_stop(&a->revocation_checks);
     rt_actor_stop(&a->actor);
     verify_queue_fini(&a->verify_queue);
     discover_fini(a);

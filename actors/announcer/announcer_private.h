@@ -7,28 +7,11 @@
 #include "announcer/directory/relay_directory.h"
 #include "announcer/local_publish.h"
 #include "announcer/part.h"
+#include "announcer/revocation_checks.h"
 #include "announcer/self_announce.h"
 #include "announcer/verify_queue.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
-
-/* A look-up of a relay's revocation: revocation.c. */
-struct revocation_check {
-    bool is_pending;
-    bool is_newcomer;           /* the relay is listed when no revocation is found */
-    struct wire_peer_hop relay; /* key of the relay; also the address if it is a newcomer */
-    uint8_t dialects;           /* of a newcomer */
-};
-
-/* The index of the daily check, which processes one relay at a time. The checks before it are those
- * of newcomers; a newcomer's candidate stays under way during its check. */
-#define REVOCATION_CHECK_LISTED LIM_RELAY_DIALS_MAX
-#define REVOCATION_CHECKS (LIM_RELAY_DIALS_MAX + 1u)
-
-struct revocation {
-    struct revocation_check checks[REVOCATION_CHECKS];
-    struct relay_timer timer;
-};
 
 struct announcer {
     struct rt_actor actor;
@@ -48,7 +31,7 @@ struct announcer {
     struct relay_timer round_timer, dial_timer;
     struct local_publish local_publish;
     struct verify_queue verify_queue;
-    struct revocation revocation;
+    struct revocation_checks revocation_checks;
     uint64_t gauge, evicted, lost; /* as last reported */
 };
 
@@ -78,18 +61,5 @@ void discover_called(struct announcer *a, struct dht_call_ask *c);
 void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
 /* Dials and asks what is due, and arms the timer for the rest. */
 void discover_pump(struct announcer *a);
-
-/* -- revocation.c: revoked keys of relays -- */
-void revocation_init(struct announcer *a);
-void revocation_start(struct announcer *a);
-void revocation_stop(struct announcer *a);
-/* Looks up the revocation of a candidate that was reached at `at`. Then discover_admit is called or
- * the candidate is dropped. */
-void revocation_check_newcomer(struct announcer *a, const struct wire_peer_hop *at,
-                               uint8_t dialects);
-/* The look-up of the check at this index has ended. */
-void revocation_looked_up(struct announcer *a, uint32_t index, const struct dht_lookup_ask *l);
-/* This key is revoked. */
-void revocation_found(struct announcer *a, const uint8_t key[32]);
 
 #endif

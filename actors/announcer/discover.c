@@ -194,7 +194,7 @@ static void dialled(struct announcer *a, const struct dht_call_ask *c)
     struct announcement_forms none;
 
     if (how == CANDIDATE_THERE && c->peer_dialects != 0)
-        revocation_check_newcomer(a, &c->to, c->peer_dialects);
+        revocation_checks_add(&a->revocation_checks, &c->to, c->peer_dialects);
     else
         (void)candidates_ended(a->directory.candidates, &c->to,
                                how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
