@@ -52,7 +52,7 @@ static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
 
 static void on_job_ended(void *ctx)
 {
-    discover_pump(ctx);
+    reach_checks_run(&((struct announcer *)ctx)->reach_checks);
 }
 
 static void on_request(void *ctx, struct rt_msg *m)
@@ -74,14 +74,45 @@ static const struct self_announce_callbacks self_announce_callbacks = {
     .withdrawn = on_withdrawn,
 };
 
+static void on_reached(void *ctx, const struct wire_peer_hop *at, uint8_t dialects)
+{
+    revocation_checks_add(&((struct announcer *)ctx)->revocation_checks, at, dialects);
+}
+
+static void on_dialects_changed(void *ctx, const uint8_t relay_pubkey[32])
+{
+    struct announcer *a = ctx;
+
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        local_publish_add(&a->local_publish, relay_pubkey, form);
+}
+
+static void on_list_received(void *ctx, struct relay_slice payload)
+{
+    verify_queue_add_list(&((struct announcer *)ctx)->verify_queue, payload);
+}
+
+static const struct reach_checks_callbacks reach_checks_callbacks = {
+    .request = on_request,
+    .reached = on_reached,
+    .dialects_changed = on_dialects_changed,
+    .list_received = on_list_received,
+};
+
 static const struct local_publish_callbacks local_publish_callbacks = {
     .request = on_request,
 };
 
 static void on_newcomer_checked(void *ctx, const struct wire_peer_hop *at, uint8_t dialects)
 {
-    discover_admit(ctx, at, dialects);
-    discover_pump(ctx);
+    struct announcer *a = ctx;
+    uint32_t listed =
+        directory_admit(&a->directory, at, dialects, announcer_now_ns(a), announcer_now_s(a));
+
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        if (listed & 1u << form)
+            local_publish_add(&a->local_publish, at->pubkey_hint, form);
+    reach_checks_run(&a->reach_checks);
 }
 
 static const struct revocation_checks_callbacks revocation_checks_callbacks = {
@@ -102,6 +133,7 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
     a->is_stopped = true;
     self_announce_stop(&a->self);
     discover_stop(a);
+    reach_checks_stop(&a->reach_checks);
     local_publish_stop(&a->local_publish);
     revocation_checks_stop(&a->revocation_checks);
     if (self_announce_withdraw(&a->self, a->directory.list))
@@ -124,8 +156,12 @@ static void on_called(struct announcer *a, struct dht_call_ask *c)
 {
     if (c->cookie == COOKIE_FINAL_STORE)
         self_announce_final_stored(&a->self);
+    else if (a->is_stopped)
+        return;
+    else if (c->cookie == COOKIE_DIAL)
+        reach_checks_dialled(&a->reach_checks, c);
     else
-        discover_called(a, c);
+        reach_checks_list_replied(&a->reach_checks, c);
 }
 
 /* Replies of the DHT. */
@@ -209,7 +245,9 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
     a->worker = rt_system_worker(sys, 0);
     a->config = *config;
     init_self_announce(a);
+    directory_init(&a->directory, a->config.hash_key, announcer_random, a);
     discover_init(a);
+    reach_checks_init(&a->reach_checks, a->worker, &a->directory, &reach_checks_callbacks, a);
     local_publish_init(&a->local_publish, a->worker, a->directory.list,
                        a->config.identity->public_key, &local_publish_callbacks, a);
     verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
@@ -244,7 +282,8 @@ static void free_announcer(struct announcer *a)
     revocation_checks_stop(&a->revocation_checks);
     rt_actor_stop(&a->actor);
     verify_queue_fini(&a->verify_queue);
-    discover_fini(a);
+    reach_checks_fini(&a->reach_checks);
+    directory_fini(&a->directory);
     self_announce_fini(&a->self);
     rt_msg_free(&a->shutdown);
     free(a);

@@ -7,6 +7,7 @@
 #include "announcer/directory/relay_directory.h"
 #include "announcer/local_publish.h"
 #include "announcer/part.h"
+#include "announcer/reach_checks.h"
 #include "announcer/revocation_checks.h"
 #include "announcer/self_announce.h"
 #include "announcer/verify_queue.h"
@@ -28,11 +29,11 @@ struct announcer {
     uint8_t peopled;       /* dialects in which the DHT has contacts */
     uint32_t next_look_up; /* of the round: a slot of a dialect, dialect by dialect */
     uint32_t lookups;      /* look-ups under way */
-    struct relay_timer round_timer, dial_timer;
+    struct relay_timer round_timer;
+    struct reach_checks reach_checks;
     struct local_publish local_publish;
     struct verify_queue verify_queue;
     struct revocation_checks revocation_checks;
-    uint64_t gauge, evicted, lost; /* as last reported */
 };
 
 static inline uint64_t announcer_now_ns(const struct announcer *a)
@@ -53,13 +54,7 @@ void announcer_ask_dht(struct announcer *a, struct rt_msg *m);
 void discover_init(struct announcer *a);
 void discover_start(struct announcer *a);
 void discover_stop(struct announcer *a);
-void discover_fini(struct announcer *a);
 void discover_peers(struct announcer *a, const struct dht_peers_ask *p);
 void discover_looked_up(struct announcer *a, struct dht_lookup_ask *l);
-void discover_called(struct announcer *a, struct dht_call_ask *c);
-/* Lists a relay that was reached at `at` and speaks these dialects. Its key is not revoked. */
-void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects);
-/* Dials and asks what is due, and arms the timer for the rest. */
-void discover_pump(struct announcer *a);
 
 #endif

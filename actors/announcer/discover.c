@@ -17,76 +17,10 @@
 #define ROUND_ALONE_NS (30 * RT_S) /* while the routing table is empty */
 #define LOOKUPS_AT_ONCE 2u
 #define PEERS_ASKED 4u /* nodes of the routing table asked in a round */
-#define CALL_NS (10 * RT_S)
 
 static uint64_t jittered(struct announcer *a, uint64_t ns)
 {
     return ns - announcer_random(a) % (ns / 4);
-}
-
-/* -- the pace -- */
-
-static void report(struct announcer *a)
-{
-    uint64_t count = relay_list_count(a->directory.list),
-             evicted = relay_list_evicted(a->directory.list),
-             lost = relay_list_lost(a->directory.list);
-
-    rt_metric_add(RT_METRIC_RELAYS, count);
-    rt_metric_sub(RT_METRIC_RELAYS, a->gauge);
-    rt_metric_add(RT_METRIC_RELAYS_EVICTED, evicted - a->evicted);
-    rt_metric_add(RT_METRIC_RELAYS_LOST, lost - a->lost);
-    a->gauge = count;
-    a->evicted = evicted;
-    a->lost = lost;
-}
-
-static void call(struct announcer *a, const struct wire_peer_hop *to, enum wire_dialect dialect,
-                 uint16_t type)
-{
-    struct dht_call_ask *c = dht_call_ask_new();
-    uint8_t bytes[32];
-    struct wire_writer w;
-    bool fits;
-
-    c->cookie = type == 0 ? COOKIE_DIAL : COOKIE_LIST_REQUEST;
-    c->to = *to;
-    c->dialect = dialect;
-    c->type = type;
-    c->timeout_ns = CALL_NS;
-    if (type == WIRE_RELAY_LIST_REQUEST) {
-        wire_writer_init(&w, bytes, sizeof(bytes));
-        wire_write_relay_list_request(&w, LIM_RELAY_ASKED);
-        c->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
-    }
-    announcer_ask_dht(a, &c->msg);
-}
-
-void discover_pump(struct announcer *a)
-{
-    uint64_t now_ns = announcer_now_ns(a), next_ns, asked_ns;
-    struct wire_peer_hop hop;
-    enum wire_dialect dialect;
-
-    report(a);
-    if (a->is_stopped)
-        return;
-    while (candidates_next(a->directory.candidates, now_ns, &hop)) {
-        rt_metric_inc(RT_METRIC_RELAY_DIALS);
-        call(a, &hop, DHT_DIALECT_ANY, 0);
-    }
-    if (relay_list_next(a->directory.list, now_ns, &hop, &dialect))
-        call(a, &hop, dialect, WIRE_RELAY_LIST_REQUEST);
-    next_ns = candidates_next_ns(a->directory.candidates, now_ns);
-    asked_ns = relay_list_next_ns(a->directory.list);
-    next_ns = asked_ns < next_ns ? asked_ns : next_ns;
-    if (next_ns != UINT64_MAX)
-        rt_timer_arm(a->worker, &a->dial_timer, next_ns);
-}
-
-static void on_dial_timer(struct relay_timer *t)
-{
-    discover_pump(RT_CONTAINER_OF(t, struct announcer, dial_timer));
 }
 
 /* -- a round: one dialect after the other, to bound concurrent requests; C first, as it has the
@@ -164,89 +98,15 @@ void discover_peers(struct announcer *a, const struct dht_peers_ask *p)
         a->round_step_ns = ROUND_FIRST_NS;
     a->peopled |= WIRE_DIALECT_BIT(p->dialect);
     for (uint32_t i = 0; i < p->count; i++)
-        call(a, &p->peers[i], p->dialect, WIRE_RELAY_LIST_REQUEST);
-}
-
-/* -- answers -- */
-
-static enum candidate_end how_it_ended(enum dht_outcome outcome)
-{
-    switch (outcome) {
-    case DHT_CALL_ANSWERED:
-        return CANDIDATE_THERE;
-    case DHT_CALL_NO_TRANSPORT:
-        return CANDIDATE_NOT_OURS;
-    case DHT_CALL_BUSY:
-        return CANDIDATE_LATER;
-    case DHT_CALL_UNREACHABLE:
-    case DHT_CALL_WRONG_KEY:
-    case DHT_CALL_REFUSED:
-    case DHT_CALL_TIMEOUT:
-    case DHT_CALL_WRONG_DIALECT:
-        break;
-    }
-    return CANDIDATE_SILENT;
-}
-
-static void dialled(struct announcer *a, const struct dht_call_ask *c)
-{
-    enum candidate_end how = how_it_ended(c->outcome);
-    struct announcement_forms none;
-
-    if (how == CANDIDATE_THERE && c->peer_dialects != 0)
-        revocation_checks_add(&a->revocation_checks, &c->to, c->peer_dialects);
-    else
-        (void)candidates_ended(a->directory.candidates, &c->to,
-                               how == CANDIDATE_THERE ? CANDIDATE_SILENT : how, announcer_now_ns(a),
-                               &none);
-}
-
-void discover_admit(struct announcer *a, const struct wire_peer_hop *at, uint8_t dialects)
-{
-    uint32_t listed =
-        directory_admit(&a->directory, at, dialects, announcer_now_ns(a), announcer_now_s(a));
-
-    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
-        if (listed & 1u << form)
-            local_publish_add(&a->local_publish, at->pubkey_hint, form);
-}
-
-/* The request for a relay list ended. A relay that now speaks another dialect is reached, too. */
-static void asked(struct announcer *a, const struct dht_call_ask *c)
-{
-    bool is_there = c->outcome == DHT_CALL_ANSWERED || c->outcome == DHT_CALL_WRONG_DIALECT;
-
-    if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
-        return;
-    if (relay_list_asked(a->directory.list, c->to.pubkey_hint, c->dialect,
-                         is_there ? c->peer_dialects : 0, announcer_now_ns(a)))
-        for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
-            local_publish_add(&a->local_publish, c->to.pubkey_hint, form);
-}
-
-void discover_called(struct announcer *a, struct dht_call_ask *c)
-{
-    if (a->is_stopped)
-        return;
-    if (c->cookie == COOKIE_DIAL) {
-        dialled(a, c);
-    } else {
-        asked(a, c);
-        if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
-            !c->is_error)
-            verify_queue_add_list(&a->verify_queue, relay_slice_take(&c->answer));
-    }
-    discover_pump(a);
+        reach_checks_request_list(&a->reach_checks, &p->peers[i], p->dialect);
 }
 
 /* -- life -- */
 
 void discover_init(struct announcer *a)
 {
-    directory_init(&a->directory, a->config.hash_key, announcer_random, a);
     a->round_step_ns = ROUND_FIRST_NS;
     a->round_timer.fire = on_round_timer;
-    a->dial_timer.fire = on_dial_timer;
 }
 
 void discover_start(struct announcer *a)
@@ -257,11 +117,4 @@ void discover_start(struct announcer *a)
 void discover_stop(struct announcer *a)
 {
     rt_timer_disarm(a->worker, &a->round_timer);
-    rt_timer_disarm(a->worker, &a->dial_timer);
-}
-
-void discover_fini(struct announcer *a)
-{
-    directory_fini(&a->directory);
-    rt_metric_sub(RT_METRIC_RELAYS, a->gauge);
 }
