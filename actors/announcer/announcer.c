@@ -1,63 +1,71 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The announcer actor: its life, its messages, and what every worker knows of it. */
+/*
+ * The announcer actor. It connects the parts; no part knows the actor or another part.
+ *
+ *   discovery ----------- announcements --> verify_queue -- candidates --> directory
+ *       |                                        ^
+ *     nodes                                    lists
+ *       v                                        |
+ *   reach_checks ---------------------------------
+ *       |
+ *     relays reached --> revocation_checks -- relays to list --> directory, local_publish
+ *
+ * Invariant: after ANNOUNCER_SHUTDOWN, self_announce alone gets replies of the DHT, and at most one
+ * shutdown request waits for its withdrawal.
+ */
+#include "announcer/announcer.h"
+
 #include <stdlib.h>
 
-#include "announcer/announcer_private.h"
 #include "announcer/directory/list_reply.h"
+#include "announcer/discovery.h"
+#include "announcer/local_publish.h"
+#include "announcer/part.h"
+#include "announcer/reach_checks.h"
+#include "announcer/revocation_checks.h"
+#include "announcer/self_announce.h"
+#include "announcer/verify_queue.h"
 #include "base/check.h"
+#include "dht/dht_msg.h"
 
-/* What every worker has. */
-struct announcer_local {
-    struct rt_addr addr;
-    struct announcer *announcer; /* worker 0 */
+struct announcer {
+    struct rt_actor actor;
+    struct rt_worker *worker;
+    bool is_stopped;
+    struct rt_msg *shutdown; /* the request that waits for the withdrawal, or NULL */
+    struct relay_directory directory;
+    struct self_announce self_announce;
+    struct discovery discovery;
+    struct reach_checks reach_checks;
+    struct verify_queue verify_queue;
+    struct revocation_checks revocation_checks;
+    struct local_publish local_publish;
 };
 
-uint64_t announcer_random(void *ctx)
+/* Per worker. */
+struct announcer_local {
+    struct rt_addr addr;
+    struct announcer *announcer; /* on worker 0, else NULL */
+};
+
+static uint64_t now_s(const struct announcer *a)
+{
+    return part_wall_s(a->worker);
+}
+
+static uint64_t draw(void *ctx)
 {
     return part_random(((struct announcer *)ctx)->worker);
 }
 
-void announcer_ask_dht(struct announcer *a, struct rt_msg *m)
-{
-    m->reply_to = rt_actor_addr(&a->actor);
-    rt_send(a->worker, dht_addr(a->worker), m);
-}
-
-static void ask_fini(struct rt_msg *m)
-{
-    relay_slice_drop(&((struct relay_list_ask *)m)->answer);
-}
-
-struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect)
-{
-    struct relay_list_ask *q = rt_msg_new(RELAY_LIST_ASK, sizeof(*q));
-
-    q->msg.fini = ask_fini;
-    q->max_count = max_count;
-    q->dialect = dialect;
-    return q;
-}
-
-/* -- between the parts -- */
-
-static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcement_form form)
-{
-    spread_one(ctx, relay_pubkey, form);
-}
-
-static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
-{
-    self_announce_address_seen(&((struct announcer *)ctx)->self, hop);
-}
-
-static void on_job_ended(void *ctx)
-{
-    discover_pump(ctx);
-}
+/* -- events of the parts -- */
 
 static void on_request(void *ctx, struct rt_msg *m)
 {
-    announcer_ask_dht(ctx, m);
+    struct announcer *a = ctx;
+
+    m->reply_to = rt_actor_addr(&a->actor);
+    rt_send(a->worker, dht_addr(a->worker), m);
 }
 
 static void on_withdrawn(void *ctx)
@@ -69,9 +77,90 @@ static void on_withdrawn(void *ctx)
     rt_msg_reply(a->worker, m);
 }
 
+static void on_announcement_found(void *ctx, struct relay_slice announcement)
+{
+    struct announcer *a = ctx;
+
+    verify_queue_add(&a->verify_queue, announcement);
+}
+
+static void on_node_found(void *ctx, const struct wire_peer_hop *node, enum wire_dialect dialect)
+{
+    struct announcer *a = ctx;
+
+    reach_checks_request_list(&a->reach_checks, node, dialect);
+}
+
+static void on_reached(void *ctx, const struct wire_peer_hop *at, uint8_t dialects)
+{
+    struct announcer *a = ctx;
+
+    revocation_checks_add(&a->revocation_checks, at, dialects);
+}
+
+static void on_dialects_changed(void *ctx, const uint8_t relay_pubkey[32])
+{
+    struct announcer *a = ctx;
+
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        local_publish_add(&a->local_publish, relay_pubkey, form);
+}
+
+static void on_list_received(void *ctx, struct relay_slice payload)
+{
+    struct announcer *a = ctx;
+
+    verify_queue_add_list(&a->verify_queue, payload);
+}
+
+static void on_newcomer_checked(void *ctx, const struct wire_peer_hop *at, uint8_t dialects)
+{
+    struct announcer *a = ctx;
+    uint32_t listed = directory_admit(&a->directory, at, dialects, rt_now_ns(a->worker), now_s(a));
+
+    for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
+        if (listed & 1u << form)
+            local_publish_add(&a->local_publish, at->pubkey_hint, form);
+    reach_checks_run(&a->reach_checks);
+}
+
+static void on_renewed(void *ctx, const uint8_t relay_pubkey[32], enum announcement_form form)
+{
+    struct announcer *a = ctx;
+
+    local_publish_add(&a->local_publish, relay_pubkey, form);
+}
+
+static void on_own_address_seen(void *ctx, const struct wire_peer_hop *hop)
+{
+    struct announcer *a = ctx;
+
+    self_announce_address_seen(&a->self_announce, hop);
+}
+
+static void on_job_ended(void *ctx)
+{
+    struct announcer *a = ctx;
+
+    reach_checks_run(&a->reach_checks);
+}
+
 static const struct self_announce_callbacks self_announce_callbacks = {
     .request = on_request,
     .withdrawn = on_withdrawn,
+};
+
+static const struct discovery_callbacks discovery_callbacks = {
+    .request = on_request,
+    .announcement_found = on_announcement_found,
+    .node_found = on_node_found,
+};
+
+static const struct reach_checks_callbacks reach_checks_callbacks = {
+    .request = on_request,
+    .reached = on_reached,
+    .dialects_changed = on_dialects_changed,
+    .list_received = on_list_received,
 };
 
 static const struct verify_queue_callbacks verify_queue_callbacks = {
@@ -80,16 +169,56 @@ static const struct verify_queue_callbacks verify_queue_callbacks = {
     .job_ended = on_job_ended,
 };
 
+static const struct revocation_checks_callbacks revocation_checks_callbacks = {
+    .request = on_request,
+    .newcomer_checked = on_newcomer_checked,
+};
+
+static const struct local_publish_callbacks local_publish_callbacks = {
+    .request = on_request,
+};
+
 /* -- messages -- */
+
+static void list_fini(struct rt_msg *m)
+{
+    relay_slice_drop(&((struct relay_list_ask *)m)->answer);
+}
+
+struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect)
+{
+    struct relay_list_ask *q = rt_msg_new(RELAY_LIST_ASK, sizeof(*q));
+
+    q->msg.fini = list_fini;
+    q->max_count = max_count;
+    q->dialect = dialect;
+    return q;
+}
+
+static void on_list_request(struct announcer *a, struct relay_list_ask *q)
+{
+    q->answer =
+        list_reply_encode(a->directory.list, self_announce_current(&a->self_announce, q->dialect),
+                          q->dialect, q->max_count, now_s(a));
+    if (!q->answer.owner)
+        q->refusal = RT_REFUSAL_MEMORY;
+    rt_msg_reply(a->worker, &q->msg);
+}
+
+static void stop_parts(struct announcer *a)
+{
+    a->is_stopped = true;
+    self_announce_stop(&a->self_announce);
+    discovery_stop(&a->discovery);
+    reach_checks_stop(&a->reach_checks);
+    local_publish_stop(&a->local_publish);
+    revocation_checks_stop(&a->revocation_checks);
+}
 
 static void on_shutdown(struct announcer *a, struct rt_msg *m)
 {
-    a->is_stopped = true;
-    self_announce_stop(&a->self);
-    discover_stop(a);
-    spread_stop(a);
-    revocation_stop(a);
-    if (self_announce_withdraw(&a->self, a->directory.list))
+    stop_parts(a);
+    if (self_announce_withdraw(&a->self_announce, a->directory.list))
         a->shutdown = m;
     else
         rt_msg_reply(a->worker, m);
@@ -97,26 +226,34 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
 
 static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
 {
+    if (a->is_stopped)
+        return;
     if (l->cookie == COOKIE_ROUND_LOOK_UP)
-        discover_looked_up(a, l);
+        discovery_looked_up(&a->discovery, l);
     else
-        revocation_looked_up(a, l->cookie - COOKIE_REVOCATION_CHECK, l);
+        revocation_checks_looked_up(&a->revocation_checks, l->cookie - COOKIE_REVOCATION_CHECK, l);
 }
 
 static void on_called(struct announcer *a, struct dht_call_ask *c)
 {
     if (c->cookie == COOKIE_FINAL_STORE)
-        self_announce_final_stored(&a->self);
+        self_announce_final_stored(&a->self_announce);
+    else if (a->is_stopped)
+        return;
+    else if (c->cookie == COOKIE_DIAL)
+        reach_checks_dialled(&a->reach_checks, c);
     else
-        discover_called(a, c);
+        reach_checks_list_replied(&a->reach_checks, c);
 }
 
-/* Replies of the DHT. */
-static void on_answer(struct announcer *a, struct rt_msg *m)
+/* Replies of the DHT. A publication or a look-up that bounced has ended without a result. Other
+ * bounced requests do not matter, as the DHT is gone. */
+static void on_reply(struct announcer *a, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_PUBLISHED:
-        self_announce_published(&a->self, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISHED));
+        self_announce_published(&a->self_announce,
+                                RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISHED));
         break;
     case DHT_LOOKED_UP:
         on_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKED_UP));
@@ -126,22 +263,14 @@ static void on_answer(struct announcer *a, struct rt_msg *m)
             on_called(a, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALLED));
         break;
     case DHT_PEERS_TOLD:
-        if (!m->is_bounced)
-            discover_peers(a, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS_TOLD));
+        if (!m->is_bounced && !a->is_stopped)
+            discovery_peers_found(&a->discovery,
+                                  RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS_TOLD));
         break;
     default:
         break;
     }
     rt_msg_free(&m);
-}
-
-static void on_list_request(struct announcer *a, struct relay_list_ask *q)
-{
-    q->answer = list_reply_encode(a->directory.list, self_announce_current(&a->self, q->dialect),
-                                  q->dialect, q->max_count, announcer_now_s(a));
-    if (!q->answer.owner)
-        q->refusal = RT_REFUSAL_MEMORY;
-    rt_msg_reply(a->worker, &q->msg);
 }
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -157,30 +286,42 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         return;
     case ANNOUNCER_SEEN_SELF:
         self_announce_address_seen(
-            &a->self, &RT_MSG_CAST(m, struct announcer_seen_self, ANNOUNCER_SEEN_SELF)->hop);
+            &a->self_announce,
+            &RT_MSG_CAST(m, struct announcer_seen_self, ANNOUNCER_SEEN_SELF)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:
-        revocation_found(a, RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
+        revocation_checks_found(&a->revocation_checks,
+                                RT_MSG_CAST(m, struct announcer_revoked, ANNOUNCER_REVOKED)->key);
         rt_msg_free(&m);
         return;
     default:
-        on_answer(a, m);
+        on_reply(a, m);
     }
 }
 
 /* -- life -- */
 
-static void init_self_announce(struct announcer *a)
+static void init_parts(struct announcer *a, const struct announcer_config *config)
 {
-    struct self_announce_config c = {.identity = a->config.identity,
-                                     .interval_s = a->config.interval_s,
-                                     .max_tunnels = a->config.max_tunnels,
-                                     .bandwidth = a->config.bandwidth,
-                                     .where = a->config.where,
-                                     .where_ctx = a->config.where_ctx};
+    const uint8_t *own_pubkey = config->identity->public_key;
+    const struct self_announce_config self = {.identity = config->identity,
+                                              .interval_s = config->interval_s,
+                                              .max_tunnels = config->max_tunnels,
+                                              .bandwidth = config->bandwidth,
+                                              .where = config->where,
+                                              .where_ctx = config->where_ctx};
 
-    self_announce_init(&a->self, a->worker, &c, &self_announce_callbacks, a);
+    directory_init(&a->directory, config->hash_key, draw, a);
+    self_announce_init(&a->self_announce, a->worker, &self, &self_announce_callbacks, a);
+    discovery_init(&a->discovery, a->worker, &discovery_callbacks, a);
+    reach_checks_init(&a->reach_checks, a->worker, &a->directory, &reach_checks_callbacks, a);
+    verify_queue_init(&a->verify_queue, a->worker, &a->directory, own_pubkey,
+                      &verify_queue_callbacks, a);
+    revocation_checks_init(&a->revocation_checks, a->worker, &a->directory, own_pubkey,
+                           &revocation_checks_callbacks, a);
+    local_publish_init(&a->local_publish, a->worker, a->directory.list, own_pubkey,
+                       &local_publish_callbacks, a);
 }
 
 void announcer_init(struct rt_system *sys, const struct announcer_config *config)
@@ -189,13 +330,7 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
 
     RT_INSIST(a != NULL);
     a->worker = rt_system_worker(sys, 0);
-    a->config = *config;
-    init_self_announce(a);
-    discover_init(a);
-    spread_init(a);
-    verify_queue_init(&a->verify_queue, a->worker, &a->directory, a->config.identity->public_key,
-                      &verify_queue_callbacks, a);
-    revocation_init(a);
+    init_parts(a, config);
     rt_actor_start(&a->actor, a->worker, on_msg);
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct announcer_local *l = calloc(1, sizeof(*l));
@@ -210,23 +345,23 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
 void announcer_start(struct rt_system *sys)
 {
     struct announcer_local *l = rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_ANNOUNCER);
+    struct announcer *a = l->announcer;
 
-    self_announce_start(&l->announcer->self);
-    discover_start(l->announcer);
-    spread_start(l->announcer);
-    revocation_start(l->announcer);
+    self_announce_start(&a->self_announce);
+    discovery_start(&a->discovery);
+    local_publish_start(&a->local_publish);
+    revocation_checks_start(&a->revocation_checks);
 }
 
 static void free_announcer(struct announcer *a)
 {
-    discover_stop(a);
-    spread_stop(a);
-    revocation_stop(a);
+    stop_parts(a);
     rt_actor_stop(&a->actor);
-    verify_queue_fini(&a->verify_queue);
-    discover_fini(a);
-    self_announce_fini(&a->self);
     rt_msg_free(&a->shutdown);
+    verify_queue_fini(&a->verify_queue);
+    reach_checks_fini(&a->reach_checks);
+    self_announce_fini(&a->self_announce);
+    directory_fini(&a->directory);
     free(a);
 }
 
@@ -250,4 +385,12 @@ struct rt_addr announcer_addr(const struct rt_worker *w)
     const struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
 
     return l ? l->addr : (struct rt_addr){0};
+}
+
+struct relay_directory *announcer_directory(struct rt_worker *w)
+{
+    struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
+
+    RT_REQUIRE(l && l->announcer);
+    return &l->announcer->directory;
 }

@@ -15,6 +15,8 @@
 #include "crypto/crypto.h"
 #include "wire_announce.h"
 
+struct relay_directory;
+
 struct announcer_config {
     const struct rt_sign_key *identity; /* outlives the actor */
     uint8_t hash_key[16];               /* secret */
@@ -33,5 +35,8 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
 /* Begins to announce and to look for others. */
 void announcer_start(struct rt_system *sys);
 void announcer_fini(struct rt_system *sys);
+
+/* The relays that the announcer knows, for the checks of a simulation; w is worker 0. */
+struct relay_directory *announcer_directory(struct rt_worker *w);
 
 #endif

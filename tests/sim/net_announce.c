@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actor/worker.h"
-#include "announcer/announcer_private.h"
+#include "announcer/announcer.h"
 #include "announcer/directory/announcement.h"
+#include "announcer/directory/relay_directory.h"
 #include "base/check.h"
 #include "base/metric.h"
 #include "dht/dht_limits.h"
@@ -44,14 +44,12 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct rt_worker *w = d->worker;
-    struct announcer *a =
-        RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
+    struct relay_list *list = announcer_directory(d->worker)->list;
     struct relay_list_view v;
 
-    l->count = relay_list_count(a->directory.list);
+    l->count = relay_list_count(list);
     for (uint32_t i = 0; l->key && i < l->count; i++) {
-        relay_list_at(a->directory.list, i, &v);
+        relay_list_at(list, i, &v);
         l->is_listed = l->is_listed || memcmp(v.key, l->key, 32) == 0;
     }
 }

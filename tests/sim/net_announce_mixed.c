@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actor/worker.h"
-#include "announcer/announcer_private.h"
+#include "announcer/announcer.h"
 #include "announcer/directory/announcement.h"
+#include "announcer/directory/relay_directory.h"
 #include "base/check.h"
 #include "dht/dht_limits.h"
 #include "net_scenarios.h"
@@ -59,16 +59,14 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct rt_worker *w = d->worker;
-    struct announcer *a =
-        RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
+    struct relay_list *list = announcer_directory(d->worker)->list;
     struct relay_slice out[LIM_RELAYS_MAX];
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
     bool is_cut;
 
-    l->count = relay_list_sample(a->directory.list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX,
-                                 dht_now_s(d), out, &is_cut);
+    l->count =
+        relay_list_sample(list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(d), out, &is_cut);
     for (uint32_t i = 0; i < l->count; i++)
         l->unusable +=
             !announcement_read(&out[i], room, &ann) || !is_usable(l->network, &ann, l->dialect);
@@ -192,15 +190,13 @@ struct revoked_at {
 static void count_revoked(void *ctx, struct dht *d)
 {
     struct revoked_at *r = ctx;
-    struct rt_worker *w = d->worker;
-    struct announcer *a =
-        RT_CONTAINER_OF(w->places[announcer_addr(w).index].actor, struct announcer, actor);
+    struct relay_list *list = announcer_directory(d->worker)->list;
     struct relay_list_view v;
 
     if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(d)))
         return;
     r->holders++;
-    r->listed += relay_list_find(a->directory.list, r->key, &v);
+    r->listed += relay_list_find(list, r->key, &v);
 }
 
 static void publish_revocation(struct network *n, const uint8_t key[32])
