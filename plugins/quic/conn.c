@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "stateless.h"
+#include "tomb.h"
 
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
 {
@@ -85,7 +86,7 @@ static void say_goodbye(struct relay_conn *c)
         quic_socket_write(c->socket, &o);
     }
     if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
-        quic_tomb_raise(c, qw->out, n);
+        quic_tomb_raise(c->socket, &c->engine, &c->owner, qw->out, n);
 }
 
 static void count_end(struct relay_conn *c, enum relay_end why)

@@ -14,7 +14,8 @@
 #define QUIC_CONN_H
 
 #include "base/check.h"
-#include "worker.h"
+#include "engine.h"
+#include "socket.h"
 
 enum quic_state {
     QUIC_HANDSHAKE,

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
               struct relay_conn **out, struct relay_error *err)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 struct relay_listener {
     struct quic_socket *socket;

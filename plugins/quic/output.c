@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 /* Packets of one path and one size (the last may be shorter), for one system call. */
 struct run {

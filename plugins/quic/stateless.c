@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Answers that nothing is remembered of. Each is shorter than what it answers, or is as long at
- * most. */
+#include "stateless.h"
+
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
-
-#include "endpoint.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define ANSWER_MAX 256u

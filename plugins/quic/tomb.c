@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include "tomb.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "base/check.h"
 
 #define IDS_MAX 16u
 #define LIFE_PTOS 3u
@@ -12,20 +14,20 @@ static uint64_t hash_of(struct quic_worker *qw, const ngtcp2_cid *id)
     return quic_cid_hash(&qw->cids, id->data, id->datalen);
 }
 
-/* The ids of c that a peer may still use. */
-static size_t list_ids(const struct relay_conn *c, uint64_t out[IDS_MAX])
+/* The ids of e that a peer may still use. */
+static size_t list_ids(struct quic_worker *qw, const struct quic_engine *e, uint64_t out[IDS_MAX])
 {
-    ngtcp2_conn *conn = c->engine.conn;
+    ngtcp2_conn *conn = e->conn;
     size_t n = ngtcp2_conn_get_scid(conn, NULL), count = 0;
     ngtcp2_cid ids[IDS_MAX];
 
-    if (c->engine.is_server)
-        out[count++] = hash_of(c->worker, &c->engine.first_id);
+    if (e->is_server)
+        out[count++] = hash_of(qw, &e->first_id);
     if (n >= IDS_MAX)
         return count;
     n = ngtcp2_conn_get_scid(conn, ids);
     for (size_t i = 0; i < n; i++)
-        out[count++] = hash_of(c->worker, &ids[i]);
+        out[count++] = hash_of(qw, &ids[i]);
     return count;
 }
 
@@ -38,12 +40,21 @@ static void tomb_free(struct quic_worker *qw, struct quic_tomb *t)
     free(t);
 }
 
-void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
+/* In the order in which they were made, which is near enough that of their ends. */
+static void note_next(struct quic_worker *qw)
 {
-    struct quic_worker *qw = c->worker;
-    const ngtcp2_path *path = quic_engine_path(&c->engine);
+    qw->tombs_ns = rt_list_empty(&qw->tombs)
+                       ? QUIC_NEVER
+                       : RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node)->until_ns;
+}
+
+void quic_tomb_raise(struct quic_socket *s, const struct quic_engine *e,
+                     const struct quic_owner *from, const uint8_t *goodbye, size_t len)
+{
+    struct quic_worker *qw = s->worker;
+    const ngtcp2_path *path = quic_engine_path(e);
     uint64_t hashes[IDS_MAX];
-    size_t n = list_ids(c, hashes);
+    size_t n = list_ids(qw, e, hashes);
     struct quic_tomb *t = malloc(sizeof(*t) + n * sizeof(hashes[0]) + len);
 
     if (!t)
@@ -55,13 +66,12 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
     *t = (struct quic_tomb){.owner.kind = QUIC_OWNER_TOMB,
                             .len = (uint16_t)len,
                             .answer_at = 1,
-                            .socket = c->socket,
-                            .until_ns =
-                                qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(c->engine.conn)};
+                            .socket = s,
+                            .until_ns = qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(e->conn)};
     memcpy(&t->local, path->local.addr, path->local.addrlen);
     memcpy(&t->remote, path->remote.addr, path->remote.addrlen);
     for (size_t i = 0; i < n; i++) {
-        if (quic_cid_map_move(&qw->cids, hashes[i], &c->owner, &t->owner))
+        if (quic_cid_map_move(&qw->cids, hashes[i], from, &t->owner))
             t->hashes[t->count++] = hashes[i];
     }
     if (len > 0)
@@ -69,6 +79,7 @@ void quic_tomb_raise(struct relay_conn *c, const uint8_t *goodbye, size_t len)
     rt_list_init(&t->node);
     rt_list_push_back(&qw->tombs, &t->node);
     qw->tomb_count++;
+    note_next(qw);
     quic_worker_arm(qw);
 }
 
@@ -90,17 +101,16 @@ void quic_tomb_answer(struct quic_tomb *t)
     quic_socket_write(t->socket, &o);
 }
 
-/* They stand in the order in which they were raised, which is near enough that of their ends. */
-uint64_t quic_tombs_expire(struct quic_worker *qw, uint64_t now_ns)
+void quic_tombs_expire(struct quic_worker *qw)
 {
     while (!rt_list_empty(&qw->tombs)) {
         struct quic_tomb *t = RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node);
 
-        if (t->until_ns > now_ns)
-            return t->until_ns;
+        if (t->until_ns > qw->now_ns)
+            break;
         tomb_free(qw, t);
     }
-    return QUIC_NEVER;
+    note_next(qw);
 }
 
 void quic_tombs_drop(struct quic_worker *qw, const struct quic_socket *of)
@@ -111,7 +121,8 @@ void quic_tombs_drop(struct quic_worker *qw, const struct quic_socket *of)
         struct quic_tomb *t = RT_CONTAINER_OF(n, struct quic_tomb, node);
 
         n = n->next;
-        if (!of || t->socket == of)
+        if (t->socket == of)
             tomb_free(qw, t);
     }
+    note_next(qw);
 }

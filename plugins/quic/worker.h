@@ -90,22 +90,17 @@ enum quic_counter {
 
 struct relay_conn;
 
-/*
- * A UDP socket and its place in the loop. Counted: the listener and each connection hold one; with
- * the last it closes.
- */
-struct quic_socket {
-    uv_poll_t poll;
-    struct quic_udp udp;
-    struct quic_worker *worker;
-    uint32_t refs;
-    bool accepts;            /* a listener stands behind it */
-    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
-    bool is_blocked;         /* the kernel takes no more for now */
-    struct rt_list waiting;  /* connections that have something to write meanwhile */
-    struct rt_list kept;     /* what the kernel did not take: struct quic_kept, owned, ... */
-    uint32_t kept_bytes;     /* ... QUIC_KEPT_BYTES_MAX at most */
-    struct rt_list node;     /* in the worker's sockets */
+struct quic_socket;
+struct quic_worker;
+
+/* What the worker and its sockets call in the layers above them; see turn.h. */
+struct quic_hooks {
+    const struct quic_engine_ops *engine;
+    void (*end_of_turn)(struct quic_worker *qw); /* there is work, before the loop sleeps */
+    void (*timer)(struct quic_worker *qw);       /* the timer has fired */
+    void (*stop)(struct quic_worker *qw);        /* discards what waits; the worker ends */
+    void (*socket_readable)(struct quic_socket *s);
+    void (*socket_closed)(struct quic_socket *s); /* its last count is gone */
 };
 
 /* What all workers share: one per process, counted by them. */
@@ -131,6 +126,7 @@ struct quic_train {
 struct quic_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
+    const struct quic_hooks *hooks;
     struct relay_worker *w;
     uv_loop_t *loop;
     struct quic_shared *shared; /* borrowed */
@@ -151,6 +147,7 @@ struct quic_worker {
     struct quic_expiries expiries;
     struct relay_timer timer; /* for the next of `expiries` and of `tombs` */
     struct rt_list tombs;     /* oldest first */
+    uint64_t tombs_ns;        /* when the oldest goes; QUIC_NEVER: there is none */
     struct rt_list dirty;     /* something to write, or a sent event due */
     struct rt_list ready;     /* input held may be delivered again */
     struct rt_list deferred;  /* handshake packets */
@@ -170,10 +167,10 @@ struct quic_worker {
     _Atomic uint64_t *counters[QUIC_COUNTER_COUNT];
 };
 
-/* See relay_transport. shared is borrowed and must outlive the worker. */
+/* See relay_transport. shared and hooks are borrowed and must outlive the worker. */
 int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
-                     struct relay_worker *w, struct quic_shared *shared, struct quic_worker **out,
-                     struct relay_error *err);
+                     const struct quic_hooks *hooks, struct relay_worker *w,
+                     struct quic_shared *shared, struct quic_worker **out, struct relay_error *err);
 /* All connections and listeners are gone. The loop's handles need one more turn of it to close, and
  * the struct goes with them. */
 void quic_worker_fini(struct quic_worker *qw);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "quic/endpoint.h"
+#include "quic/dispatch.h"
 #include "quic_tests.h"
 
 #define LARGE 60000u /* bytes of a datagram, where a few hundred would do */
@@ -77,7 +77,7 @@ void over_quic_large_hellos(void **state)
     quic_worker_clock(qw);
     for (uint8_t i = 0; i < MANY; i++) {
         put_initial(packet, i);
-        quic_endpoint_datagram(s, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_datagram(s, &s->udp.local, &from, 0, packet, sizeof(packet));
     }
     CF_CHECK(qw->deferred_bytes > LARGE && qw->deferred_bytes <= QUIC_DEFERRED_BYTES_MAX);
     cf_connect(b, &a, &z);
@@ -97,7 +97,7 @@ static uint64_t handed_over(struct cf_bench *b, unsigned count)
     from.v4.sin_port = htons(9);
     quic_ways.states[0] = b->state;
     for (unsigned i = 0; i < count; i++)
-        quic_handover(s, 0, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_hand_over(s, 0, &s->udp.local, &from, 0, packet, sizeof(packet));
     cf_for(b, SETTLE_NS);
     return cf_counter(b, "packets_handed_over_dropped_total");
 }

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "quic/endpoint.h"
+#include "quic/stateless.h"
 #include "random.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -33,7 +33,7 @@ static struct {
     unsigned answers;
 } w;
 
-/* In place of endpoint.c's. */
+/* In place of socket.c's. */
 void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o)
 {
     assert_ptr_equal(s, &w.socket);
