@@ -15,12 +15,10 @@
  * Whether a packet that belongs to no connection may begin one; then *in. False: it was answered
  * (Retry), or is no Initial. The answer needs no memory, so it is given at once.
  */
-bool quic_accept_is_welcome(struct quic_socket *s, const union quic_addr *local,
-                            const union quic_addr *remote, const uint8_t *p, size_t n,
+bool quic_accept_is_welcome(struct quic_socket *s, const struct quic_datagram *d,
                             struct quic_initial *in);
 /* Keeps a copy of a handshake packet until the end of the turn. */
-void quic_accept_defer(struct quic_socket *s, const union quic_addr *local,
-                       const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
+void quic_accept_defer(struct quic_socket *s, const struct quic_datagram *d);
 /* Handles deferred packets in order, for at most QUIC_HANDSHAKE_TURN_NS. */
 void quic_accept_run_deferred(struct quic_worker *qw);
 /* Discards all deferred packets. */

@@ -48,6 +48,7 @@ static int on_recv_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream
     (void)conn, (void)offset, (void)stream_user;
     if (stream != e->stream)
         return NGTCP2_ERR_CALLBACK_FAILURE;
+    e->received += n;
     if (n > 0)
         e->env->ops->data(e, data, n);
     if (flags & NGTCP2_STREAM_DATA_FLAG_FIN) {

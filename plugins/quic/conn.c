@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stateless.h"
 #include "tomb.h"
 
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
@@ -23,7 +22,7 @@ struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
     return c;
 }
 
-static void validated(struct relay_conn *c)
+void quic_conn_validated(struct relay_conn *c)
 {
     if (c->is_unvalidated)
         c->worker->unvalidated--;
@@ -36,7 +35,7 @@ static void vanished(struct relay_conn *c)
 {
     if (c->is_unvalidated)
         c->worker->vanished++;
-    validated(c);
+    quic_conn_validated(c);
 }
 
 static void conn_free(struct relay_conn *c)
@@ -69,7 +68,7 @@ static void say_goodbye(struct relay_conn *c)
     bool is_known =
         !c->engine.wants_retry && (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
     ngtcp2_path_storage path;
-    struct quic_udp_out o;
+    struct quic_datagram o;
     size_t n;
 
     if (!c->engine.conn)
@@ -77,12 +76,11 @@ static void say_goodbye(struct relay_conn *c)
     ngtcp2_path_storage_zero(&path);
     n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
     if (n > 0) {
-        o = (struct quic_udp_out){.local = path.path.local.addr,
-                                  .remote = path.path.remote.addr,
-                                  .remote_len = path.path.remote.addrlen,
-                                  .bytes = qw->out,
-                                  .len = n,
-                                  .segment = n};
+        o = (struct quic_datagram){.local = quic_addr_of(path.path.local.addr),
+                                   .remote = quic_addr_of(path.path.remote.addr),
+                                   .bytes = qw->out,
+                                   .len = n,
+                                   .segment = n};
         quic_socket_write(c->socket, &o);
     }
     if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
@@ -101,7 +99,6 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
-    quic_input_end_train(c->worker);
     if (why == RELAY_END_SYSTEM)
         quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     if (c->is_closing)
@@ -122,62 +119,6 @@ bool quic_conn_reap(struct relay_conn *c)
         return false;
     quic_conn_end(c, e->end.why, e->end.detail);
     return true;
-}
-
-/* What an address not proven yet may make us keep is the beginning of a hello, not its end. */
-static void ask_again(struct relay_conn *c, const union quic_addr *local,
-                      const union quic_addr *remote, const uint8_t *p, size_t n)
-{
-    struct quic_stranger x = {c->socket, local, remote, p, n};
-    ngtcp2_pkt_hd hd;
-
-    if (ngtcp2_accept(&hd, p, n) == 0)
-        quic_stateless_retry(&x, &hd);
-}
-
-/*
- * Whether the peer waits for what the packet is answered. A probe asks whether the path carries it,
- * for which there is time. Another that is long and brings nothing follows a lost one, or is the
- * challenge of a path.
- */
-static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
-{
-    return (!is_probe && n > QUIC_CONTROL_BYTES && !has_data) ||
-           (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
-}
-
-void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
-                      const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
-{
-    struct quic_worker *qw = c->worker;
-    ngtcp2_pkt_info pi = {.ecn = ecn};
-    ngtcp2_path path = {
-        .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
-        .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
-    };
-    bool is_probe = n > c->longest; /* longer than any before */
-    bool was_open = c->state == QUIC_OPEN;
-    uint64_t had = c->came;
-
-    if (qw->train.conn != c) {
-        quic_input_end_train(qw);
-        qw->train.conn = c;
-        if (!ngtcp2_path_eq(&path, quic_engine_path(&c->engine)))
-            c->is_urgent = true;
-    }
-    quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
-    if (c->engine.wants_retry)
-        ask_again(c, local, remote, p, n);
-    if (quic_conn_reap(c))
-        return;
-    if (is_probe)
-        c->longest = (uint32_t)n;
-    if (wants_answer(ecn, n, is_probe, c->came > had))
-        c->is_urgent = true;
-    if (!was_open && c->state == QUIC_OPEN) {
-        validated(c);
-        c->is_urgent = true; /* it is to be told that the handshake is done */
-    }
 }
 
 void quic_conn_expire(struct relay_conn *c)

@@ -12,14 +12,11 @@
 /* Reads what the socket holds, within QUIC_READS_PER_EVENT, and handles it. */
 void quic_dispatch_read(struct quic_socket *s);
 /* Handles one datagram that came to s. */
-void quic_dispatch_datagram(struct quic_socket *s, const union quic_addr *local,
-                            const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
+void quic_dispatch_datagram(struct quic_socket *s, const struct quic_datagram *d);
 /*
  * Copies a datagram to worker `to`, whose connection id it carries. Happens where the kernel does
  * not steer datagrams, and while listeners come and go.
  */
-void quic_dispatch_hand_over(struct quic_socket *s, uint16_t to, const union quic_addr *local,
-                             const union quic_addr *remote, uint8_t ecn, const uint8_t *p,
-                             size_t n);
+void quic_dispatch_hand_over(struct quic_socket *s, uint16_t to, const struct quic_datagram *d);
 
 #endif

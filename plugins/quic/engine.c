@@ -9,6 +9,7 @@
 #define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
+#define CONTROL_BYTES 256u /* a longer datagram carries data or is padded */
 
 /* Packets to try, the likeliest first, so that most connections need one probe: Ethernet, PPPoE,
  * the usual tunnels, IPv6's least (each less 48 bytes of IPv6 and UDP). */
@@ -52,6 +53,15 @@ static void make_id(struct quic_env *env, ngtcp2_cid *out, size_t len)
     ngtcp2_cid_init(out, id, len);
 }
 
+static ngtcp2_path path_of(const union quic_addr *local, const union quic_addr *remote)
+{
+    /* the library does not write through it */
+    return (ngtcp2_path){
+        .local = {(ngtcp2_sockaddr *)(uintptr_t)&local->any, quic_addr_len(local)},
+        .remote = {(ngtcp2_sockaddr *)(uintptr_t)&remote->any, quic_addr_len(remote)},
+    };
+}
+
 static void begin(struct quic_engine *e, struct quic_env *env, bool is_server)
 {
     *e = (struct quic_engine){.env = env, .is_server = is_server, .stream = -1};
@@ -59,8 +69,9 @@ static void begin(struct quic_engine *e, struct quic_env *env, bool is_server)
 }
 
 bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct quic_initial *in,
-                       const ngtcp2_path *path, uint64_t now_ns)
+                       const struct quic_datagram *first, uint64_t now_ns)
 {
+    ngtcp2_path path = path_of(first->local, first->remote);
     ngtcp2_transport_params params;
     ngtcp2_callbacks cb;
     ngtcp2_settings settings;
@@ -83,7 +94,7 @@ bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct
     make_id(env, &id, QUIC_CID_BYTES);
     quic_reset_token(env->reset_secret, &id, params.stateless_reset_token);
     params.stateless_reset_token_present = 1;
-    if (ngtcp2_conn_server_new(&e->conn, &in->hd.scid, &id, path, in->hd.version, &cb, &settings,
+    if (ngtcp2_conn_server_new(&e->conn, &in->hd.scid, &id, &path, in->hd.version, &cb, &settings,
                                &params, env->mem, e) != 0) {
         e->conn = NULL;
         return false;
@@ -91,9 +102,10 @@ bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct
     return quic_tls_begin(e) && env->ops->cid_add(e, &id) && env->ops->cid_add(e, &in->hd.dcid);
 }
 
-bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_path *path,
-                      uint64_t now_ns)
+bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const union quic_addr *local,
+                      const union quic_addr *remote, uint64_t now_ns)
 {
+    ngtcp2_path path = path_of(local, remote);
     ngtcp2_transport_params params;
     ngtcp2_callbacks cb;
     ngtcp2_settings settings;
@@ -105,7 +117,7 @@ bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_
     fill_params(&params, false);
     make_id(env, &id, QUIC_CID_BYTES);
     make_id(env, &peer_id, NGTCP2_MAX_CIDLEN);
-    if (ngtcp2_conn_client_new(&e->conn, &peer_id, &id, path, NGTCP2_PROTO_VER_V1, &cb, &settings,
+    if (ngtcp2_conn_client_new(&e->conn, &peer_id, &id, &path, NGTCP2_PROTO_VER_V1, &cb, &settings,
                                &params, env->mem, e) != 0) {
         e->conn = NULL;
         return false;
@@ -219,18 +231,53 @@ static void end_by_error(struct quic_engine *e, int rv)
 
 /* -- packets -- */
 
-void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
-                      const uint8_t *p, size_t n, uint64_t now_ns)
+/*
+ * Whether the peer waits for what a datagram is answered. A probe asks whether the path carries it,
+ * for which there is time. Another that is long and brings nothing follows a lost one, or is the
+ * challenge of a path.
+ */
+static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
 {
-    int rv;
+    return (!is_probe && n > CONTROL_BYTES && !has_data) ||
+           (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
+}
 
-    if (e->has_ended)
-        return;
-    rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
+static bool read_packet(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
+                        const uint8_t *p, size_t n, uint64_t now_ns)
+{
+    bool is_probe = n > e->longest; /* longer than any before */
+    bool was_open = e->is_open;
+    uint64_t had = e->received;
+    int rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
+
     if (e->is_open)
         quic_tls_end(e);
     if (rv != 0)
         end_by_error(e, rv);
+    if (is_probe)
+        e->longest = n;
+    /* the client is to be told that the handshake is done */
+    return was_open != e->is_open || wants_answer(pi->ecn, n, is_probe, e->received > had);
+}
+
+bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns)
+{
+    bool is_urgent = false;
+
+    for (; d && !e->has_ended; d = d->next) {
+        ngtcp2_path path = path_of(d->local, d->remote);
+        ngtcp2_pkt_info pi = {.ecn = d->ecn};
+
+        if (!ngtcp2_path_eq(&path, quic_engine_path(e)))
+            is_urgent = true;
+        for (size_t at = 0; at < d->len && !e->has_ended; at += d->segment) {
+            size_t n = d->len - at < d->segment ? d->len - at : d->segment;
+
+            if (read_packet(e, &path, &pi, d->bytes + at, n, now_ns))
+                is_urgent = true;
+        }
+    }
+    return is_urgent;
 }
 
 static void grant(struct quic_engine *e)

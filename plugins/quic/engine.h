@@ -24,6 +24,7 @@
 
 #include "abi/relay_transport.h"
 #include "common/creds.h"
+#include "datagram.h"
 #include "stream.h"
 #include "token.h"
 
@@ -74,7 +75,8 @@ struct quic_engine {
     ngtcp2_cid first_id; /* server: what the client called us at first, which is in the map, too */
     int64_t stream;      /* -1: not there yet */
     uint64_t taken;      /* bytes the peer may send anew, not yet granted */
-    uint64_t keep_alive_ns;
+    uint64_t received;   /* bytes of the stream */
+    size_t longest;      /* of the peer's datagrams */
     ngtcp2_ccerr error;
     struct quic_end end;
     bool is_server : 1;
@@ -98,17 +100,20 @@ struct quic_initial {
     bool has_token;   /* ... and it answered with a good one */
 };
 
-/* Begins; nothing is written yet, no packet read. False: out of memory; then fini is still due. */
+/* Begins; nothing is written yet, no packet read (first: the one with in). False: out of memory;
+ * then fini is still due. */
 bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct quic_initial *in,
-                       const ngtcp2_path *path, uint64_t now_ns);
-bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_path *path,
-                      uint64_t now_ns);
+                       const struct quic_datagram *first, uint64_t now_ns);
+bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const union quic_addr *local,
+                      const union quic_addr *remote, uint64_t now_ns);
 /* Idempotent; also for a zeroed engine. */
 void quic_engine_fini(struct quic_engine *e);
 
-/* One packet (a datagram) has come. */
-void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
-                      const uint8_t *p, size_t n, uint64_t now_ns);
+/*
+ * Reads a chain of datagrams. True: the peer waits for what one of them is answered, so that an
+ * acknowledgement must not wait long.
+ */
+bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns);
 /*
  * Writes one packet, if one is due and allowed now, and says where it goes: its length, 0: none.
  * room >= QUIC_PACKET_MAX.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What an engine tells, as events: below quic_engine_read, at the end of a train, and later for
- * what was held. */
+/* Reading: what an engine reports becomes events, at once or later for input that was held. */
 #include <string.h>
 
 #include "conn.h"
+#include "stateless.h"
 
 static struct relay_conn *conn_of(struct quic_engine *e)
 {
@@ -16,6 +16,7 @@ static void on_opened(struct quic_engine *e)
 
     quic_count(c->worker, QUIC_COUNTER_HANDSHAKES, 1);
     c->state = QUIC_OPEN;
+    quic_conn_validated(c);
     if (!c->is_closing)
         c->worker->host->events->opened(c->user);
 }
@@ -26,30 +27,20 @@ static void tell_data(struct relay_conn *c, size_t n)
     c->is_inside = c->worker->host->events->data(c->user, n);
 }
 
-/* -- trains -- */
+/* -- delivery -- */
 
-static void hand_over(struct quic_train *t)
+static void hand_over(struct relay_conn *c)
 {
+    struct quic_delivery *t = c->delivery;
     size_t n = t->filled;
 
     t->room = t->filled = 0;
     if (n > 0)
-        tell_data(t->conn, n);
-}
-
-void quic_input_end_train(struct quic_worker *qw)
-{
-    struct relay_conn *c = qw->train.conn;
-
-    if (!c)
-        return;
-    hand_over(&qw->train);
-    qw->train.conn = NULL;
-    quic_output_came(c);
+        tell_data(c, n);
 }
 
 /* The next packet's bytes will go there: they come nearer while it is decrypted. */
-static void fetch_next(const struct quic_train *t)
+static void fetch_next(const struct quic_delivery *t)
 {
     if (t->room < QUIC_PACKET_MAX)
         return;
@@ -60,7 +51,7 @@ static void fetch_next(const struct quic_train *t)
 /* Puts from p where the host wants it, as long as it does; how much. */
 static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
 {
-    struct quic_train *t = &c->worker->train;
+    struct quic_delivery *t = c->delivery;
     size_t done = 0;
 
     while (done < n && quic_conn_is_reading(c)) {
@@ -79,7 +70,7 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         t->room -= here;
         t->filled += here;
         if (t->room == 0 || !c->is_inside)
-            hand_over(t);
+            hand_over(c);
     }
     fetch_next(t);
     return done;
@@ -121,7 +112,7 @@ static void on_fin(struct quic_engine *e)
 {
     struct relay_conn *c = conn_of(e);
 
-    hand_over(&c->worker->train);
+    hand_over(c);
     if (c->held.bytes > 0 && !c->is_paused)
         c->owes_eof = true;
     else
@@ -151,6 +142,22 @@ const struct quic_engine_ops quic_conn_engine_ops = {
     .cid_add = on_cid_add,
     .cid_remove = on_cid_remove,
 };
+
+void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
+{
+    struct quic_delivery delivery = {0};
+
+    QUIC_INSIST(!c->delivery);
+    c->delivery = &delivery;
+    if (quic_engine_read(&c->engine, d, c->worker->now_ns))
+        c->is_urgent = true;
+    hand_over(c);
+    c->delivery = NULL;
+    if (c->engine.wants_retry)
+        quic_stateless_retry_initial(c->socket, d);
+    quic_output_came(c);
+    quic_conn_reap(c);
+}
 
 /* -- what was held -- */
 

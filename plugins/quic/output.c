@@ -89,10 +89,9 @@ void quic_output_came(struct relay_conn *c)
 static void write_run(struct relay_conn *c, struct run *r)
 {
     struct quic_worker *qw = c->worker;
-    struct quic_udp_out o = {
-        .local = r->path.path.local.addr,
-        .remote = r->path.path.remote.addr,
-        .remote_len = r->path.path.remote.addrlen,
+    struct quic_datagram o = {
+        .local = quic_addr_of(r->path.path.local.addr),
+        .remote = quic_addr_of(r->path.path.remote.addr),
         .bytes = qw->out + r->at,
         .len = r->len,
         .segment = r->segment,

@@ -42,54 +42,32 @@ static void on_socket_closed(uv_handle_t *h)
     free(RT_CONTAINER_OF((uv_poll_t *)h, struct quic_socket, poll));
 }
 
-/* A run, or the rest of one, until the kernel takes more. */
-struct quic_kept {
-    struct rt_list node;
-    struct quic_udp_out out;
-    union quic_addr local, remote;
-    uint8_t bytes[];
-};
-
 static struct quic_kept *next_kept(struct quic_socket *s)
 {
-    struct rt_list *n = rt_list_pop_front(&s->kept);
-    struct quic_kept *k;
+    struct quic_kept *k = quic_kept_pop(&s->kept);
 
-    if (!n)
-        return NULL;
-    k = RT_CONTAINER_OF(n, struct quic_kept, node);
-    s->kept_bytes -= (uint32_t)k->out.len;
+    if (k)
+        s->kept_bytes -= (uint32_t)k->d.len;
     return k;
 }
 
-static void keep(struct quic_socket *s, const struct quic_udp_out *o, size_t done)
+static void keep(struct quic_socket *s, const struct quic_datagram *d, size_t done)
 {
-    size_t n = o->len - done;
-    struct quic_kept *k;
+    struct quic_datagram rest = *d;
 
+    rest.bytes += done;
+    rest.len -= done;
     quic_count(s->worker, QUIC_COUNTER_BLOCKED, 1);
     if (!s->is_blocked) {
         s->is_blocked = true;
         watch(s);
     }
-    if (s->kept_bytes + n > QUIC_KEPT_BYTES_MAX) {
+    if (s->kept_bytes + rest.len > QUIC_KEPT_BYTES_MAX) {
         quic_count(s->worker, QUIC_COUNTER_KEPT_LOST, 1);
         return;
     }
-    k = calloc(1, sizeof(*k) + n);
-    if (!k)
-        abort();
-    memcpy(k->bytes, o->bytes + done, n);
-    memcpy(&k->local, o->local, quic_addr_len(o->local));
-    memcpy(&k->remote, o->remote, o->remote_len);
-    k->out = *o;
-    k->out.bytes = k->bytes;
-    k->out.len = n;
-    k->out.local = &k->local.any;
-    k->out.remote = &k->remote.any;
-    rt_list_init(&k->node);
-    rt_list_push_back(&s->kept, &k->node);
-    s->kept_bytes += (uint32_t)n;
+    rt_list_push_back(&s->kept, &quic_kept_new(&rest)->node);
+    s->kept_bytes += (uint32_t)rest.len;
 }
 
 /* Its last words: once more, and then they are lost like any packet. */
@@ -99,7 +77,7 @@ static void empty_kept(struct quic_socket *s)
     size_t done;
 
     while ((k = next_kept(s))) {
-        (void)quic_udp_write(&s->udp, &k->out, &done);
+        (void)quic_udp_write(&s->udp, &k->d, &done);
         free(k);
     }
 }
@@ -119,20 +97,20 @@ void quic_socket_drop(struct quic_socket **sp)
     quic_udp_close(&s->udp);
 }
 
-void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o)
+void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d)
 {
     struct quic_worker *qw = s->worker;
     size_t done = 0;
 
     if (!s->is_blocked) {
-        done = o->len;
-        (void)quic_udp_write(&s->udp, o, &done); /* what is lost is lost like any packet */
+        done = d->len;
+        (void)quic_udp_write(&s->udp, d, &done); /* what is lost is lost like any packet */
         quic_count(qw, QUIC_COUNTER_WRITES, 1);
-        quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (o->len + o->segment - 1) / o->segment);
-        quic_count(qw, QUIC_COUNTER_BYTES_OUT, o->len);
+        quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (d->len + d->segment - 1) / d->segment);
+        quic_count(qw, QUIC_COUNTER_BYTES_OUT, d->len);
     }
-    if (done < o->len)
-        keep(s, o, done);
+    if (done < d->len)
+        keep(s, d, done);
 }
 
 static void on_writable(struct quic_socket *s)
@@ -142,7 +120,7 @@ static void on_writable(struct quic_socket *s)
 
     s->is_blocked = false;
     while (!s->is_blocked && (k = next_kept(s))) {
-        quic_socket_write(s, &k->out);
+        quic_socket_write(s, &k->d);
         free(k);
     }
     while (!s->is_blocked && (n = rt_list_pop_front(&s->waiting))) {

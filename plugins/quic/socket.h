@@ -25,21 +25,11 @@ struct quic_socket {
     struct rt_list node;     /* in the worker's sockets */
 };
 
-/* A handshake packet that waits for its turn, or a datagram on its way to another worker. */
-struct quic_packet {
-    struct rt_list node;
-    struct quic_socket *socket; /* counted; NULL while between workers */
-    union quic_addr local, remote;
-    uint8_t ecn;
-    uint32_t len;
-    uint8_t bytes[];
-};
-
 /* A socket in the loop, with one count. NULL: the loop refuses it (u is closed). */
 struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_udp *u);
 /* Gives one count back and clears the caller's pointer. */
 void quic_socket_drop(struct quic_socket **s);
 /* Writes a run. What the kernel does not take now is kept, within the bound, and goes first. */
-void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o);
+void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d);
 
 #endif

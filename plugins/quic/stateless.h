@@ -9,15 +9,17 @@
 
 #include "socket.h"
 
-struct quic_stranger {
-    struct quic_socket *socket;
-    const union quic_addr *local, *remote;
-    const uint8_t *bytes;
-    size_t len;
-};
-void quic_stateless_versions(const struct quic_stranger *x, const ngtcp2_version_cid *vc);
-void quic_stateless_reset(const struct quic_stranger *x, const uint8_t *cid, size_t cid_len);
-void quic_stateless_retry(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd);
-void quic_stateless_close(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd, uint64_t error);
+/* Each answers datagram d, which came to s. */
+void quic_stateless_versions(struct quic_socket *s, const struct quic_datagram *d,
+                             const ngtcp2_version_cid *vc);
+void quic_stateless_reset(struct quic_socket *s, const struct quic_datagram *d, const uint8_t *cid,
+                          size_t cid_len);
+void quic_stateless_retry(struct quic_socket *s, const struct quic_datagram *d,
+                          const ngtcp2_pkt_hd *hd);
+/* d is part of a ClientHello and not its start: what an address not proven yet may make us keep is
+ * the start, so the client is asked to send it again. */
+void quic_stateless_retry_initial(struct quic_socket *s, const struct quic_datagram *d);
+void quic_stateless_close(struct quic_socket *s, const struct quic_datagram *d,
+                          const ngtcp2_pkt_hd *hd, uint64_t error);
 
 #endif

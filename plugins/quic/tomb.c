@@ -86,10 +86,9 @@ void quic_tomb_raise(struct quic_socket *s, const struct quic_engine *e,
 /* Ever more rarely: a peer that does not listen is not to be talked at. */
 void quic_tomb_answer(struct quic_tomb *t)
 {
-    struct quic_udp_out o = {
-        .local = &t->local.any,
-        .remote = &t->remote.any,
-        .remote_len = quic_addr_len(&t->remote.any),
+    struct quic_datagram o = {
+        .local = &t->local,
+        .remote = &t->remote,
         .bytes = (const uint8_t *)(t->hashes + t->count),
         .len = t->len,
         .segment = t->len,

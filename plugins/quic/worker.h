@@ -39,7 +39,6 @@
 #define QUIC_ACK_BYTES (64u * 1024u)       /* ... and later: the first window; ... */
 #define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long, ... */
 #define QUIC_ACK_ONE_NS UINT64_C(20000000) /* ... one packet for so long: peers expect 25 ms */
-#define QUIC_CONTROL_BYTES 256u            /* a longer datagram carries data or is padded */
 #define QUIC_BURST_BYTES (2 * QUIC_PACKET_MAX) /* written before the pace is looked at */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
@@ -111,18 +110,6 @@ struct quic_shared {
     _Atomic uint32_t posted[64]; /* bytes on their way to each worker */
 };
 
-/*
- * Packets of one connection that came in a row, with one read. What they bring of one message is
- * handed to the host together, when the room it gave is used up or at the end. The end comes before
- * any event of another connection and before the loop goes on, so that no verb is called on this
- * one between alloc and data.
- */
-struct quic_train {
-    struct relay_conn *conn; /* NULL: none */
-    uint8_t *to;             /* where its next bytes go, as the host said, ... */
-    size_t room, filled;     /* ... how many more may, and how many have */
-};
-
 struct quic_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
@@ -141,7 +128,6 @@ struct quic_worker {
     uint8_t random[QUIC_RANDOM_BYTES]; /* the last random_left are unused */
     uint32_t random_left;
     uint64_t now_ns; /* as of the last look at the clock */
-    struct quic_train train;
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;

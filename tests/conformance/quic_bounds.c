@@ -71,13 +71,14 @@ void over_quic_large_hellos(void **state)
     struct quic_socket *s = socket_of(qw);
     union quic_addr from = s->udp.local;
     uint8_t packet[LARGE];
+    struct quic_datagram d = {&s->udp.local, &from, packet, LARGE, LARGE, NULL, 0};
     struct cf_end *a, *z;
 
     from.v4.sin_port = htons(9);
     quic_worker_clock(qw);
     for (uint8_t i = 0; i < MANY; i++) {
         put_initial(packet, i);
-        quic_dispatch_datagram(s, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_datagram(s, &d);
     }
     CF_CHECK(qw->deferred_bytes > LARGE && qw->deferred_bytes <= QUIC_DEFERRED_BYTES_MAX);
     cf_connect(b, &a, &z);
@@ -93,11 +94,12 @@ static uint64_t handed_over(struct cf_bench *b, unsigned count)
     struct quic_socket *s = socket_of(b->state);
     union quic_addr from = s->udp.local;
     uint8_t packet[LARGE] = {0x40};
+    struct quic_datagram d = {&s->udp.local, &from, packet, LARGE, LARGE, NULL, 0};
 
     from.v4.sin_port = htons(9);
     quic_ways.states[0] = b->state;
     for (unsigned i = 0; i < count; i++)
-        quic_dispatch_hand_over(s, 0, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_hand_over(s, 0, &d);
     cf_for(b, SETTLE_NS);
     return cf_counter(b, "packets_handed_over_dropped_total");
 }
@@ -142,12 +144,7 @@ void over_quic_nothing_taken(void **state)
     struct quic_socket *s = socket_of(qw);
     union quic_addr to = s->udp.local;
     uint8_t bytes[1200] = {0};
-    struct quic_udp_out o = {.local = &s->udp.local.any,
-                             .remote = &to.any,
-                             .remote_len = quic_addr_len(&to.any),
-                             .bytes = bytes,
-                             .len = sizeof(bytes),
-                             .segment = sizeof(bytes)};
+    struct quic_datagram o = {&s->udp.local, &to, bytes, sizeof(bytes), sizeof(bytes), NULL, 0};
     struct cf_end *a, *z;
 
     to.v4.sin_port = htons(9);

@@ -68,14 +68,8 @@ static void open_socket(struct quic_peer *p)
 
     p->fd = socket(p->remote.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     CF_CHECK(p->fd >= 0);
-    CF_CHECK(connect(p->fd, &p->remote.any, quic_addr_len(&p->remote.any)) == 0);
+    CF_CHECK(connect(p->fd, &p->remote.any, quic_addr_len(&p->remote)) == 0);
     CF_CHECK(getsockname(p->fd, &p->local.any, &len) == 0);
-}
-
-static ngtcp2_path path_of(struct quic_peer *p)
-{
-    return (ngtcp2_path){.local = {&p->local.any, quic_addr_len(&p->local.any)},
-                         .remote = {&p->remote.any, quic_addr_len(&p->remote.any)}};
 }
 
 void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct sockaddr_storage *server)
@@ -84,7 +78,6 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
                                                on_cid_remove};
     const uint8_t seed[TLS_SEED_BYTES] = {9}, serial[TLS_SERIAL_BYTES] = {1};
     struct relay_error err;
-    ngtcp2_path path;
 
     memset(p, 0, sizeof(*p));
     p->bench = b;
@@ -98,8 +91,7 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
                                .buf_new = b->host->buf_new,
                                .random = give_random,
                                .workers = 1};
-    path = path_of(p);
-    CF_CHECK(quic_engine_dial(&p->engine, &p->env, &path, now_ns()));
+    CF_CHECK(quic_engine_dial(&p->engine, &p->env, &p->local, &p->remote, now_ns()));
 }
 
 void quic_peer_fini(struct quic_peer *p)
@@ -117,15 +109,26 @@ void quic_peer_move(struct quic_peer *p)
 }
 
 /* The path it believes in is its first one: a translator has moved it, not itself. */
+static void read_packet(struct quic_peer *p, const uint8_t *bytes, size_t n)
+{
+    const ngtcp2_path *path = quic_engine_path(&p->engine);
+    struct quic_datagram d = {.local = quic_addr_of(path->local.addr),
+                              .remote = quic_addr_of(path->remote.addr),
+                              .bytes = bytes,
+                              .len = n,
+                              .segment = n};
+
+    quic_engine_read(&p->engine, &d, now_ns());
+}
+
 static void read_all(struct quic_peer *p)
 {
-    const ngtcp2_pkt_info pi = {0};
     uint8_t bytes[2048];
     ssize_t n;
 
     while (!p->is_deaf && (n = recv(p->fd, bytes, sizeof(bytes), 0)) >= 0) {
         p->heard += (uint64_t)n;
-        quic_engine_read(&p->engine, quic_engine_path(&p->engine), &pi, bytes, (size_t)n, now_ns());
+        read_packet(p, bytes, (size_t)n);
     }
 }
 

@@ -115,11 +115,9 @@ struct qsim_end *qsim_dial(struct qsim_world *w)
     struct qsim_host *h = &w->client;
     struct qsim_end *e = qsim_end_new(h);
     union quic_addr local = h->address, remote = w->server.address;
-    ngtcp2_path path = {.local = {&local.any, sizeof(local.v4)},
-                        .remote = {&remote.any, sizeof(remote.v4)}};
 
     h->address.v4.sin_port = htons((uint16_t)(ntohs(h->address.v4.sin_port) + 1));
-    RT_INSIST(quic_engine_dial(&e->engine, &h->env, &path, w->now_ns));
+    RT_INSIST(quic_engine_dial(&e->engine, &h->env, &local, &remote, w->now_ns));
     e->has_engine = true;
     if (h->begun)
         h->begun(e);
@@ -274,11 +272,8 @@ void qsim_end_flush(struct qsim_end *e)
 void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
                      const union quic_addr *remote, const uint8_t *p, size_t n)
 {
-    const ngtcp2_pkt_info pi = {0};
-    ngtcp2_path path = {
-        .local = {(ngtcp2_sockaddr *)(uintptr_t)&local->any, sizeof(local->v4)},
-        .remote = {(ngtcp2_sockaddr *)(uintptr_t)&remote->any, sizeof(remote->v4)},
-    };
+    const struct quic_datagram d = {
+        .local = local, .remote = remote, .bytes = p, .len = n, .segment = n};
 
     e->packets_in++;
     e->bytes_in += n;
@@ -290,7 +285,7 @@ void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
     }
     if (!e->has_engine)
         return;
-    quic_engine_read(&e->engine, &path, &pi, p, n, world_of(e)->now_ns);
+    quic_engine_read(&e->engine, &d, world_of(e)->now_ns);
     qsim_end_flush(e);
 }
 
