@@ -77,7 +77,8 @@ static struct relay_conn *serve(struct quic_socket *s, const struct quic_datagra
         c->is_unvalidated = true;
         qw->unvalidated++;
     }
-    if (!quic_engine_serve(&c->engine, &qw->env, in, d, qw->now_ns)) {
+    c->engine = quic_engine_serve(&qw->env, c, in, d, qw->now_ns);
+    if (!c->engine) {
         quic_conn_end(c, RELAY_END_SYSTEM, "no memory for a connection");
         return NULL;
     }

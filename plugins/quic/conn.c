@@ -49,7 +49,7 @@ static void conn_free(struct relay_conn *c)
     quic_expiries_set(&qw->expiries, &c->expiry, QUIC_NEVER);
     if (c->socket->only == c)
         c->socket->only = NULL;
-    quic_engine_fini(&c->engine);
+    quic_engine_free(&c->engine);
     quic_held_drop(&c->held);
     quic_socket_drop(&c->socket);
     qw->conns--;
@@ -65,16 +65,16 @@ void quic_conn_discard(struct relay_conn *c)
 static void say_goodbye(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    bool is_known =
-        !c->engine.wants_retry && (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
+    bool is_known;
     ngtcp2_path_storage path;
     struct quic_datagram o;
     size_t n;
 
-    if (!c->engine.conn)
+    if (!c->engine)
         return;
+    is_known = quic_engine_has_closing_period(c->engine);
     ngtcp2_path_storage_zero(&path);
-    n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
+    n = quic_engine_write_close(c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
     if (n > 0) {
         o = (struct quic_datagram){.local = quic_addr_of(path.path.local.addr),
                                    .remote = quic_addr_of(path.path.remote.addr),
@@ -84,7 +84,7 @@ static void say_goodbye(struct relay_conn *c)
         quic_socket_write(c->socket, &o);
     }
     if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
-        quic_tomb_raise(c->socket, &c->engine, &c->owner, qw->out, n);
+        quic_tomb_raise(c->socket, c->engine, &c->owner, qw->out, n);
 }
 
 static void count_end(struct relay_conn *c, enum relay_end why)
@@ -113,11 +113,12 @@ void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 
 bool quic_conn_reap(struct relay_conn *c)
 {
-    struct quic_engine *e = &c->engine;
+    const struct quic_end *end;
 
-    if (!e->has_ended)
+    if (!quic_engine_has_ended(c->engine))
         return false;
-    quic_conn_end(c, e->end.why, e->end.detail);
+    end = quic_engine_cause(c->engine);
+    quic_conn_end(c, end->why, end->detail);
     return true;
 }
 
@@ -125,12 +126,12 @@ void quic_conn_expire(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
-    if (quic_engine_expiry(&c->engine) <= qw->now_ns)
-        quic_engine_expire(&c->engine, qw->now_ns);
+    if (quic_engine_expiry(c->engine) <= qw->now_ns)
+        quic_engine_expire(c->engine, qw->now_ns);
     if (quic_conn_reap(c))
         return;
     if (c->linger_ns && c->linger_ns <= qw->now_ns)
-        quic_engine_end(&c->engine, QUIC_APP_CLOSED);
+        quic_engine_end(c->engine, QUIC_APP_CLOSED);
     quic_conn_flush(c);
 }
 
@@ -142,7 +143,7 @@ void quic_conn_send(struct relay_conn *c, struct relay_vec *v)
         relay_vec_drop(v);
         return;
     }
-    if (!quic_engine_send(&c->engine, v))
+    if (!quic_engine_send(c->engine, v))
         c->is_broken = true;
     c->owes_sent = true;
     quic_output_mark(c);
@@ -170,9 +171,11 @@ void quic_conn_close(struct relay_conn *c, enum relay_close how)
     if (!c->is_closing) {
         c->is_closing = true;
         rt_list_unlink(&c->ready);
-        quic_engine_consumed(&c->engine, c->held.bytes);
+        if (c->engine) {
+            quic_engine_consumed(c->engine, c->held.bytes);
+            quic_engine_finish(c->engine);
+        }
         quic_held_drop(&c->held);
-        quic_engine_finish(&c->engine);
     }
     quic_output_mark(c);
 }
@@ -180,8 +183,8 @@ void quic_conn_close(struct relay_conn *c, enum relay_close how)
 void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 {
     memset(out, 0, sizeof(*out));
-    if (c->engine.conn) {
-        const ngtcp2_addr *a = &quic_engine_path(&c->engine)->remote;
+    if (c->engine) {
+        const ngtcp2_addr *a = &quic_engine_path(c->engine)->remote;
 
         memcpy(out, a->addr, a->addrlen);
     }
@@ -189,6 +192,6 @@ void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 
 void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns)
 {
-    quic_engine_keep_alive(&c->engine, interval_ns);
+    quic_engine_keep_alive(c->engine, interval_ns);
     quic_output_timer_changed(c);
 }

@@ -54,7 +54,7 @@ struct relay_conn {
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
     void *user;
-    struct quic_engine engine;
+    struct quic_engine *engine; /* NULL: not begun */
     struct quic_held held;
     struct quic_delivery *delivery; /* while quic_conn_read runs; else NULL */
     uint64_t told_left;             /* by the last sent event */

@@ -22,8 +22,9 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
     s->only = c;
     quic_socket_drop(&s); /* the connection's from here on */
     memcpy(&remote, addr, len < sizeof(remote) ? len : sizeof(remote));
-    if (!quic_engine_dial(&c->engine, &qw->env, &c->socket->udp.local, &remote,
-                          quic_worker_clock(qw))) {
+    c->engine =
+        quic_engine_dial(&qw->env, c, &c->socket->udp.local, &remote, quic_worker_clock(qw));
+    if (!c->engine) {
         quic_conn_discard(c);
         return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
     }

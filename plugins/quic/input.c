@@ -5,14 +5,9 @@
 #include "conn.h"
 #include "stateless.h"
 
-static struct relay_conn *conn_of(struct quic_engine *e)
+static void on_opened(void *owner)
 {
-    return RT_CONTAINER_OF(e, struct relay_conn, engine);
-}
-
-static void on_opened(struct quic_engine *e)
-{
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
 
     quic_count(c->worker, QUIC_COUNTER_HANDSHAKES, 1);
     c->state = QUIC_OPEN;
@@ -23,7 +18,7 @@ static void on_opened(struct quic_engine *e)
 
 static void tell_data(struct relay_conn *c, size_t n)
 {
-    quic_engine_consumed(&c->engine, n);
+    quic_engine_consumed(c->engine, n);
     c->is_inside = c->worker->host->events->data(c->user, n);
 }
 
@@ -82,9 +77,9 @@ static void note_bytes(struct relay_conn *c, size_t n)
     c->came += n;
 }
 
-static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
+static void on_data(void *owner, const uint8_t *p, size_t n)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     size_t done = 0;
 
     note_bytes(c, n);
@@ -93,7 +88,7 @@ static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
     if (done == n)
         return;
     if (c->is_closing || c->is_broken)
-        quic_engine_consumed(e, n - done); /* thrown away */
+        quic_engine_consumed(c->engine, n - done); /* thrown away */
     else if (!quic_held_push(&c->held, c->worker->host->buf_new, p + done, n - done))
         c->is_broken = true;
 }
@@ -108,9 +103,9 @@ static void raise_eof(struct relay_conn *c)
 }
 
 /* A pause holds data back, never the news that it was all; without one it comes after the data. */
-static void on_fin(struct quic_engine *e)
+static void on_fin(void *owner)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
 
     hand_over(c);
     if (c->held.bytes > 0 && !c->is_paused)
@@ -119,17 +114,17 @@ static void on_fin(struct quic_engine *e)
         raise_eof(c);
 }
 
-static bool on_cid_add(struct quic_engine *e, const ngtcp2_cid *cid)
+static bool on_cid_add(void *owner, const ngtcp2_cid *cid)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     struct quic_cid_map *m = &c->worker->cids;
 
     return quic_cid_map_add(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
 }
 
-static void on_cid_remove(struct quic_engine *e, const ngtcp2_cid *cid)
+static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     struct quic_cid_map *m = &c->worker->cids;
 
     quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
@@ -149,11 +144,11 @@ void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
 
     QUIC_INSIST(!c->delivery);
     c->delivery = &delivery;
-    if (quic_engine_read(&c->engine, d, c->worker->now_ns))
+    if (quic_engine_read(c->engine, d, c->worker->now_ns))
         c->is_urgent = true;
     hand_over(c);
     c->delivery = NULL;
-    if (c->engine.wants_retry)
+    if (quic_engine_wants_retry(c->engine))
         quic_stateless_retry_initial(c->socket, d);
     quic_output_came(c);
     quic_conn_reap(c);

@@ -6,29 +6,11 @@
 
 #include "base/check.h"
 
-#define IDS_MAX 16u
 #define LIFE_PTOS 3u
 
 static uint64_t hash_of(struct quic_worker *qw, const ngtcp2_cid *id)
 {
     return quic_cid_hash(&qw->cids, id->data, id->datalen);
-}
-
-/* The ids of e that a peer may still use. */
-static size_t list_ids(struct quic_worker *qw, const struct quic_engine *e, uint64_t out[IDS_MAX])
-{
-    ngtcp2_conn *conn = e->conn;
-    size_t n = ngtcp2_conn_get_scid(conn, NULL), count = 0;
-    ngtcp2_cid ids[IDS_MAX];
-
-    if (e->is_server)
-        out[count++] = hash_of(qw, &e->first_id);
-    if (n >= IDS_MAX)
-        return count;
-    n = ngtcp2_conn_get_scid(conn, ids);
-    for (size_t i = 0; i < n; i++)
-        out[count++] = hash_of(qw, &ids[i]);
-    return count;
 }
 
 static void tomb_free(struct quic_worker *qw, struct quic_tomb *t)
@@ -53,9 +35,9 @@ void quic_tomb_raise(struct quic_socket *s, const struct quic_engine *e,
 {
     struct quic_worker *qw = s->worker;
     const ngtcp2_path *path = quic_engine_path(e);
-    uint64_t hashes[IDS_MAX];
-    size_t n = list_ids(qw, e, hashes);
-    struct quic_tomb *t = malloc(sizeof(*t) + n * sizeof(hashes[0]) + len);
+    ngtcp2_cid ids[QUIC_ENGINE_IDS_MAX];
+    size_t n = quic_engine_ids(e, ids);
+    struct quic_tomb *t = malloc(sizeof(*t) + n * sizeof(t->hashes[0]) + len);
 
     if (!t)
         abort();
@@ -67,12 +49,14 @@ void quic_tomb_raise(struct quic_socket *s, const struct quic_engine *e,
                             .len = (uint16_t)len,
                             .answer_at = 1,
                             .socket = s,
-                            .until_ns = qw->now_ns + LIFE_PTOS * ngtcp2_conn_get_pto(e->conn)};
+                            .until_ns = qw->now_ns + LIFE_PTOS * quic_engine_pto(e)};
     memcpy(&t->local, path->local.addr, path->local.addrlen);
     memcpy(&t->remote, path->remote.addr, path->remote.addrlen);
     for (size_t i = 0; i < n; i++) {
-        if (quic_cid_map_move(&qw->cids, hashes[i], from, &t->owner))
-            t->hashes[t->count++] = hashes[i];
+        uint64_t hash = hash_of(qw, &ids[i]);
+
+        if (quic_cid_map_move(&qw->cids, hash, from, &t->owner))
+            t->hashes[t->count++] = hash;
     }
     if (len > 0)
         memcpy(t->hashes + t->count, goodbye, len);

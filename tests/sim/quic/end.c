@@ -13,11 +13,6 @@
 #define LINGER_NS QSIM_S
 #define TOMB_PTOS 3u
 
-static struct qsim_end *end_of(struct quic_engine *e)
-{
-    return RT_CONTAINER_OF(e, struct qsim_end, engine);
-}
-
 static struct qsim_world *world_of(const struct qsim_end *e)
 {
     return e->host->world;
@@ -36,17 +31,17 @@ static uint8_t byte_at(bool is_server, uint64_t i)
 
 /* -- what the engine tells -- */
 
-static void on_opened(struct quic_engine *engine)
+static void on_opened(void *owner)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), !e->has_opened && !e->has_closed);
     e->has_opened = true;
 }
 
-static void on_data(struct quic_engine *engine, const uint8_t *p, size_t n)
+static void on_data(void *owner, const uint8_t *p, size_t n)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), e->has_opened && !e->has_closed && !e->has_fin && n > 0);
     for (size_t i = 0; i < n; i++) {
@@ -56,32 +51,32 @@ static void on_data(struct quic_engine *engine, const uint8_t *p, size_t n)
     e->received += n;
     if (e->read_per_s == 0 || e->is_closing) {
         e->read += n;
-        quic_engine_consumed(engine, n);
+        quic_engine_consumed(e->engine, n);
     } else if (e->read_at_ns == QSIM_NEVER) {
         e->read_at_ns = world_of(e)->now_ns + READ_STEP_NS;
     }
     QSIM_CHECK(world_of(e), qsim_end_unread(e) <= WINDOW_MAX);
 }
 
-static void on_fin(struct quic_engine *engine)
+static void on_fin(void *owner)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), !e->has_fin);
     e->has_fin = true;
 }
 
-static bool on_cid_add(struct quic_engine *engine, const ngtcp2_cid *cid)
+static bool on_cid_add(void *owner, const ngtcp2_cid *cid)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
     struct quic_cid_map *m = &e->host->ids;
 
     return quic_cid_map_add(m, quic_cid_hash(m, cid->data, cid->datalen), &e->owner);
 }
 
-static void on_cid_remove(struct quic_engine *engine, const ngtcp2_cid *cid)
+static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
     struct quic_cid_map *m = &e->host->ids;
 
     if (e->owner.kind != QUIC_OWNER_TOMB)
@@ -117,8 +112,8 @@ struct qsim_end *qsim_dial(struct qsim_world *w)
     union quic_addr local = h->address, remote = w->server.address;
 
     h->address.v4.sin_port = htons((uint16_t)(ntohs(h->address.v4.sin_port) + 1));
-    RT_INSIST(quic_engine_dial(&e->engine, &h->env, &local, &remote, w->now_ns));
-    e->has_engine = true;
+    e->engine = quic_engine_dial(&h->env, e, &local, &remote, w->now_ns);
+    RT_INSIST(e->engine);
     if (h->begun)
         h->begun(e);
     qsim_end_flush(e);
@@ -142,10 +137,8 @@ static void drop_ids(struct qsim_end *e)
 
 void qsim_end_forget(struct qsim_end *e)
 {
-    if (e->has_engine)
-        quic_engine_fini(&e->engine);
-    quic_engine_fini(&e->engine); /* again, or for the first time */
-    e->has_engine = false;
+    quic_engine_free(&e->engine);
+    quic_engine_free(&e->engine); /* again, or for the first time */
     if (e->owner.kind == QUIC_OWNER_TOMB)
         drop_ids(e);
     e->owner.kind = QUIC_OWNER_CONN;
@@ -154,7 +147,7 @@ void qsim_end_forget(struct qsim_end *e)
 
 static void to_tomb(struct qsim_end *e, const ngtcp2_path *path)
 {
-    e->tomb_until_ns = world_of(e)->now_ns + TOMB_PTOS * ngtcp2_conn_get_pto(e->engine.conn);
+    e->tomb_until_ns = world_of(e)->now_ns + TOMB_PTOS * quic_engine_pto(e->engine);
     e->owner.kind = QUIC_OWNER_TOMB;
     memcpy(&e->goodbye_local, path->local.addr, path->local.addrlen);
     memcpy(&e->goodbye_remote, path->remote.addr, path->remote.addrlen);
@@ -171,32 +164,31 @@ static void say_goodbye(struct qsim_end *e)
 /* The engine has ended: says so, and goes. */
 static void reap(struct qsim_end *e)
 {
-    bool is_known =
-        !e->engine.wants_retry && (e->engine.owes_goodbye || e->engine.end.why == RELAY_END_PEER);
+    bool is_known = quic_engine_has_closing_period(e->engine);
     ngtcp2_path_storage path;
 
     e->has_closed = true;
     e->closed_ns = world_of(e)->now_ns;
-    e->why = e->engine.end;
-    e->asks_again = e->engine.wants_retry;
+    e->why = *quic_engine_cause(e->engine);
+    e->asks_again = quic_engine_wants_retry(e->engine);
     ngtcp2_path_storage_zero(&path);
-    e->goodbye_len =
-        quic_engine_goodbye(&e->engine, &path, e->goodbye, sizeof(e->goodbye), world_of(e)->now_ns);
-    QSIM_CHECK(world_of(e), quic_engine_goodbye(&e->engine, &path, e->goodbye, sizeof(e->goodbye),
-                                                world_of(e)->now_ns) == 0);
+    e->goodbye_len = quic_engine_write_close(e->engine, &path, e->goodbye, sizeof(e->goodbye),
+                                             world_of(e)->now_ns);
+    QSIM_CHECK(world_of(e), quic_engine_write_close(e->engine, &path, e->goodbye,
+                                                    sizeof(e->goodbye), world_of(e)->now_ns) == 0);
     if (is_known)
-        to_tomb(e, e->goodbye_len ? &path.path : quic_engine_path(&e->engine));
+        to_tomb(e, e->goodbye_len ? &path.path : quic_engine_path(e->engine));
     if (e->goodbye_len > 0)
         say_goodbye(e);
-    quic_engine_fini(&e->engine);
-    e->has_engine = false;
+    quic_engine_free(&e->engine);
 }
 
 /* -- writing -- */
 
 static void give(struct qsim_end *e)
 {
-    while (e->to_send > 0 && quic_engine_left(&e->engine) < AHEAD_BYTES && !e->engine.has_ended) {
+    while (e->to_send > 0 && quic_engine_left(e->engine) < AHEAD_BYTES &&
+           !quic_engine_has_ended(e->engine)) {
         uint32_t n = e->to_send < GIVE_BYTES ? (uint32_t)e->to_send : GIVE_BYTES;
         struct relay_buf *b = e->host->env.buf_new(n);
         struct relay_vec v = {.count = 1};
@@ -204,7 +196,7 @@ static void give(struct qsim_end *e)
         for (uint32_t i = 0; i < n; i++)
             b->bytes[i] = byte_at(e->host->is_server, e->given + i);
         v.slice[0] = relay_slice_own(b, b->bytes, n);
-        RT_INSIST(quic_engine_send(&e->engine, &v));
+        RT_INSIST(quic_engine_send(e->engine, &v));
         e->given += n;
         e->to_send -= n;
     }
@@ -216,21 +208,21 @@ static void advance_close(struct qsim_end *e)
         (e->closes_itself || (e->answers_fin && e->has_fin))) {
         e->is_closing = true;
         e->read_at_ns = QSIM_NEVER;
-        quic_engine_consumed(&e->engine, qsim_end_unread(e));
+        quic_engine_consumed(e->engine, qsim_end_unread(e));
         e->read = e->received;
-        quic_engine_finish(&e->engine);
+        quic_engine_finish(e->engine);
     }
     if (!e->is_closing)
         return;
-    if (quic_engine_is_finished(&e->engine))
-        quic_engine_end(&e->engine, QUIC_APP_CLOSED);
-    else if (e->linger_ns == QSIM_NEVER && quic_engine_is_delivered(&e->engine))
+    if (quic_engine_is_finished(e->engine))
+        quic_engine_end(e->engine, QUIC_APP_CLOSED);
+    else if (e->linger_ns == QSIM_NEVER && quic_engine_is_delivered(e->engine))
         e->linger_ns = world_of(e)->now_ns + LINGER_NS;
 }
 
 static void write_packets(struct qsim_end *e)
 {
-    size_t total = 0, quantum = quic_engine_quantum(&e->engine);
+    size_t total = 0, quantum = quic_engine_quantum(e->engine);
     uint8_t bytes[QUIC_PACKET_MAX];
 
     while (total < quantum) {
@@ -240,7 +232,7 @@ static void write_packets(struct qsim_end *e)
         size_t n;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(&e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
+        n = quic_engine_write(e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
         if (n == 0)
             break;
         memset(&local, 0, sizeof(local));
@@ -252,19 +244,19 @@ static void write_packets(struct qsim_end *e)
         total += n;
         qsim_transmit(world_of(e), !e->host->is_server, &local, &remote, bytes, n);
     }
-    if (total > 0 && !e->engine.has_ended)
-        quic_engine_wrote(&e->engine, world_of(e)->now_ns);
+    if (total > 0 && !quic_engine_has_ended(e->engine))
+        quic_engine_wrote(e->engine, world_of(e)->now_ns);
 }
 
 void qsim_end_flush(struct qsim_end *e)
 {
-    if (!e->has_engine)
+    if (!e->engine)
         return;
     give(e);
     advance_close(e);
-    if (!e->engine.has_ended)
+    if (!quic_engine_has_ended(e->engine))
         write_packets(e);
-    if (e->engine.has_ended)
+    if (quic_engine_has_ended(e->engine))
         reap(e);
     e->not_before_ns = world_of(e)->now_ns + 1; /* others have their turn, as in the plugin */
 }
@@ -283,9 +275,9 @@ void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
             say_goodbye(e); /* ever more rarely */
         return;
     }
-    if (!e->has_engine)
+    if (!e->engine)
         return;
-    quic_engine_read(&e->engine, &d, world_of(e)->now_ns);
+    quic_engine_read(e->engine, &d, world_of(e)->now_ns);
     qsim_end_flush(e);
 }
 
@@ -297,9 +289,9 @@ uint64_t qsim_end_wake(const struct qsim_end *e)
 
     if (e->owner.kind == QUIC_OWNER_TOMB)
         return e->tomb_until_ns;
-    if (!e->has_engine)
+    if (!e->engine)
         return QSIM_NEVER;
-    at = quic_engine_expiry(&e->engine);
+    at = quic_engine_expiry(e->engine);
     at = e->read_at_ns < at ? e->read_at_ns : at;
     at = e->linger_ns < at ? e->linger_ns : at;
     at = e->deadline_ns < at ? e->deadline_ns : at;
@@ -313,7 +305,7 @@ static void read_some(struct qsim_end *e)
     if (n > qsim_end_unread(e))
         n = qsim_end_unread(e);
     e->read += n;
-    quic_engine_consumed(&e->engine, n);
+    quic_engine_consumed(e->engine, n);
     e->read_at_ns = qsim_end_unread(e) ? world_of(e)->now_ns + READ_STEP_NS : QSIM_NEVER;
 }
 
@@ -325,12 +317,12 @@ void qsim_end_wake_up(struct qsim_end *e)
         qsim_end_forget(e);
         return;
     }
-    if (quic_engine_expiry(&e->engine) <= now)
-        quic_engine_expire(&e->engine, now);
+    if (quic_engine_expiry(e->engine) <= now)
+        quic_engine_expire(e->engine, now);
     if (e->read_at_ns <= now)
         read_some(e);
     if (e->linger_ns <= now || (e->deadline_ns <= now && !e->has_opened))
-        quic_engine_end(&e->engine, e->linger_ns <= now ? QUIC_APP_CLOSED : QUIC_APP_ABORTED);
+        quic_engine_end(e->engine, e->linger_ns <= now ? QUIC_APP_CLOSED : QUIC_APP_ABORTED);
     if (e->deadline_ns <= now)
         e->deadline_ns = QSIM_NEVER;
     qsim_end_flush(e);
@@ -346,10 +338,10 @@ void qsim_send(struct qsim_end *e, uint64_t n)
 
 void qsim_end_close(struct qsim_end *e, bool is_abort)
 {
-    if (!e->has_engine)
+    if (!e->engine)
         return;
     if (is_abort)
-        quic_engine_end(&e->engine, QUIC_APP_ABORTED);
+        quic_engine_end(e->engine, QUIC_APP_ABORTED);
     else
         e->closes_itself = true;
     qsim_end_flush(e);

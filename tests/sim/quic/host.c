@@ -175,8 +175,8 @@ static struct qsim_end *serve(struct qsim_host *h, const struct qsim_packet *p)
     if (h->end_count == QSIM_ENDS_MAX)
         return NULL;
     e = qsim_end_new(h);
-    RT_INSIST(quic_engine_serve(&e->engine, &h->env, &in, &d, h->world->now_ns));
-    e->has_engine = true;
+    e->engine = quic_engine_serve(&h->env, e, &in, &d, h->world->now_ns);
+    RT_INSIST(e->engine);
     if (h->begun)
         h->begun(e);
     return e;

@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "quic/cid_map.h"
-#include "quic/engine.h"
+#include "quic/engine_private.h"
 #include "quic/pool.h"
 #include "quic/udp_io.h"
 #include "sim/prng.h"
@@ -43,9 +43,9 @@ struct qsim_weather {
 
 struct qsim_end {
     struct quic_owner owner; /* QUIC_OWNER_TOMB: the engine is gone, its ids answer */
-    struct quic_engine engine;
+    struct quic_engine *engine;
     struct qsim_host *host;
-    bool has_engine, has_opened, has_closed;
+    bool has_opened, has_closed;
     bool asks_again; /* it ended for want of a Retry */
 
     /* the stream, both ways */

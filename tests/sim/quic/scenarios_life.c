@@ -40,7 +40,7 @@ void qsim_scenario_keep_alive(struct qsim_world *w, uint64_t seed)
     qsim_open(w, "keep_alive", seed);
     w->out.loss = w->back.loss = 20;
     a = qsim_connect(w, &z);
-    quic_engine_keep_alive(seed % 2 ? &a->engine : &z->engine, 10 * QSIM_S);
+    quic_engine_keep_alive(seed % 2 ? a->engine : z->engine, 10 * QSIM_S);
     qsim_end_flush(seed % 2 ? a : z);
     qsim_run(w, 2 * QSIM_S);
     packets = a->packets_out + z->packets_out;
@@ -49,7 +49,7 @@ void qsim_scenario_keep_alive(struct qsim_world *w, uint64_t seed)
     packets = a->packets_out + z->packets_out - packets;
     QSIM_CHECK(w, packets >= 50 && packets <= 100);
     qsim_exchange(w, a, z, 1000, LIMIT_NS);
-    quic_engine_keep_alive(seed % 2 ? &a->engine : &z->engine, 0);
+    quic_engine_keep_alive(seed % 2 ? a->engine : z->engine, 0);
     qsim_end_flush(seed % 2 ? a : z);
     qsim_until_closed(a, LIMIT_NS);
     QSIM_CHECK(w, a->why.why == RELAY_END_TIMEOUT);
@@ -143,8 +143,8 @@ static void offer_much(struct qsim_end *e)
                                 "+GROUP-X25519:%DISABLE_TLS13_COMPAT_MODE";
     gnutls_datum_t odd = {(unsigned char *)(uintptr_t) "odd", 3};
 
-    QSIM_CHECK(e->host->world, gnutls_priority_set_direct(e->engine.tls, large, NULL) == 0);
-    QSIM_CHECK(e->host->world, gnutls_alpn_set_protocols(e->engine.tls, &odd, 1, 0) == 0);
+    QSIM_CHECK(e->host->world, gnutls_priority_set_direct(e->engine->tls, large, NULL) == 0);
+    QSIM_CHECK(e->host->world, gnutls_alpn_set_protocols(e->engine->tls, &odd, 1, 0) == 0);
 }
 
 void qsim_scenario_two_initials(struct qsim_world *w, uint64_t seed)
@@ -324,10 +324,10 @@ void qsim_scenario_lost_goodbye(struct qsim_world *w, uint64_t seed)
 static int shut(struct qsim_end *e, int how)
 {
     if (how == 0)
-        return ngtcp2_conn_shutdown_stream(e->engine.conn, 0, e->engine.stream, 7);
+        return ngtcp2_conn_shutdown_stream(e->engine->conn, 0, e->engine->stream, 7);
     if (how == 1)
-        return ngtcp2_conn_shutdown_stream_read(e->engine.conn, 0, e->engine.stream, 7);
-    return ngtcp2_conn_shutdown_stream_write(e->engine.conn, 0, e->engine.stream, 7);
+        return ngtcp2_conn_shutdown_stream_read(e->engine->conn, 0, e->engine->stream, 7);
+    return ngtcp2_conn_shutdown_stream_write(e->engine->conn, 0, e->engine->stream, 7);
 }
 
 void qsim_scenario_stream_reset(struct qsim_world *w, uint64_t seed)
@@ -362,11 +362,11 @@ void qsim_scenario_streams(struct qsim_world *w, uint64_t seed)
     qsim_open(w, "streams", seed);
     a = qsim_connect(w, &z);
     qsim_exchange(w, a, z, 5000, LIMIT_NS);
-    QSIM_CHECK(w, ngtcp2_conn_open_bidi_stream(a->engine.conn, &id, NULL) ==
+    QSIM_CHECK(w, ngtcp2_conn_open_bidi_stream(a->engine->conn, &id, NULL) ==
                       NGTCP2_ERR_STREAM_ID_BLOCKED);
-    QSIM_CHECK(w, ngtcp2_conn_open_uni_stream(a->engine.conn, &id, NULL) ==
+    QSIM_CHECK(w, ngtcp2_conn_open_uni_stream(a->engine->conn, &id, NULL) ==
                       NGTCP2_ERR_STREAM_ID_BLOCKED);
-    QSIM_CHECK(w, ngtcp2_conn_open_bidi_stream(z->engine.conn, &id, NULL) ==
+    QSIM_CHECK(w, ngtcp2_conn_open_bidi_stream(z->engine->conn, &id, NULL) ==
                       NGTCP2_ERR_STREAM_ID_BLOCKED);
     qsim_close(w);
 }
