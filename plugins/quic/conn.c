@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tomb.h"
+#include "closing.h"
 
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
 {
@@ -61,18 +61,18 @@ void quic_conn_discard(struct relay_conn *c)
     conn_free(c);
 }
 
-/* The last word, and who says it again when I am gone. */
-static void say_goodbye(struct relay_conn *c)
+/* Sends CONNECTION_CLOSE where it is due, and keeps the ids for the closing or draining state. */
+static void close_engine(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    bool is_known;
+    bool has_period;
     ngtcp2_path_storage path;
     struct quic_datagram o;
     size_t n;
 
     if (!c->engine)
         return;
-    is_known = quic_engine_has_closing_period(c->engine);
+    has_period = quic_engine_has_closing_period(c->engine);
     ngtcp2_path_storage_zero(&path);
     n = quic_engine_write_close(c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
     if (n > 0) {
@@ -83,8 +83,8 @@ static void say_goodbye(struct relay_conn *c)
                                    .segment = n};
         quic_socket_write(c->socket, &o);
     }
-    if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
-        quic_tomb_raise(c->socket, c->engine, &c->owner, qw->out, n);
+    if (has_period && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
+        quic_closing_add(c->socket, c->engine, &c->owner, qw->out, n);
 }
 
 static void count_end(struct relay_conn *c, enum relay_end why)
@@ -104,7 +104,7 @@ void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
     if (c->is_closing)
         why = RELAY_END_LOCAL;
     count_end(c, why);
-    say_goodbye(c);
+    close_engine(c);
     c->state = QUIC_ENDED;
     if (c->has_user)
         c->worker->host->events->closed(c->user, why, detail);

@@ -8,7 +8,7 @@
 #include "accept.h"
 #include "conn.h"
 #include "stateless.h"
-#include "tomb.h"
+#include "closing.h"
 
 #define RUNS_MAX 32u /* gathered before they are given to their connections */
 
@@ -127,8 +127,8 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
         answer_unknown(s, d, &vc);
         return NULL;
     }
-    if (owner->kind == QUIC_OWNER_TOMB) {
-        quic_tomb_answer(RT_CONTAINER_OF(owner, struct quic_tomb, owner));
+    if (owner->kind == QUIC_OWNER_CLOSING) {
+        quic_closing_answer(RT_CONTAINER_OF(owner, struct quic_closing, owner));
         return NULL;
     }
     c = RT_CONTAINER_OF(owner, struct relay_conn, owner);

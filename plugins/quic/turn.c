@@ -4,7 +4,7 @@
 #include "accept.h"
 #include "conn.h"
 #include "dispatch.h"
-#include "tomb.h"
+#include "closing.h"
 
 static void run_end_of_turn(struct quic_worker *qw)
 {
@@ -19,14 +19,14 @@ static void run_timer(struct quic_worker *qw)
 {
     struct quic_expiry *m;
 
-    quic_tombs_expire(qw);
+    quic_closing_expire(qw);
     while ((m = quic_expiries_pop(&qw->expiries, qw->now_ns)))
         quic_conn_expire(RT_CONTAINER_OF(m, struct relay_conn, expiry));
 }
 
 static void on_socket_closed(struct quic_socket *s)
 {
-    quic_tombs_drop(s->worker, s);
+    quic_closing_drop_of(s->worker, s);
 }
 
 const struct quic_hooks quic_turn_hooks = {

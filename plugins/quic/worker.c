@@ -68,8 +68,8 @@ void quic_worker_arm(struct quic_worker *qw)
 {
     uint64_t next = quic_expiries_next(&qw->expiries);
 
-    if (qw->tombs_ns < next)
-        next = qw->tombs_ns;
+    if (qw->closing_ns < next)
+        next = qw->closing_ns;
     if (next == QUIC_NEVER)
         qw->host->timer_disarm(qw->w, &qw->timer);
     else if (!qw->timer.link || qw->timer.at_ns > next)
@@ -145,8 +145,8 @@ static uint8_t *packet_buffer(void)
 
 static void lists_init(struct quic_worker *qw)
 {
-    rt_list_init(&qw->tombs);
-    qw->tombs_ns = QUIC_NEVER;
+    rt_list_init(&qw->closing);
+    qw->closing_ns = QUIC_NEVER;
     rt_list_init(&qw->dirty);
     rt_list_init(&qw->ready);
     rt_list_init(&qw->deferred);
@@ -213,7 +213,7 @@ void quic_worker_fini(struct quic_worker *qw)
 {
     qw->hooks->stop(qw);
     QUIC_INSIST(qw->conns == 0 && qw->listeners == 0 && qw->socket_count == 0);
-    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->tombs) && qw->cids.count == 0);
+    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->closing) && qw->cids.count == 0);
     publish_counters(qw);
     qw->host->timer_disarm(qw->w, &qw->timer);
     quic_cid_map_fini(&qw->cids);

@@ -50,7 +50,7 @@
 #define QUIC_STATELESS_BURST 2000u
 #define QUIC_POSTED_BYTES_MAX (2u << 20) /* of datagrams on their way to one other worker */
 #define QUIC_KEPT_BYTES_MAX (1u << 20)   /* written and not taken by the kernel, of one socket */
-#define QUIC_TOMBS_MAX 4096u             /* of one worker; beyond it the oldest goes */
+#define QUIC_CLOSING_MAX 4096u           /* of one worker; beyond that the oldest is evicted */
 
 /* X(id, name) */
 #define QUIC_COUNTER_LIST(X)                                                                       \
@@ -68,7 +68,7 @@
     X(STATELESS_LIMITED, "stateless_answers_withheld_total")                                       \
     X(POSTED, "packets_handed_over_total")                                                         \
     X(POSTED_LOST, "packets_handed_over_dropped_total")                                            \
-    X(TOMBS_LOST, "goodbyes_forgotten_total")                                                      \
+    X(CLOSING_EVICTED, "closing_evicted_total")                                                    \
     X(UNKNOWN, "packets_of_nobody_total")                                                          \
     X(READS, "reads_total")                                                                        \
     X(PACKETS_IN, "packets_in_total")                                                              \
@@ -131,14 +131,14 @@ struct quic_worker {
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;
-    struct relay_timer timer; /* for the next of `expiries` and of `tombs` */
-    struct rt_list tombs;     /* oldest first */
-    uint64_t tombs_ns;        /* when the oldest goes; QUIC_NEVER: there is none */
+    struct relay_timer timer; /* for the next of `expiries` and of `closing` */
+    struct rt_list closing;   /* connections in the closing or draining state, oldest first */
+    uint64_t closing_ns;      /* when the oldest expires; QUIC_NEVER: there is none */
     struct rt_list dirty;     /* something to write, or a sent event due */
     struct rt_list ready;     /* input held may be delivered again */
     struct rt_list deferred;  /* handshake packets */
     struct rt_list sockets;
-    uint32_t deferred_count, deferred_bytes, tomb_count;
+    uint32_t deferred_count, deferred_bytes, closing_count;
     uint32_t unvalidated; /* handshakes of addresses that have not answered yet ... */
     uint32_t vanished;    /* ... and of those that never did, of late: fewer with every moment */
     uint64_t vanished_at_ns;
@@ -165,7 +165,7 @@ void quic_worker_fini(struct quic_worker *qw);
 void quic_worker_kick(struct quic_worker *qw);
 /* Looks at the clock. */
 uint64_t quic_worker_clock(struct quic_worker *qw);
-/* The expiries or tombs have changed. */
+/* The expiries or closing entries have changed. */
 void quic_worker_arm(struct quic_worker *qw);
 
 static inline void quic_count(struct quic_worker *qw, enum quic_counter c, uint64_t n)

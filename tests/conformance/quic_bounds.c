@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: what a worker of quic keeps for others is within bounds, in bytes: handshake packets that
- * wait, datagrams on their way to another worker, goodbyes of connections that ended, packets that
+ * wait, datagrams on their way to another worker, connections in the closing state, packets that
  * the kernel does not take. What is beyond is counted, and honest peers come through. A connection
  * that ends for want of memory counts once.
  */
@@ -116,7 +116,7 @@ void over_quic_large_handover(void **state)
     cf_bench_close(b);
 }
 
-void over_quic_many_goodbyes(void **state)
+void over_quic_many_closing(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_worker *qw = b->state;
@@ -124,14 +124,14 @@ void over_quic_many_goodbyes(void **state)
 
     for (int i = 0; i < 3; i++)
         cf_connect(b, &a[i], &z[i]);
-    qw->tomb_count += QUIC_TOMBS_MAX - 1; /* as if it were crowded */
+    qw->closing_count += QUIC_CLOSING_MAX - 1; /* as if it were crowded */
     for (int i = 0; i < 3; i++)
         cf_close(z[i], RELAY_CLOSE_ABORT);
     for (int i = 0; i < 3; i++)
         cf_until_closed(z[i]);
-    qw->tomb_count -= QUIC_TOMBS_MAX - 1;
+    qw->closing_count -= QUIC_CLOSING_MAX - 1;
     cf_for(b, 1);
-    CF_CHECK(cf_counter(b, "goodbyes_forgotten_total") == 2);
+    CF_CHECK(cf_counter(b, "closing_evicted_total") == 2);
     cf_connect(b, &a[0], &z[0]);
     cf_bench_close(b);
 }

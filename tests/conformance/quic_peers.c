@@ -304,7 +304,7 @@ void over_quic_unknown_id(void **state)
     cf_bench_close(b);
 }
 
-void over_quic_goodbye(void **state)
+void over_quic_close_packet(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_peer p;

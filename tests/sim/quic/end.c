@@ -11,7 +11,7 @@
 #define AHEAD_BYTES 262144u   /* ... and as long as it has less */
 #define READ_STEP_NS (5 * QSIM_MS)
 #define LINGER_NS QSIM_S
-#define TOMB_PTOS 3u
+#define CLOSING_PTOS 3u
 
 static struct qsim_world *world_of(const struct qsim_end *e)
 {
@@ -79,7 +79,7 @@ static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
     struct qsim_end *e = owner;
     struct quic_cid_map *m = &e->host->ids;
 
-    if (e->owner.kind != QUIC_OWNER_TOMB)
+    if (e->owner.kind != QUIC_OWNER_CLOSING)
         quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &e->owner);
 }
 
@@ -139,26 +139,26 @@ void qsim_end_forget(struct qsim_end *e)
 {
     quic_engine_free(&e->engine);
     quic_engine_free(&e->engine); /* again, or for the first time */
-    if (e->owner.kind == QUIC_OWNER_TOMB)
+    if (e->owner.kind == QUIC_OWNER_CLOSING)
         drop_ids(e);
     e->owner.kind = QUIC_OWNER_CONN;
     e->has_closed = true;
 }
 
-static void to_tomb(struct qsim_end *e, const ngtcp2_path *path)
+static void enter_closing(struct qsim_end *e, const ngtcp2_path *path)
 {
-    e->tomb_until_ns = world_of(e)->now_ns + TOMB_PTOS * quic_engine_pto(e->engine);
-    e->owner.kind = QUIC_OWNER_TOMB;
-    memcpy(&e->goodbye_local, path->local.addr, path->local.addrlen);
-    memcpy(&e->goodbye_remote, path->remote.addr, path->remote.addrlen);
+    e->closing_until_ns = world_of(e)->now_ns + CLOSING_PTOS * quic_engine_pto(e->engine);
+    e->owner.kind = QUIC_OWNER_CLOSING;
+    memcpy(&e->close_local, path->local.addr, path->local.addrlen);
+    memcpy(&e->close_remote, path->remote.addr, path->remote.addrlen);
 }
 
-static void say_goodbye(struct qsim_end *e)
+static void write_close(struct qsim_end *e)
 {
-    e->goodbyes++;
-    e->bytes_out += e->goodbye_len;
-    qsim_transmit(world_of(e), !e->host->is_server, &e->goodbye_local, &e->goodbye_remote,
-                  e->goodbye, e->goodbye_len);
+    e->close_packets++;
+    e->bytes_out += e->close_len;
+    qsim_transmit(world_of(e), !e->host->is_server, &e->close_local, &e->close_remote,
+                  e->close_packet, e->close_len);
 }
 
 /* The engine has ended: says so, and goes. */
@@ -172,14 +172,15 @@ static void reap(struct qsim_end *e)
     e->why = *quic_engine_cause(e->engine);
     e->asks_again = quic_engine_wants_retry(e->engine);
     ngtcp2_path_storage_zero(&path);
-    e->goodbye_len = quic_engine_write_close(e->engine, &path, e->goodbye, sizeof(e->goodbye),
-                                             world_of(e)->now_ns);
-    QSIM_CHECK(world_of(e), quic_engine_write_close(e->engine, &path, e->goodbye,
-                                                    sizeof(e->goodbye), world_of(e)->now_ns) == 0);
+    e->close_len = quic_engine_write_close(e->engine, &path, e->close_packet,
+                                           sizeof(e->close_packet), world_of(e)->now_ns);
+    QSIM_CHECK(world_of(e),
+               quic_engine_write_close(e->engine, &path, e->close_packet, sizeof(e->close_packet),
+                                       world_of(e)->now_ns) == 0);
     if (is_known)
-        to_tomb(e, e->goodbye_len ? &path.path : quic_engine_path(e->engine));
-    if (e->goodbye_len > 0)
-        say_goodbye(e);
+        enter_closing(e, e->close_len ? &path.path : quic_engine_path(e->engine));
+    if (e->close_len > 0)
+        write_close(e);
     quic_engine_free(&e->engine);
 }
 
@@ -269,10 +270,10 @@ void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
 
     e->packets_in++;
     e->bytes_in += n;
-    if (e->owner.kind == QUIC_OWNER_TOMB) {
-        e->stragglers++;
-        if (e->goodbye_len > 0 && (e->stragglers & (e->stragglers - 1)) == 0)
-            say_goodbye(e); /* ever more rarely */
+    if (e->owner.kind == QUIC_OWNER_CLOSING) {
+        e->late_packets++;
+        if (e->close_len > 0 && (e->late_packets & (e->late_packets - 1)) == 0)
+            write_close(e); /* at a falling rate */
         return;
     }
     if (!e->engine)
@@ -287,8 +288,8 @@ uint64_t qsim_end_wake(const struct qsim_end *e)
 {
     uint64_t at;
 
-    if (e->owner.kind == QUIC_OWNER_TOMB)
-        return e->tomb_until_ns;
+    if (e->owner.kind == QUIC_OWNER_CLOSING)
+        return e->closing_until_ns;
     if (!e->engine)
         return QSIM_NEVER;
     at = quic_engine_expiry(e->engine);
@@ -313,7 +314,7 @@ void qsim_end_wake_up(struct qsim_end *e)
 {
     uint64_t now = world_of(e)->now_ns;
 
-    if (e->owner.kind == QUIC_OWNER_TOMB) {
+    if (e->owner.kind == QUIC_OWNER_CLOSING) {
         qsim_end_forget(e);
         return;
     }

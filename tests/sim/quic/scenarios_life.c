@@ -28,7 +28,8 @@ void qsim_scenario_idle(struct qsim_world *w, uint64_t seed)
     qsim_until_closed(z, LIMIT_NS);
     QSIM_CHECK(w, a->why.why == RELAY_END_TIMEOUT && z->why.why == RELAY_END_TIMEOUT);
     QSIM_CHECK(w, a->closed_ns - silent > 25 * QSIM_S && a->closed_ns - silent < 31 * QSIM_S);
-    QSIM_CHECK(w, a->packets_out + z->packets_out == packets && a->goodbyes + z->goodbyes == 0);
+    QSIM_CHECK(w, a->packets_out + z->packets_out == packets &&
+                      a->close_packets + z->close_packets == 0);
     qsim_close(w);
 }
 
@@ -211,7 +212,7 @@ void qsim_scenario_versions(struct qsim_world *w, uint64_t seed)
     w->server.speaks_nothing = true;
     a = qsim_dial(w);
     qsim_until_closed(a, QSIM_S);
-    QSIM_CHECK(w, a->why.why == RELAY_END_HANDSHAKE && a->goodbyes == 0);
+    QSIM_CHECK(w, a->why.why == RELAY_END_HANDSHAKE && a->close_packets == 0);
     QSIM_CHECK(w, w->server.negotiations == 1);
     qsim_close(w);
 }
@@ -234,7 +235,7 @@ void qsim_scenario_reset(struct qsim_world *w, uint64_t seed)
     qsim_send(a, 5000);
     qsim_until_closed(a, LIMIT_NS);
     QSIM_CHECK(w, w->now_ns - begun < QSIM_S && w->server.resets > 0);
-    QSIM_CHECK(w, a->why.why == RELAY_END_PEER && a->goodbyes == 0);
+    QSIM_CHECK(w, a->why.why == RELAY_END_PEER && a->close_packets == 0);
     qsim_run(w, 10 * QSIM_S);
     QSIM_CHECK(w, a->has_closed);
     qsim_close(w);
@@ -259,7 +260,7 @@ void qsim_scenario_graceful(struct qsim_world *w, uint64_t seed)
     QSIM_CHECK(w, other->received == first->given && first->given == 300001);
     QSIM_CHECK(w, first->has_fin && other->has_fin);
     QSIM_CHECK(w, w->now_ns - begun < 2 * QSIM_S); /* nobody waited for nothing */
-    QSIM_CHECK(w, first->owner.kind == QUIC_OWNER_TOMB);
+    QSIM_CHECK(w, first->owner.kind == QUIC_OWNER_CLOSING);
     qsim_run(w, 10 * QSIM_S);
     QSIM_CHECK(w, w->client.ids.count == 0 && w->server.ids.count == 0);
     qsim_close(w);
@@ -297,17 +298,18 @@ void qsim_scenario_both_close(struct qsim_world *w, uint64_t seed)
         qsim_until_closed(z, 2 * QSIM_S);
         qsim_run(w, 10 * QSIM_S);
         QSIM_CHECK(w, w->client.ids.count == 0 && w->server.ids.count == 0);
-        if (w->packet_count > 0 || a->goodbyes + z->goodbyes > 16)
-            qsim_fail(w, "how %u: %u and %u goodbyes", how, a->goodbyes, z->goodbyes);
+        if (w->packet_count > 0 || a->close_packets + z->close_packets > 16)
+            qsim_fail(w, "how %u: CONNECTION_CLOSE sent %u and %u times", how, a->close_packets,
+                      z->close_packets);
         qsim_close(w);
     }
 }
 
-void qsim_scenario_lost_goodbye(struct qsim_world *w, uint64_t seed)
+void qsim_scenario_lost_close(struct qsim_world *w, uint64_t seed)
 {
     struct qsim_end *a, *z;
 
-    qsim_open(w, "lost_goodbye", seed);
+    qsim_open(w, "lost_close", seed);
     a = qsim_connect(w, &z);
     qsim_exchange(w, a, z, 20000, LIMIT_NS);
     w->back.is_cut = true;
@@ -315,8 +317,8 @@ void qsim_scenario_lost_goodbye(struct qsim_world *w, uint64_t seed)
     w->back.is_cut = false;
     qsim_send(a, 100000);
     qsim_until_closed(a, QSIM_S);
-    QSIM_CHECK(w, a->why.why == RELAY_END_PEER && z->goodbyes >= 2 && z->stragglers > 0);
-    QSIM_CHECK(w, z->goodbyes <= 8); /* ever more rarely */
+    QSIM_CHECK(w, a->why.why == RELAY_END_PEER && z->close_packets >= 2 && z->late_packets > 0);
+    QSIM_CHECK(w, z->close_packets <= 8); /* at a falling rate */
     QSIM_CHECK(w, w->server.resets == 0);
     qsim_close(w);
 }
