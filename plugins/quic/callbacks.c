@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "aead.h"
-#include "engine.h"
+#include "engine_private.h"
 
 static int on_recv_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level, uint64_t offset,
                                const uint8_t *data, size_t n, void *user)
@@ -26,7 +26,7 @@ static int on_handshake_completed(ngtcp2_conn *conn, void *user)
         e->owes_opening = true;
     }
     e->is_open = true;
-    e->env->ops->opened(e);
+    e->env->ops->opened(e->owner);
     return 0;
 }
 
@@ -48,11 +48,12 @@ static int on_recv_stream_data(ngtcp2_conn *conn, uint32_t flags, int64_t stream
     (void)conn, (void)offset, (void)stream_user;
     if (stream != e->stream)
         return NGTCP2_ERR_CALLBACK_FAILURE;
+    e->received += n;
     if (n > 0)
-        e->env->ops->data(e, data, n);
+        e->env->ops->data(e->owner, data, n);
     if (flags & NGTCP2_STREAM_DATA_FLAG_FIN) {
         e->has_fin = true;
-        e->env->ops->fin(e);
+        e->env->ops->fin(e->owner);
     }
     return 0;
 }
@@ -100,7 +101,7 @@ static int on_new_cid(ngtcp2_conn *conn, ngtcp2_cid *cid, uint8_t *token, size_t
     quic_cid_steer(id, e->env->worker, e->env->workers);
     ngtcp2_cid_init(cid, id, sizeof(id));
     quic_reset_token(e->env->reset_secret, cid, token);
-    return e->env->ops->cid_add(e, cid) ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+    return e->env->ops->cid_add(e->owner, cid) ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_remove_cid(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user)
@@ -108,7 +109,7 @@ static int on_remove_cid(ngtcp2_conn *conn, const ngtcp2_cid *cid, void *user)
     struct quic_engine *e = user;
 
     (void)conn;
-    e->env->ops->cid_remove(e, cid);
+    e->env->ops->cid_remove(e->owner, cid);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 
 #define QUIC_CID_KEY_BYTES 16u
 
-enum quic_owner_kind { QUIC_OWNER_CONN, QUIC_OWNER_TOMB };
+enum quic_owner_kind { QUIC_OWNER_CONN, QUIC_OWNER_CLOSING };
 
 struct quic_owner {
     uint8_t kind; /* enum quic_owner_kind */

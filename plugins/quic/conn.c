@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "closing.h"
 
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
 {
@@ -22,7 +22,7 @@ struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
     return c;
 }
 
-static void validated(struct relay_conn *c)
+void quic_conn_validated(struct relay_conn *c)
 {
     if (c->is_unvalidated)
         c->worker->unvalidated--;
@@ -35,7 +35,7 @@ static void vanished(struct relay_conn *c)
 {
     if (c->is_unvalidated)
         c->worker->vanished++;
-    validated(c);
+    quic_conn_validated(c);
 }
 
 static void conn_free(struct relay_conn *c)
@@ -49,7 +49,7 @@ static void conn_free(struct relay_conn *c)
     quic_expiries_set(&qw->expiries, &c->expiry, QUIC_NEVER);
     if (c->socket->only == c)
         c->socket->only = NULL;
-    quic_engine_fini(&c->engine);
+    quic_engine_free(&c->engine);
     quic_held_drop(&c->held);
     quic_socket_drop(&c->socket);
     qw->conns--;
@@ -61,31 +61,30 @@ void quic_conn_discard(struct relay_conn *c)
     conn_free(c);
 }
 
-/* The last word, and who says it again when I am gone. */
-static void say_goodbye(struct relay_conn *c)
+/* Sends CONNECTION_CLOSE where it is due, and keeps the ids for the closing or draining state. */
+static void close_engine(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    bool is_known =
-        !c->engine.wants_retry && (c->engine.owes_goodbye || c->engine.end.why == RELAY_END_PEER);
+    bool has_period;
     ngtcp2_path_storage path;
-    struct quic_udp_out o;
+    struct quic_datagram o;
     size_t n;
 
-    if (!c->engine.conn)
+    if (!c->engine)
         return;
+    has_period = quic_engine_has_closing_period(c->engine);
     ngtcp2_path_storage_zero(&path);
-    n = quic_engine_goodbye(&c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
+    n = quic_engine_write_close(c->engine, &path, qw->out, QUIC_PACKET_MAX, qw->now_ns);
     if (n > 0) {
-        o = (struct quic_udp_out){.local = path.path.local.addr,
-                                  .remote = path.path.remote.addr,
-                                  .remote_len = path.path.remote.addrlen,
-                                  .bytes = qw->out,
-                                  .len = n,
-                                  .segment = n};
+        o = (struct quic_datagram){.local = quic_addr_of(path.path.local.addr),
+                                   .remote = quic_addr_of(path.path.remote.addr),
+                                   .bytes = qw->out,
+                                   .len = n,
+                                   .segment = n};
         quic_socket_write(c->socket, &o);
     }
-    if (is_known && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
-        quic_tomb_raise(c, qw->out, n);
+    if (has_period && !c->socket->udp.is_connected && (c->socket->refs > 1 || c->socket->accepts))
+        quic_closing_add(c->socket, c->engine, &c->owner, qw->out, n);
 }
 
 static void count_end(struct relay_conn *c, enum relay_end why)
@@ -100,13 +99,12 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
-    quic_input_end_train(c->worker);
     if (why == RELAY_END_SYSTEM)
         quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     if (c->is_closing)
         why = RELAY_END_LOCAL;
     count_end(c, why);
-    say_goodbye(c);
+    close_engine(c);
     c->state = QUIC_ENDED;
     if (c->has_user)
         c->worker->host->events->closed(c->user, why, detail);
@@ -115,80 +113,25 @@ void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 
 bool quic_conn_reap(struct relay_conn *c)
 {
-    struct quic_engine *e = &c->engine;
+    const struct quic_end *end;
 
-    if (!e->has_ended)
+    if (!quic_engine_has_ended(c->engine))
         return false;
-    quic_conn_end(c, e->end.why, e->end.detail);
+    end = quic_engine_cause(c->engine);
+    quic_conn_end(c, end->why, end->detail);
     return true;
-}
-
-/* What an address not proven yet may make us keep is the beginning of a hello, not its end. */
-static void ask_again(struct relay_conn *c, const union quic_addr *local,
-                      const union quic_addr *remote, const uint8_t *p, size_t n)
-{
-    struct quic_stranger x = {c->socket, local, remote, p, n};
-    ngtcp2_pkt_hd hd;
-
-    if (ngtcp2_accept(&hd, p, n) == 0)
-        quic_stateless_retry(&x, &hd);
-}
-
-/*
- * Whether the peer waits for what the packet is answered. A probe asks whether the path carries it,
- * for which there is time. Another that is long and brings nothing follows a lost one, or is the
- * challenge of a path.
- */
-static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
-{
-    return (!is_probe && n > QUIC_CONTROL_BYTES && !has_data) ||
-           (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
-}
-
-void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
-                      const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n)
-{
-    struct quic_worker *qw = c->worker;
-    ngtcp2_pkt_info pi = {.ecn = ecn};
-    ngtcp2_path path = {
-        .local = {(ngtcp2_sockaddr *)(uintptr_t)local, quic_addr_len(&local->any)},
-        .remote = {(ngtcp2_sockaddr *)(uintptr_t)remote, quic_addr_len(&remote->any)},
-    };
-    bool is_probe = n > c->longest; /* longer than any before */
-    bool was_open = c->state == QUIC_OPEN;
-    uint64_t had = c->came;
-
-    if (qw->train.conn != c) {
-        quic_input_end_train(qw);
-        qw->train.conn = c;
-        if (!ngtcp2_path_eq(&path, quic_engine_path(&c->engine)))
-            c->is_urgent = true;
-    }
-    quic_engine_read(&c->engine, &path, &pi, p, n, qw->now_ns);
-    if (c->engine.wants_retry)
-        ask_again(c, local, remote, p, n);
-    if (quic_conn_reap(c))
-        return;
-    if (is_probe)
-        c->longest = (uint32_t)n;
-    if (wants_answer(ecn, n, is_probe, c->came > had))
-        c->is_urgent = true;
-    if (!was_open && c->state == QUIC_OPEN) {
-        validated(c);
-        c->is_urgent = true; /* it is to be told that the handshake is done */
-    }
 }
 
 void quic_conn_expire(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
-    if (quic_engine_expiry(&c->engine) <= qw->now_ns)
-        quic_engine_expire(&c->engine, qw->now_ns);
+    if (quic_engine_expiry(c->engine) <= qw->now_ns)
+        quic_engine_expire(c->engine, qw->now_ns);
     if (quic_conn_reap(c))
         return;
     if (c->linger_ns && c->linger_ns <= qw->now_ns)
-        quic_engine_end(&c->engine, QUIC_APP_CLOSED);
+        quic_engine_end(c->engine, QUIC_APP_CLOSED);
     quic_conn_flush(c);
 }
 
@@ -200,7 +143,7 @@ void quic_conn_send(struct relay_conn *c, struct relay_vec *v)
         relay_vec_drop(v);
         return;
     }
-    if (!quic_engine_send(&c->engine, v))
+    if (!quic_engine_send(c->engine, v))
         c->is_broken = true;
     c->owes_sent = true;
     quic_output_mark(c);
@@ -228,9 +171,11 @@ void quic_conn_close(struct relay_conn *c, enum relay_close how)
     if (!c->is_closing) {
         c->is_closing = true;
         rt_list_unlink(&c->ready);
-        quic_engine_consumed(&c->engine, c->held.bytes);
+        if (c->engine) {
+            quic_engine_consumed(c->engine, c->held.bytes);
+            quic_engine_finish(c->engine);
+        }
         quic_held_drop(&c->held);
-        quic_engine_finish(&c->engine);
     }
     quic_output_mark(c);
 }
@@ -238,8 +183,8 @@ void quic_conn_close(struct relay_conn *c, enum relay_close how)
 void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 {
     memset(out, 0, sizeof(*out));
-    if (c->engine.conn) {
-        const ngtcp2_addr *a = &quic_engine_path(&c->engine)->remote;
+    if (c->engine) {
+        const ngtcp2_addr *a = &quic_engine_path(c->engine)->remote;
 
         memcpy(out, a->addr, a->addrlen);
     }
@@ -247,6 +192,6 @@ void quic_conn_peer(const struct relay_conn *c, struct sockaddr_storage *out)
 
 void quic_conn_keep_alive(struct relay_conn *c, uint64_t interval_ns)
 {
-    quic_engine_keep_alive(&c->engine, interval_ns);
+    quic_engine_keep_alive(c->engine, interval_ns);
     quic_output_timer_changed(c);
 }

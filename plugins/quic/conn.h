@@ -14,12 +14,22 @@
 #define QUIC_CONN_H
 
 #include "base/check.h"
-#include "worker.h"
+#include "engine.h"
+#include "socket.h"
 
 enum quic_state {
     QUIC_HANDSHAKE,
     QUIC_OPEN,
     QUIC_ENDED,
+};
+
+/*
+ * Bytes of a read on their way to the host, which gets those of one message together: when the room
+ * it gave is used up, or at the end of the read. No event comes between its alloc and its data.
+ */
+struct quic_delivery {
+    uint8_t *to;         /* where the next bytes go, as the host said, ... */
+    size_t room, filled; /* ... how many more may, and how many have */
 };
 
 struct relay_conn {
@@ -36,7 +46,6 @@ struct relay_conn {
     bool has_eof : 1;   /* eof has been raised */
     bool is_urgent : 1; /* a packet came that must not wait long for its answer */
     bool is_inside : 1; /* the host waits for the rest of a message */
-    uint32_t longest;   /* of the peer's datagrams */
     uint32_t unpaced;   /* bytes written since the pace was last set */
     uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
     uint64_t came;      /* ... and ever; what was held counts again when it is taken */
@@ -45,10 +54,11 @@ struct relay_conn {
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
     void *user;
-    struct quic_engine engine;
+    struct quic_engine *engine; /* NULL: not begun */
     struct quic_held held;
-    uint64_t told_left; /* by the last sent event */
-    uint64_t linger_ns; /* closing: until when the peer is waited for; 0: not yet */
+    struct quic_delivery *delivery; /* while quic_conn_read runs; else NULL */
+    uint64_t told_left;             /* by the last sent event */
+    uint64_t linger_ns;             /* closing: until when the peer is waited for; 0: not yet */
     struct rt_list dirty, ready;
 };
 
@@ -61,9 +71,13 @@ void quic_conn_discard(struct relay_conn *c);
 /* The engine may have ended: then so does c. True: it is gone. */
 bool quic_conn_reap(struct relay_conn *c);
 
-/* A packet for it has come. c may be gone afterwards; quic_input_end_train is due soon. */
-void quic_conn_packet(struct relay_conn *c, const union quic_addr *local,
-                      const union quic_addr *remote, uint8_t ecn, const uint8_t *p, size_t n);
+/* Its peer has proven its address. */
+void quic_conn_validated(struct relay_conn *c);
+/*
+ * Reads a chain of datagrams: what one read has brought for c. The bytes of one message among them
+ * go to the host together. c may be gone afterwards.
+ */
+void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d);
 /* Its time has come. c may be gone afterwards. */
 void quic_conn_expire(struct relay_conn *c);
 
@@ -75,8 +89,6 @@ static inline bool quic_conn_is_reading(const struct relay_conn *c)
 /* input.c */
 extern const struct quic_engine_ops quic_conn_engine_ops;
 void quic_input_run_ready(struct quic_worker *qw);
-/* No packet of the same connection follows at once: what came is handed over, an answer is due. */
-void quic_input_end_train(struct quic_worker *qw);
 
 /* output.c */
 /* There is something to write, or to tell. */

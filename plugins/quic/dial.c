@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
               struct relay_conn **out, struct relay_error *err)
@@ -12,7 +11,6 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
     struct quic_socket *s;
     union quic_addr remote;
     struct quic_udp u;
-    ngtcp2_path path;
     int error = quic_udp_connect(&u, addr, len);
 
     if (error != 0)
@@ -24,11 +22,9 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
     s->only = c;
     quic_socket_drop(&s); /* the connection's from here on */
     memcpy(&remote, addr, len < sizeof(remote) ? len : sizeof(remote));
-    path = (ngtcp2_path){
-        .local = {&c->socket->udp.local.any, quic_addr_len(&c->socket->udp.local.any)},
-        .remote = {&remote.any, quic_addr_len(addr)},
-    };
-    if (!quic_engine_dial(&c->engine, &qw->env, &path, quic_worker_clock(qw))) {
+    c->engine =
+        quic_engine_dial(&qw->env, c, &c->socket->udp.local, &remote, quic_worker_clock(qw));
+    if (!c->engine) {
         quic_conn_discard(c);
         return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "engine.h"
+#include "engine_private.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-#include "tls.h"
 
 #define WINDOW_START (64u * 1024u) /* bytes a peer may send unread, at first */
 #define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
+#define CONTROL_BYTES 256u /* a longer datagram carries data or is padded */
 
 /* Packets to try, the likeliest first, so that most connections need one probe: Ethernet, PPPoE,
  * the usual tunnels, IPv6's least (each less 48 bytes of IPv6 and UDP). */
@@ -52,21 +52,40 @@ static void make_id(struct quic_env *env, ngtcp2_cid *out, size_t len)
     ngtcp2_cid_init(out, id, len);
 }
 
-static void begin(struct quic_engine *e, struct quic_env *env, bool is_server)
+static ngtcp2_path path_of(const union quic_addr *local, const union quic_addr *remote)
 {
-    *e = (struct quic_engine){.env = env, .is_server = is_server, .stream = -1};
-    ngtcp2_ccerr_default(&e->error);
+    /* the library does not write through it */
+    return (ngtcp2_path){
+        .local = {(ngtcp2_sockaddr *)(uintptr_t)&local->any, quic_addr_len(local)},
+        .remote = {(ngtcp2_sockaddr *)(uintptr_t)&remote->any, quic_addr_len(remote)},
+    };
 }
 
-bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct quic_initial *in,
-                       const ngtcp2_path *path, uint64_t now_ns)
+static struct quic_engine *engine_new(struct quic_env *env, void *owner, bool is_server)
 {
+    struct quic_engine *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        abort();
+    e->env = env;
+    e->owner = owner;
+    e->is_server = is_server;
+    e->stream = -1;
+    ngtcp2_ccerr_default(&e->error);
+    return e;
+}
+
+struct quic_engine *quic_engine_serve(struct quic_env *env, void *owner,
+                                      const struct quic_initial *in,
+                                      const struct quic_datagram *first, uint64_t now_ns)
+{
+    struct quic_engine *e = engine_new(env, owner, true);
+    ngtcp2_path path = path_of(first->local, first->remote);
     ngtcp2_transport_params params;
     ngtcp2_callbacks cb;
     ngtcp2_settings settings;
     ngtcp2_cid id;
 
-    begin(e, env, true);
     e->first_id = in->hd.dcid;
     quic_callbacks_init(&cb, true);
     fill_settings(env, &settings, now_ns);
@@ -83,59 +102,81 @@ bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct
     make_id(env, &id, QUIC_CID_BYTES);
     quic_reset_token(env->reset_secret, &id, params.stateless_reset_token);
     params.stateless_reset_token_present = 1;
-    if (ngtcp2_conn_server_new(&e->conn, &in->hd.scid, &id, path, in->hd.version, &cb, &settings,
+    if (ngtcp2_conn_server_new(&e->conn, &in->hd.scid, &id, &path, in->hd.version, &cb, &settings,
                                &params, env->mem, e) != 0) {
         e->conn = NULL;
-        return false;
+        goto fail;
     }
-    return quic_tls_begin(e) && env->ops->cid_add(e, &id) && env->ops->cid_add(e, &in->hd.dcid);
+    if (quic_tls_begin(e) && env->ops->cid_add(owner, &id) &&
+        env->ops->cid_add(owner, &in->hd.dcid))
+        return e;
+fail:
+    quic_engine_free(&e);
+    return NULL;
 }
 
-bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_path *path,
-                      uint64_t now_ns)
+struct quic_engine *quic_engine_dial(struct quic_env *env, void *owner,
+                                     const union quic_addr *local, const union quic_addr *remote,
+                                     uint64_t now_ns)
 {
+    struct quic_engine *e = engine_new(env, owner, false);
+    ngtcp2_path path = path_of(local, remote);
     ngtcp2_transport_params params;
     ngtcp2_callbacks cb;
     ngtcp2_settings settings;
     ngtcp2_cid id, peer_id;
 
-    begin(e, env, false);
     quic_callbacks_init(&cb, false);
     fill_settings(env, &settings, now_ns);
     fill_params(&params, false);
     make_id(env, &id, QUIC_CID_BYTES);
     make_id(env, &peer_id, NGTCP2_MAX_CIDLEN);
-    if (ngtcp2_conn_client_new(&e->conn, &peer_id, &id, path, NGTCP2_PROTO_VER_V1, &cb, &settings,
+    if (ngtcp2_conn_client_new(&e->conn, &peer_id, &id, &path, NGTCP2_PROTO_VER_V1, &cb, &settings,
                                &params, env->mem, e) != 0) {
         e->conn = NULL;
-        return false;
+        goto fail;
     }
-    return quic_tls_begin(e) && env->ops->cid_add(e, &id);
+    if (quic_tls_begin(e) && env->ops->cid_add(owner, &id))
+        return e;
+fail:
+    quic_engine_free(&e);
+    return NULL;
+}
+
+size_t quic_engine_ids(const struct quic_engine *e, ngtcp2_cid out[QUIC_ENGINE_IDS_MAX])
+{
+    size_t n = ngtcp2_conn_get_scid(e->conn, NULL), count = 0;
+
+    if (e->is_server)
+        out[count++] = e->first_id;
+    if (n > QUIC_ENGINE_IDS_MAX - 1)
+        return count;
+    return count + ngtcp2_conn_get_scid(e->conn, out + count);
 }
 
 static void remove_ids(struct quic_engine *e)
 {
-    size_t n = ngtcp2_conn_get_scid(e->conn, NULL);
-    ngtcp2_cid ids[16];
+    ngtcp2_cid ids[QUIC_ENGINE_IDS_MAX];
+    size_t n = quic_engine_ids(e, ids);
 
-    if (e->is_server)
-        e->env->ops->cid_remove(e, &e->first_id);
-    if (n > sizeof(ids) / sizeof(ids[0]))
-        return;
-    n = ngtcp2_conn_get_scid(e->conn, ids);
     for (size_t i = 0; i < n; i++)
-        e->env->ops->cid_remove(e, &ids[i]);
+        e->env->ops->cid_remove(e->owner, &ids[i]);
 }
 
-void quic_engine_fini(struct quic_engine *e)
+void quic_engine_free(struct quic_engine **ep)
 {
+    struct quic_engine *e = *ep;
+
+    *ep = NULL;
+    if (!e)
+        return;
     if (e->conn) {
         remove_ids(e);
         quic_tls_end(e);
         ngtcp2_conn_del(e->conn);
     }
-    e->conn = NULL;
     quic_output_drop(&e->out);
+    free(e);
 }
 
 /* -- ends -- */
@@ -154,7 +195,15 @@ void quic_engine_end(struct quic_engine *e, uint64_t app_code)
         return;
     fail(e, RELAY_END_LOCAL, NULL);
     ngtcp2_ccerr_set_application_error(&e->error, app_code, NULL, 0);
-    e->owes_goodbye = e->conn != NULL;
+    e->owes_close = true;
+}
+
+void quic_engine_abort(struct quic_engine *e, enum relay_end why, const char *detail)
+{
+    if (e->has_ended)
+        return;
+    quic_engine_end(e, QUIC_APP_ABORTED);
+    e->end = (struct quic_end){why, detail};
 }
 
 void quic_engine_lose(struct quic_engine *e, const char *detail)
@@ -213,24 +262,59 @@ static void end_by_error(struct quic_engine *e, int rv)
         ngtcp2_ccerr_set_tls_alert(&e->error, ngtcp2_conn_get_tls_alert(e->conn), NULL, 0);
     else
         ngtcp2_ccerr_set_liberr(&e->error, rv, NULL, 0);
-    e->owes_goodbye = true;
+    e->owes_close = true;
     fail(e, why, ngtcp2_strerror(rv));
 }
 
 /* -- packets -- */
 
-void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
-                      const uint8_t *p, size_t n, uint64_t now_ns)
+/*
+ * Whether the peer waits for what a datagram is answered. A probe asks whether the path carries it,
+ * for which there is time. Another that is long and brings nothing follows a lost one, or is the
+ * challenge of a path.
+ */
+static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
 {
-    int rv;
+    return (!is_probe && n > CONTROL_BYTES && !has_data) ||
+           (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE;
+}
 
-    if (e->has_ended)
-        return;
-    rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
+static bool read_packet(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
+                        const uint8_t *p, size_t n, uint64_t now_ns)
+{
+    bool is_probe = n > e->longest; /* longer than any before */
+    bool was_open = e->is_open;
+    uint64_t had = e->received;
+    int rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
+
     if (e->is_open)
         quic_tls_end(e);
     if (rv != 0)
         end_by_error(e, rv);
+    if (is_probe)
+        e->longest = n;
+    /* the client is to be told that the handshake is done */
+    return was_open != e->is_open || wants_answer(pi->ecn, n, is_probe, e->received > had);
+}
+
+bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns)
+{
+    bool is_urgent = false;
+
+    for (; d && !e->has_ended; d = d->next) {
+        ngtcp2_path path = path_of(d->local, d->remote);
+        ngtcp2_pkt_info pi = {.ecn = d->ecn};
+
+        if (!ngtcp2_path_eq(&path, quic_engine_path(e)))
+            is_urgent = true;
+        for (size_t at = 0; at < d->len && !e->has_ended; at += d->segment) {
+            size_t n = d->len - at < d->segment ? d->len - at : d->segment;
+
+            if (read_packet(e, &path, &pi, d->bytes + at, n, now_ns))
+                is_urgent = true;
+        }
+    }
+    return is_urgent;
 }
 
 static void grant(struct quic_engine *e)
@@ -345,7 +429,7 @@ size_t quic_engine_quantum(const struct quic_engine *e)
 
 uint64_t quic_engine_expiry(const struct quic_engine *e)
 {
-    return e->has_ended || !e->conn ? UINT64_MAX : ngtcp2_conn_get_expiry(e->conn);
+    return e->has_ended ? UINT64_MAX : ngtcp2_conn_get_expiry(e->conn);
 }
 
 void quic_engine_expire(struct quic_engine *e, uint64_t now_ns)
@@ -359,17 +443,39 @@ void quic_engine_expire(struct quic_engine *e, uint64_t now_ns)
         end_by_error(e, rv);
 }
 
-size_t quic_engine_goodbye(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
-                           size_t room, uint64_t now_ns)
+size_t quic_engine_write_close(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
+                               size_t room, uint64_t now_ns)
 {
     ngtcp2_pkt_info pi;
     ngtcp2_ssize n;
 
-    if (!e->owes_goodbye)
+    if (!e->owes_close)
         return 0;
-    e->owes_goodbye = false;
+    e->owes_close = false;
     n = ngtcp2_conn_write_connection_close(e->conn, &path->path, &pi, to, room, &e->error, now_ns);
     return n > 0 ? (size_t)n : 0;
+}
+
+/* -- ended -- */
+
+bool quic_engine_has_ended(const struct quic_engine *e)
+{
+    return e->has_ended;
+}
+
+const struct quic_end *quic_engine_cause(const struct quic_engine *e)
+{
+    return &e->end;
+}
+
+bool quic_engine_wants_retry(const struct quic_engine *e)
+{
+    return e->wants_retry;
+}
+
+bool quic_engine_has_closing_period(const struct quic_engine *e)
+{
+    return !e->wants_retry && (e->owes_close || e->end.why == RELAY_END_PEER);
 }
 
 /* -- any time -- */
@@ -411,4 +517,24 @@ bool quic_engine_is_delivered(const struct quic_engine *e)
 bool quic_engine_is_finished(const struct quic_engine *e)
 {
     return e->is_stream_closed || (quic_engine_is_delivered(e) && e->has_fin && e->has_fin_acked);
+}
+
+bool quic_engine_is_open(const struct quic_engine *e)
+{
+    return e->is_open;
+}
+
+uint64_t quic_engine_left(const struct quic_engine *e)
+{
+    return quic_output_left(&e->out);
+}
+
+bool quic_engine_has_unsent(const struct quic_engine *e)
+{
+    return e->owes_opening || quic_output_unsent(&e->out) > 0;
+}
+
+uint64_t quic_engine_pto(const struct quic_engine *e)
+{
+    return ngtcp2_conn_get_pto(e->conn);
 }

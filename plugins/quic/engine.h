@@ -8,8 +8,8 @@
  * from there the owner may call only the functions marked "any time", which note what is wanted.
  * The others are never called from inside one another.
  *
- * An engine that has ended (quic_engine_has_ended) takes no packets any more; it may still write
- * one goodbye. Thread: the worker's.
+ * An engine that has ended reads no packets; it may still write one CONNECTION_CLOSE. Thread: the
+ * worker's.
  */
 #ifndef QUIC_ENGINE_H
 #define QUIC_ENGINE_H
@@ -24,26 +24,28 @@
 
 #include "abi/relay_transport.h"
 #include "common/creds.h"
+#include "datagram.h"
 #include "stream.h"
 #include "token.h"
 
 #define QUIC_PACKET_MAX 1500u /* no packet of ours is longer */
 #define QUIC_CACHE_LINE 64u
+#define QUIC_ENGINE_IDS_MAX 17u
 #define QUIC_IDLE_NS UINT64_C(30000000000)
-#define QUIC_APP_CLOSED 0u /* application error codes of our goodbyes */
+#define QUIC_APP_CLOSED 0u /* application error codes of our CONNECTION_CLOSE */
 #define QUIC_APP_ABORTED 1u
 
 struct quic_engine;
 
-/* What happens to a connection; all from inside quic_engine_read but for cid_*. */
+/* Reports to the engine's owner; all from inside quic_engine_read but for cid_*. */
 struct quic_engine_ops {
-    void (*opened)(struct quic_engine *e);
+    void (*opened)(void *owner);
     /* n > 0 bytes of the stream, in order, good for the call; see quic_engine_consumed. */
-    void (*data)(struct quic_engine *e, const uint8_t *p, size_t n);
-    void (*fin)(struct quic_engine *e);
-    /* The peer may address us by this id from now on; false: it is taken. No more. */
-    bool (*cid_add)(struct quic_engine *e, const ngtcp2_cid *cid);
-    void (*cid_remove)(struct quic_engine *e, const ngtcp2_cid *cid);
+    void (*data)(void *owner, const uint8_t *p, size_t n);
+    void (*fin)(void *owner);
+    /* The peer may address us by this id from now on; false: the id is taken. */
+    bool (*cid_add)(void *owner, const ngtcp2_cid *cid);
+    void (*cid_remove)(void *owner, const ngtcp2_cid *cid);
 };
 
 /* What the engines of a worker share. */
@@ -65,32 +67,6 @@ struct quic_end {
     const char *detail; /* static, or NULL */
 };
 
-struct quic_engine {
-    struct quic_env *env;
-    ngtcp2_conn *conn;    /* NULL: not begun */
-    gnutls_session_t tls; /* NULL once the handshake is done */
-    ngtcp2_crypto_conn_ref ref;
-    struct quic_output out;
-    ngtcp2_cid first_id; /* server: what the client called us at first, which is in the map, too */
-    int64_t stream;      /* -1: not there yet */
-    uint64_t taken;      /* bytes the peer may send anew, not yet granted */
-    uint64_t keep_alive_ns;
-    ngtcp2_ccerr error;
-    struct quic_end end;
-    bool is_server : 1;
-    bool is_open : 1; /* the handshake is complete */
-    bool has_ended : 1;
-    bool owes_goodbye : 1; /* ended, and the peer does not know */
-    bool wants_retry : 1;  /* ended: it came in pieces, the second first; a Retry is due instead */
-    bool owes_opening : 1; /* client: the peer does not know of the stream yet */
-    bool wants_fin : 1;
-    bool has_sent_fin : 1;
-    bool is_fin_alone : 1; /* it went in a frame of its own */
-    bool has_fin_acked : 1;
-    bool has_fin : 1; /* the peer's */
-    bool is_stream_closed : 1;
-};
-
 /* The first packet of a client, as accepted. */
 struct quic_initial {
     ngtcp2_pkt_hd hd;
@@ -98,17 +74,22 @@ struct quic_initial {
     bool has_token;   /* ... and it answered with a good one */
 };
 
-/* Begins; nothing is written yet, no packet read. False: out of memory; then fini is still due. */
-bool quic_engine_serve(struct quic_engine *e, struct quic_env *env, const struct quic_initial *in,
-                       const ngtcp2_path *path, uint64_t now_ns);
-bool quic_engine_dial(struct quic_engine *e, struct quic_env *env, const ngtcp2_path *path,
-                      uint64_t now_ns);
-/* Idempotent; also for a zeroed engine. */
-void quic_engine_fini(struct quic_engine *e);
+/* A server's engine; first: the datagram with `in`, which is yet to be read. NULL: no memory. */
+struct quic_engine *quic_engine_serve(struct quic_env *env, void *owner,
+                                      const struct quic_initial *in,
+                                      const struct quic_datagram *first, uint64_t now_ns);
+/* A client's engine; nothing is written yet. NULL: no memory. */
+struct quic_engine *quic_engine_dial(struct quic_env *env, void *owner,
+                                     const union quic_addr *local, const union quic_addr *remote,
+                                     uint64_t now_ns);
+/* Frees it and clears the caller's pointer; NULL is allowed. Its ids are removed through ops. */
+void quic_engine_free(struct quic_engine **e);
 
-/* One packet (a datagram) has come. */
-void quic_engine_read(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
-                      const uint8_t *p, size_t n, uint64_t now_ns);
+/*
+ * Reads a chain of datagrams. True: the peer waits for what one of them is answered, so that an
+ * acknowledgement must not wait long.
+ */
+bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns);
 /*
  * Writes one packet, if one is due and allowed now, and says where it goes: its length, 0: none.
  * room >= QUIC_PACKET_MAX.
@@ -126,11 +107,26 @@ size_t quic_engine_quantum(const struct quic_engine *e);
 /* At the time of quic_engine_expiry; a write is due after it. */
 void quic_engine_expire(struct quic_engine *e, uint64_t now_ns);
 
-/* Ends it now, with a goodbye that carries an application's code. */
+/* Ends it now; its CONNECTION_CLOSE carries an application error code. */
 void quic_engine_end(struct quic_engine *e, uint64_t app_code);
-/* The goodbye of an ended engine, once: its length, 0: none is due. */
-size_t quic_engine_goodbye(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
-                           size_t room, uint64_t now_ns);
+/* Likewise, for a reason of our own, with QUIC_APP_ABORTED. */
+void quic_engine_abort(struct quic_engine *e, enum relay_end why, const char *detail);
+/* Writes the CONNECTION_CLOSE of an ended engine, once: its length, 0: none is due. */
+size_t quic_engine_write_close(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
+                               size_t room, uint64_t now_ns);
+
+/* -- ended -- */
+
+bool quic_engine_has_ended(const struct quic_engine *e);
+/* Why; only of an engine that has ended. */
+const struct quic_end *quic_engine_cause(const struct quic_engine *e);
+/* The client's first packet was not the start of its hello: a Retry is due, and no close. */
+bool quic_engine_wants_retry(const struct quic_engine *e);
+/*
+ * Whether it enters the closing or draining state (RFC 9000, section 10.2), in which its ids
+ * outlive it for some PTOs. Asked before quic_engine_write_close.
+ */
+bool quic_engine_has_closing_period(const struct quic_engine *e);
 
 /* -- any time -- */
 
@@ -145,19 +141,19 @@ void quic_engine_keep_alive(struct quic_engine *e, uint64_t interval_ns);
 uint64_t quic_engine_expiry(const struct quic_engine *e);
 const ngtcp2_path *quic_engine_path(const struct quic_engine *e);
 
-static inline uint64_t quic_engine_left(const struct quic_engine *e)
-{
-    return quic_output_left(&e->out);
-}
+/* The handshake is complete. */
+bool quic_engine_is_open(const struct quic_engine *e);
+/* Bytes given to send that are not acknowledged. */
+uint64_t quic_engine_left(const struct quic_engine *e);
+/* Something of the stream has not been sent once. */
+bool quic_engine_has_unsent(const struct quic_engine *e);
+uint64_t quic_engine_pto(const struct quic_engine *e);
+/* The ids by which a peer may address us, at most QUIC_ENGINE_IDS_MAX: their number. */
+size_t quic_engine_ids(const struct quic_engine *e, ngtcp2_cid out[QUIC_ENGINE_IDS_MAX]);
 
 /* What was sent has arrived, the end of it included as far as can be told. */
 bool quic_engine_is_delivered(const struct quic_engine *e);
 /* ... and the peer has ended, too. */
 bool quic_engine_is_finished(const struct quic_engine *e);
-
-/* Between engine.c and callbacks.c. */
-void quic_callbacks_init(ngtcp2_callbacks *cb, bool is_server);
-/* Ends it as the peer's doing, with a goodbye. */
-void quic_engine_lose(struct quic_engine *e, const char *detail);
 
 #endif

@@ -1,55 +1,41 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What an engine tells, as events: below quic_engine_read, at the end of a train, and later for
- * what was held. */
+/* Reading: what an engine reports becomes events, at once or later for input that was held. */
 #include <string.h>
 
 #include "conn.h"
+#include "stateless.h"
 
-static struct relay_conn *conn_of(struct quic_engine *e)
+static void on_opened(void *owner)
 {
-    return RT_CONTAINER_OF(e, struct relay_conn, engine);
-}
-
-static void on_opened(struct quic_engine *e)
-{
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
 
     quic_count(c->worker, QUIC_COUNTER_HANDSHAKES, 1);
     c->state = QUIC_OPEN;
+    quic_conn_validated(c);
     if (!c->is_closing)
         c->worker->host->events->opened(c->user);
 }
 
 static void tell_data(struct relay_conn *c, size_t n)
 {
-    quic_engine_consumed(&c->engine, n);
+    quic_engine_consumed(c->engine, n);
     c->is_inside = c->worker->host->events->data(c->user, n);
 }
 
-/* -- trains -- */
+/* -- delivery -- */
 
-static void hand_over(struct quic_train *t)
+static void hand_over(struct relay_conn *c)
 {
+    struct quic_delivery *t = c->delivery;
     size_t n = t->filled;
 
     t->room = t->filled = 0;
     if (n > 0)
-        tell_data(t->conn, n);
-}
-
-void quic_input_end_train(struct quic_worker *qw)
-{
-    struct relay_conn *c = qw->train.conn;
-
-    if (!c)
-        return;
-    hand_over(&qw->train);
-    qw->train.conn = NULL;
-    quic_output_came(c);
+        tell_data(c, n);
 }
 
 /* The next packet's bytes will go there: they come nearer while it is decrypted. */
-static void fetch_next(const struct quic_train *t)
+static void fetch_next(const struct quic_delivery *t)
 {
     if (t->room < QUIC_PACKET_MAX)
         return;
@@ -60,7 +46,7 @@ static void fetch_next(const struct quic_train *t)
 /* Puts from p where the host wants it, as long as it does; how much. */
 static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
 {
-    struct quic_train *t = &c->worker->train;
+    struct quic_delivery *t = c->delivery;
     size_t done = 0;
 
     while (done < n && quic_conn_is_reading(c)) {
@@ -79,7 +65,7 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         t->room -= here;
         t->filled += here;
         if (t->room == 0 || !c->is_inside)
-            hand_over(t);
+            hand_over(c);
     }
     fetch_next(t);
     return done;
@@ -91,9 +77,9 @@ static void note_bytes(struct relay_conn *c, size_t n)
     c->came += n;
 }
 
-static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
+static void on_data(void *owner, const uint8_t *p, size_t n)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     size_t done = 0;
 
     note_bytes(c, n);
@@ -102,7 +88,7 @@ static void on_data(struct quic_engine *e, const uint8_t *p, size_t n)
     if (done == n)
         return;
     if (c->is_closing || c->is_broken)
-        quic_engine_consumed(e, n - done); /* thrown away */
+        quic_engine_consumed(c->engine, n - done); /* thrown away */
     else if (!quic_held_push(&c->held, c->worker->host->buf_new, p + done, n - done))
         c->is_broken = true;
 }
@@ -117,28 +103,28 @@ static void raise_eof(struct relay_conn *c)
 }
 
 /* A pause holds data back, never the news that it was all; without one it comes after the data. */
-static void on_fin(struct quic_engine *e)
+static void on_fin(void *owner)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
 
-    hand_over(&c->worker->train);
+    hand_over(c);
     if (c->held.bytes > 0 && !c->is_paused)
         c->owes_eof = true;
     else
         raise_eof(c);
 }
 
-static bool on_cid_add(struct quic_engine *e, const ngtcp2_cid *cid)
+static bool on_cid_add(void *owner, const ngtcp2_cid *cid)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     struct quic_cid_map *m = &c->worker->cids;
 
     return quic_cid_map_add(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
 }
 
-static void on_cid_remove(struct quic_engine *e, const ngtcp2_cid *cid)
+static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
 {
-    struct relay_conn *c = conn_of(e);
+    struct relay_conn *c = owner;
     struct quic_cid_map *m = &c->worker->cids;
 
     quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
@@ -151,6 +137,22 @@ const struct quic_engine_ops quic_conn_engine_ops = {
     .cid_add = on_cid_add,
     .cid_remove = on_cid_remove,
 };
+
+void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
+{
+    struct quic_delivery delivery = {0};
+
+    QUIC_INSIST(!c->delivery);
+    c->delivery = &delivery;
+    if (quic_engine_read(c->engine, d, c->worker->now_ns))
+        c->is_urgent = true;
+    hand_over(c);
+    c->delivery = NULL;
+    if (quic_engine_wants_retry(c->engine))
+        quic_stateless_retry_initial(c->socket, d);
+    quic_output_came(c);
+    quic_conn_reap(c);
+}
 
 /* -- what was held -- */
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 struct relay_listener {
     struct quic_socket *socket;
@@ -30,7 +29,7 @@ static void warn_small_buffer(struct quic_worker *qw, const struct quic_udp *u)
 static const struct sockaddr *spec_addr(const struct relay_listen *spec, const struct quic_udp *u,
                                         socklen_t *out_len)
 {
-    *out_len = spec->fd < 0 ? spec->addr_len : quic_addr_len(&u->local.any);
+    *out_len = spec->fd < 0 ? spec->addr_len : quic_addr_len(&u->local);
     return spec->fd < 0 ? spec->addr : &u->local.any;
 }
 

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "endpoint.h"
 
 /* Packets of one path and one size (the last may be shorter), for one system call. */
 struct run {
@@ -22,7 +21,7 @@ void quic_output_mark(struct relay_conn *c)
 void quic_conn_arm(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    uint64_t at = quic_engine_expiry(&c->engine);
+    uint64_t at = quic_engine_expiry(c->engine);
 
     if (c->linger_ns && c->linger_ns < at)
         at = c->linger_ns;
@@ -40,14 +39,14 @@ void quic_conn_arm(struct relay_conn *c)
  */
 static bool may_wait(const struct relay_conn *c)
 {
-    const struct quic_engine *e = &c->engine;
+    const struct quic_engine *e = c->engine;
     uint64_t most = QUIC_ACK_FIRST_BYTES + c->came / 4;
-    bool is_settled = quic_output_unsent(&e->out) == 0 &&
+    bool is_settled = !quic_engine_has_unsent(e) &&
                       (quic_engine_left(e) == 0 || quic_engine_in_flight(e) == c->in_flight);
 
     return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) && is_settled &&
            c->state == QUIC_OPEN && !c->is_closing && !c->is_broken && !c->owes_sent &&
-           !e->owes_opening && rt_list_empty(&c->dirty);
+           rt_list_empty(&c->dirty);
 }
 
 static void look_at(struct relay_conn *c, uint64_t at_ns)
@@ -58,14 +57,14 @@ static void look_at(struct relay_conn *c, uint64_t at_ns)
 
 void quic_output_timer_changed(struct relay_conn *c)
 {
-    uint64_t at = quic_engine_expiry(&c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
+    uint64_t at = quic_engine_expiry(c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
 
     look_at(c, at > soon ? at : soon); /* a packet may be waiting to be acknowledged */
 }
 
 static void raise_sent(struct relay_conn *c)
 {
-    uint64_t left = quic_engine_left(&c->engine);
+    uint64_t left = quic_engine_left(c->engine);
 
     if (c->state != QUIC_OPEN || c->is_closing || c->is_broken ||
         (!c->owes_sent && left >= c->told_left))
@@ -90,10 +89,9 @@ void quic_output_came(struct relay_conn *c)
 static void write_run(struct relay_conn *c, struct run *r)
 {
     struct quic_worker *qw = c->worker;
-    struct quic_udp_out o = {
-        .local = r->path.path.local.addr,
-        .remote = r->path.path.remote.addr,
-        .remote_len = r->path.path.remote.addrlen,
+    struct quic_datagram o = {
+        .local = quic_addr_of(r->path.path.local.addr),
+        .remote = quic_addr_of(r->path.path.remote.addr),
         .bytes = qw->out + r->at,
         .len = r->len,
         .segment = r->segment,
@@ -124,7 +122,7 @@ static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_sto
     ngtcp2_path_copy(&r->path.path, &path->path);
     r->segment = n;
     r->ecn = ecn;
-    r->max = n > quic_engine_path_max(&c->engine) ? 1 : QUIC_SEGMENTS_MAX;
+    r->max = n > quic_engine_path_max(c->engine) ? 1 : QUIC_SEGMENTS_MAX;
 }
 
 /* Writes packets as long as there are some and the pace allows, 64 KiB at most. True: there may be
@@ -132,7 +130,7 @@ static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_sto
 static bool write_packets(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
-    size_t quantum = quic_engine_quantum(&c->engine), total = 0;
+    size_t quantum = quic_engine_quantum(c->engine), total = 0;
     ngtcp2_path_storage path;
     struct run r = {0};
     bool is_more = true;
@@ -147,7 +145,7 @@ static bool write_packets(struct relay_conn *c)
         ngtcp2_pkt_info pi = {0};
         size_t n;
 
-        n = quic_engine_write(&c->engine, &path, &pi, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
+        n = quic_engine_write(c->engine, &path, &pi, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
         if (n == 0) {
             is_more = false;
             break;
@@ -164,8 +162,8 @@ static bool write_packets(struct relay_conn *c)
     }
     write_run(c, &r);
     c->unpaced += (uint32_t)total;
-    if (c->unpaced > QUIC_BURST_BYTES && !c->engine.has_ended) {
-        quic_engine_wrote(&c->engine, qw->now_ns);
+    if (c->unpaced > QUIC_BURST_BYTES && !quic_engine_has_ended(c->engine)) {
+        quic_engine_wrote(c->engine, qw->now_ns);
         c->unpaced = 0;
     }
     return is_more;
@@ -177,10 +175,10 @@ static void advance_close(struct relay_conn *c)
     struct quic_worker *qw = c->worker;
 
     if (c->is_aborted)
-        quic_engine_end(&c->engine, QUIC_APP_ABORTED);
-    else if (quic_engine_is_finished(&c->engine))
-        quic_engine_end(&c->engine, QUIC_APP_CLOSED);
-    else if (!c->linger_ns && quic_engine_is_delivered(&c->engine))
+        quic_engine_end(c->engine, QUIC_APP_ABORTED);
+    else if (quic_engine_is_finished(c->engine))
+        quic_engine_end(c->engine, QUIC_APP_CLOSED);
+    else if (!c->linger_ns && quic_engine_is_delivered(c->engine))
         c->linger_ns = qw->now_ns + QUIC_LINGER_NS;
 }
 
@@ -191,15 +189,14 @@ void quic_conn_flush(struct relay_conn *c)
     c->unwritten = 0;
     c->is_urgent = false;
     if (c->is_broken) {
-        quic_engine_end(&c->engine, QUIC_APP_ABORTED);
-        c->engine.end = (struct quic_end){RELAY_END_SYSTEM, "no memory for its buffers"};
+        quic_engine_abort(c->engine, RELAY_END_SYSTEM, "no memory for its buffers");
     }
     if (c->is_closing)
         advance_close(c);
     if (quic_conn_reap(c))
         return;
     for (int i = 0; is_more && i < QUIC_RUNS_PER_FLUSH && !c->socket->is_blocked; i++) {
-        is_more = write_packets(c) && quic_engine_expiry(&c->engine) <= c->worker->now_ns;
+        is_more = write_packets(c) && quic_engine_expiry(c->engine) <= c->worker->now_ns;
     }
     if (quic_conn_reap(c))
         return;
@@ -207,7 +204,7 @@ void quic_conn_flush(struct relay_conn *c)
         rt_list_push_back(&c->socket->waiting, &c->dirty);
     else if (is_more)
         quic_output_mark(c);
-    c->in_flight = quic_engine_in_flight(&c->engine);
+    c->in_flight = quic_engine_in_flight(c->engine);
     quic_conn_arm(c);
     raise_sent(c);
 }

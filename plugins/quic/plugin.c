@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "tls.h"
+#include "turn.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -73,7 +74,7 @@ static int worker_init(const struct relay_host *host, struct relay_worker *w, vo
     }
     if (shared_ref(host, w, err) != 0)
         return -1;
-    if (quic_worker_init(host, &table, w, &shared.all, &qw, err) != 0) {
+    if (quic_worker_init(host, &table, &quic_turn_hooks, w, &shared.all, &qw, err) != 0) {
         shared_drop();
         return -1;
     }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Answers that nothing is remembered of. Each is shorter than what it answers, or is as long at
- * most. */
+#include "stateless.h"
+
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
-
-#include "endpoint.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define ANSWER_MAX 256u
@@ -29,63 +27,61 @@ static bool allow(struct quic_worker *qw)
     return true;
 }
 
-static void answer(const struct quic_stranger *x, const uint8_t *p, ngtcp2_ssize n)
+static void answer(struct quic_socket *s, const struct quic_datagram *d, const uint8_t *p,
+                   ngtcp2_ssize n)
 {
-    struct quic_udp_out o = {
-        .local = &x->local->any,
-        .remote = &x->remote->any,
-        .remote_len = quic_addr_len(&x->remote->any),
-        .bytes = p,
-        .len = (size_t)n,
-        .segment = (size_t)n,
-    };
+    struct quic_datagram o = {
+        .local = d->local, .remote = d->remote, .bytes = p, .len = (size_t)n, .segment = (size_t)n};
 
-    if (n > 0 && !x->socket->is_blocked)
-        quic_socket_write(x->socket, &o);
+    if (n > 0 && !s->is_blocked)
+        quic_socket_write(s, &o);
 }
 
-void quic_stateless_versions(const struct quic_stranger *x, const ngtcp2_version_cid *vc)
+void quic_stateless_versions(struct quic_socket *s, const struct quic_datagram *d,
+                             const ngtcp2_version_cid *vc)
 {
-    struct quic_worker *qw = x->socket->worker;
+    struct quic_worker *qw = s->worker;
     uint8_t random, to[2 * UINT8_MAX + 32];
     uint32_t versions[2];
     ngtcp2_ssize n;
 
-    if (x->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE || !allow(qw))
+    if (d->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE || !allow(qw))
         return;
     qw->env.random(qw->env.random_ctx, &random, sizeof(random));
     versions[0] = (0x0a0a0a0au | (uint32_t)(random & 0xf0) << 24); /* a reserved one: greasing */
     versions[1] = NGTCP2_PROTO_VER_V1;
     n = ngtcp2_pkt_write_version_negotiation(to, sizeof(to), random, vc->scid, vc->scidlen,
                                              vc->dcid, vc->dcidlen, versions, 2);
-    answer(x, to, n);
+    answer(s, d, to, n);
     quic_count(qw, QUIC_COUNTER_VERSIONS, 1);
 }
 
-void quic_stateless_reset(const struct quic_stranger *x, const uint8_t *cid, size_t cid_len)
+void quic_stateless_reset(struct quic_socket *s, const struct quic_datagram *d, const uint8_t *cid,
+                          size_t cid_len)
 {
-    struct quic_worker *qw = x->socket->worker;
+    struct quic_worker *qw = s->worker;
     uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN], random[RESET_RANDOM_MAX], to[ANSWER_MAX];
     size_t n = RESET_RANDOM_MAX;
     ngtcp2_cid id;
 
     /* shorter than what it answers, so that two of us never play at it for ever */
-    if (x->len < QUIC_CID_BYTES + 21 || !allow(qw))
+    if (d->len < QUIC_CID_BYTES + 21 || !allow(qw))
         return;
-    if (n > x->len - NGTCP2_STATELESS_RESET_TOKENLEN - 1)
-        n = x->len - NGTCP2_STATELESS_RESET_TOKENLEN - 1;
+    if (n > d->len - NGTCP2_STATELESS_RESET_TOKENLEN - 1)
+        n = d->len - NGTCP2_STATELESS_RESET_TOKENLEN - 1;
     ngtcp2_cid_init(&id, cid, cid_len);
     quic_reset_token(qw->env.reset_secret, &id, token);
     qw->env.random(qw->env.random_ctx, random, n);
-    answer(x, to, ngtcp2_pkt_write_stateless_reset(to, sizeof(to), token, random, n));
+    answer(s, d, to, ngtcp2_pkt_write_stateless_reset(to, sizeof(to), token, random, n));
     quic_count(qw, QUIC_COUNTER_RESETS, 1);
 }
 
 /* Not limited: under a flood it is what honest clients wait for, and it is a fifth of what it
  * answers. */
-void quic_stateless_retry(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd)
+void quic_stateless_retry(struct quic_socket *s, const struct quic_datagram *d,
+                          const ngtcp2_pkt_hd *hd)
 {
-    struct quic_worker *qw = x->socket->worker;
+    struct quic_worker *qw = s->worker;
     uint8_t id[QUIC_CID_BYTES], token[QUIC_RETRY_TOKEN_MAX], to[ANSWER_MAX];
     ngtcp2_cid rscid;
     size_t n;
@@ -93,20 +89,29 @@ void quic_stateless_retry(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd
     qw->env.random(qw->env.random_ctx, id, sizeof(id));
     quic_cid_steer(id, qw->env.worker, qw->env.workers);
     ngtcp2_cid_init(&rscid, id, sizeof(id));
-    n = quic_retry_token(qw->retry_secret, &x->remote->any, &hd->dcid, &rscid, qw->now_ns, token);
-    answer(x, to,
+    n = quic_retry_token(qw->retry_secret, &d->remote->any, &hd->dcid, &rscid, qw->now_ns, token);
+    answer(s, d, to,
            ngtcp2_crypto_write_retry(to, sizeof(to), hd->version, &hd->scid, &rscid, &hd->dcid,
                                      token, n));
     quic_count(qw, QUIC_COUNTER_RETRIES, 1);
 }
 
-void quic_stateless_close(const struct quic_stranger *x, const ngtcp2_pkt_hd *hd, uint64_t error)
+void quic_stateless_retry_initial(struct quic_socket *s, const struct quic_datagram *d)
+{
+    ngtcp2_pkt_hd hd;
+
+    if (ngtcp2_accept(&hd, d->bytes, d->len) == 0)
+        quic_stateless_retry(s, d, &hd);
+}
+
+void quic_stateless_close(struct quic_socket *s, const struct quic_datagram *d,
+                          const ngtcp2_pkt_hd *hd, uint64_t error)
 {
     uint8_t to[ANSWER_MAX];
 
-    if (!allow(x->socket->worker))
+    if (!allow(s->worker))
         return;
-    answer(x, to,
+    answer(s, d, to,
            ngtcp2_crypto_write_connection_close(to, sizeof(to), hd->version, &hd->scid, &hd->dcid,
                                                 error, NULL, 0));
 }

@@ -4,6 +4,7 @@
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 #include "aead.h"
+#include "engine_private.h"
 
 #define SERVER_NAME "localhost"
 

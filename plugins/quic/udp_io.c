@@ -16,7 +16,7 @@
 #define ECN_MASK 3
 
 /* The local address of a datagram, where the socket does not know it itself. */
-static void take_control(const struct cmsghdr *c, struct quic_udp_in *out)
+static void take_control(const struct cmsghdr *c, union quic_addr *local, struct quic_datagram *out)
 {
     int value;
 
@@ -24,12 +24,12 @@ static void take_control(const struct cmsghdr *c, struct quic_udp_in *out)
         struct in_pktinfo info;
 
         memcpy(&info, CMSG_DATA(c), sizeof(info));
-        out->local.v4.sin_addr = info.ipi_addr;
+        local->v4.sin_addr = info.ipi_addr;
     } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
         struct in6_pktinfo info;
 
         memcpy(&info, CMSG_DATA(c), sizeof(info));
-        out->local.v6.sin6_addr = info.ipi6_addr;
+        local->v6.sin6_addr = info.ipi6_addr;
     } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
         memcpy(&value, CMSG_DATA(c), sizeof(value));
         out->segment = (size_t)value;
@@ -46,6 +46,7 @@ struct quic_udp_buffers {
         struct cmsghdr align;
         uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
     } control[QUIC_READ_BATCH];
+    union quic_addr local[QUIC_READ_BATCH], remote[QUIC_READ_BATCH];
     struct iovec v[QUIC_READ_BATCH];
     struct mmsghdr m[QUIC_READ_BATCH];
     uint8_t bytes[QUIC_READ_BATCH][QUIC_UDP_MAX];
@@ -74,13 +75,13 @@ void quic_udp_buffers_free(struct quic_udp_buffers **b)
 }
 
 int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
-                  struct quic_udp_in out[QUIC_READ_BATCH], unsigned *out_count)
+                  struct quic_datagram out[QUIC_READ_BATCH], unsigned *out_count)
 {
     int n;
 
     for (unsigned i = 0; i < QUIC_READ_BATCH; i++) {
-        b->m[i].msg_hdr.msg_name = &out[i].remote;
-        b->m[i].msg_hdr.msg_namelen = sizeof(out[i].remote);
+        b->m[i].msg_hdr.msg_name = &b->remote[i];
+        b->m[i].msg_hdr.msg_namelen = sizeof(b->remote[i]);
         b->m[i].msg_hdr.msg_controllen = sizeof(b->control[i]);
     }
     do {
@@ -91,13 +92,13 @@ int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
     for (int i = 0; i < n; i++) {
         struct msghdr *m = &b->m[i].msg_hdr;
 
-        out[i].local = u->local;
-        out[i].bytes = b->bytes[i];
-        out[i].len = b->m[i].msg_len;
-        out[i].segment = 0;
-        out[i].ecn = 0;
+        b->local[i] = u->local;
+        out[i] = (struct quic_datagram){.local = &b->local[i],
+                                        .remote = &b->remote[i],
+                                        .bytes = b->bytes[i],
+                                        .len = b->m[i].msg_len};
         for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-            take_control(c, &out[i]);
+            take_control(c, &b->local[i], &out[i]);
         if (out[i].segment == 0 || out[i].segment > out[i].len)
             out[i].segment = out[i].len;
     }
@@ -114,35 +115,31 @@ static size_t put_control(struct cmsghdr *c, int level, int type, const void *da
     return CMSG_SPACE(n);
 }
 
-static size_t put_local(uint8_t *to, const struct sockaddr *local)
+static size_t put_local(uint8_t *to, const union quic_addr *local)
 {
-    if (local->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)local;
-        struct in_pktinfo info = {.ipi_spec_dst = v4->sin_addr};
+    if (local->any.sa_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = local->v4.sin_addr};
 
         return put_control((struct cmsghdr *)(void *)to, IPPROTO_IP, IP_PKTINFO, &info,
                            sizeof(info));
     }
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)local;
-    struct in6_pktinfo info = {.ipi6_addr = v6->sin6_addr};
+    struct in6_pktinfo info = {.ipi6_addr = local->v6.sin6_addr};
 
     return put_control((struct cmsghdr *)(void *)to, IPPROTO_IPV6, IPV6_PKTINFO, &info,
                        sizeof(info));
 }
 
-static size_t put_ecn(uint8_t *to, const struct sockaddr *remote, uint8_t ecn)
+static size_t put_ecn(uint8_t *to, const union quic_addr *remote, uint8_t ecn)
 {
     int value = ecn;
-    bool is_v4 =
-        remote->sa_family == AF_INET ||
-        IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)remote)->sin6_addr);
+    bool is_v4 = remote->any.sa_family == AF_INET || IN6_IS_ADDR_V4MAPPED(&remote->v6.sin6_addr);
 
     return put_control((struct cmsghdr *)(void *)to, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
                        is_v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));
 }
 
 /* One system call for `len` bytes; 0 or errno. */
-static int write_some(const struct quic_udp *u, const struct quic_udp_out *o, const uint8_t *p,
+static int write_some(const struct quic_udp *u, const struct quic_datagram *d, const uint8_t *p,
                       size_t len)
 {
     union {
@@ -157,15 +154,15 @@ static int write_some(const struct quic_udp *u, const struct quic_udp_out *o, co
 
     memset(&control, 0, sizeof(control));
     if (!u->is_connected) {
-        m.msg_name = (void *)(uintptr_t)o->remote;
-        m.msg_namelen = o->remote_len;
+        m.msg_name = (void *)(uintptr_t)d->remote;
+        m.msg_namelen = quic_addr_len(d->remote);
     }
     if (u->is_wildcard)
-        used += put_local(control.bytes + used, o->local);
-    if (o->ecn)
-        used += put_ecn(control.bytes + used, o->remote, o->ecn);
-    if (len > o->segment) {
-        uint16_t segment = (uint16_t)o->segment;
+        used += put_local(control.bytes + used, d->local);
+    if (d->ecn)
+        used += put_ecn(control.bytes + used, d->remote, d->ecn);
+    if (len > d->segment) {
+        uint16_t segment = (uint16_t)d->segment;
 
         used += put_control((struct cmsghdr *)(void *)(control.bytes + used), IPPROTO_UDP,
                             UDP_SEGMENT, &segment, sizeof(segment));
@@ -185,22 +182,22 @@ static bool is_passing(int error)
     return error == EAGAIN || error == ENOBUFS;
 }
 
-int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out_done)
+int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done)
 {
     size_t done = 0;
     int error = 0;
 
-    if (u->can_split || o->len <= o->segment) {
-        error = write_some(u, o, o->bytes, o->len);
-        if (o->len <= o->segment || (error != EIO && error != EINVAL && error != EOPNOTSUPP)) {
-            *out_done = is_passing(error) ? 0 : o->len;
+    if (u->can_split || d->len <= d->segment) {
+        error = write_some(u, d, d->bytes, d->len);
+        if (d->len <= d->segment || (error != EIO && error != EINVAL && error != EOPNOTSUPP)) {
+            *out_done = is_passing(error) ? 0 : d->len;
             return error;
         }
     }
-    while (done < o->len) {
-        size_t n = o->len - done < o->segment ? o->len - done : o->segment;
+    while (done < d->len) {
+        size_t n = d->len - done < d->segment ? d->len - done : d->segment;
 
-        error = write_some(u, o, o->bytes + done, n);
+        error = write_some(u, d, d->bytes + done, n);
         if (is_passing(error))
             break;
         if (error == 0)

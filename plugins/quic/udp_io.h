@@ -6,24 +6,18 @@
 #ifndef QUIC_UDP_IO_H
 #define QUIC_UDP_IO_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "abi/relay_transport.h"
+#include "datagram.h"
 
 #define QUIC_UDP_MAX 65535u   /* bytes of one write, or of one datagram (or joined ones) read */
 #define QUIC_READ_BATCH 8u    /* ... of which so many come with one system call */
 #define QUIC_SEGMENTS_MAX 60u /* of one write; older kernels take 64 */
 #define QUIC_SOCKET_BUFFER (4 << 20) /* bytes asked for, each way */
-
-union quic_addr {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
 
 struct quic_udp {
     int fd;
@@ -32,22 +26,6 @@ struct quic_udp {
     bool is_connected : 1;
     bool can_join : 1;  /* UDP_GRO is on */
     bool can_split : 1; /* UDP_SEGMENT works, as far as is known */
-};
-
-/* What one read has brought: datagrams of `segment` bytes each, the last one maybe shorter. */
-struct quic_udp_in {
-    union quic_addr local, remote;
-    const uint8_t *bytes;
-    size_t len, segment;
-    uint8_t ecn;
-};
-
-struct quic_udp_out {
-    const struct sockaddr *local, *remote;
-    socklen_t remote_len;
-    const uint8_t *bytes;
-    size_t len, segment;
-    uint8_t ecn;
 };
 
 /*
@@ -73,18 +51,13 @@ struct quic_udp_buffers *quic_udp_buffers_new(void);
 void quic_udp_buffers_free(struct quic_udp_buffers **b);
 
 /*
- * Reads what is there, QUIC_READ_BATCH at most; out: as many, good until the next read. 0 and
+ * Reads what is there into *out, QUIC_READ_BATCH at most, good until the next read with b. 0 and
  * *out_count > 0, or errno (EAGAIN: nothing is there).
  */
 int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
-                  struct quic_udp_in out[QUIC_READ_BATCH], unsigned *out_count);
+                  struct quic_datagram out[QUIC_READ_BATCH], unsigned *out_count);
 /* 0 or errno. *out_done: bytes that need not be written again (also those that never can be). */
-int quic_udp_write(struct quic_udp *u, const struct quic_udp_out *o, size_t *out_done);
-
-static inline socklen_t quic_addr_len(const struct sockaddr *a)
-{
-    return a->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
+int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done);
 
 /* *err becomes "quic: WHAT ADDRESS: why", why from errno value `error`. Returns -1. */
 int quic_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoint.h"
+#include "base/check.h"
 
 void quic_insist_failed(const char *expr, const char *file, int line)
 {
@@ -34,11 +34,7 @@ static void on_prepare(uv_prepare_t *h)
     struct quic_worker *qw = h->data;
 
     if (qw->is_idling) {
-        quic_worker_clock(qw);
-        quic_input_run_ready(qw);
-        quic_output_run_dirty(qw);
-        quic_endpoint_run_deferred(qw);
-        quic_output_run_dirty(qw);
+        qw->hooks->end_of_turn(qw);
         if (!has_work(qw)) {
             uv_idle_stop(&qw->idle);
             qw->is_idling = false;
@@ -72,11 +68,8 @@ void quic_worker_arm(struct quic_worker *qw)
 {
     uint64_t next = quic_expiries_next(&qw->expiries);
 
-    if (!rt_list_empty(&qw->tombs)) {
-        uint64_t tomb = RT_CONTAINER_OF(qw->tombs.next, struct quic_tomb, node)->until_ns;
-
-        next = tomb < next ? tomb : next;
-    }
+    if (qw->closing_ns < next)
+        next = qw->closing_ns;
     if (next == QUIC_NEVER)
         qw->host->timer_disarm(qw->w, &qw->timer);
     else if (!qw->timer.link || qw->timer.at_ns > next)
@@ -86,12 +79,9 @@ void quic_worker_arm(struct quic_worker *qw)
 static void on_timer(struct relay_timer *t)
 {
     struct quic_worker *qw = RT_CONTAINER_OF(t, struct quic_worker, timer);
-    uint64_t now = quic_worker_clock(qw);
-    struct quic_expiry *m;
 
-    quic_tombs_expire(qw, now);
-    while ((m = quic_expiries_pop(&qw->expiries, now)))
-        quic_conn_expire(RT_CONTAINER_OF(m, struct relay_conn, expiry));
+    quic_worker_clock(qw);
+    qw->hooks->timer(qw);
     quic_worker_arm(qw);
 }
 
@@ -120,7 +110,7 @@ static void env_random(void *ctx, void *out, size_t len)
 static void env_init(struct quic_worker *qw, const uint8_t secret[2 * QUIC_SECRET_BYTES])
 {
     qw->env = (struct quic_env){
-        .ops = &quic_conn_engine_ops,
+        .ops = qw->hooks->engine,
         .mem = quic_pool_mem(qw->pool),
         .creds = qw->shared->creds,
         .priority = qw->shared->priority,
@@ -155,7 +145,8 @@ static uint8_t *packet_buffer(void)
 
 static void lists_init(struct quic_worker *qw)
 {
-    rt_list_init(&qw->tombs);
+    rt_list_init(&qw->closing);
+    qw->closing_ns = QUIC_NEVER;
     rt_list_init(&qw->dirty);
     rt_list_init(&qw->ready);
     rt_list_init(&qw->deferred);
@@ -163,8 +154,8 @@ static void lists_init(struct quic_worker *qw)
 }
 
 int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
-                     struct relay_worker *w, struct quic_shared *shared, struct quic_worker **out,
-                     struct relay_error *err)
+                     const struct quic_hooks *hooks, struct relay_worker *w,
+                     struct quic_shared *shared, struct quic_worker **out, struct relay_error *err)
 {
     static const char *const names[QUIC_COUNTER_COUNT] = {
 #define X(id, name) [QUIC_COUNTER_##id] = name,
@@ -188,6 +179,7 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
         abort();
     qw->host = host;
     qw->table = table;
+    qw->hooks = hooks;
     qw->w = w;
     qw->loop = host->loop(w);
     qw->shared = shared;
@@ -219,9 +211,9 @@ static void on_handle_closed(uv_handle_t *h)
 
 void quic_worker_fini(struct quic_worker *qw)
 {
-    quic_endpoint_drop_deferred(qw);
+    qw->hooks->stop(qw);
     QUIC_INSIST(qw->conns == 0 && qw->listeners == 0 && qw->socket_count == 0);
-    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->tombs) && qw->cids.count == 0);
+    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->closing) && qw->cids.count == 0);
     publish_counters(qw);
     qw->host->timer_disarm(qw->w, &qw->timer);
     quic_cid_map_fini(&qw->cids);

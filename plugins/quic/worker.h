@@ -39,7 +39,6 @@
 #define QUIC_ACK_BYTES (64u * 1024u)       /* ... and later: the first window; ... */
 #define QUIC_ACK_NS UINT64_C(1000000)      /* ... and for so long, ... */
 #define QUIC_ACK_ONE_NS UINT64_C(20000000) /* ... one packet for so long: peers expect 25 ms */
-#define QUIC_CONTROL_BYTES 256u            /* a longer datagram carries data or is padded */
 #define QUIC_BURST_BYTES (2 * QUIC_PACKET_MAX) /* written before the pace is looked at */
 #define QUIC_HANDSHAKE_TURN_NS UINT64_C(3000000)
 #define QUIC_LINGER_NS UINT64_C(1000000000)   /* after our FIN: wait for the peer's so long */
@@ -51,7 +50,7 @@
 #define QUIC_STATELESS_BURST 2000u
 #define QUIC_POSTED_BYTES_MAX (2u << 20) /* of datagrams on their way to one other worker */
 #define QUIC_KEPT_BYTES_MAX (1u << 20)   /* written and not taken by the kernel, of one socket */
-#define QUIC_TOMBS_MAX 4096u             /* of one worker; beyond it the oldest goes */
+#define QUIC_CLOSING_MAX 4096u           /* of one worker; beyond that the oldest is evicted */
 
 /* X(id, name) */
 #define QUIC_COUNTER_LIST(X)                                                                       \
@@ -69,7 +68,7 @@
     X(STATELESS_LIMITED, "stateless_answers_withheld_total")                                       \
     X(POSTED, "packets_handed_over_total")                                                         \
     X(POSTED_LOST, "packets_handed_over_dropped_total")                                            \
-    X(TOMBS_LOST, "goodbyes_forgotten_total")                                                      \
+    X(CLOSING_EVICTED, "closing_evicted_total")                                                    \
     X(UNKNOWN, "packets_of_nobody_total")                                                          \
     X(READS, "reads_total")                                                                        \
     X(PACKETS_IN, "packets_in_total")                                                              \
@@ -90,22 +89,17 @@ enum quic_counter {
 
 struct relay_conn;
 
-/*
- * A UDP socket and its place in the loop. Counted: the listener and each connection hold one; with
- * the last it closes.
- */
-struct quic_socket {
-    uv_poll_t poll;
-    struct quic_udp udp;
-    struct quic_worker *worker;
-    uint32_t refs;
-    bool accepts;            /* a listener stands behind it */
-    struct relay_conn *only; /* a dialled one's; NULL: none, or gone */
-    bool is_blocked;         /* the kernel takes no more for now */
-    struct rt_list waiting;  /* connections that have something to write meanwhile */
-    struct rt_list kept;     /* what the kernel did not take: struct quic_kept, owned, ... */
-    uint32_t kept_bytes;     /* ... QUIC_KEPT_BYTES_MAX at most */
-    struct rt_list node;     /* in the worker's sockets */
+struct quic_socket;
+struct quic_worker;
+
+/* What the worker and its sockets call in the layers above them; see turn.h. */
+struct quic_hooks {
+    const struct quic_engine_ops *engine;
+    void (*end_of_turn)(struct quic_worker *qw); /* there is work, before the loop sleeps */
+    void (*timer)(struct quic_worker *qw);       /* the timer has fired */
+    void (*stop)(struct quic_worker *qw);        /* discards what waits; the worker ends */
+    void (*socket_readable)(struct quic_socket *s);
+    void (*socket_closed)(struct quic_socket *s); /* its last count is gone */
 };
 
 /* What all workers share: one per process, counted by them. */
@@ -116,21 +110,10 @@ struct quic_shared {
     _Atomic uint32_t posted[64]; /* bytes on their way to each worker */
 };
 
-/*
- * Packets of one connection that came in a row, with one read. What they bring of one message is
- * handed to the host together, when the room it gave is used up or at the end. The end comes before
- * any event of another connection and before the loop goes on, so that no verb is called on this
- * one between alloc and data.
- */
-struct quic_train {
-    struct relay_conn *conn; /* NULL: none */
-    uint8_t *to;             /* where its next bytes go, as the host said, ... */
-    size_t room, filled;     /* ... how many more may, and how many have */
-};
-
 struct quic_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
+    const struct quic_hooks *hooks;
     struct relay_worker *w;
     uv_loop_t *loop;
     struct quic_shared *shared; /* borrowed */
@@ -145,17 +128,17 @@ struct quic_worker {
     uint8_t random[QUIC_RANDOM_BYTES]; /* the last random_left are unused */
     uint32_t random_left;
     uint64_t now_ns; /* as of the last look at the clock */
-    struct quic_train train;
 
     struct quic_cid_map cids;
     struct quic_expiries expiries;
-    struct relay_timer timer; /* for the next of `expiries` and of `tombs` */
-    struct rt_list tombs;     /* oldest first */
+    struct relay_timer timer; /* for the next of `expiries` and of `closing` */
+    struct rt_list closing;   /* connections in the closing or draining state, oldest first */
+    uint64_t closing_ns;      /* when the oldest expires; QUIC_NEVER: there is none */
     struct rt_list dirty;     /* something to write, or a sent event due */
     struct rt_list ready;     /* input held may be delivered again */
     struct rt_list deferred;  /* handshake packets */
     struct rt_list sockets;
-    uint32_t deferred_count, deferred_bytes, tomb_count;
+    uint32_t deferred_count, deferred_bytes, closing_count;
     uint32_t unvalidated; /* handshakes of addresses that have not answered yet ... */
     uint32_t vanished;    /* ... and of those that never did, of late: fewer with every moment */
     uint64_t vanished_at_ns;
@@ -170,10 +153,10 @@ struct quic_worker {
     _Atomic uint64_t *counters[QUIC_COUNTER_COUNT];
 };
 
-/* See relay_transport. shared is borrowed and must outlive the worker. */
+/* See relay_transport. shared and hooks are borrowed and must outlive the worker. */
 int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
-                     struct relay_worker *w, struct quic_shared *shared, struct quic_worker **out,
-                     struct relay_error *err);
+                     const struct quic_hooks *hooks, struct relay_worker *w,
+                     struct quic_shared *shared, struct quic_worker **out, struct relay_error *err);
 /* All connections and listeners are gone. The loop's handles need one more turn of it to close, and
  * the struct goes with them. */
 void quic_worker_fini(struct quic_worker *qw);
@@ -182,7 +165,7 @@ void quic_worker_fini(struct quic_worker *qw);
 void quic_worker_kick(struct quic_worker *qw);
 /* Looks at the clock. */
 uint64_t quic_worker_clock(struct quic_worker *qw);
-/* The expiries or tombs have changed. */
+/* The expiries or closing entries have changed. */
 void quic_worker_arm(struct quic_worker *qw);
 
 static inline void quic_count(struct quic_worker *qw, enum quic_counter c, uint64_t n)

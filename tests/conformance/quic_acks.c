@@ -94,7 +94,7 @@ static void sent(struct cf_end *e, size_t left)
     if (left > 0)
         return;
     quic_peer_turn(p);
-    CF_CHECK(quic_engine_left(&p->engine) == SHORT);
+    CF_CHECK(quic_engine_left(p->engine) == SHORT);
 }
 
 void over_quic_tells_at_once(void **state)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: what a worker of quic keeps for others is within bounds, in bytes: handshake packets that
- * wait, datagrams on their way to another worker, goodbyes of connections that ended, packets that
+ * wait, datagrams on their way to another worker, connections in the closing state, packets that
  * the kernel does not take. What is beyond is counted, and honest peers come through. A connection
  * that ends for want of memory counts once.
  */
 #include <string.h>
 
 #include "base/check.h"
-#include "quic/endpoint.h"
+#include "quic/dispatch.h"
 #include "quic_tests.h"
 
 #define LARGE 60000u /* bytes of a datagram, where a few hundred would do */
@@ -71,13 +71,14 @@ void over_quic_large_hellos(void **state)
     struct quic_socket *s = socket_of(qw);
     union quic_addr from = s->udp.local;
     uint8_t packet[LARGE];
+    struct quic_datagram d = {&s->udp.local, &from, packet, LARGE, LARGE, NULL, 0};
     struct cf_end *a, *z;
 
     from.v4.sin_port = htons(9);
     quic_worker_clock(qw);
     for (uint8_t i = 0; i < MANY; i++) {
         put_initial(packet, i);
-        quic_endpoint_datagram(s, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_datagram(s, &d);
     }
     CF_CHECK(qw->deferred_bytes > LARGE && qw->deferred_bytes <= QUIC_DEFERRED_BYTES_MAX);
     cf_connect(b, &a, &z);
@@ -93,11 +94,12 @@ static uint64_t handed_over(struct cf_bench *b, unsigned count)
     struct quic_socket *s = socket_of(b->state);
     union quic_addr from = s->udp.local;
     uint8_t packet[LARGE] = {0x40};
+    struct quic_datagram d = {&s->udp.local, &from, packet, LARGE, LARGE, NULL, 0};
 
     from.v4.sin_port = htons(9);
     quic_ways.states[0] = b->state;
     for (unsigned i = 0; i < count; i++)
-        quic_handover(s, 0, &s->udp.local, &from, 0, packet, sizeof(packet));
+        quic_dispatch_hand_over(s, 0, &d);
     cf_for(b, SETTLE_NS);
     return cf_counter(b, "packets_handed_over_dropped_total");
 }
@@ -114,7 +116,7 @@ void over_quic_large_handover(void **state)
     cf_bench_close(b);
 }
 
-void over_quic_many_goodbyes(void **state)
+void over_quic_many_closing(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_worker *qw = b->state;
@@ -122,14 +124,14 @@ void over_quic_many_goodbyes(void **state)
 
     for (int i = 0; i < 3; i++)
         cf_connect(b, &a[i], &z[i]);
-    qw->tomb_count += QUIC_TOMBS_MAX - 1; /* as if it were crowded */
+    qw->closing_count += QUIC_CLOSING_MAX - 1; /* as if it were crowded */
     for (int i = 0; i < 3; i++)
         cf_close(z[i], RELAY_CLOSE_ABORT);
     for (int i = 0; i < 3; i++)
         cf_until_closed(z[i]);
-    qw->tomb_count -= QUIC_TOMBS_MAX - 1;
+    qw->closing_count -= QUIC_CLOSING_MAX - 1;
     cf_for(b, 1);
-    CF_CHECK(cf_counter(b, "goodbyes_forgotten_total") == 2);
+    CF_CHECK(cf_counter(b, "closing_evicted_total") == 2);
     cf_connect(b, &a[0], &z[0]);
     cf_bench_close(b);
 }
@@ -142,12 +144,7 @@ void over_quic_nothing_taken(void **state)
     struct quic_socket *s = socket_of(qw);
     union quic_addr to = s->udp.local;
     uint8_t bytes[1200] = {0};
-    struct quic_udp_out o = {.local = &s->udp.local.any,
-                             .remote = &to.any,
-                             .remote_len = quic_addr_len(&to.any),
-                             .bytes = bytes,
-                             .len = sizeof(bytes),
-                             .segment = sizeof(bytes)};
+    struct quic_datagram o = {&s->udp.local, &to, bytes, sizeof(bytes), sizeof(bytes), NULL, 0};
     struct cf_end *a, *z;
 
     to.v4.sin_port = htons(9);

@@ -12,40 +12,35 @@
 
 #define TURN_NS UINT64_C(1000000)
 
-static struct quic_peer *peer_of(struct quic_engine *e)
+static void on_opened(void *owner)
 {
-    return RT_CONTAINER_OF(e, struct quic_peer, engine);
+    ((struct quic_peer *)owner)->has_opened = true;
 }
 
-static void on_opened(struct quic_engine *e)
+static void on_data(void *owner, const uint8_t *bytes, size_t n)
 {
-    peer_of(e)->has_opened = true;
-}
-
-static void on_data(struct quic_engine *e, const uint8_t *bytes, size_t n)
-{
-    struct quic_peer *p = peer_of(e);
+    struct quic_peer *p = owner;
 
     for (size_t i = 0; i < n; i++)
         CF_CHECK(bytes[i] == cf_byte(2, p->received + i));
     p->received += n;
-    quic_engine_consumed(e, n);
+    quic_engine_consumed(p->engine, n);
 }
 
-static void on_fin(struct quic_engine *e)
+static void on_fin(void *owner)
 {
-    peer_of(e)->has_fin = true;
+    ((struct quic_peer *)owner)->has_fin = true;
 }
 
-static bool on_cid_add(struct quic_engine *e, const ngtcp2_cid *cid)
+static bool on_cid_add(void *owner, const ngtcp2_cid *cid)
 {
-    (void)e, (void)cid;
+    (void)owner, (void)cid;
     return true;
 }
 
-static void on_cid_remove(struct quic_engine *e, const ngtcp2_cid *cid)
+static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
 {
-    (void)e, (void)cid;
+    (void)owner, (void)cid;
 }
 
 static void give_random(void *ctx, void *out, size_t len)
@@ -68,14 +63,8 @@ static void open_socket(struct quic_peer *p)
 
     p->fd = socket(p->remote.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     CF_CHECK(p->fd >= 0);
-    CF_CHECK(connect(p->fd, &p->remote.any, quic_addr_len(&p->remote.any)) == 0);
+    CF_CHECK(connect(p->fd, &p->remote.any, quic_addr_len(&p->remote)) == 0);
     CF_CHECK(getsockname(p->fd, &p->local.any, &len) == 0);
-}
-
-static ngtcp2_path path_of(struct quic_peer *p)
-{
-    return (ngtcp2_path){.local = {&p->local.any, quic_addr_len(&p->local.any)},
-                         .remote = {&p->remote.any, quic_addr_len(&p->remote.any)}};
 }
 
 void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct sockaddr_storage *server)
@@ -84,7 +73,6 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
                                                on_cid_remove};
     const uint8_t seed[TLS_SEED_BYTES] = {9}, serial[TLS_SERIAL_BYTES] = {1};
     struct relay_error err;
-    ngtcp2_path path;
 
     memset(p, 0, sizeof(*p));
     p->bench = b;
@@ -98,13 +86,13 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
                                .buf_new = b->host->buf_new,
                                .random = give_random,
                                .workers = 1};
-    path = path_of(p);
-    CF_CHECK(quic_engine_dial(&p->engine, &p->env, &path, now_ns()));
+    p->engine = quic_engine_dial(&p->env, p, &p->local, &p->remote, now_ns());
+    CF_CHECK(p->engine);
 }
 
 void quic_peer_fini(struct quic_peer *p)
 {
-    quic_engine_fini(&p->engine);
+    quic_engine_free(&p->engine);
     gnutls_priority_deinit(p->priority);
     tls_creds_free(&p->creds);
     close(p->fd);
@@ -117,15 +105,26 @@ void quic_peer_move(struct quic_peer *p)
 }
 
 /* The path it believes in is its first one: a translator has moved it, not itself. */
+static void read_packet(struct quic_peer *p, const uint8_t *bytes, size_t n)
+{
+    const ngtcp2_path *path = quic_engine_path(p->engine);
+    struct quic_datagram d = {.local = quic_addr_of(path->local.addr),
+                              .remote = quic_addr_of(path->remote.addr),
+                              .bytes = bytes,
+                              .len = n,
+                              .segment = n};
+
+    quic_engine_read(p->engine, &d, now_ns());
+}
+
 static void read_all(struct quic_peer *p)
 {
-    const ngtcp2_pkt_info pi = {0};
     uint8_t bytes[2048];
     ssize_t n;
 
     while (!p->is_deaf && (n = recv(p->fd, bytes, sizeof(bytes), 0)) >= 0) {
         p->heard += (uint64_t)n;
-        quic_engine_read(&p->engine, quic_engine_path(&p->engine), &pi, bytes, (size_t)n, now_ns());
+        read_packet(p, bytes, (size_t)n);
     }
 }
 
@@ -143,19 +142,19 @@ void quic_peer_turn(struct quic_peer *p)
     size_t n, total = 0;
 
     read_all(p);
-    if (quic_engine_expiry(&p->engine) <= now_ns())
-        quic_engine_expire(&p->engine, now_ns());
+    if (quic_engine_expiry(p->engine) <= now_ns())
+        quic_engine_expire(p->engine, now_ns());
     do {
         ngtcp2_path_storage path;
         ngtcp2_pkt_info pi;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(&p->engine, &path, &pi, bytes, sizeof(bytes), now_ns());
+        n = quic_engine_write(p->engine, &path, &pi, bytes, sizeof(bytes), now_ns());
         say(p, bytes, n);
         total += n;
-    } while (n > 0 && total < quic_engine_quantum(&p->engine));
-    if (total > 0 && !p->engine.has_ended)
-        quic_engine_wrote(&p->engine, now_ns());
+    } while (n > 0 && total < quic_engine_quantum(p->engine));
+    if (total > 0 && !quic_engine_has_ended(p->engine))
+        quic_engine_wrote(p->engine, now_ns());
 }
 
 void quic_peer_send(struct quic_peer *p, size_t n)
@@ -168,7 +167,7 @@ void quic_peer_send(struct quic_peer *p, size_t n)
         buf->bytes[i] = cf_byte(1, p->sent + i);
     p->sent += n;
     v.slice[0] = relay_slice_own(buf, buf->bytes, (uint32_t)n);
-    CF_CHECK(quic_engine_send(&p->engine, &v));
+    CF_CHECK(quic_engine_send(p->engine, &v));
     quic_peer_turn(p);
 }
 
@@ -178,8 +177,8 @@ void quic_peer_leave(struct quic_peer *p)
     ngtcp2_path_storage path;
 
     ngtcp2_path_storage_zero(&path);
-    quic_engine_end(&p->engine, QUIC_APP_CLOSED);
-    say(p, bytes, quic_engine_goodbye(&p->engine, &path, bytes, sizeof(bytes), now_ns()));
+    quic_engine_end(p->engine, QUIC_APP_CLOSED);
+    say(p, bytes, quic_engine_write_close(p->engine, &path, bytes, sizeof(bytes), now_ns()));
 }
 
 void quic_peer_part(struct quic_peer *p)
@@ -200,8 +199,8 @@ static bool has_opened(void *ctx)
     struct wait *w = ctx;
 
     quic_peer_turn(w->peer);
-    if (w->peer->engine.has_ended)
-        cf_fail("the peer's engine ended: %s", w->peer->engine.end.detail);
+    if (quic_engine_has_ended(w->peer->engine))
+        cf_fail("the peer's engine ended: %s", quic_engine_cause(w->peer->engine)->detail);
     return w->peer->has_opened;
 }
 
@@ -210,8 +209,8 @@ static bool has_received(void *ctx)
     struct wait *w = ctx;
 
     quic_peer_turn(w->peer);
-    if (w->peer->engine.has_ended)
-        cf_fail("the peer's engine ended: %s", w->peer->engine.end.detail);
+    if (quic_engine_has_ended(w->peer->engine))
+        cf_fail("the peer's engine ended: %s", quic_engine_cause(w->peer->engine)->detail);
     return w->peer->received >= w->bytes;
 }
 
@@ -220,7 +219,7 @@ static bool is_acknowledged(void *ctx)
     struct quic_peer *p = ((struct wait *)ctx)->peer;
 
     quic_peer_turn(p);
-    return quic_engine_left(&p->engine) == 0;
+    return quic_engine_left(p->engine) == 0;
 }
 
 static bool has_ended(void *ctx)
@@ -228,7 +227,7 @@ static bool has_ended(void *ctx)
     struct wait *w = ctx;
 
     quic_peer_turn(w->peer);
-    return w->peer->engine.has_ended;
+    return quic_engine_has_ended(w->peer->engine);
 }
 
 static bool has_passed(void *ctx)

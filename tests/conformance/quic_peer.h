@@ -13,7 +13,7 @@
 #include "quic/udp_io.h"
 
 struct quic_peer {
-    struct quic_engine engine;
+    struct quic_engine *engine;
     struct quic_env env;
     struct tls_creds *creds;
     gnutls_priority_t priority;
@@ -35,7 +35,7 @@ void quic_peer_turn(struct quic_peer *p);
 /* From another port from now on; nobody is told. */
 void quic_peer_move(struct quic_peer *p);
 void quic_peer_send(struct quic_peer *p, size_t n);
-/* The engine's goodbye. */
+/* The engine's CONNECTION_CLOSE. */
 void quic_peer_leave(struct quic_peer *p);
 /* Leaves, and is no more. */
 void quic_peer_part(struct quic_peer *p);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "quic/engine_private.h"
 #include "quic/worker.h"
 #include "quic_peer.h"
 #include "quic_tests.h"
@@ -97,8 +98,8 @@ static void offer_much(struct quic_peer *p)
                                 "+GROUP-X25519:%DISABLE_TLS13_COMPAT_MODE";
     gnutls_datum_t odd = {(unsigned char *)(uintptr_t) "odd", 3};
 
-    CF_CHECK(gnutls_priority_set_direct(p->engine.tls, large, NULL) == 0);
-    CF_CHECK(gnutls_alpn_set_protocols(p->engine.tls, &odd, 1, 0) == 0);
+    CF_CHECK(gnutls_priority_set_direct(p->engine->tls, large, NULL) == 0);
+    CF_CHECK(gnutls_alpn_set_protocols(p->engine->tls, &odd, 1, 0) == 0);
 }
 
 void over_quic_two_initials(void **state)
@@ -129,7 +130,7 @@ void over_quic_second_half_first(void **state)
     quic_peer_begin(b, &p, &b->address);
     offer_much(&p);
     ngtcp2_path_storage_zero(&path);
-    CF_CHECK(quic_engine_write(&p.engine, &path, &pi, lost, sizeof(lost),
+    CF_CHECK(quic_engine_write(p.engine, &path, &pi, lost, sizeof(lost),
                                b->subject->driver->now_ns(b->driver)) > 0);
     quic_peer_until_opened(&p);
     CF_CHECK(cf_counter(b, "retries_sent_total") == 1);
@@ -146,12 +147,12 @@ void over_quic_nothing_in_common(void **state)
     struct quic_peer p;
 
     quic_peer_begin(b, &p, &b->address);
-    CF_CHECK(gnutls_priority_set_direct(p.engine.tls,
+    CF_CHECK(gnutls_priority_set_direct(p.engine->tls,
                                         "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:"
                                         "+GROUP-SECP521R1:%DISABLE_TLS13_COMPAT_MODE",
                                         NULL) == 0);
     quic_peer_until_ended(&p);
-    CF_CHECK(p.engine.end.why == RELAY_END_HANDSHAKE);
+    CF_CHECK(quic_engine_cause(p.engine)->why == RELAY_END_HANDSHAKE);
     cf_until_closed(cf_until_admitted(b));
     CF_CHECK(b->last_admitted->end == RELAY_END_HANDSHAKE && !b->last_admitted->opened);
     CF_CHECK(strlen(b->last_admitted->detail) > 0);
@@ -303,7 +304,7 @@ void over_quic_unknown_id(void **state)
     cf_bench_close(b);
 }
 
-void over_quic_goodbye(void **state)
+void over_quic_close_packet(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_peer p;
@@ -326,7 +327,7 @@ void over_quic_goodbye(void **state)
     cf_until_opened(z);
     cf_close(z, RELAY_CLOSE_ABORT);
     quic_peer_until_ended(&p);
-    CF_CHECK(p.engine.end.why == RELAY_END_PEER && !p.has_fin);
+    CF_CHECK(quic_engine_cause(p.engine)->why == RELAY_END_PEER && !p.has_fin);
     quic_peer_fini(&p);
     cf_bench_close(b);
 }

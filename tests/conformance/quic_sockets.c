@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "quic/worker.h"
+#include "quic/socket.h"
 #include "quic_tests.h"
 
 #ifndef SO_DETACH_REUSEPORT_BPF

@@ -18,7 +18,7 @@
     X(over_quic_other_port, "a client whose port changes in the middle loses nothing")             \
     X(over_quic_unknown_id, "who uses an unknown id is told to forget it, in fewer bytes")         \
     X(over_quic_forgotten, "a dialled end hears from a relay that was started anew")               \
-    X(over_quic_goodbye, "a peer's goodbye ends it, an aborted one tells so")                      \
+    X(over_quic_close_packet, "CONNECTION_CLOSE of the peer ends it, an abort sends one")          \
     X(over_quic_acknowledges, "what is not answered is acknowledged all the same")                 \
     X(over_quic_one_packet_waits, "one packet's acknowledgement waits for something to go with")   \
     X(over_quic_answer_acknowledges, "... an answer for one, so that it costs no packet")          \
@@ -26,7 +26,7 @@
     X(over_quic_gap_is_urgent, "... and what follows a lost packet is acknowledged at once")       \
     X(over_quic_other_path_is_urgent, "... and so is one who comes from somewhere else")           \
     X(over_quic_train, "packets in a row are handed over at once in the middle of a message")      \
-    X(over_quic_train_and_end, "... before the end, or a goodbye, that came with them")            \
+    X(over_quic_train_and_end, "... before the end, or a CONNECTION_CLOSE, that came with them")   \
     X(over_quic_trains_cross, "... and those of two clients apart")                                \
     X(over_quic_few_writes, "many packets go with one write")                                      \
     X(over_quic_short_among_full, "... and come out as they were written")                         \
@@ -37,7 +37,7 @@
     X(over_quic_handover, "a datagram at the wrong worker's socket reaches the right one")         \
     X(over_quic_large_hellos, "hellos that wait are bounded by their bytes")                       \
     X(over_quic_large_handover, "datagrams between workers are bounded by their bytes")            \
-    X(over_quic_many_goodbyes, "of too many connections that ended the oldest is forgotten")       \
+    X(over_quic_many_closing, "of too many closing connections the oldest is evicted")             \
     X(over_quic_nothing_taken, "what the kernel does not take is kept within a bound")             \
     X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
     X(over_quic_narrow_path, "a packet too long for the path takes no other with it")              \

@@ -64,7 +64,7 @@ void over_quic_train_and_end(void **state)
     struct cf_end *y = begin(b, &p), *z = begin(b, &q);
 
     quic_peer_send(&p, LONG);
-    quic_engine_finish(&p.engine);
+    quic_engine_finish(p.engine);
     quic_peer_turn(&p);
     quic_peer_send(&q, LONG);
     quic_peer_leave(&q);

@@ -11,12 +11,7 @@
 #define AHEAD_BYTES 262144u   /* ... and as long as it has less */
 #define READ_STEP_NS (5 * QSIM_MS)
 #define LINGER_NS QSIM_S
-#define TOMB_PTOS 3u
-
-static struct qsim_end *end_of(struct quic_engine *e)
-{
-    return RT_CONTAINER_OF(e, struct qsim_end, engine);
-}
+#define CLOSING_PTOS 3u
 
 static struct qsim_world *world_of(const struct qsim_end *e)
 {
@@ -36,17 +31,17 @@ static uint8_t byte_at(bool is_server, uint64_t i)
 
 /* -- what the engine tells -- */
 
-static void on_opened(struct quic_engine *engine)
+static void on_opened(void *owner)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), !e->has_opened && !e->has_closed);
     e->has_opened = true;
 }
 
-static void on_data(struct quic_engine *engine, const uint8_t *p, size_t n)
+static void on_data(void *owner, const uint8_t *p, size_t n)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), e->has_opened && !e->has_closed && !e->has_fin && n > 0);
     for (size_t i = 0; i < n; i++) {
@@ -56,35 +51,35 @@ static void on_data(struct quic_engine *engine, const uint8_t *p, size_t n)
     e->received += n;
     if (e->read_per_s == 0 || e->is_closing) {
         e->read += n;
-        quic_engine_consumed(engine, n);
+        quic_engine_consumed(e->engine, n);
     } else if (e->read_at_ns == QSIM_NEVER) {
         e->read_at_ns = world_of(e)->now_ns + READ_STEP_NS;
     }
     QSIM_CHECK(world_of(e), qsim_end_unread(e) <= WINDOW_MAX);
 }
 
-static void on_fin(struct quic_engine *engine)
+static void on_fin(void *owner)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
 
     QSIM_CHECK(world_of(e), !e->has_fin);
     e->has_fin = true;
 }
 
-static bool on_cid_add(struct quic_engine *engine, const ngtcp2_cid *cid)
+static bool on_cid_add(void *owner, const ngtcp2_cid *cid)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
     struct quic_cid_map *m = &e->host->ids;
 
     return quic_cid_map_add(m, quic_cid_hash(m, cid->data, cid->datalen), &e->owner);
 }
 
-static void on_cid_remove(struct quic_engine *engine, const ngtcp2_cid *cid)
+static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
 {
-    struct qsim_end *e = end_of(engine);
+    struct qsim_end *e = owner;
     struct quic_cid_map *m = &e->host->ids;
 
-    if (e->owner.kind != QUIC_OWNER_TOMB)
+    if (e->owner.kind != QUIC_OWNER_CLOSING)
         quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &e->owner);
 }
 
@@ -115,12 +110,10 @@ struct qsim_end *qsim_dial(struct qsim_world *w)
     struct qsim_host *h = &w->client;
     struct qsim_end *e = qsim_end_new(h);
     union quic_addr local = h->address, remote = w->server.address;
-    ngtcp2_path path = {.local = {&local.any, sizeof(local.v4)},
-                        .remote = {&remote.any, sizeof(remote.v4)}};
 
     h->address.v4.sin_port = htons((uint16_t)(ntohs(h->address.v4.sin_port) + 1));
-    RT_INSIST(quic_engine_dial(&e->engine, &h->env, &path, w->now_ns));
-    e->has_engine = true;
+    e->engine = quic_engine_dial(&h->env, e, &local, &remote, w->now_ns);
+    RT_INSIST(e->engine);
     if (h->begun)
         h->begun(e);
     qsim_end_flush(e);
@@ -144,61 +137,59 @@ static void drop_ids(struct qsim_end *e)
 
 void qsim_end_forget(struct qsim_end *e)
 {
-    if (e->has_engine)
-        quic_engine_fini(&e->engine);
-    quic_engine_fini(&e->engine); /* again, or for the first time */
-    e->has_engine = false;
-    if (e->owner.kind == QUIC_OWNER_TOMB)
+    quic_engine_free(&e->engine);
+    quic_engine_free(&e->engine); /* again, or for the first time */
+    if (e->owner.kind == QUIC_OWNER_CLOSING)
         drop_ids(e);
     e->owner.kind = QUIC_OWNER_CONN;
     e->has_closed = true;
 }
 
-static void to_tomb(struct qsim_end *e, const ngtcp2_path *path)
+static void enter_closing(struct qsim_end *e, const ngtcp2_path *path)
 {
-    e->tomb_until_ns = world_of(e)->now_ns + TOMB_PTOS * ngtcp2_conn_get_pto(e->engine.conn);
-    e->owner.kind = QUIC_OWNER_TOMB;
-    memcpy(&e->goodbye_local, path->local.addr, path->local.addrlen);
-    memcpy(&e->goodbye_remote, path->remote.addr, path->remote.addrlen);
+    e->closing_until_ns = world_of(e)->now_ns + CLOSING_PTOS * quic_engine_pto(e->engine);
+    e->owner.kind = QUIC_OWNER_CLOSING;
+    memcpy(&e->close_local, path->local.addr, path->local.addrlen);
+    memcpy(&e->close_remote, path->remote.addr, path->remote.addrlen);
 }
 
-static void say_goodbye(struct qsim_end *e)
+static void write_close(struct qsim_end *e)
 {
-    e->goodbyes++;
-    e->bytes_out += e->goodbye_len;
-    qsim_transmit(world_of(e), !e->host->is_server, &e->goodbye_local, &e->goodbye_remote,
-                  e->goodbye, e->goodbye_len);
+    e->close_packets++;
+    e->bytes_out += e->close_len;
+    qsim_transmit(world_of(e), !e->host->is_server, &e->close_local, &e->close_remote,
+                  e->close_packet, e->close_len);
 }
 
 /* The engine has ended: says so, and goes. */
 static void reap(struct qsim_end *e)
 {
-    bool is_known =
-        !e->engine.wants_retry && (e->engine.owes_goodbye || e->engine.end.why == RELAY_END_PEER);
+    bool is_known = quic_engine_has_closing_period(e->engine);
     ngtcp2_path_storage path;
 
     e->has_closed = true;
     e->closed_ns = world_of(e)->now_ns;
-    e->why = e->engine.end;
-    e->asks_again = e->engine.wants_retry;
+    e->why = *quic_engine_cause(e->engine);
+    e->asks_again = quic_engine_wants_retry(e->engine);
     ngtcp2_path_storage_zero(&path);
-    e->goodbye_len =
-        quic_engine_goodbye(&e->engine, &path, e->goodbye, sizeof(e->goodbye), world_of(e)->now_ns);
-    QSIM_CHECK(world_of(e), quic_engine_goodbye(&e->engine, &path, e->goodbye, sizeof(e->goodbye),
-                                                world_of(e)->now_ns) == 0);
+    e->close_len = quic_engine_write_close(e->engine, &path, e->close_packet,
+                                           sizeof(e->close_packet), world_of(e)->now_ns);
+    QSIM_CHECK(world_of(e),
+               quic_engine_write_close(e->engine, &path, e->close_packet, sizeof(e->close_packet),
+                                       world_of(e)->now_ns) == 0);
     if (is_known)
-        to_tomb(e, e->goodbye_len ? &path.path : quic_engine_path(&e->engine));
-    if (e->goodbye_len > 0)
-        say_goodbye(e);
-    quic_engine_fini(&e->engine);
-    e->has_engine = false;
+        enter_closing(e, e->close_len ? &path.path : quic_engine_path(e->engine));
+    if (e->close_len > 0)
+        write_close(e);
+    quic_engine_free(&e->engine);
 }
 
 /* -- writing -- */
 
 static void give(struct qsim_end *e)
 {
-    while (e->to_send > 0 && quic_engine_left(&e->engine) < AHEAD_BYTES && !e->engine.has_ended) {
+    while (e->to_send > 0 && quic_engine_left(e->engine) < AHEAD_BYTES &&
+           !quic_engine_has_ended(e->engine)) {
         uint32_t n = e->to_send < GIVE_BYTES ? (uint32_t)e->to_send : GIVE_BYTES;
         struct relay_buf *b = e->host->env.buf_new(n);
         struct relay_vec v = {.count = 1};
@@ -206,7 +197,7 @@ static void give(struct qsim_end *e)
         for (uint32_t i = 0; i < n; i++)
             b->bytes[i] = byte_at(e->host->is_server, e->given + i);
         v.slice[0] = relay_slice_own(b, b->bytes, n);
-        RT_INSIST(quic_engine_send(&e->engine, &v));
+        RT_INSIST(quic_engine_send(e->engine, &v));
         e->given += n;
         e->to_send -= n;
     }
@@ -218,21 +209,21 @@ static void advance_close(struct qsim_end *e)
         (e->closes_itself || (e->answers_fin && e->has_fin))) {
         e->is_closing = true;
         e->read_at_ns = QSIM_NEVER;
-        quic_engine_consumed(&e->engine, qsim_end_unread(e));
+        quic_engine_consumed(e->engine, qsim_end_unread(e));
         e->read = e->received;
-        quic_engine_finish(&e->engine);
+        quic_engine_finish(e->engine);
     }
     if (!e->is_closing)
         return;
-    if (quic_engine_is_finished(&e->engine))
-        quic_engine_end(&e->engine, QUIC_APP_CLOSED);
-    else if (e->linger_ns == QSIM_NEVER && quic_engine_is_delivered(&e->engine))
+    if (quic_engine_is_finished(e->engine))
+        quic_engine_end(e->engine, QUIC_APP_CLOSED);
+    else if (e->linger_ns == QSIM_NEVER && quic_engine_is_delivered(e->engine))
         e->linger_ns = world_of(e)->now_ns + LINGER_NS;
 }
 
 static void write_packets(struct qsim_end *e)
 {
-    size_t total = 0, quantum = quic_engine_quantum(&e->engine);
+    size_t total = 0, quantum = quic_engine_quantum(e->engine);
     uint8_t bytes[QUIC_PACKET_MAX];
 
     while (total < quantum) {
@@ -242,7 +233,7 @@ static void write_packets(struct qsim_end *e)
         size_t n;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(&e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
+        n = quic_engine_write(e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
         if (n == 0)
             break;
         memset(&local, 0, sizeof(local));
@@ -254,19 +245,19 @@ static void write_packets(struct qsim_end *e)
         total += n;
         qsim_transmit(world_of(e), !e->host->is_server, &local, &remote, bytes, n);
     }
-    if (total > 0 && !e->engine.has_ended)
-        quic_engine_wrote(&e->engine, world_of(e)->now_ns);
+    if (total > 0 && !quic_engine_has_ended(e->engine))
+        quic_engine_wrote(e->engine, world_of(e)->now_ns);
 }
 
 void qsim_end_flush(struct qsim_end *e)
 {
-    if (!e->has_engine)
+    if (!e->engine)
         return;
     give(e);
     advance_close(e);
-    if (!e->engine.has_ended)
+    if (!quic_engine_has_ended(e->engine))
         write_packets(e);
-    if (e->engine.has_ended)
+    if (quic_engine_has_ended(e->engine))
         reap(e);
     e->not_before_ns = world_of(e)->now_ns + 1; /* others have their turn, as in the plugin */
 }
@@ -274,23 +265,20 @@ void qsim_end_flush(struct qsim_end *e)
 void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
                      const union quic_addr *remote, const uint8_t *p, size_t n)
 {
-    const ngtcp2_pkt_info pi = {0};
-    ngtcp2_path path = {
-        .local = {(ngtcp2_sockaddr *)(uintptr_t)&local->any, sizeof(local->v4)},
-        .remote = {(ngtcp2_sockaddr *)(uintptr_t)&remote->any, sizeof(remote->v4)},
-    };
+    const struct quic_datagram d = {
+        .local = local, .remote = remote, .bytes = p, .len = n, .segment = n};
 
     e->packets_in++;
     e->bytes_in += n;
-    if (e->owner.kind == QUIC_OWNER_TOMB) {
-        e->stragglers++;
-        if (e->goodbye_len > 0 && (e->stragglers & (e->stragglers - 1)) == 0)
-            say_goodbye(e); /* ever more rarely */
+    if (e->owner.kind == QUIC_OWNER_CLOSING) {
+        e->late_packets++;
+        if (e->close_len > 0 && (e->late_packets & (e->late_packets - 1)) == 0)
+            write_close(e); /* at a falling rate */
         return;
     }
-    if (!e->has_engine)
+    if (!e->engine)
         return;
-    quic_engine_read(&e->engine, &path, &pi, p, n, world_of(e)->now_ns);
+    quic_engine_read(e->engine, &d, world_of(e)->now_ns);
     qsim_end_flush(e);
 }
 
@@ -300,11 +288,11 @@ uint64_t qsim_end_wake(const struct qsim_end *e)
 {
     uint64_t at;
 
-    if (e->owner.kind == QUIC_OWNER_TOMB)
-        return e->tomb_until_ns;
-    if (!e->has_engine)
+    if (e->owner.kind == QUIC_OWNER_CLOSING)
+        return e->closing_until_ns;
+    if (!e->engine)
         return QSIM_NEVER;
-    at = quic_engine_expiry(&e->engine);
+    at = quic_engine_expiry(e->engine);
     at = e->read_at_ns < at ? e->read_at_ns : at;
     at = e->linger_ns < at ? e->linger_ns : at;
     at = e->deadline_ns < at ? e->deadline_ns : at;
@@ -318,7 +306,7 @@ static void read_some(struct qsim_end *e)
     if (n > qsim_end_unread(e))
         n = qsim_end_unread(e);
     e->read += n;
-    quic_engine_consumed(&e->engine, n);
+    quic_engine_consumed(e->engine, n);
     e->read_at_ns = qsim_end_unread(e) ? world_of(e)->now_ns + READ_STEP_NS : QSIM_NEVER;
 }
 
@@ -326,16 +314,16 @@ void qsim_end_wake_up(struct qsim_end *e)
 {
     uint64_t now = world_of(e)->now_ns;
 
-    if (e->owner.kind == QUIC_OWNER_TOMB) {
+    if (e->owner.kind == QUIC_OWNER_CLOSING) {
         qsim_end_forget(e);
         return;
     }
-    if (quic_engine_expiry(&e->engine) <= now)
-        quic_engine_expire(&e->engine, now);
+    if (quic_engine_expiry(e->engine) <= now)
+        quic_engine_expire(e->engine, now);
     if (e->read_at_ns <= now)
         read_some(e);
     if (e->linger_ns <= now || (e->deadline_ns <= now && !e->has_opened))
-        quic_engine_end(&e->engine, e->linger_ns <= now ? QUIC_APP_CLOSED : QUIC_APP_ABORTED);
+        quic_engine_end(e->engine, e->linger_ns <= now ? QUIC_APP_CLOSED : QUIC_APP_ABORTED);
     if (e->deadline_ns <= now)
         e->deadline_ns = QSIM_NEVER;
     qsim_end_flush(e);
@@ -351,10 +339,10 @@ void qsim_send(struct qsim_end *e, uint64_t n)
 
 void qsim_end_close(struct qsim_end *e, bool is_abort)
 {
-    if (!e->has_engine)
+    if (!e->engine)
         return;
     if (is_abort)
-        quic_engine_end(&e->engine, QUIC_APP_ABORTED);
+        quic_engine_end(e->engine, QUIC_APP_ABORTED);
     else
         e->closes_itself = true;
     qsim_end_flush(e);

@@ -159,10 +159,7 @@ static struct qsim_end *serve(struct qsim_host *h, const struct qsim_packet *p)
 {
     struct quic_initial in = {0};
     struct qsim_end *e;
-    ngtcp2_path path = {
-        .local = {(ngtcp2_sockaddr *)(uintptr_t)&p->to.any, sizeof(p->to.v4)},
-        .remote = {(ngtcp2_sockaddr *)(uintptr_t)&p->from.any, sizeof(p->from.v4)},
-    };
+    const struct quic_datagram d = {.local = &p->to, .remote = &p->from};
 
     if (ngtcp2_accept(&in.hd, p->bytes, p->len) != 0)
         return NULL;
@@ -178,8 +175,8 @@ static struct qsim_end *serve(struct qsim_host *h, const struct qsim_packet *p)
     if (h->end_count == QSIM_ENDS_MAX)
         return NULL;
     e = qsim_end_new(h);
-    RT_INSIST(quic_engine_serve(&e->engine, &h->env, &in, &path, h->world->now_ns));
-    e->has_engine = true;
+    e->engine = quic_engine_serve(&h->env, e, &in, &d, h->world->now_ns);
+    RT_INSIST(e->engine);
     if (h->begun)
         h->begun(e);
     return e;

@@ -6,9 +6,9 @@
  * address translator in front of the client that may forget which port it gave.
  *
  * An end does for its engine what the plugin does: writes when something happened, looks at the
- * clock when the engine wants it, closes in two steps, answers stragglers with its goodbye. Every
- * byte that comes is compared with what was sent. What breaks a law ends the process with a line
- * that names scenario and seed.
+ * clock when the engine wants it, closes in two steps, answers late packets with CONNECTION_CLOSE.
+ * Every byte that comes is compared with what was sent. What breaks a law ends the process with a
+ * line that names scenario and seed.
  */
 #ifndef QSIM_H
 #define QSIM_H
@@ -19,7 +19,7 @@
 
 #include "base/check.h"
 #include "quic/cid_map.h"
-#include "quic/engine.h"
+#include "quic/engine_private.h"
 #include "quic/pool.h"
 #include "quic/udp_io.h"
 #include "sim/prng.h"
@@ -42,10 +42,10 @@ struct qsim_weather {
 };
 
 struct qsim_end {
-    struct quic_owner owner; /* QUIC_OWNER_TOMB: the engine is gone, its ids answer */
-    struct quic_engine engine;
+    struct quic_owner owner; /* QUIC_OWNER_CLOSING: the engine is gone, its ids answer */
+    struct quic_engine *engine;
     struct qsim_host *host;
-    bool has_engine, has_opened, has_closed;
+    bool has_opened, has_closed;
     bool asks_again; /* it ended for want of a Retry */
 
     /* the stream, both ways */
@@ -62,11 +62,11 @@ struct qsim_end {
     uint64_t linger_ns, deadline_ns; /* QSIM_NEVER: none */
     struct quic_end why;
     uint64_t closed_ns;
-    uint8_t goodbye[QUIC_PACKET_MAX];
-    size_t goodbye_len;
-    union quic_addr goodbye_local, goodbye_remote;
-    unsigned stragglers, goodbyes;
-    uint64_t tomb_until_ns;
+    uint8_t close_packet[QUIC_PACKET_MAX];
+    size_t close_len;
+    union quic_addr close_local, close_remote;
+    unsigned late_packets, close_packets;
+    uint64_t closing_until_ns;
 
     uint64_t bytes_in, bytes_out, packets_in, packets_out; /* datagrams */
     uint64_t not_before_ns; /* the engine is not looked at again before */
@@ -190,10 +190,10 @@ static inline uint64_t qsim_end_unread(const struct qsim_end *e)
     X(retry_moved, "an answer to a Retry from elsewhere proves nothing")                           \
     X(versions, "a server without our version")                                                    \
     X(reset, "a server that has forgotten says so")                                                \
-    X(graceful, "all is delivered, both know, stragglers are answered")                            \
+    X(graceful, "all is delivered, both know, late packets are answered")                          \
     X(unanswered, "a peer that does not end its half is waited for a second")                      \
     X(both_close, "both ends close at once, gently or not")                                        \
-    X(lost_goodbye, "a goodbye that is lost is said again")                                        \
+    X(lost_close, "a CONNECTION_CLOSE that is lost is sent again")                                 \
     X(stream_reset, "a reset half ends the whole")                                                 \
     X(streams, "one stream, and no more")
 

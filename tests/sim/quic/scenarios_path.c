@@ -101,13 +101,13 @@ void qsim_scenario_key_update(struct qsim_world *w, uint64_t seed)
     w->out = any_weather(w);
     w->back = any_weather(w);
     a = qsim_connect(w, &z);
-    quic_engine_keep_alive(&a->engine, QSIM_S); /* so that the last keys get confirmed */
-    quic_engine_keep_alive(&z->engine, QSIM_S);
+    quic_engine_keep_alive(a->engine, QSIM_S); /* so that the last keys get confirmed */
+    quic_engine_keep_alive(z->engine, QSIM_S);
     for (int i = 0; i < 5; i++) {
         struct qsim_end *who = (seed + (uint64_t)i) % 2 ? a : z;
 
         qsim_exchange(w, a, z, 1 + sim_prng_below(&w->random, 30 * KIB), 200 * QSIM_S);
-        for (int k = 0; ngtcp2_conn_initiate_key_update(who->engine.conn, w->now_ns) != 0; k++) {
+        for (int k = 0; ngtcp2_conn_initiate_key_update(who->engine->conn, w->now_ns) != 0; k++) {
             QSIM_CHECK(w, k < 20);
             qsim_run(w, QSIM_S);
         }
@@ -121,7 +121,7 @@ void qsim_scenario_key_update(struct qsim_world *w, uint64_t seed)
 static void make_noise(struct qsim_world *w, const struct qsim_end *a)
 {
     struct sim_prng *p = &w->random;
-    const ngtcp2_path *path = quic_engine_path(&a->engine);
+    const ngtcp2_path *path = quic_engine_path(a->engine);
     union quic_addr client, server = w->server.address;
     bool is_to_server = sim_prng_below(p, 2);
     uint8_t bytes[1200];
@@ -200,7 +200,7 @@ void qsim_scenario_slow_reader(struct qsim_world *w, uint64_t seed)
     begun = w->now_ns;
     qsim_send(writer, 5000000);
     qsim_run(w, 2 * QSIM_S);
-    QSIM_CHECK(w, quic_engine_left(&writer->engine) > 0 && writer->to_send > 0);
+    QSIM_CHECK(w, quic_engine_left(writer->engine) > 0 && writer->to_send > 0);
     qsim_send(reader, 100000); /* who waits still reads */
     qsim_until_received(writer, 100000, QSIM_S);
     qsim_until_received(reader, 5000000, 60 * QSIM_S);
@@ -211,7 +211,7 @@ void qsim_scenario_slow_reader(struct qsim_world *w, uint64_t seed)
 
 static void check_server_knows(struct qsim_world *w, const struct qsim_end *z)
 {
-    const ngtcp2_path *path = quic_engine_path(&z->engine);
+    const ngtcp2_path *path = quic_engine_path(z->engine);
     const struct sockaddr_in *at = (const struct sockaddr_in *)(const void *)path->remote.addr;
 
     QSIM_CHECK(w, ntohs(at->sin_port) / 1000 == 27 + w->nat_shift / 1000);
@@ -228,7 +228,7 @@ void qsim_scenario_rebind(struct qsim_world *w, uint64_t seed)
     qsim_set_weather(w, &bad);
     a = qsim_connect(w, &z);
     /* who only listens would not be heard from the new port before it has something to say */
-    quic_engine_keep_alive(&a->engine, 5 * QSIM_S);
+    quic_engine_keep_alive(a->engine, 5 * QSIM_S);
     for (int i = 0; i < 5; i++) {
         qsim_send(z, MIB); /* a download: all it hears of the new port is acknowledgements */
         qsim_send(a, i % 2 ? 300 * KIB : 0);
@@ -253,7 +253,7 @@ static void move_to_new_socket(struct qsim_world *w, struct qsim_end *a)
 
     h->address.v4.sin_port = htons((uint16_t)(ntohs(h->address.v4.sin_port) + 1));
     for (int i = 0; i < 20; i++) {
-        rv = ngtcp2_conn_initiate_migration(a->engine.conn, &path, w->now_ns);
+        rv = ngtcp2_conn_initiate_migration(a->engine->conn, &path, w->now_ns);
         if (rv != NGTCP2_ERR_CONN_ID_BLOCKED && rv != NGTCP2_ERR_INVALID_STATE)
             break;
         qsim_run(w, 100 * QSIM_MS);
@@ -281,7 +281,7 @@ void qsim_scenario_migrate(struct qsim_world *w, uint64_t seed)
         qsim_until_received(z, a->given + a->to_send, 60 * QSIM_S);
         qsim_run(w, QSIM_S);
     }
-    memcpy(&at, quic_engine_path(&z->engine)->remote.addr, sizeof(at));
+    memcpy(&at, quic_engine_path(z->engine)->remote.addr, sizeof(at));
     QSIM_CHECK(w, ntohs(at.sin_port) == ntohs(w->client.address.v4.sin_port) - 1);
     qsim_close(w);
 }

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "quic/endpoint.h"
+#include "quic/stateless.h"
 #include "random.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -33,11 +33,11 @@ static struct {
     unsigned answers;
 } w;
 
-/* In place of endpoint.c's. */
-void quic_socket_write(struct quic_socket *s, const struct quic_udp_out *o)
+/* In place of socket.c's. */
+void quic_socket_write(struct quic_socket *s, const struct quic_datagram *o)
 {
     assert_ptr_equal(s, &w.socket);
-    assert_ptr_equal(o->remote, &w.remote.any);
+    assert_ptr_equal(o->remote, &w.remote);
     assert_true(o->len <= sizeof(w.answer) && o->segment == o->len);
     memcpy(w.answer, o->bytes, o->len);
     w.answer_len = o->len;
@@ -78,15 +78,15 @@ static bool is_answered(void)
     return is_one;
 }
 
-static struct quic_stranger stranger(const uint8_t *bytes, size_t len)
+static struct quic_datagram stranger(const uint8_t *bytes, size_t len)
 {
-    return (struct quic_stranger){&w.socket, &w.local, &w.remote, bytes, len};
+    return (struct quic_datagram){&w.local, &w.remote, bytes, len, len, NULL, 0};
 }
 
 static void test_versions(void **state)
 {
     uint8_t in[NGTCP2_MAX_UDP_PAYLOAD_SIZE] = {0}, dcid[UINT8_MAX], scid[UINT8_MAX];
-    struct quic_stranger x = stranger(in, sizeof(in)), small = stranger(in, sizeof(in) - 1);
+    struct quic_datagram x = stranger(in, sizeof(in)), small = stranger(in, sizeof(in) - 1);
 
     (void)state;
     memset(dcid, 0xdc, sizeof(dcid));
@@ -97,7 +97,7 @@ static void test_versions(void **state)
         const uint8_t *p = w.answer;
         uint32_t grease, ours;
 
-        quic_stateless_versions(&x, &vc);
+        quic_stateless_versions(&w.socket, &x, &vc);
         assert_true(is_answered());
         assert_true(w.answer_len < sizeof(in));
         assert_int_equal(w.answer_len, 7 + n + m + 8);
@@ -111,7 +111,7 @@ static void test_versions(void **state)
         memcpy(&ours, p + 11 + m + n, 4);
         assert_int_equal(ntohl(grease) & 0x0f0f0f0f, 0x0a0a0a0a);
         assert_int_equal(ntohl(ours), NGTCP2_PROTO_VER_V1);
-        quic_stateless_versions(&small, &vc);
+        quic_stateless_versions(&w.socket, &small, &vc);
         assert_false(is_answered());
     }
 }
@@ -125,9 +125,9 @@ static void test_reset(void **state)
     ngtcp2_cid_init(&cid, in + 1, QUIC_CID_BYTES);
     quic_reset_token(w.worker.env.reset_secret, &cid, token);
     for (size_t n = 0; n <= sizeof(in); n++) {
-        struct quic_stranger x = stranger(in, n);
+        struct quic_datagram x = stranger(in, n);
 
-        quic_stateless_reset(&x, in + 1, QUIC_CID_BYTES);
+        quic_stateless_reset(&w.socket, &x, in + 1, QUIC_CID_BYTES);
         if (!is_answered()) {
             assert_true(n < QUIC_CID_BYTES + 21); /* no packet of a peer's is that short */
             continue;
@@ -154,7 +154,7 @@ static ngtcp2_pkt_hd first_packet(size_t dcid_len, size_t scid_len)
 static void test_retry(void **state)
 {
     uint8_t in[1200] = {0xc0};
-    struct quic_stranger x = stranger(in, sizeof(in));
+    struct quic_datagram x = stranger(in, sizeof(in));
 
     (void)state;
     for (size_t n = NGTCP2_MIN_INITIAL_DCIDLEN; n <= NGTCP2_MAX_CIDLEN; n++) {
@@ -165,7 +165,7 @@ static void test_retry(void **state)
         ngtcp2_cid odcid;
         size_t token_len;
 
-        quic_stateless_retry(&x, &hd);
+        quic_stateless_retry(&w.socket, &x, &hd);
         assert_true(is_answered());
         assert_true(w.answer_len < sizeof(in));
         head = ngtcp2_pkt_decode_hd_long(&got, w.answer, w.answer_len);
@@ -185,11 +185,11 @@ static void test_retry(void **state)
 static void test_close(void **state)
 {
     uint8_t in[1200] = {0xc0};
-    struct quic_stranger x = stranger(in, sizeof(in));
+    struct quic_datagram x = stranger(in, sizeof(in));
     ngtcp2_pkt_hd hd = first_packet(NGTCP2_MAX_CIDLEN, NGTCP2_MAX_CIDLEN), got;
 
     (void)state;
-    quic_stateless_close(&x, &hd, NGTCP2_CONNECTION_REFUSED);
+    quic_stateless_close(&w.socket, &x, &hd, NGTCP2_CONNECTION_REFUSED);
     assert_true(is_answered());
     assert_true(w.answer_len < sizeof(in));
     assert_true(ngtcp2_pkt_decode_hd_long(&got, w.answer, w.answer_len) > 0);
@@ -200,11 +200,11 @@ static void test_close(void **state)
 static unsigned resets(unsigned asked)
 {
     uint8_t in[60] = {0x40};
-    struct quic_stranger x = stranger(in, sizeof(in));
+    struct quic_datagram x = stranger(in, sizeof(in));
 
     w.answers = 0;
     for (unsigned i = 0; i < asked; i++)
-        quic_stateless_reset(&x, in + 1, QUIC_CID_BYTES);
+        quic_stateless_reset(&w.socket, &x, in + 1, QUIC_CID_BYTES);
     return w.answers;
 }
 

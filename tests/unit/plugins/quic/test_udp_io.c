@@ -184,7 +184,7 @@ static void test_read_v4(void **state)
     struct in_pktinfo info = {.ipi_addr = {htonl(0x7f000002)}};
     uint8_t tos = 0xfe; /* all of DSCP, and ECT(0) */
     struct quic_udp u = any4();
-    struct quic_udp_in in;
+    struct quic_datagram in;
     int segment = 1200;
 
     (void)state;
@@ -196,16 +196,16 @@ static void test_read_v4(void **state)
     assert_int_equal(in.len, 3000);
     assert_int_equal(in.segment, 1200);
     assert_int_equal(in.ecn, 2);
-    assert_int_equal(in.local.v4.sin_addr.s_addr, htonl(0x7f000002));
-    assert_int_equal(in.local.v4.sin_port, htons(7000));
-    assert_int_equal(in.remote.v4.sin_addr.s_addr, htonl(0x7f000009));
+    assert_int_equal(in.local->v4.sin_addr.s_addr, htonl(0x7f000002));
+    assert_int_equal(in.local->v4.sin_port, htons(7000));
+    assert_int_equal(in.remote->v4.sin_addr.s_addr, htonl(0x7f000009));
 }
 
 static void test_read_v6(void **state)
 {
     struct quic_udp u = any6();
     struct in6_pktinfo info = {0};
-    struct quic_udp_in in;
+    struct quic_datagram in;
     uint8_t tos = 3;
     int class = 0xfd;
 
@@ -217,8 +217,8 @@ static void test_read_v6(void **state)
     assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.segment, 100);
     assert_int_equal(in.ecn, 1);
-    assert_memory_equal(&in.local.v6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
-    assert_int_equal(in.local.v6.sin6_port, htons(7000));
+    assert_memory_equal(&in.local->v6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
+    assert_int_equal(in.local->v6.sin6_port, htons(7000));
 
     arrive(100, "::ffff:127.0.0.9"); /* an IPv4 peer: its ECN comes as one */
     assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &info.ipi6_addr), 1);
@@ -226,14 +226,14 @@ static void test_read_v6(void **state)
     tell(IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
     assert_int_equal(read_one(&u, &in), 0);
     assert_int_equal(in.ecn, 3);
-    assert_true(IN6_IS_ADDR_V4MAPPED(&in.local.v6.sin6_addr));
+    assert_true(IN6_IS_ADDR_V4MAPPED(&in.local->v6.sin6_addr));
 }
 
 static void test_read_odd(void **state)
 {
     struct quic_udp u = any4();
     int segments[] = {0, 1, 99, 100, 101, 70000};
-    struct quic_udp_in in;
+    struct quic_datagram in;
 
     (void)state;
     for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
@@ -257,7 +257,7 @@ static void test_read_odd(void **state)
 static void test_read_many(void **state)
 {
     struct in_pktinfo info = {.ipi_addr = {htonl(0x7f000002)}};
-    struct quic_udp_in in[QUIC_READ_BATCH];
+    struct quic_datagram in[QUIC_READ_BATCH];
     struct quic_udp u = any4();
     unsigned count = 0;
 
@@ -272,8 +272,8 @@ static void test_read_many(void **state)
             assert_int_equal(in[i].len, 700 + i);
             assert_int_equal(in[i].segment, 700 + i);
             assert_int_equal(in[i].bytes[0], i);
-            assert_int_equal(in[i].local.v4.sin_addr.s_addr, htonl(0x7f000002));
-            assert_int_equal(in[i].remote.v4.sin_port, htons(9));
+            assert_int_equal(in[i].local->v4.sin_addr.s_addr, htonl(0x7f000002));
+            assert_int_equal(in[i].remote->v4.sin_port, htons(9));
         }
     }
 }
@@ -292,19 +292,18 @@ static int kernel_setup(void **state)
     return 0;
 }
 
-static struct quic_udp_out run_of(size_t len, size_t segment)
+static struct quic_datagram run_of(size_t len, size_t segment)
 {
-    return (struct quic_udp_out){.local = (const struct sockaddr *)&local4,
-                                 .remote = (const struct sockaddr *)&peer4,
-                                 .remote_len = sizeof(peer4),
-                                 .bytes = buffer,
-                                 .len = len,
-                                 .segment = segment};
+    return (struct quic_datagram){.local = (const union quic_addr *)(const void *)&local4,
+                                  .remote = (const union quic_addr *)(const void *)&peer4,
+                                  .bytes = buffer,
+                                  .len = len,
+                                  .segment = segment};
 }
 
 static void test_write_run(void **state)
 {
-    struct quic_udp_out o = run_of(5000, 1200);
+    struct quic_datagram o = run_of(5000, 1200);
     struct quic_udp u = any4();
     size_t done = 7;
 
@@ -322,7 +321,7 @@ static void test_write_run(void **state)
 /* Nothing is said that goes without saying. */
 static void test_write_plain(void **state)
 {
-    struct quic_udp_out o = run_of(1200, 1200);
+    struct quic_datagram o = run_of(1200, 1200);
     struct quic_udp u = any4();
     size_t done = 0;
 
@@ -338,19 +337,18 @@ static void test_write_plain(void **state)
 
 static void test_write_v6(void **state)
 {
-    struct quic_udp_out o = run_of(1200, 1200);
+    struct quic_datagram o = run_of(1200, 1200);
     struct sockaddr_in6 mapped = peer6;
     struct quic_udp u = any6();
     size_t done = 0;
 
     (void)state;
-    o.local = (const struct sockaddr *)&local6;
-    o.remote = (const struct sockaddr *)&peer6;
-    o.remote_len = sizeof(peer6);
+    o.local = (const union quic_addr *)(const void *)&local6;
+    o.remote = (const union quic_addr *)(const void *)&peer6;
     o.ecn = 1;
     assert_int_equal(quic_udp_write(&u, &o, &done), 0);
     assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.sin6_addr), 1);
-    o.remote = (const struct sockaddr *)&mapped;
+    o.remote = (const union quic_addr *)(const void *)&mapped;
     assert_int_equal(quic_udp_write(&u, &o, &done), 0);
     assert_int_equal(kernel.count, 2);
     assert_true(kernel.calls[0].has_local && kernel.calls[0].has_ecn);
@@ -374,7 +372,7 @@ static void test_write_cannot_split(void **state)
     const int errors[] = {EIO, EINVAL, EOPNOTSUPP};
 
     for (size_t i = 0; i < 3; i++) {
-        struct quic_udp_out o = run_of(5000, 1200);
+        struct quic_datagram o = run_of(5000, 1200);
         struct quic_udp u = any4();
         size_t done = 0;
 
@@ -393,7 +391,7 @@ static void test_write_cannot_split(void **state)
 
 static void test_write_full(void **state)
 {
-    struct quic_udp_out o = run_of(5000, 1200);
+    struct quic_datagram o = run_of(5000, 1200);
     struct quic_udp u = any4();
     size_t done = 7;
 
@@ -415,7 +413,7 @@ static void test_write_loses_one(void **state)
     const int errors[] = {EMSGSIZE, ECONNREFUSED, EPERM, ENETUNREACH};
 
     for (size_t i = 0; i < 4; i++) {
-        struct quic_udp_out o = run_of(1400, 1400);
+        struct quic_datagram o = run_of(1400, 1400);
         struct quic_udp u = any4();
         size_t done = 0;
 
@@ -431,7 +429,7 @@ static void test_write_loses_one(void **state)
 /* Whoever claims to be at port 0 must not take splitting from all others: no answer gets there. */
 static void test_write_nowhere(void **state)
 {
-    struct quic_udp_out one = run_of(40, 40), many = run_of(5000, 1200);
+    struct quic_datagram one = run_of(40, 40), many = run_of(5000, 1200);
     struct quic_udp u = any4();
     size_t done = 0;
 
@@ -448,7 +446,7 @@ static void test_write_nowhere(void **state)
 
 static void test_write_interrupted(void **state)
 {
-    struct quic_udp_out o = run_of(1200, 1200);
+    struct quic_datagram o = run_of(1200, 1200);
     struct quic_udp u = any4();
     size_t done = 0;
 

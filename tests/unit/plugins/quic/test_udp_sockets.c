@@ -56,7 +56,7 @@ static struct quic_udp bound(const char *text, uint16_t port)
     union quic_addr a = address(text, port);
     struct quic_udp u;
 
-    assert_int_equal(quic_udp_bind(&u, &a.any, quic_addr_len(&a.any), false, true), 0);
+    assert_int_equal(quic_udp_bind(&u, &a.any, quic_addr_len(&a), false, true), 0);
     assert_true(port_of(&u) != 0);
     return u;
 }
@@ -66,22 +66,21 @@ static struct quic_udp connected(const char *text, uint16_t port)
     union quic_addr a = address(text, port);
     struct quic_udp u;
 
-    assert_int_equal(quic_udp_connect(&u, &a.any, quic_addr_len(&a.any)), 0);
+    assert_int_equal(quic_udp_connect(&u, &a.any, quic_addr_len(&a)), 0);
     return u;
 }
 
 /* To nowhere in particular: for a connected socket, of the same family. */
-static struct quic_udp_out run_of(const struct quic_udp *from, size_t len, size_t segment)
+static struct quic_datagram run_of(const struct quic_udp *from, size_t len, size_t segment)
 {
-    return (struct quic_udp_out){.local = &from->local.any,
-                                 .remote = &from->local.any,
-                                 .remote_len = quic_addr_len(&from->local.any),
-                                 .bytes = sent,
-                                 .len = len,
-                                 .segment = segment};
+    return (struct quic_datagram){.local = &from->local,
+                                  .remote = &from->local,
+                                  .bytes = sent,
+                                  .len = len,
+                                  .segment = segment};
 }
 
-static void write_all(struct quic_udp *u, const struct quic_udp_out *o)
+static void write_all(struct quic_udp *u, const struct quic_datagram *o)
 {
     size_t done = 0;
 
@@ -99,7 +98,7 @@ static bool wait_readable(const struct quic_udp *u, int ms)
 /* Reads until n bytes have come, in datagrams of `segment` bytes and maybe a shorter last one. */
 static void read_run(const struct quic_udp *u, size_t n, size_t segment)
 {
-    struct quic_udp_in in[QUIC_READ_BATCH];
+    struct quic_datagram in[QUIC_READ_BATCH];
     unsigned count = 0;
     size_t at = 0;
 
@@ -123,7 +122,7 @@ static void runs(const char *text)
     for (size_t i = 0; i < sizeof(sent); i++)
         sent[i] = (uint8_t)(i * 7 + i / 251);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct quic_udp_out o = run_of(&client, sizes[i][0], sizes[i][1]);
+        struct quic_datagram o = run_of(&client, sizes[i][0], sizes[i][1]);
 
         write_all(&client, &o);
         read_run(&server, sizes[i][0], sizes[i][1]);
@@ -147,19 +146,18 @@ static void test_runs(void **state)
 static void ask_wildcard(struct quic_udp *server, const char *to, uint8_t ecn)
 {
     struct quic_udp client = connected(to, port_of(server));
-    struct quic_udp_out o = run_of(&client, 100, 100);
-    struct quic_udp_in in;
+    struct quic_datagram o = run_of(&client, 100, 100);
+    struct quic_datagram in;
 
     o.ecn = ecn;
     write_all(&client, &o);
     assert_true(wait_readable(server, 2000));
     assert_int_equal(read_one(server, &in), 0);
     assert_int_equal(in.ecn, ecn);
-    assert_int_equal(ntohs(in.local.v4.sin_port), port_of(server));
+    assert_int_equal(ntohs(in.local->v4.sin_port), port_of(server));
     o = run_of(server, 100, 100);
-    o.local = &in.local.any;
-    o.remote = &in.remote.any;
-    o.remote_len = quic_addr_len(&in.remote.any);
+    o.local = in.local;
+    o.remote = in.remote;
     o.ecn = ecn;
     write_all(server, &o);
     assert_true(wait_readable(&client, 2000));
@@ -188,7 +186,7 @@ static void test_taken(void **state)
 {
     struct quic_udp first = bound("127.0.0.1", 0), shared[2], u;
     union quic_addr a = address("127.0.0.1", port_of(&first));
-    socklen_t len = quic_addr_len(&a.any);
+    socklen_t len = quic_addr_len(&a);
 
     (void)state;
     assert_int_equal(quic_udp_bind(&u, &a.any, len, false, true), EADDRINUSE);
@@ -209,7 +207,7 @@ static void test_inherit(void **state)
     struct quic_udp u;
 
     (void)state;
-    assert_int_equal(bind(fd, &a.any, quic_addr_len(&a.any)), 0);
+    assert_int_equal(bind(fd, &a.any, quic_addr_len(&a)), 0);
     assert_int_equal(quic_udp_inherit(&u, fd), 0);
     assert_true(port_of(&u) != 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK));
     quic_udp_close(&u);
@@ -225,8 +223,8 @@ static void test_nobody_there(void **state)
 {
     struct quic_udp server = bound("127.0.0.1", 0),
                     client = connected("127.0.0.1", port_of(&server));
-    struct quic_udp_out o = run_of(&client, 100, 100);
-    struct quic_udp_in in;
+    struct quic_datagram o = run_of(&client, 100, 100);
+    struct quic_datagram in;
     size_t done = 0;
 
     (void)state;
@@ -240,8 +238,8 @@ static void test_nobody_there(void **state)
 /* Where a datagram with this id comes out. */
 static int socket_of(struct quic_udp *client, struct quic_udp *u, bool is_long, uint8_t id_byte)
 {
-    struct quic_udp_out o = run_of(client, 60, 60);
-    struct quic_udp_in in;
+    struct quic_datagram o = run_of(client, 60, 60);
+    struct quic_datagram in;
 
     memset(sent, 0xee, 60);
     sent[0] = is_long ? 0xc0 : 0x40;
@@ -261,7 +259,7 @@ static void test_steer(void **state)
 
     (void)state;
     for (int i = 0; i < WORKERS; i++) {
-        assert_int_equal(quic_udp_bind(&u[i], &a.any, quic_addr_len(&a.any), true, i == 0), 0);
+        assert_int_equal(quic_udp_bind(&u[i], &a.any, quic_addr_len(&a), true, i == 0), 0);
         a = u[i].local;
         assert_true(quic_udp_steer(&u[i], WORKERS));
     }

@@ -28,9 +28,9 @@ static int buffers_teardown(void **state)
 }
 
 /* Of one datagram. */
-static int read_one(const struct quic_udp *u, struct quic_udp_in *out)
+static int read_one(const struct quic_udp *u, struct quic_datagram *out)
 {
-    struct quic_udp_in in[QUIC_READ_BATCH];
+    struct quic_datagram in[QUIC_READ_BATCH];
     unsigned count = 0;
     int error = quic_udp_read(u, buffers, in, &count);
 
