@@ -4,6 +4,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
+#include "disk.h"
 #include "harness.h"
 #include "refusal_text.h"
 
@@ -367,9 +368,11 @@ void sim_run_scenario(const struct sim_scenario *which, uint64_t seed, uint16_t 
     sim_oracle_init(&s.oracle, s.world);
     sim_relay_config_default(&s.config);
     s.config.workers = workers;
+    s.config.stores = true;
     which->run(&s);
     *out = (struct sim_result){sim_trace_hash(s.world), sim_steps(s.world), sim_now(s.world),
                                s.oracle.count};
+    sim_disk_clear();
     sim_world_free(&s.world);
     sim_oracle_fini(&s.oracle);
     free_peers(&s);
