@@ -338,19 +338,26 @@ static void free_peers(struct sim *s)
     free(s->identities);
 }
 
+static void stop_relays(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->relay_count; i++)
+        sim_relay_shut_down(s->relays[i]);
+    s->is_shutting_down = true;
+}
+
+/* Members of a network dial each other until they have stopped. */
 void sim_end(struct sim *s)
 {
     everybody_leaves(s);
-    for (uint32_t i = 0; s->config.ip && i < s->relay_count; i++) {
-        s->is_shutting_down = true; /* members of a network have always something to say */
-        sim_relay_shut_down(s->relays[i]);
+    if (s->config.ip) {
+        stop_relays(s);
+        sim_await(s, END_NS, are_down, s, "the members of a network shut down");
     }
     sim_await(s, END_NS, has_no_links, s, "the relay lets go of everybody who has left");
     sim_sleep(s, 1 * RT_S);
     check_nothing_left(s);
     if (!s->is_shutting_down)
-        for (uint32_t i = 0; i < s->relay_count; i++)
-            sim_relay_shut_down(s->relays[i]);
+        stop_relays(s);
     sim_await(s, END_NS, are_down, s, "the relays shut down");
     for (uint32_t i = 0; i < s->relay_count; i++)
         sim_relay_free(&s->relays[i]);
