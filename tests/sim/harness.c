@@ -310,6 +310,19 @@ static bool has_no_links(void *ctx)
     return sim_net_links(sim_world_net(((struct sim *)ctx)->world)) == 0;
 }
 
+void sim_restart(struct sim *s)
+{
+    struct sim_relay_config c = s->config;
+
+    RT_REQUIRE(s->relay_count == 1);
+    sim_relay_shut_down(s->relays[0]);
+    sim_await(s, END_NS, are_down, s, "the relay shuts down");
+    sim_await(s, END_NS, has_no_links, s, "no link is left at a restart");
+    sim_relay_free(&s->relays[0]);
+    c.number = 1;
+    s->relays[0] = sim_relay_new(s->world, &c);
+}
+
 static void everybody_leaves(struct sim *s)
 {
     for (uint32_t i = 0; i < s->requester_count; i++)
