@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/check.h"
 #include "storage/storage_limits.h"
@@ -289,29 +288,6 @@ rt_err db_put_blob(struct db *d, const char *sql, const char *key, const void *b
 
 /* -- checking -- */
 
-static off_t size_of(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 ? st.st_size : 0;
-}
-
-/* A last page cut short reads as one with zeros, and may pass for a whole one; what the log holds
- * will be written over it. */
-static rt_err check_end(struct db *d, struct relay_error *err)
-{
-    char log_path[PATH_MAX + 8];
-    int64_t page_size = 0;
-    rt_err e = db_get_integer(d, "PRAGMA page_size", &page_size, err);
-
-    if (e)
-        return e;
-    snprintf(log_path, sizeof(log_path), "%s-wal", d->path);
-    if (size_of(log_path) == 0 && size_of(d->path) % page_size != 0)
-        return db_damaged(d, "it ends within a page", err);
-    return RT_ERR_OK;
-}
-
 rt_err db_check(struct db *d, struct relay_error *err)
 {
     struct db_stmt st = {0};
@@ -327,5 +303,5 @@ rt_err db_check(struct db *d, struct relay_error *err)
             e = db_damaged(d, text ? text : "no verdict", err);
     }
     db_stmt_fini(&st);
-    return e ? e : check_end(d, err);
+    return e;
 }

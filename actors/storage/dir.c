@@ -126,6 +126,24 @@ bool storage_dir_has(const struct storage_dir *d, const char *name)
     return fstatat(d->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+rt_err storage_dir_size(const struct storage_dir *d, const char *name, uint64_t *out,
+                        struct relay_error *err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    storage_dir_path(d, name, path);
+    if (stat(path, &st) == 0) {
+        *out = (uint64_t)st.st_size;
+        return RT_ERR_OK;
+    }
+    if (errno == ENOENT)
+        return RT_ERR_NOT_FOUND;
+    snprintf(err->text, sizeof(err->text), "cannot reach the state database %.110s: %.50s", path,
+             strerror(errno));
+    return RT_ERR_SYSTEM;
+}
+
 rt_err storage_dir_create(const struct storage_dir *d, const char *name, struct relay_error *err)
 {
     int fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

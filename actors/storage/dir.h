@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "abi/relay_transport.h" /* struct relay_error */
 #include "base/err.h"
@@ -27,6 +28,10 @@ void storage_dir_path(const struct storage_dir *d, const char *name, char out[PA
 
 /* Whether DIR/name is there. */
 bool storage_dir_has(const struct storage_dir *d, const char *name);
+/* The size in bytes of DIR/name, of the database or its log; links are followed. RT_ERR_NOT_FOUND,
+ * without a sentence: it is not there. */
+RT_MUST_CHECK rt_err storage_dir_size(const struct storage_dir *d, const char *name, uint64_t *out,
+                                      struct relay_error *err);
 /* Makes an empty DIR/name with mode 0600. */
 RT_MUST_CHECK rt_err storage_dir_create(const struct storage_dir *d, const char *name,
                                         struct relay_error *err);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "storage/storage.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -121,6 +119,24 @@ static rt_err create(struct storage *s, struct relay_error *err)
     return e;
 }
 
+/* A last page that is cut short reads as one that ends in zeros and may pass for a whole one. What
+ * the log holds replaces it. */
+static rt_err check_end(const struct storage *s, struct relay_error *err)
+{
+    struct relay_error ignored;
+    uint64_t size = 0, log_size = 0;
+    int64_t page_size = 0;
+    rt_err e = db_get_integer(s->db, "PRAGMA page_size", &page_size, err);
+
+    if (!e)
+        e = storage_dir_size(&s->dir, DB_NAME, &size, err);
+    if (e || (storage_dir_size(&s->dir, DB_NAME "-wal", &log_size, &ignored) == RT_ERR_OK &&
+              log_size > 0))
+        return e;
+    return size % (uint64_t)page_size == 0 ? RT_ERR_OK
+                                           : db_damaged(s->db, "it ends within a page", err);
+}
+
 static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
                            struct relay_error *err)
 {
@@ -128,6 +144,8 @@ static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
 
     if (!e)
         e = db_check(s->db, err);
+    if (!e)
+        e = check_end(s, err);
     if (e)
         db_close(&s->db);
     return e;
@@ -174,22 +192,16 @@ static rt_err refuse_dangling(const char *path, struct relay_error *err)
 static rt_err open_database(struct storage *s, struct relay_error *err)
 {
     char path[PATH_MAX];
-    struct stat st;
-    rt_err e = RT_ERR_OK;
+    uint64_t size = 0;
+    rt_err e = storage_dir_size(&s->dir, DB_NAME, &size, err);
 
     storage_dir_path(&s->dir, DB_NAME, path);
-    if (stat(path, &st) != 0) {
-        if (errno != ENOENT) {
-            snprintf(err->text, sizeof(err->text), "cannot reach the state database %.110s: %.50s",
-                     path, strerror(errno));
-            return RT_ERR_SYSTEM;
-        }
+    if (e == RT_ERR_NOT_FOUND)
         e = storage_dir_has(&s->dir, DB_NAME) ? refuse_dangling(path, err) : create(s, err);
-    } else if (st.st_size == 0) {
+    else if (!e && size == 0)
         e = refuse_empty(path, err);
-    } else {
+    else if (!e)
         storage_dir_warn_mode(&s->dir, DB_NAME);
-    }
     return e ? e : open_existing(s, path, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/budget.h"
 #include "base/check.h"
+#include "disk.h"
 #include "harness.h"
 #include "refusal_text.h"
 
@@ -309,6 +310,19 @@ static bool has_no_links(void *ctx)
     return sim_net_links(sim_world_net(((struct sim *)ctx)->world)) == 0;
 }
 
+void sim_restart(struct sim *s)
+{
+    struct sim_relay_config c = s->config;
+
+    RT_REQUIRE(s->relay_count == 1);
+    sim_relay_shut_down(s->relays[0]);
+    sim_await(s, END_NS, are_down, s, "the relay shuts down");
+    sim_await(s, END_NS, has_no_links, s, "no link is left at a restart");
+    sim_relay_free(&s->relays[0]);
+    c.number = 1;
+    s->relays[0] = sim_relay_new(s->world, &c);
+}
+
 static void everybody_leaves(struct sim *s)
 {
     for (uint32_t i = 0; i < s->requester_count; i++)
@@ -337,19 +351,26 @@ static void free_peers(struct sim *s)
     free(s->identities);
 }
 
+static void stop_relays(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->relay_count; i++)
+        sim_relay_shut_down(s->relays[i]);
+    s->is_shutting_down = true;
+}
+
+/* Members of a network dial each other until they have stopped. */
 void sim_end(struct sim *s)
 {
     everybody_leaves(s);
-    for (uint32_t i = 0; s->config.ip && i < s->relay_count; i++) {
-        s->is_shutting_down = true; /* members of a network have always something to say */
-        sim_relay_shut_down(s->relays[i]);
+    if (s->config.ip) {
+        stop_relays(s);
+        sim_await(s, END_NS, are_down, s, "the members of a network shut down");
     }
     sim_await(s, END_NS, has_no_links, s, "the relay lets go of everybody who has left");
     sim_sleep(s, 1 * RT_S);
     check_nothing_left(s);
     if (!s->is_shutting_down)
-        for (uint32_t i = 0; i < s->relay_count; i++)
-            sim_relay_shut_down(s->relays[i]);
+        stop_relays(s);
     sim_await(s, END_NS, are_down, s, "the relays shut down");
     for (uint32_t i = 0; i < s->relay_count; i++)
         sim_relay_free(&s->relays[i]);
@@ -367,9 +388,11 @@ void sim_run_scenario(const struct sim_scenario *which, uint64_t seed, uint16_t 
     sim_oracle_init(&s.oracle, s.world);
     sim_relay_config_default(&s.config);
     s.config.workers = workers;
+    s.config.stores = true;
     which->run(&s);
     *out = (struct sim_result){sim_trace_hash(s.world), sim_steps(s.world), sim_now(s.world),
                                s.oracle.count};
+    sim_disk_clear();
     sim_world_free(&s.world);
     sim_oracle_fini(&s.oracle);
     free_peers(&s);

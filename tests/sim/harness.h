@@ -53,6 +53,8 @@ void sim_run_scenario(const struct sim_scenario *which, uint64_t seed, uint16_t 
 /* -- for scenarios -- */
 
 void sim_begin(struct sim *s);
+/* Stops the only relay and starts it again, with its disk. All peers have left. */
+void sim_restart(struct sim *s);
 /* Everybody leaves, the relays shut down, nothing may be left. */
 void sim_end(struct sim *s);
 

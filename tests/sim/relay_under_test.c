@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,12 @@
 #include "base/metric.h"
 #include "dht/dht.h"
 #include "dht/dht_limits.h"
+#include "disk.h"
 #include "relay/relay.h"
 #include "relay_under_test.h"
 #include "session/session_limits.h"
 #include "sim_transport.h"
+#include "storage/storage.h"
 #include "transport/transport_limits.h"
 
 #define RELAY_PORT 7001u
@@ -23,13 +26,16 @@ struct sim_relay {
     struct sim_relay_config config;
     struct sim_target target;
     struct relay_host host;
+    struct storage *storage; /* NULL: none */
     struct relay *relay;
 
+    /* the network workers', and that of the storage */
     struct lane {
         struct sim_relay *relay;
         struct rt_worker *worker;
         struct sim_lane *lane;
-    } lanes[LIM_WORKERS_MAX];
+    } lanes[LIM_WORKERS_MAX + 1];
+    uint16_t lane_count;
 
     uint32_t standing_actors;
     bool is_down; /* the world's */
@@ -264,6 +270,19 @@ const struct sim_target *sim_relay_target(const struct sim_relay *r)
     return &r->target;
 }
 
+static void open_storage(struct sim_relay *r)
+{
+    struct relay_error err;
+    char dir[32];
+
+    if (!r->config.stores)
+        return;
+    sim_disk_init();
+    snprintf(dir, sizeof(dir), "/sim/relay-%u", r->config.number);
+    if (storage_open(dir, sim_seams(r->world), &r->storage, &err) != RT_ERR_OK)
+        sim_fail(r->world, "%s", err.text);
+}
+
 static void make_relay(struct sim_relay *r)
 {
     const struct sim_relay_config *c = &r->config;
@@ -288,7 +307,7 @@ static void make_relay(struct sim_relay *r)
 
     memcpy(seed + 8, &c->number, sizeof(c->number));
     rt_sign_key_from_seed(seed, &key);
-    RT_INSIST(relay_new(&config, sim_seams(r->world), NULL, &r->relay, &err) == RT_ERR_OK);
+    RT_INSIST(relay_new(&config, sim_seams(r->world), r->storage, &r->relay, &err) == RT_ERR_OK);
     memcpy(r->target.public_key, relay_public_key(r->relay), 32);
     sim_addr4(&r->target.addr, c->ip ? c->ip : 0xc0a80000u + c->number, RELAY_PORT);
 }
@@ -327,8 +346,10 @@ struct sim_relay *sim_relay_new(struct sim_world *w, const struct sim_relay_conf
     r->world = w;
     r->config = *config;
     fill_host(r);
+    open_storage(r);
     make_relay(r);
-    for (uint16_t i = 0; i < config->workers; i++)
+    r->lane_count = rt_system_count(relay_system(r->relay));
+    for (uint16_t i = 0; i < r->lane_count; i++)
         make_lane(r, i);
     start_relay(r);
     r->standing_actors = count_all(r).actors;
@@ -343,9 +364,10 @@ void sim_relay_free(struct sim_relay **relay)
     if (!r)
         return;
     RT_REQUIRE(r->is_down);
-    for (uint16_t i = 0; i < r->config.workers; i++)
+    for (uint16_t i = 0; i < r->lane_count; i++)
         sim_lane_free(&r->lanes[i].lane);
     RT_INSIST(relay_finish(r->relay) == 0);
     relay_free(&r->relay);
+    storage_close(&r->storage);
     free(r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * The relay of actors/relay in the simulated world, with lanes for threads and the simulated
- * transport for a plugin. No storage: its identity comes from its number.
+ * transport for a plugin. Without storage its identity comes from its number.
  *
  * World's thread. Budget, counters and gauges are the process's: of several relays, together.
  */
@@ -27,6 +27,7 @@ struct sim_relay_config {
     uint32_t bootstrap_count;
     /* As tools/relayd has it: memory_max / 4 of values at most. 0: the most there is. */
     uint64_t value_bytes_max;
+    bool stores;    /* its state, on the simulated disk, in a directory of its number */
     bool announces; /* itself, and looks for others; a member only */
 };
 

@@ -47,6 +47,7 @@
     /* scenarios_dht.c */                                                                          \
     X(network_of_two)                                                                              \
     X(announced)                                                                                   \
+    X(restart)                                                                                     \
     /* scenario_chaos.c */                                                                         \
     X(chaos)
 

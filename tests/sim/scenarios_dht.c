@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Two relays of one network, under clients; whole networks are sim_net's. */
+/* One or two relays of a network, under clients; whole networks are sim_net's. */
 #include <string.h>
 
 #include "base/budget.h"
@@ -143,5 +143,60 @@ void scenario_announced(struct sim *s)
     sim_sleep(s, 60 * RT_S);
     sim_expect(s, lists(l, 64) == 2, "it does not list the other");
     sim_expect(s, lists(l, 1) == 1 && lists(l, 0) == 0, "it lists more than it is asked for");
+    sim_end(s);
+}
+
+static uint64_t register_once(struct sim *s, const struct sim_identity *id)
+{
+    struct sim_node_config c;
+    struct sim_node *n;
+
+    sim_node_default(s, &c);
+    sim_path_good(&c.path);
+    if (id)
+        c.id = id;
+    n = sim_add_node(s, &c);
+    sim_await_nodes(s, 20 * RT_S);
+    sim_node_stop(n);
+    return n->slot_id;
+}
+
+static bool finds_anew(struct sim *s, const struct value *v)
+{
+    struct sim_path path;
+    struct sim_lone *l;
+    bool is_found;
+
+    sim_path_good(&path);
+    l = sim_add_lone(s, sim_new_identity(s), &path, SIM_TRICK_NONE);
+    sim_await_ready(l, 20 * RT_S);
+    is_found = finds(l, v);
+    if (!is_found)
+        store(l, v);
+    sim_lone_close(l);
+    return is_found;
+}
+
+/* A relay that starts again has its identity, its slot ids and the values that were stored. */
+void scenario_restart(struct sim *s)
+{
+    struct sim_target before;
+    struct value v;
+    uint64_t slot_id;
+
+    s->config.ip = 0x0b000001;
+    sim_begin(s);
+    before = *sim_relay_target(s->relays[0]);
+    make_value(1, &v);
+    slot_id = register_once(s, NULL);
+    sim_expect(s, !finds_anew(s, &v), "a value before it was stored");
+    for (uint32_t i = 0; i < 2; i++) {
+        sim_restart(s);
+        sim_expect(s, memcmp(&before, sim_relay_target(s->relays[0]), sizeof(before)) == 0,
+                   "a relay has another identity after a restart");
+        sim_expect(s, register_once(s, s->nodes[0]->config.id) == slot_id,
+                   "a node has another slot after a restart");
+        sim_expect(s, finds_anew(s, &v), "a value is lost by a restart");
+    }
     sim_end(s);
 }
