@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/announcer_private.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
 

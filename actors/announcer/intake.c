@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/announcer_private.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 /* What somebody sent, or an announcement of it that is to be verified. Bounded by what a round
  * asks for. */

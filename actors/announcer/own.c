@@ -2,11 +2,11 @@
 /* Ourselves: what we announce, when, where, and whether others have seen it. */
 #include <string.h>
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/announcer_private.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "dht/addr.h"
 #include "wire_limits.h"
 

@@ -6,10 +6,10 @@
  */
 #include <string.h>
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/announcer_private.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "wire_community.h"
 
 #define VALUE_BYTES 1024u     /* a revocation takes less than 300 */

@@ -14,10 +14,10 @@
 
 #include "base/check.h"
 #include "base/map.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/crowds.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/event_log.h"
 
 #define EXPIRED_LOOK_AT 64u /* records checked for expiry when a community is full */

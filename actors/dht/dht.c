@@ -5,9 +5,9 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/communities.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
+#include "dht/dht_metrics.h"
 #include "dht/values_private.h"
 #include "wire_community.h"
 

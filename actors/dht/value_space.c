@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Limits of the value store, and eviction when it is full: see values.h. */
-#include "base/metric.h"
+#include "dht/dht_metrics.h"
 #include "dht/values_private.h"
 
 #define DRAWS 8u          /* entries drawn to find a victim */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The timed parts of the value store: expiry, republishing, deferred writes. */
 #include "base/check.h"
-#include "base/metric.h"
+#include "dht/dht_metrics.h"
 #include "dht/values_private.h"
 
 /* -- expiry -- */

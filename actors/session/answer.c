@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/metric.h"
+#include "session/session_metrics.h"
 #include "session_private.h"
 
 #define ERROR_TEXT_MAX 256u

@@ -5,9 +5,9 @@
 #include "base/base_limits.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "session/ledger.h"
 #include "session/session_limits.h"
+#include "session/session_metrics.h"
 #include "session_private.h"
 #include "wire_limits.h"
 
@@ -241,6 +241,12 @@ static void send_server_hello(struct session *s)
 
 static void authenticated(struct session *s)
 {
+    static struct rt_metric *const sessions_of_dialect[WIRE_DIALECTS] = {
+        [WIRE_DIALECT_A] = RT_METRIC_SESSIONS_A,
+        [WIRE_DIALECT_B] = RT_METRIC_SESSIONS_B,
+        [WIRE_DIALECT_C] = RT_METRIC_SESSIONS_C,
+    };
+
     s->peer_hash = rt_siphash(s->sw->shared->hash_key, s->peer_key, 32);
     handshake_free(s);
     s->state = SESSION_READY;
@@ -248,9 +254,7 @@ static void authenticated(struct session *s)
     rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
     note_inbound(s, s->peer_key, 0);
     rt_metric_inc(RT_METRIC_SESSIONS);
-    _Static_assert(RT_METRIC_SESSIONS_C == RT_METRIC_SESSIONS_A + WIRE_DIALECT_C,
-                   "one counter per dialect, in their order");
-    rt_metric_inc(RT_METRIC_SESSIONS_A + s->dialect);
+    rt_metric_inc(sessions_of_dialect[s->dialect]);
 }
 
 static void verify_job(struct rt_job *job)

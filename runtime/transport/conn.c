@@ -8,9 +8,9 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "conn_private.h"
 #include "transport/transport_limits.h"
+#include "transport/transport_metrics.h"
 #include "wire_limits.h"
 
 static void on_rx_timer(struct relay_timer *t);
@@ -294,7 +294,7 @@ static void conn_bound_goodbye(struct rt_conn *c)
 
 void conn_end(struct rt_conn *c, enum rt_conn_end how)
 {
-    static const enum rt_metric timeouts[] = {
+    static struct rt_metric *const timeouts[] = {
         [RT_CONN_END_HANDSHAKE_TIMEOUT] = RT_METRIC_TIMEOUT_HANDSHAKE,
         [RT_CONN_END_IDLE_TIMEOUT] = RT_METRIC_TIMEOUT_IDLE,
         [RT_CONN_END_FRAME_TIMEOUT] = RT_METRIC_TIMEOUT_FRAME,

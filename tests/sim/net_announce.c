@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "actor/worker.h"
+#include "announcer/announcer_metrics.h"
 #include "announcer/announcer_private.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
 #include "net_scenarios.h"
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "scenarios.h"
+#include "transport/transport_metrics.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 #include "wire_relay.h"
 

@@ -2,6 +2,8 @@
 /* Limits that bite, with a counter each and an honest client served meanwhile. */
 #include "base/budget.h"
 #include "scenarios.h"
+#include "session/session_metrics.h"
+#include "transport/transport_metrics.h"
 #include "wire_relay.h"
 
 static uint32_t count_ready(const struct sim *s, uint32_t from, uint32_t to)

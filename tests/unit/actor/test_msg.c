@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "actor/actor.h"
+#include "actor/actor_metrics.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 #define KIND_TELL RT_KIND_BASE(9)
 #define KIND_ASK ((RT_KIND_BASE(9) | 1) | RT_KIND_OWES)

@@ -16,9 +16,9 @@
  */
 #include "trust_support.h"
 
-#include "base/metric.h"
 #include "dht/bootstrap.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static uint64_t rng = 20261204;
 static struct dht_trust *trust; /* of the test */

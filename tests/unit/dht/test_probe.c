@@ -8,8 +8,8 @@
  */
 #include "support.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/probe.h"
 
 #define SPACE (RT_S / LIM_PROBES_PER_S)

@@ -10,8 +10,8 @@
  */
 #include "support.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/values.h"
 
 static const uint8_t hash_key[16] = "dht-values-test";

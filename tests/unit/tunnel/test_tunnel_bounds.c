@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "base/budget.h"
-#include "base/metric.h"
 #include "room.h"
 #include "tunnel/pending.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 
 static struct peer *node, *asker;
