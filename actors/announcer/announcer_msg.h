@@ -5,9 +5,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
+#include "wire_refusal.h"
 
 #define ANNOUNCER_KIND(n) (RT_KIND_BASE(6) | (n))
 

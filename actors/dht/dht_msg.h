@@ -9,9 +9,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
+#include "wire_refusal.h"
 
 #define DHT_KIND(n) (RT_KIND_BASE(4) | (n))
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "session/ledger.h"
+#include "session/refusal_total.h"
 #include "session/session_limits.h"
 #include "session/session_metrics.h"
 #include "session_private.h"
@@ -120,7 +121,7 @@ static void note_drop(struct session *s, enum rt_refusal r, const char *detail)
     static struct rt_log_site sites[RT_REFUSAL_COUNT];
     char peer[64];
 
-    rt_refusal_count(r);
+    session_refusal_count(r);
     if (rt_log_enabled(RELAY_LOG_INFO) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));
         rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",

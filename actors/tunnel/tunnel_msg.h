@@ -12,9 +12,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "tunnel/tunnel_limits.h"
 #include "wire_dialect.h"
+#include "wire_refusal.h"
 #include "wire_relay.h"
 
 struct rt_conn;

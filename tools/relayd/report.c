@@ -2,9 +2,10 @@
 #include "report.h"
 
 #include "base/log.h"
-#include "base/refusal.h"
 #include "crypto/crypto.h"
 #include "metric_list.h"
+#include "session/refusal_total.h"
+#include "wire_refusal.h"
 
 void report_state(const struct cfg *cfg, bool identity_is_new)
 {
@@ -47,5 +48,5 @@ void report_counters(void)
     for (int r = 1; r < RT_REFUSAL_COUNT; r++)
         rt_log(RELAY_LOG_INFO, "refusals", "reason=%s value=%llu",
                rt_refusal_info((enum rt_refusal)r)->reason,
-               (unsigned long long)rt_refusal_total((enum rt_refusal)r));
+               (unsigned long long)session_refusal_total((enum rt_refusal)r));
 }

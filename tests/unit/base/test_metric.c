@@ -2,22 +2,18 @@
 /*
  * Plan: counters and gauges move by the number given, and a table lists them in its order; a named
  * counter is one per name, and past the limit all names share one that is listed only when it was
- * used; adds of several threads all arrive. Refusals: each has a reason of its own and its own
- * total; `rate limit` stands exactly where waiting helps.
+ * used; adds of several threads all arrive.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/refusal.h"
-#include "session/session_metrics.h"
-#include "tunnel/tunnel_metrics.h"
+#include "base/metric.h"
 
 #define THREADS 4
 #define ADDS 20000
@@ -126,28 +122,6 @@ static void test_named_are_bounded(void **state)
     }
 }
 
-static void test_refusals(void **state)
-{
-    (void)state;
-    for (int i = 1; i < RT_REFUSAL_COUNT; i++) {
-        const struct rt_refusal_info *info = rt_refusal_info((enum rt_refusal)i);
-
-        assert_true(strlen(info->reason) > 0);
-        assert_non_null(info->text);
-        assert_true(info->text[0] != '\0' || info->closes);
-        for (int j = 1; j < i; j++)
-            assert_string_not_equal(info->reason, rt_refusal_info((enum rt_refusal)j)->reason);
-    }
-    assert_non_null(strstr(rt_refusal_info(RT_REFUSAL_RATE_RELAY)->text, "rate limit"));
-    assert_null(strstr(rt_refusal_info(RT_REFUSAL_TUNNELS_FULL)->text, "rate limit"));
-    assert_true(rt_refusal_info(RT_REFUSAL_HELLO_REPLAY)->closes);
-    assert_false(rt_refusal_info(RT_REFUSAL_SLOT_NOT_FOUND)->closes);
-    rt_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    rt_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(rt_refusal_total(RT_REFUSAL_SLOT_NOT_FOUND), 2);
-    assert_int_equal(rt_refusal_total(RT_REFUSAL_HELLO_REPLAY), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,8 +129,7 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_threads_lose_nothing),
         cmocka_unit_test(test_named_are_bounded),
-        cmocka_unit_test(test_refusals),
     };
 
-    return cmocka_run_group_tests_name("base/metric, base/refusal", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/metric", tests, NULL, NULL);
 }

@@ -8,10 +8,10 @@
 
 #include "support.h"
 
-#include "base/refusal.h"
 #include "dht/communities.h"
 #include "wire_browse.h"
 #include "wire_community.h"
+#include "wire_refusal.h"
 
 #define ROOM_RECORDS 1200u
 
