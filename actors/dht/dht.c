@@ -32,6 +32,8 @@ struct dht_local {
     uint32_t in_window;
 };
 
+static struct rt_local_key local_key;
+
 uint64_t dht_random(void *ctx)
 {
     struct dht *d = ctx;
@@ -340,7 +342,7 @@ enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
 
 static struct dht *dht_of(struct rt_system *sys)
 {
-    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_DHT))->dht;
+    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), &local_key))->dht;
 }
 
 static void on_revoked(void *ctx, const uint8_t key[32])
@@ -465,7 +467,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
         RT_INSIST(l != NULL);
         l->addr = rt_actor_addr(&d->actor);
         l->dht = i == 0 ? d : NULL;
-        rt_worker_set_local(rt_system_worker(sys, i), RT_LOCAL_DHT, l);
+        rt_worker_set_local(rt_system_worker(sys, i), &local_key, l);
     }
     return RT_ERR_OK;
 }
@@ -529,7 +531,7 @@ void dht_fini(struct rt_system *sys)
 {
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct rt_worker *w = rt_system_worker(sys, i);
-        struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+        struct dht_local *l = rt_worker_local(w, &local_key);
 
         if (!l)
             continue;
@@ -537,7 +539,7 @@ void dht_fini(struct rt_system *sys)
             free_dht(l->dht);
         free(l->cells);
         free(l);
-        rt_worker_set_local(w, RT_LOCAL_DHT, NULL);
+        rt_worker_set_local(w, &local_key, NULL);
     }
 }
 
@@ -545,7 +547,7 @@ void dht_fini(struct rt_system *sys)
 
 struct rt_addr dht_addr(const struct rt_worker *w)
 {
-    const struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    const struct dht_local *l = rt_worker_local(w, &local_key);
 
     return l->addr;
 }
@@ -581,7 +583,7 @@ void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
                       const struct sockaddr_storage *from, enum wire_dialect dialect,
                       uint8_t peer_dialects, int64_t skew_s)
 {
-    struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    struct dht_local *l = rt_worker_local(w, &local_key);
     struct wire_peer_hop hop;
     struct dht_inbound *m;
 

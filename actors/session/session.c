@@ -12,6 +12,8 @@
 #include "session_private.h"
 #include "wire_limits.h"
 
+static struct rt_local_key local_key;
+
 /* -- shared by the relay's sessions -- */
 
 rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
@@ -410,7 +412,7 @@ static void *on_accept(void *ctx, struct rt_conn *c, const struct rt_conn_ops **
 
 static struct session_worker *session_worker_of(const struct rt_worker *w)
 {
-    return rt_worker_local(w, RT_LOCAL_SESSION);
+    return rt_worker_local(w, &local_key);
 }
 
 /* What is still pending now is answered with an error; the last session to go answers the drain. */
@@ -488,7 +490,7 @@ rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
     sw->close_timer.fire = on_close_timer;
     rt_list_init(&sw->sessions);
     rt_actor_start(&sw->control, w, on_control);
-    rt_worker_set_local(w, RT_LOCAL_SESSION, sw);
+    rt_worker_set_local(w, &local_key, sw);
     return RT_ERR_OK;
 }
 
@@ -505,7 +507,7 @@ void session_worker_fini(struct rt_worker *w)
     rt_msg_free(&sw->close_all);
     rt_actor_stop(&sw->control);
     free(sw);
-    rt_worker_set_local(w, RT_LOCAL_SESSION, NULL);
+    rt_worker_set_local(w, &local_key, NULL);
 }
 
 uint32_t session_worker_count(const struct rt_worker *w)

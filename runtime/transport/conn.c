@@ -47,6 +47,8 @@ void conn_soon(struct rt_conn *c, struct rt_list *list)
         rt_timer_arm(cw->worker, &cw->soon, rt_now_ns(cw->worker));
 }
 
+struct rt_local_key conn_local_key;
+
 rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
                            struct rt_conn_acceptor acceptor)
 {
@@ -67,7 +69,7 @@ rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
     rt_list_init(&cw->ready);
     for (uint32_t i = 0; i < CONN_HALF_OPEN_BUCKETS; i++)
         rt_list_init(&cw->half_open_by_prefix[i]);
-    rt_worker_set_local(w, RT_LOCAL_CONN, cw);
+    rt_worker_set_local(w, &conn_local_key, cw);
     return RT_ERR_OK;
 }
 
@@ -83,7 +85,7 @@ void rt_conn_worker_fini(struct rt_worker *w)
     rt_timer_disarm(w, &cw->pressure);
     free(cw->scratch);
     free(cw);
-    rt_worker_set_local(w, RT_LOCAL_CONN, NULL);
+    rt_worker_set_local(w, &conn_local_key, NULL);
 }
 
 uint32_t rt_conn_worker_count(const struct rt_worker *w)
