@@ -47,6 +47,7 @@ struct announcer_local {
     struct rt_addr addr;
     struct announcer *announcer; /* on worker 0, else NULL */
 };
+static struct rt_local_key local_key;
 
 static uint64_t now_s(const struct announcer *a)
 {
@@ -338,13 +339,13 @@ void announcer_init(struct rt_system *sys, const struct announcer_config *config
         RT_INSIST(l != NULL);
         l->addr = rt_actor_addr(&a->actor);
         l->announcer = i == 0 ? a : NULL;
-        rt_worker_set_local(rt_system_worker(sys, i), RT_LOCAL_ANNOUNCER, l);
+        rt_worker_set_local(rt_system_worker(sys, i), &local_key, l);
     }
 }
 
 void announcer_start(struct rt_system *sys)
 {
-    struct announcer_local *l = rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_ANNOUNCER);
+    struct announcer_local *l = rt_worker_local(rt_system_worker(sys, 0), &local_key);
     struct announcer *a = l->announcer;
 
     self_announce_start(&a->self_announce);
@@ -369,27 +370,27 @@ void announcer_fini(struct rt_system *sys)
 {
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct rt_worker *w = rt_system_worker(sys, i);
-        struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
+        struct announcer_local *l = rt_worker_local(w, &local_key);
 
         if (!l)
             continue;
         if (l->announcer)
             free_announcer(l->announcer);
         free(l);
-        rt_worker_set_local(w, RT_LOCAL_ANNOUNCER, NULL);
+        rt_worker_set_local(w, &local_key, NULL);
     }
 }
 
 struct rt_addr announcer_addr(const struct rt_worker *w)
 {
-    const struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
+    const struct announcer_local *l = rt_worker_local(w, &local_key);
 
     return l ? l->addr : (struct rt_addr){0};
 }
 
 struct relay_directory *announcer_directory(struct rt_worker *w)
 {
-    struct announcer_local *l = rt_worker_local(w, RT_LOCAL_ANNOUNCER);
+    struct announcer_local *l = rt_worker_local(w, &local_key);
 
     RT_REQUIRE(l && l->announcer);
     return &l->announcer->directory;

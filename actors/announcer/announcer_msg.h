@@ -5,9 +5,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
+#include "wire_refusal.h"
 
 enum announcer_kind {
     RELAY_LIST_ASK = RT_REQUEST_KIND(ANNOUNCER, 1), /* struct relay_list_ask */

@@ -2,10 +2,10 @@
 #include "announcer/reach_checks.h"
 
 #include "announcer/announcer_limits.h"
+#include "announcer/announcer_metrics.h"
 #include "announcer/part.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "wire_announce.h"
 #include "wire_envelope.h"
 

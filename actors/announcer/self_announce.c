@@ -7,12 +7,12 @@
 
 #include <string.h>
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/directory/announcement.h"
 #include "announcer/part.h"
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "dht/address/addr.h"
 #include "wire_dht.h"
 #include "wire_envelope.h"

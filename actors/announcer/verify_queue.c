@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "announcer/announcer_limits.h"
+#include "announcer/announcer_metrics.h"
 #include "announcer/directory/announcement.h"
 #include "announcer/part.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 enum item_kind {
     ITEM_LIST,

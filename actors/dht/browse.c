@@ -9,6 +9,7 @@
 #include "dht/value_store/community_pages.h"
 #include "dht/value_store/community_search.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);

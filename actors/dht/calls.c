@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/address/addr.h"
 #include "dht/calls_private.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
                                 uint8_t dialects, const struct dht_calls_hooks *hooks)

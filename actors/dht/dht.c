@@ -5,9 +5,9 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/value_store/communities.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 #include "host/resolver.h"
 
@@ -31,6 +31,8 @@ struct dht_local {
     uint64_t window_s;
     uint32_t in_window;
 };
+
+static struct rt_local_key local_key;
 
 uint64_t dht_random(void *ctx)
 {
@@ -340,7 +342,7 @@ enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
 
 static struct dht *dht_of(struct rt_system *sys)
 {
-    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), RT_LOCAL_DHT))->dht;
+    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), &local_key))->dht;
 }
 
 static void on_revoked(void *ctx, const uint8_t key[32])
@@ -465,7 +467,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
         RT_INSIST(l != NULL);
         l->addr = rt_actor_addr(&d->actor);
         l->dht = i == 0 ? d : NULL;
-        rt_worker_set_local(rt_system_worker(sys, i), RT_LOCAL_DHT, l);
+        rt_worker_set_local(rt_system_worker(sys, i), &local_key, l);
     }
     return RT_ERR_OK;
 }
@@ -530,7 +532,7 @@ void dht_fini(struct rt_system *sys)
 {
     for (uint16_t i = 0; i < rt_system_count(sys); i++) {
         struct rt_worker *w = rt_system_worker(sys, i);
-        struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+        struct dht_local *l = rt_worker_local(w, &local_key);
 
         if (!l)
             continue;
@@ -538,7 +540,7 @@ void dht_fini(struct rt_system *sys)
             free_dht(l->dht);
         free(l->cells);
         free(l);
-        rt_worker_set_local(w, RT_LOCAL_DHT, NULL);
+        rt_worker_set_local(w, &local_key, NULL);
     }
 }
 
@@ -546,7 +548,7 @@ void dht_fini(struct rt_system *sys)
 
 struct rt_addr dht_addr(const struct rt_worker *w)
 {
-    const struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    const struct dht_local *l = rt_worker_local(w, &local_key);
 
     return l->addr;
 }
@@ -582,7 +584,7 @@ void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
                       const struct sockaddr_storage *from, enum wire_dialect dialect,
                       uint8_t peer_dialects, int64_t skew_s)
 {
-    struct dht_local *l = rt_worker_local(w, RT_LOCAL_DHT);
+    struct dht_local *l = rt_worker_local(w, &local_key);
     struct wire_peer_hop hop;
     struct dht_inbound *m;
 

@@ -9,9 +9,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
+#include "wire_refusal.h"
 
 enum dht_kind {
     DHT_ASK = RT_REQUEST_KIND(DHT, 1),     /* struct dht_ask: a peer's request, from its session */

@@ -106,7 +106,7 @@ static inline uint64_t dht_now_s(const struct dht *d)
 uint64_t dht_random(void *ctx); /* ctx: struct dht */
 
 /* Reported every tick: nodes of each dialect, values, their bytes, peers. */
-extern const enum rt_metric dht_gauges[DHT_GAUGES];
+extern struct rt_metric *const dht_gauges[DHT_GAUGES];
 
 /* -- dht.c -- */
 

@@ -6,9 +6,9 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "dht/value_store/communities.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
@@ -470,9 +470,9 @@ static void try_candidates(struct dht *d)
     dht_network_probe(d);
 }
 
-const enum rt_metric dht_gauges[DHT_GAUGES] = {RT_METRIC_DHT_NODES_A,     RT_METRIC_DHT_NODES_B,
-                                               RT_METRIC_DHT_NODES_C,     RT_METRIC_DHT_VALUES,
-                                               RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+struct rt_metric *const dht_gauges[DHT_GAUGES] = {RT_METRIC_DHT_NODES_A,     RT_METRIC_DHT_NODES_B,
+                                                  RT_METRIC_DHT_NODES_C,     RT_METRIC_DHT_VALUES,
+                                                  RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
 
 static void report(struct dht *d)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/address/addr.h"
 #include "dht/calls_private.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static uint64_t hash_of(const struct dht_calls *c, const struct wire_peer_hop *hop,
                         enum wire_dialect place)

@@ -6,8 +6,8 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 #include "wire_dht.h"
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/metric.h"
+#include "session/refusal_total.h"
+#include "session/session_metrics.h"
 #include "session_private.h"
 
 #define ERROR_TEXT_MAX 256u
@@ -40,7 +41,7 @@ void session_refuse(struct session *s, enum rt_refusal r, const char *detail)
 
     if (len >= (int)sizeof(text))
         len = (int)sizeof(text) - 1;
-    rt_refusal_count(r);
+    session_refusal_count(r);
     rt_metric_inc(RT_METRIC_ERRORS_SENT);
     if (rt_log_enabled(RELAY_LOG_DEBUG) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));

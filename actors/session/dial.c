@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "session/handshake.h"
+#include "session/refusal_total.h"
 #include "session/session_limits.h"
 #include "wire_limits.h"
 
@@ -52,7 +53,7 @@ static void refuse(struct dial *d, enum rt_refusal r)
 
     if (r == RT_REFUSAL_HELLO_CLOCK)
         why.skew_s = (int64_t)(d->server.timestamp_unix_secs - rt_wall_ns(d->worker) / RT_S);
-    rt_refusal_count(r);
+    session_refusal_count(r);
     rt_conn_close(d->conn, RELAY_CLOSE_GRACEFUL);
     end(d, &why);
 }

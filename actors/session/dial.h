@@ -9,12 +9,12 @@
 #ifndef SESSION_DIAL_H
 #define SESSION_DIAL_H
 
-#include "base/refusal.h"
 #include "crypto/crypto.h"
 #include "transport/conn.h"
 #include "wire_dialect.h"
 #include "wire_envelope.h"
 #include "wire_hello.h"
+#include "wire_refusal.h"
 
 struct dial;
 

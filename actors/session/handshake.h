@@ -6,10 +6,10 @@
 #ifndef SESSION_HANDSHAKE_H
 #define SESSION_HANDSHAKE_H
 
-#include "base/refusal.h"
 #include "crypto/crypto.h"
 #include "wire_dialect.h"
 #include "wire_hello.h"
+#include "wire_refusal.h"
 
 /* Fresh randomness of one side of one session. */
 struct handshake_fresh {

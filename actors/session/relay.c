@@ -2,8 +2,8 @@
 /* The requests a relay is for: RelayRegister, RelayConnect, RelayStream (protocol: Tunnels). */
 #include <string.h>
 
-#include "base/metric.h"
 #include "session/session_limits.h"
+#include "session/session_metrics.h"
 #include "session_private.h"
 
 static void ask_slots(struct session *s, struct slots_ask *a)

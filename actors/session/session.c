@@ -5,11 +5,14 @@
 #include "base/base_limits.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "session/ledger.h"
+#include "session/refusal_total.h"
 #include "session/session_limits.h"
+#include "session/session_metrics.h"
 #include "session_private.h"
 #include "wire_limits.h"
+
+static struct rt_local_key local_key;
 
 /* -- shared by the relay's sessions -- */
 
@@ -120,7 +123,7 @@ static void note_drop(struct session *s, enum rt_refusal r, const char *detail)
     static struct rt_log_site sites[RT_REFUSAL_COUNT];
     char peer[64];
 
-    rt_refusal_count(r);
+    session_refusal_count(r);
     if (rt_log_enabled(RELAY_LOG_INFO) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));
         rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",
@@ -241,6 +244,12 @@ static void send_server_hello(struct session *s)
 
 static void authenticated(struct session *s)
 {
+    static struct rt_metric *const sessions_of_dialect[WIRE_DIALECTS] = {
+        [WIRE_DIALECT_A] = RT_METRIC_SESSIONS_A,
+        [WIRE_DIALECT_B] = RT_METRIC_SESSIONS_B,
+        [WIRE_DIALECT_C] = RT_METRIC_SESSIONS_C,
+    };
+
     s->peer_hash = rt_siphash(s->sw->shared->hash_key, s->peer_key, 32);
     handshake_free(s);
     s->state = SESSION_READY;
@@ -248,9 +257,7 @@ static void authenticated(struct session *s)
     rt_conn_authenticated(s->conn, LIM_SESSION_IDLE_NS);
     note_inbound(s, s->peer_key, 0);
     rt_metric_inc(RT_METRIC_SESSIONS);
-    _Static_assert(RT_METRIC_SESSIONS_C == RT_METRIC_SESSIONS_A + WIRE_DIALECT_C,
-                   "one counter per dialect, in their order");
-    rt_metric_inc(RT_METRIC_SESSIONS_A + s->dialect);
+    rt_metric_inc(sessions_of_dialect[s->dialect]);
 }
 
 static void verify_job(struct rt_job *job)
@@ -401,7 +408,7 @@ static void *on_accept(void *ctx, struct rt_conn *c, const struct rt_conn_ops **
 
 static struct session_worker *session_worker_of(const struct rt_worker *w)
 {
-    return rt_worker_local(w, RT_LOCAL_SESSION);
+    return rt_worker_local(w, &local_key);
 }
 
 /* What is still pending now is answered with an error; the last session to go answers the drain. */
@@ -479,7 +486,7 @@ rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
     sw->close_timer.fire = on_close_timer;
     rt_list_init(&sw->sessions);
     rt_actor_start(&sw->control, w, on_control);
-    rt_worker_set_local(w, RT_LOCAL_SESSION, sw);
+    rt_worker_set_local(w, &local_key, sw);
     return RT_ERR_OK;
 }
 
@@ -496,7 +503,7 @@ void session_worker_fini(struct rt_worker *w)
     rt_msg_free(&sw->close_all);
     rt_actor_stop(&sw->control);
     free(sw);
-    rt_worker_set_local(w, RT_LOCAL_SESSION, NULL);
+    rt_worker_set_local(w, &local_key, NULL);
 }
 
 uint32_t session_worker_count(const struct rt_worker *w)

@@ -44,7 +44,7 @@ RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s,
                                          const uint8_t hash_key[16]);
 void session_shared_fini(struct session_shared *s);
 
-/* Per worker, under RT_LOCAL_SESSION; shared must outlive it. */
+/* Per worker; shared must outlive it. */
 RT_MUST_CHECK rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared);
 void session_worker_fini(struct rt_worker *w);
 uint32_t session_worker_count(const struct rt_worker *w);

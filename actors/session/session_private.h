@@ -5,12 +5,12 @@
 
 #include "announcer/announcer_msg.h"
 #include "base/list.h"
-#include "base/refusal.h"
 #include "dht/dht_msg.h"
 #include "session/handshake.h"
 #include "session/session.h"
 #include "tunnel/tunnel_msg.h"
 #include "wire_envelope.h"
+#include "wire_refusal.h"
 
 enum session_state { SESSION_HELLO, SESSION_ACK, SESSION_READY, SESSION_BUSY };
 

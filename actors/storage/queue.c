@@ -7,9 +7,9 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "storage/storage_limits.h"
+#include "storage/storage_metrics.h"
 #include "wire_limits.h"
 
 #define BUCKETS_MIN 64u

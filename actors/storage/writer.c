@@ -6,8 +6,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "storage/storage_limits.h"
+#include "storage/storage_metrics.h"
 #include "storage/table_communities.h"
 #include "storage/table_identity.h"
 #include "storage/table_metadata.h"

@@ -6,6 +6,8 @@
 #include "crypto/crypto.h"
 #include "tunnel/tunnel_private.h"
 
+struct rt_local_key tunnel_local_key;
+
 /* What one worker knows of one slot: at least one link, the one to use first. */
 struct view_slot {
     struct rt_map_node node;
@@ -114,7 +116,7 @@ rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *confi
     tw->worker = w;
     memcpy(tw->slot_secret, config->slot_secret, sizeof(tw->slot_secret));
     rt_actor_start(&tw->view, w, view_on_msg);
-    rt_worker_set_local(w, RT_LOCAL_TUNNEL, tw);
+    rt_worker_set_local(w, &tunnel_local_key, tw);
     if (!first) {
         first = tw;
         tw->authority = slots_new(w, config);
@@ -141,6 +143,6 @@ void tunnel_worker_fini(struct rt_worker *w)
     rt_actor_stop(&tw->view);
     rt_map_fini(&tw->slots, view_release, NULL);
     rt_wipe(tw->slot_secret, sizeof(tw->slot_secret));
-    rt_worker_set_local(w, RT_LOCAL_TUNNEL, NULL);
+    rt_worker_set_local(w, &tunnel_local_key, NULL);
     free(tw);
 }

@@ -10,9 +10,9 @@
 #include "actor/actor_limits.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "tunnel/tables/temp_slots.h"
+#include "tunnel/tunnel_metrics.h"
 #include "tunnel/tunnel_private.h"
 
 /* A tunnel's slot lives as long as its connection; clients ignore the time they are told. */

@@ -17,9 +17,9 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "transport/conn.h"
 #include "tunnel/tables/pending.h"
+#include "tunnel/tunnel_metrics.h"
 #include "tunnel/tunnel_private.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
@@ -225,11 +225,17 @@ static void link_log(const struct tunnel *t, const char *msg, const char *reason
         rt_log(RELAY_LOG_INFO, msg, "slot=%016" PRIx64 " reason=\"%s\"", t->slot_id, reason);
 }
 
+static struct rt_metric *const links_of_dialect[WIRE_DIALECTS] = {
+    [WIRE_DIALECT_A] = RT_METRIC_TUNNEL_LINKS_A,
+    [WIRE_DIALECT_B] = RT_METRIC_TUNNEL_LINKS_B,
+    [WIRE_DIALECT_C] = RT_METRIC_TUNNEL_LINKS_C,
+};
+
 /* The connection is gone, for a reason. */
 static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *reason)
 {
     rt_metric_sub(RT_METRIC_TUNNEL_LINKS, 1);
-    rt_metric_sub(RT_METRIC_TUNNEL_LINKS_A + t->dialect, 1);
+    rt_metric_sub(links_of_dialect[t->dialect], 1);
     link_log(t, "tunnel closed", reason);
     tell_authority(t, SLOTS_LINK_GONE);
     link_end(t, refusal);
@@ -512,9 +518,7 @@ void tunnel_attach(struct tunnel *t, struct rt_conn *c)
     t->conn = c;
     t->byte_ns = rt_now_ns(worker_of(t));
     rt_metric_inc(RT_METRIC_TUNNEL_LINKS);
-    _Static_assert(RT_METRIC_TUNNEL_LINKS_C == RT_METRIC_TUNNEL_LINKS_A + WIRE_DIALECT_C,
-                   "one gauge per dialect, in their order");
-    rt_metric_inc(RT_METRIC_TUNNEL_LINKS_A + t->dialect);
+    rt_metric_inc(links_of_dialect[t->dialect]);
     link_log(t, "tunnel open", "registered");
     rt_conn_set_consumer(c, &link_ops, t);
     rt_conn_set_frame_max(c, LIM_FRAME_MAX, LIM_INNER_FRAME_MAX);

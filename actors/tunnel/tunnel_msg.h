@@ -12,9 +12,9 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
-#include "base/refusal.h"
 #include "tunnel/tunnel_limits.h"
 #include "wire_dialect.h"
+#include "wire_refusal.h"
 #include "wire_relay.h"
 
 struct rt_conn;
@@ -148,7 +148,7 @@ struct tunnel_config {
     uint8_t slot_secret[32];
     uint32_t max_tunnels; /* identities with a live tunnel */
 };
-/* Slot view of worker w under RT_LOCAL_TUNNEL; worker 0 also gets the authority. Call for every
+/* Creates the slot view of worker w; worker 0 also gets the authority. Call for every
  * worker in order before threads start. */
 RT_MUST_CHECK rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config);
 void tunnel_worker_fini(struct rt_worker *w);

@@ -8,7 +8,7 @@
 
 struct slots;
 
-/* Under RT_LOCAL_TUNNEL of every worker. */
+/* The state of one worker, under tunnel_local_key. */
 struct tunnel_worker {
     struct rt_worker *worker;
     struct rt_actor view; /* hears SLOTS_UPDATE */
@@ -19,9 +19,11 @@ struct tunnel_worker {
     uint32_t link_count; /* tunnel actors of this worker */
 };
 
+extern struct rt_local_key tunnel_local_key;
+
 static inline struct tunnel_worker *tunnel_worker_of(const struct rt_worker *w)
 {
-    return rt_worker_local(w, RT_LOCAL_TUNNEL);
+    return rt_worker_local(w, &tunnel_local_key);
 }
 
 /* The links this worker knows of the slot, the one to use first; returns how many. */

@@ -178,17 +178,16 @@ uint64_t rt_wall_ns(const struct rt_worker *w); /* wall clock */
 void rt_random(struct rt_worker *w, void *out, size_t len);
 const struct rt_seams *rt_worker_seams(const struct rt_worker *w);
 
-/* One slot per room for its per-worker state (slot view, admission, ...); main fills them. */
-enum rt_local {
-    RT_LOCAL_CONN,
-    RT_LOCAL_SESSION,
-    RT_LOCAL_TUNNEL,
-    RT_LOCAL_DHT,
-    RT_LOCAL_ANNOUNCER,
-    RT_LOCAL_COUNT,
+/*
+ * A room's key to its state on each worker: one zeroed static object. The first set of a key
+ * registers it for the process, before any worker runs; at most LIM_WORKER_LOCALS keys.
+ */
+struct rt_local_key {
+    uint32_t index; /* 0: not registered */
 };
-void rt_worker_set_local(struct rt_worker *w, enum rt_local which, void *state);
-void *rt_worker_local(const struct rt_worker *w, enum rt_local which);
+void rt_worker_set_local(struct rt_worker *w, struct rt_local_key *key, void *state);
+/* NULL if nothing is set. */
+void *rt_worker_local(const struct rt_worker *w, const struct rt_local_key *key);
 
 /* -- timers: see struct relay_timer -- */
 void rt_timer_arm(struct rt_worker *w, struct relay_timer *t, uint64_t at_ns);

@@ -7,6 +7,7 @@
 
 #define LIM_WORKERS_MAX 64u
 #define LIM_WORKERS_DEFAULT_MAX 16u /* one per core, but no more than this by default */
+#define LIM_WORKER_LOCALS 16u       /* rooms that keep state per worker */
 
 #define LIM_TURN_NS (1 * RT_MS)      /* a worker's turn, before it looks at the network again */
 #define LIM_TURN_STEPS 4096u         /* ... and its timers and messages: time may stand still */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include <stdlib.h>
 
+#include "actor/actor_metrics.h"
 #include "actor/worker.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 void *rt_msg_new(uint16_t kind, size_t size)
 {

@@ -259,14 +259,20 @@ const struct rt_seams *rt_worker_seams(const struct rt_worker *w)
     return &w->system->seams;
 }
 
-void rt_worker_set_local(struct rt_worker *w, enum rt_local which, void *state)
+void rt_worker_set_local(struct rt_worker *w, struct rt_local_key *key, void *state)
 {
-    w->locals[which] = state;
+    static uint32_t registered;
+
+    if (key->index == 0) {
+        RT_REQUIRE(registered < LIM_WORKER_LOCALS);
+        key->index = ++registered;
+    }
+    w->locals[key->index] = state;
 }
 
-void *rt_worker_local(const struct rt_worker *w, enum rt_local which)
+void *rt_worker_local(const struct rt_worker *w, const struct rt_local_key *key)
 {
-    return w->locals[which];
+    return w->locals[key->index];
 }
 
 void rt_timer_arm(struct rt_worker *w, struct relay_timer *t, uint64_t at_ns)

@@ -11,6 +11,7 @@
 #define RT_WORKER_H
 
 #include "actor/actor.h"
+#include "actor/actor_limits.h"
 #include "actor/inbox.h"
 #include "actor/timer.h"
 
@@ -41,7 +42,7 @@ struct rt_worker {
     uint32_t first_free; /* place_count: none */
 
     void *loop;
-    void *locals[RT_LOCAL_COUNT];
+    void *locals[LIM_WORKER_LOCALS + 1]; /* by rt_local_key.index; the first is always NULL */
     struct rt_wheel wheel;
 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_metrics.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 static _Atomic uint64_t budget_max = UINT64_MAX;
 static _Atomic uint64_t buffers_live;
@@ -28,7 +28,7 @@ uint64_t rt_budget_used(void)
 
 bool rt_budget_take(size_t n)
 {
-    _Atomic uint64_t *used = &rt_metric_values[RT_METRIC_MEMORY_BYTES];
+    _Atomic uint64_t *used = &RT_METRIC_MEMORY_BYTES->value;
     uint64_t max = rt_budget_max();
     uint64_t old = atomic_load_explicit(used, memory_order_relaxed);
 
@@ -46,8 +46,8 @@ bool rt_budget_take(size_t n)
 
 void rt_budget_give(size_t n)
 {
-    uint64_t old = atomic_fetch_sub_explicit(&rt_metric_values[RT_METRIC_MEMORY_BYTES], n,
-                                             memory_order_relaxed);
+    uint64_t old =
+        atomic_fetch_sub_explicit(&RT_METRIC_MEMORY_BYTES->value, n, memory_order_relaxed);
 
     RT_INSIST(old >= n);
 }

@@ -6,9 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_metrics.h"
 #include "base/check.h"
 #include "base/log_format.h"
-#include "base/metric.h"
 #include "base/seams.h"
 
 static _Atomic int log_level = RELAY_LOG_INFO;

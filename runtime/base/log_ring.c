@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/base_limits.h"
+#include "base/base_metrics.h"
 #include "base/check.h"
 #include "base/log_format.h"
-#include "base/metric.h"
 
 #define HEAD_BYTES 2u
 

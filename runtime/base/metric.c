@@ -7,8 +7,6 @@
 #define NAME_BYTES 96u
 #define OVERFLOW_NAME "plugin_counters_overflow_total"
 
-_Atomic uint64_t rt_metric_values[RT_METRIC_COUNT];
-
 static struct {
     pthread_mutex_t lock;
     size_t count;
@@ -40,19 +38,18 @@ _Atomic uint64_t *rt_metric_named(const char *name)
     return found;
 }
 
-void rt_metric_each(void (*fn)(void *ctx, const char *name, uint64_t value), void *ctx)
+void rt_metric_each(const struct rt_metric_table *table, rt_metric_fn *fn, void *ctx)
 {
-    static const char *const names[] = {
-#define X(id, name, help) name,
-        RT_METRIC_LIST(X)
-#undef X
-    };
+    for (size_t i = 0; i < table->count; i++)
+        fn(ctx, table->metrics[i]->name, rt_metric_get(table->metrics[i]));
+}
+
+void rt_metric_named_each(rt_metric_fn *fn, void *ctx)
+{
     uint64_t overflow = atomic_load_explicit(&named.overflow, memory_order_relaxed);
     size_t count;
 
-    for (size_t i = 0; i < RT_METRIC_COUNT; i++)
-        fn(ctx, names[i], rt_metric_get((enum rt_metric)i));
-    /* Entries never change once they are counted, so only the count needs the lock. */
+    /* Entries do not change once they are counted, so only the count needs the lock. */
     pthread_mutex_lock(&named.lock);
     count = named.count;
     pthread_mutex_unlock(&named.lock);

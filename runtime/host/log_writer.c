@@ -11,9 +11,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/base_metrics.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "host/thread.h"
 
 /* A pipe that polls writable takes this much without blocking (PIPE_BUF). */

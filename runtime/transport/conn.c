@@ -8,9 +8,9 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "conn_private.h"
 #include "transport/transport_limits.h"
+#include "transport/transport_metrics.h"
 #include "wire_limits.h"
 
 static void on_rx_timer(struct relay_timer *t);
@@ -47,6 +47,8 @@ void conn_soon(struct rt_conn *c, struct rt_list *list)
         rt_timer_arm(cw->worker, &cw->soon, rt_now_ns(cw->worker));
 }
 
+struct rt_local_key conn_local_key;
+
 rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
                            struct rt_conn_acceptor acceptor)
 {
@@ -67,7 +69,7 @@ rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
     rt_list_init(&cw->ready);
     for (uint32_t i = 0; i < CONN_HALF_OPEN_BUCKETS; i++)
         rt_list_init(&cw->half_open_by_prefix[i]);
-    rt_worker_set_local(w, RT_LOCAL_CONN, cw);
+    rt_worker_set_local(w, &conn_local_key, cw);
     return RT_ERR_OK;
 }
 
@@ -83,7 +85,7 @@ void rt_conn_worker_fini(struct rt_worker *w)
     rt_timer_disarm(w, &cw->pressure);
     free(cw->scratch);
     free(cw);
-    rt_worker_set_local(w, RT_LOCAL_CONN, NULL);
+    rt_worker_set_local(w, &conn_local_key, NULL);
 }
 
 uint32_t rt_conn_worker_count(const struct rt_worker *w)
@@ -294,7 +296,7 @@ static void conn_bound_goodbye(struct rt_conn *c)
 
 void conn_end(struct rt_conn *c, enum rt_conn_end how)
 {
-    static const enum rt_metric timeouts[] = {
+    static struct rt_metric *const timeouts[] = {
         [RT_CONN_END_HANDSHAKE_TIMEOUT] = RT_METRIC_TIMEOUT_HANDSHAKE,
         [RT_CONN_END_IDLE_TIMEOUT] = RT_METRIC_TIMEOUT_IDLE,
         [RT_CONN_END_FRAME_TIMEOUT] = RT_METRIC_TIMEOUT_FRAME,

@@ -89,7 +89,7 @@ RT_MUST_CHECK rt_err rt_door_new(const struct rt_door_limits *limits, uint16_t w
                                  const uint8_t hash_key[16], struct rt_door **out);
 void rt_door_free(struct rt_door **d);
 
-/* Per-worker state (scratch, stalled list, half-open lists), stored under RT_LOCAL_CONN. */
+/* Per-worker state (scratch, stalled list, half-open lists). */
 RT_MUST_CHECK rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
                                          struct rt_conn_acceptor acceptor);
 void rt_conn_worker_fini(struct rt_worker *w);

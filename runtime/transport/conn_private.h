@@ -85,9 +85,11 @@ struct rt_conn {
     struct rt_list all_node, stalled_node, half_open_node, prefix_node, soon_node;
 };
 
+extern struct rt_local_key conn_local_key;
+
 static inline struct conn_worker *conn_worker_of(const struct rt_worker *w)
 {
-    return rt_worker_local(w, RT_LOCAL_CONN);
+    return rt_worker_local(w, &conn_local_key);
 }
 
 /* Cuts what the scratch or the stash holds; tells eof when all before it was delivered. */

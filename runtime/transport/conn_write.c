@@ -2,9 +2,9 @@
 /* A connection's output: its deadline, and what becomes of what does not leave. */
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "conn_private.h"
 #include "transport/transport_limits.h"
+#include "transport/transport_metrics.h"
 
 static uint64_t send_time_ns(size_t bytes)
 {

@@ -7,7 +7,7 @@
 
 #include "base/base_limits.h"
 #include "base/check.h"
-#include "base/metric.h"
+#include "transport/transport_metrics.h"
 
 struct rt_door {
     struct rt_door_limits limits;

@@ -24,10 +24,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "host/os_seams.h"
 #include "host/thread_blocking.h"
 #include "storage/storage.h"
+#include "storage/storage_metrics.h"
 #include "wire_community.h"
 #include "wire_value.h"
 

@@ -7,6 +7,8 @@
 #include "disk.h"
 #include "harness.h"
 #include "refusal_text.h"
+#include "transport/transport_metrics.h"
+#include "tunnel/tunnel_metrics.h"
 
 /* Longer than any deadline of the relay, and than the slowest path takes for the longest queue. */
 #define END_NS (900 * RT_S)
@@ -35,8 +37,8 @@ static void check_always(void *ctx)
 
 static void check_nothing_left(struct sim *s)
 {
-    static const enum rt_metric gauges[] = {RT_METRIC_CONNECTIONS, RT_METRIC_HALF_OPEN,
-                                            RT_METRIC_TUNNELS, RT_METRIC_TUNNEL_LINKS};
+    static struct rt_metric *const gauges[] = {RT_METRIC_CONNECTIONS, RT_METRIC_HALF_OPEN,
+                                               RT_METRIC_TUNNELS, RT_METRIC_TUNNEL_LINKS};
     static const char *const names[] = {"connections", "half-open", "tunnels", "links"};
 
     for (uint32_t i = 0; i < s->relay_count; i++)

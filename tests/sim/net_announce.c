@@ -12,8 +12,9 @@
 #include "announcer/announcer.h"
 #include "announcer/directory/announcement.h"
 #include "announcer/directory/relay_directory.h"
+#include "actor/worker.h"
+#include "announcer/announcer_metrics.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
 #include "net_scenarios.h"
 

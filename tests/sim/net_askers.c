@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "net_dialects.h"
 #include "net_values.h"
 #include "wire_dht.h"

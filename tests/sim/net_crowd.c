@@ -6,9 +6,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "net_scenarios.h"
+#include "transport/transport_metrics.h"
 #include "wire_dht.h"
 
 #define SETTLE_S 600u

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "net_values.h"
 
 #define SETTLE_S 900u

@@ -2,7 +2,7 @@
 /* Networks of honest relays: growth, churn, partitions. */
 #include <stdio.h>
 
-#include "base/metric.h"
+#include "dht/dht_metrics.h"
 #include "net_scenarios.h"
 
 #define SETTLE_S 450u

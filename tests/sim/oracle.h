@@ -9,8 +9,8 @@
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
-#include "base/refusal.h"
 #include "client.h"
+#include "wire_refusal.h"
 
 #define SIM_INNER_TYPE 500u
 #define SIM_INNER_ANSWER_TYPE 501u

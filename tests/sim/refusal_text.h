@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/refusal.h"
+#include "wire_refusal.h"
 
 static inline enum rt_refusal sim_refusal_of(const uint8_t *text, uint32_t len)
 {

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "scenarios.h"
+#include "session/refusal_total.h"
+#include "transport/transport_metrics.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 #include "wire_relay.h"
 
@@ -55,7 +58,7 @@ void scenario_bad_hello(struct sim *s)
     expect_honest_served(s, 100 * RT_MS);
     for (size_t i = 0; i < count; i++) {
         enum rt_refusal r = tricks[i].refusal;
-        uint64_t before = rt_refusal_total(r);
+        uint64_t before = session_refusal_total(r);
         struct sim_path path;
         struct sim_lone *l;
 
@@ -63,7 +66,7 @@ void scenario_bad_hello(struct sim *s)
         l = sim_add_lone(s, sim_new_identity(s), &path, tricks[i].trick);
         sim_await_gone(l, 9 * RT_S);
         sim_expect(s, l->answers == 0 && !l->is_ready, "trick %u gets through", tricks[i].trick);
-        sim_expect(s, rt_refusal_total(r) == before + 1, "trick %u is not counted as %s",
+        sim_expect(s, session_refusal_total(r) == before + 1, "trick %u is not counted as %s",
                    tricks[i].trick, rt_refusal_info(r)->reason);
         if (i % 3 == 0)
             expect_honest_served(s, 100 * RT_MS);
@@ -235,13 +238,13 @@ void scenario_bad_frame(struct sim *s)
 
     sim_begin(s);
     for (unsigned i = 0; i < FRAME_COUNT; i++) {
-        uint64_t before = rt_refusal_total(expected[i]);
+        uint64_t before = session_refusal_total(expected[i]);
         struct sim_lone *l = authenticated(s, i == FRAME_PAYLOAD_TOO_LONG);
 
         send_bad_frame(l, (enum bad_frame)i);
         sim_await_gone(l, 25 * RT_S);
-        sim_expect(s, rt_refusal_total(expected[i]) == before + 1, "bad frame %u is not counted",
-                   i);
+        sim_expect(s, session_refusal_total(expected[i]) == before + 1,
+                   "bad frame %u is not counted", i);
         expect_honest_served(s, 100 * RT_MS);
     }
     sim_end(s);

@@ -4,7 +4,9 @@
 
 #include "scenarios.h"
 #include "session/session_limits.h"
+#include "transport/transport_metrics.h"
 #include "tunnel/tunnel_limits.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_relay.h"
 
 static bool is_down(void *ctx)

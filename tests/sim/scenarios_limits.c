@@ -2,6 +2,9 @@
 /* Limits that bite, with a counter each and an honest client served meanwhile. */
 #include "base/budget.h"
 #include "scenarios.h"
+#include "session/refusal_total.h"
+#include "session/session_metrics.h"
+#include "transport/transport_metrics.h"
 #include "wire_relay.h"
 
 static uint32_t count_ready(const struct sim *s, uint32_t from, uint32_t to)
@@ -91,7 +94,8 @@ void scenario_relay_rate(struct sim *s)
     sim_expect(s, greedy->answered >= 5 && greedy->answered <= 6,
                "%u of a burst of 5 were let through", greedy->answered);
     sim_expect(s, other->answered == 5, "one key's rate limits another's");
-    sim_expect(s, rt_refusal_total(RT_REFUSAL_RATE_RELAY) == greedy->refused, "it is not counted");
+    sim_expect(s, session_refusal_total(RT_REFUSAL_RATE_RELAY) == greedy->refused,
+               "it is not counted");
     sim_sleep(s, 3 * RT_S);
     sim_requester_default(s, s->nodes[0], &c);
     sim_path_good(&c.path);
@@ -188,7 +192,7 @@ void scenario_max_tunnels(struct sim *s)
     for (uint32_t i = 0; i < 6; i++)
         sim_expect(s, s->nodes[i]->is_registered || s->nodes[i]->refusal == RT_REFUSAL_TUNNELS_FULL,
                    "a node is refused for another reason");
-    sim_expect(s, rt_refusal_total(RT_REFUSAL_TUNNELS_FULL) == 3, "refusals are not counted");
+    sim_expect(s, session_refusal_total(RT_REFUSAL_TUNNELS_FULL) == 3, "refusals are not counted");
     for (uint32_t i = 0; i < 6; i++)
         if (s->nodes[i]->is_registered) {
             n = s->nodes[i]->config;

@@ -2,6 +2,7 @@
 /* Several connections of one identity: one slot, the newest first, instant fall-back. */
 #include "scenarios.h"
 #include "tunnel/tunnel_limits.h"
+#include "tunnel/tunnel_metrics.h"
 
 static void add_link(struct sim *s, const struct sim_identity *id, bool may_be_cut)
 {

@@ -3,6 +3,7 @@
 #include "scenarios.h"
 #include "session/session_limits.h"
 #include "tunnel/tunnel_limits.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 
 /* What a requester hears while its node comes and goes. */

@@ -2,9 +2,10 @@
 #include "report.h"
 
 #include "base/log.h"
-#include "base/metric.h"
-#include "base/refusal.h"
 #include "crypto/crypto.h"
+#include "metric_list.h"
+#include "session/refusal_total.h"
+#include "wire_refusal.h"
 
 void report_state(const struct cfg *cfg, bool identity_is_new)
 {
@@ -41,9 +42,11 @@ static void report_counter(void *ctx, const char *name, uint64_t value)
 
 void report_counters(void)
 {
-    rt_metric_each(report_counter, NULL);
+    for (size_t i = 0; i < METRIC_TABLES; i++)
+        rt_metric_each(metric_tables[i], report_counter, NULL);
+    rt_metric_named_each(report_counter, NULL);
     for (int r = 1; r < RT_REFUSAL_COUNT; r++)
         rt_log(RELAY_LOG_INFO, "refusals", "reason=%s value=%llu",
                rt_refusal_info((enum rt_refusal)r)->reason,
-               (unsigned long long)rt_refusal_total((enum rt_refusal)r));
+               (unsigned long long)session_refusal_total((enum rt_refusal)r));
 }

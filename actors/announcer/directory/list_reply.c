@@ -2,9 +2,9 @@
 #include "announcer/directory/list_reply.h"
 
 #include "announcer/announcer_limits.h"
+#include "announcer/announcer_metrics.h"
 #include "base/budget.h"
 #include "base/check.h"
-#include "base/metric.h"
 #include "wire_limits.h"
 
 #define HEAD_BYTES_MAX 64u

@@ -2,9 +2,9 @@
 #include "announcer/directory/relay_directory.h"
 
 #include "announcer/announcer_limits.h"
+#include "announcer/announcer_metrics.h"
 #include "announcer/directory/announcement.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 enum relay_verdict directory_judge(const struct relay_directory *d,
                                    const struct wire_announcement *a, uint64_t now_s)

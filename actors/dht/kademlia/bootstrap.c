@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/address/addr.h"
 #include "wire_state.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define TRIES_MAX 16u /* eight addresses by two transports */
 #define BACKOFF_FIRST_NS (1 * RT_S)

@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 #include "base/list.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/address/addr.h"
 #include "base/map.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u

@@ -14,11 +14,11 @@
 
 #include "base/check.h"
 #include "base/map.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "dht/value_store/crowds.h"
 #include "dht/value_store/event_log.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define EXPIRED_LOOK_AT 64u /* records checked for expiry when a community is full */
 #define MARK_SPARE_S 86400u /* the interval at which a mark's expiry is saved */

@@ -14,9 +14,9 @@
 #ifndef DHT_COMMUNITY_PAGES_H
 #define DHT_COMMUNITY_PAGES_H
 
-#include "base/refusal.h"
 #include "dht/value_store/communities.h"
 #include "wire_browse.h"
+#include "wire_refusal.h"
 
 /* NONE with the answer in *out_answer, COMMUNITY_NOT_FOUND, or MEMORY. */
 enum rt_refusal dht_page_members(const struct dht_communities *c,

@@ -17,7 +17,7 @@
 #define DHT_PEER_SET_H
 
 #include "abi/relay_buf.h"
-#include "base/refusal.h"
+#include "wire_refusal.h"
 #include "wire_value.h"
 
 #define DHT_ORIGIN_LOADED 1u /* of entries loaded from disk: nobody's share, oldest of all */

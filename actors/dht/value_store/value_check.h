@@ -9,8 +9,8 @@
 #ifndef DHT_VALUE_CHECK_H
 #define DHT_VALUE_CHECK_H
 
-#include "base/refusal.h"
 #include "wire_dialect.h"
+#include "wire_refusal.h"
 #include "wire_value.h"
 
 /* What a value says of itself, as far as the store must know. */

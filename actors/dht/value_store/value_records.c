@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/value_store/value_store_private.h"
+#include "dht/dht_metrics.h"
 #include "wire_community.h"
 
 /* -- texts of a share's record -- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Limits of the value store, and eviction when it is full: see value_store.h. */
-#include "base/metric.h"
+#include "dht/dht_metrics.h"
 #include "dht/value_store/value_store_private.h"
 
 #define DRAWS 8u          /* entries drawn to find a victim */

@@ -46,8 +46,8 @@
 #define DHT_VALUE_STORE_H
 
 #include "abi/relay_buf.h"
-#include "base/refusal.h"
 #include "dht/value_store/value_check.h"
+#include "wire_refusal.h"
 
 struct dht_communities;
 struct dht_value_store;

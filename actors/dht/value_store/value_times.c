@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The timed parts of the value store: expiry, republishing, deferred writes. */
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/value_store/value_store_private.h"
+#include "dht/dht_metrics.h"
 
 /* -- expiry -- */
 

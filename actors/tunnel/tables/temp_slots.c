@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "tunnel/tunnel_limits.h"
+#include "tunnel/tunnel_metrics.h"
 
 struct temp_slot {
     struct rt_map_node id_node, owner_node;

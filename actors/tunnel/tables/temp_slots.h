@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 #include "base/list.h"
-#include "base/refusal.h"
 #include "base/map.h"
+#include "wire_refusal.h"
 #include "wire_relay.h"
 
 struct temp_slots {

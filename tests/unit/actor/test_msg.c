@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "actor/actor.h"
+#include "actor/actor_metrics.h"
 #include "base/check.h"
-#include "base/metric.h"
 
 #define KIND_TELL RT_NOTIFY_KIND(TEST, 1)
 #define KIND_ASK RT_REQUEST_KIND(TEST, 2)

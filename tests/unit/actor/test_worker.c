@@ -346,6 +346,7 @@ static void *is_current_elsewhere(void *arg)
 
 static void test_belongings(void **state)
 {
+    static struct rt_local_key one, two;
     int x, y;
     uint8_t bytes[3] = {0};
     pthread_t thread;
@@ -355,11 +356,11 @@ static void test_belongings(void **state)
     assert_int_equal(rt_system_count(world.sys), 1);
     assert_int_equal(rt_worker_index(world.w), 0);
     assert_ptr_equal(rt_worker_system(world.w), world.sys);
-    assert_null(rt_worker_local(world.w, RT_LOCAL_CONN));
-    rt_worker_set_local(world.w, RT_LOCAL_CONN, &x);
-    rt_worker_set_local(world.w, RT_LOCAL_TUNNEL, &y);
-    assert_ptr_equal(rt_worker_local(world.w, RT_LOCAL_CONN), &x);
-    assert_ptr_equal(rt_worker_local(world.w, RT_LOCAL_TUNNEL), &y);
+    assert_null(rt_worker_local(world.w, &one));
+    rt_worker_set_local(world.w, &one, &x);
+    rt_worker_set_local(world.w, &two, &y);
+    assert_ptr_equal(rt_worker_local(world.w, &one), &x);
+    assert_ptr_equal(rt_worker_local(world.w, &two), &y);
     rt_worker_set_loop(world.w, &x);
     assert_ptr_equal(rt_worker_loop(world.w), &x);
     rt_random(world.w, bytes, 2);

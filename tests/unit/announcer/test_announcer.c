@@ -15,7 +15,7 @@
  */
 #include "room.h"
 
-#include "base/metric.h"
+#include "announcer/announcer_metrics.h"
 #include "wire_announce.h"
 #include "wire_limits.h"
 

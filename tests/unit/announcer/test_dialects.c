@@ -13,9 +13,8 @@
  *  - The last announcement is sent to each relay in the forms that it verifies, on a session of the
  *    newest dialect that it speaks.
  */
+#include "announcer/announcer_metrics.h"
 #include "room.h"
-
-#include "base/metric.h"
 
 #define A WIRE_DIALECT_BIT(WIRE_DIALECT_A)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)

@@ -9,7 +9,7 @@
  */
 #include "room.h"
 
-#include "base/metric.h"
+#include "announcer/announcer_metrics.h"
 #include "wire_community.h"
 #include "wire_limits.h"
 

@@ -14,8 +14,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/base_metrics.h"
 #include "base/budget.h"
-#include "base/metric.h"
 
 #define HEAD sizeof(struct relay_buf)
 #define THREADS 4

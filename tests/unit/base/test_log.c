@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/base_limits.h"
+#include "base/base_metrics.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/seams.h"
 
 #define THREADS 4

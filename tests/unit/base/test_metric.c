@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: counters and gauges move by what they are told, and are named once each, all in one style;
- * a named counter is one per name, and past the table all names share one that shows only when it
- * was used; adds of several threads all arrive. Refusals: each has a reason of its own and its own
- * total; `rate limit` stands exactly where waiting helps.
+ * Plan: counters and gauges move by the number given, and a table lists them in its order; a named
+ * counter is one per name, and past the limit all names share one that is listed only when it was
+ * used; adds of several threads all arrive.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <ctype.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/metric.h"
-#include "base/refusal.h"
 
 #define THREADS 4
 #define ADDS 20000
 
+#define TEST_METRICS(X)                                                                            \
+    X(REQUESTS, "requests_total", "counter of this test")                                          \
+    X(TUNNELS, "tunnels", "gauge of this test")                                                    \
+    X(ERRORS, "errors_total", "counter of the threads")
+
+TEST_METRICS(RT_METRIC_DECLARE)
+extern const struct rt_metric_table test_metrics;
+RT_METRIC_TABLE(test_metrics, TEST_METRICS);
+
 struct seen {
-    const char *names[RT_METRIC_COUNT + RT_METRIC_NAMED_MAX + 1];
-    uint64_t values[RT_METRIC_COUNT + RT_METRIC_NAMED_MAX + 1];
+    const char *names[RT_METRIC_NAMED_MAX + 1];
+    uint64_t values[RT_METRIC_NAMED_MAX + 1];
     size_t count;
 };
 
@@ -49,21 +55,16 @@ static void test_counters_and_gauges(void **state)
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 1);
 }
 
-static void test_names_are_unique(void **state)
+static void test_table(void **state)
 {
     struct seen seen = {0};
 
     (void)state;
-    rt_metric_each(collect, &seen);
-    assert_true(seen.count >= RT_METRIC_COUNT);
-    assert_string_equal(seen.names[RT_METRIC_CONNECTIONS], "connections");
-    assert_string_equal(seen.names[RT_METRIC_LOG_LIMITED], "log_lines_limited_total");
-    for (size_t i = 0; i < seen.count; i++) {
-        for (const char *c = seen.names[i]; *c; c++)
-            assert_true(islower(*c) || isdigit(*c) || *c == '_');
-        for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(seen.names[i], seen.names[j]);
-    }
+    rt_metric_each(&test_metrics, collect, &seen);
+    assert_int_equal(seen.count, 3);
+    assert_string_equal(seen.names[0], "requests_total");
+    assert_string_equal(seen.names[2], "errors_total");
+    assert_int_equal(seen.values[1], rt_metric_get(RT_METRIC_TUNNELS));
 }
 
 static void *add_many(void *arg)
@@ -73,7 +74,7 @@ static void *add_many(void *arg)
     (void)arg;
     for (int i = 0; i < ADDS; i++) {
         atomic_fetch_add_explicit(named, 1, memory_order_relaxed);
-        rt_metric_inc(RT_METRIC_ERRORS_SENT);
+        rt_metric_inc(RT_METRIC_ERRORS);
     }
     return NULL;
 }
@@ -88,7 +89,7 @@ static void test_threads_lose_nothing(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(rt_metric_named("threads_shared")), THREADS * ADDS);
-    assert_int_equal(rt_metric_get(RT_METRIC_ERRORS_SENT), THREADS * ADDS);
+    assert_int_equal(rt_metric_get(RT_METRIC_ERRORS), THREADS * ADDS);
 }
 
 static void test_named_are_bounded(void **state)
@@ -109,49 +110,26 @@ static void test_named_are_bounded(void **state)
     }
     assert_ptr_equal(rt_metric_named("plugin_past_the_end"), past);
     assert_ptr_equal(rt_metric_named("plugin_one"), one);
-    rt_metric_each(collect, &seen);
-    assert_int_equal(seen.count, RT_METRIC_COUNT + RT_METRIC_NAMED_MAX);
+    rt_metric_named_each(collect, &seen);
+    assert_int_equal(seen.count, RT_METRIC_NAMED_MAX);
     atomic_fetch_add(past, 1);
     seen.count = 0;
-    rt_metric_each(collect, &seen);
-    assert_int_equal(seen.count, RT_METRIC_COUNT + RT_METRIC_NAMED_MAX + 1);
+    rt_metric_named_each(collect, &seen);
+    assert_int_equal(seen.count, RT_METRIC_NAMED_MAX + 1);
     for (size_t i = 0; i < seen.count; i++) {
         if (strcmp(seen.names[i], "plugin_one") == 0)
             assert_int_equal(seen.values[i], 7);
     }
 }
 
-static void test_refusals(void **state)
-{
-    (void)state;
-    for (int i = 1; i < RT_REFUSAL_COUNT; i++) {
-        const struct rt_refusal_info *info = rt_refusal_info((enum rt_refusal)i);
-
-        assert_true(strlen(info->reason) > 0);
-        assert_non_null(info->text);
-        assert_true(info->text[0] != '\0' || info->closes);
-        for (int j = 1; j < i; j++)
-            assert_string_not_equal(info->reason, rt_refusal_info((enum rt_refusal)j)->reason);
-    }
-    assert_non_null(strstr(rt_refusal_info(RT_REFUSAL_RATE_RELAY)->text, "rate limit"));
-    assert_null(strstr(rt_refusal_info(RT_REFUSAL_TUNNELS_FULL)->text, "rate limit"));
-    assert_true(rt_refusal_info(RT_REFUSAL_HELLO_REPLAY)->closes);
-    assert_false(rt_refusal_info(RT_REFUSAL_SLOT_NOT_FOUND)->closes);
-    rt_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    rt_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(rt_refusal_total(RT_REFUSAL_SLOT_NOT_FOUND), 2);
-    assert_int_equal(rt_refusal_total(RT_REFUSAL_HELLO_REPLAY), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counters_and_gauges),
-        cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_table),
         cmocka_unit_test(test_threads_lose_nothing),
         cmocka_unit_test(test_named_are_bounded),
-        cmocka_unit_test(test_refusals),
     };
 
-    return cmocka_run_group_tests_name("base/metric, base/refusal", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("base/metric", tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
  */
 #include "actor_world.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "wire_browse.h"
 #include "wire_community.h"
 

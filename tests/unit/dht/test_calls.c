@@ -12,8 +12,8 @@
  */
 #include "calls_room.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static void test_one_session_one_request_at_a_time(void **state)
 {

@@ -11,8 +11,8 @@
  */
 #include "actor_world.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
 #include "records.h"
 #include "wire_dht.h"

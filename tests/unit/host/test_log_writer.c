@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base_metrics.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "host/log_writer.h"
 #include "host/os_seams.h"
 

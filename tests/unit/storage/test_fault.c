@@ -18,11 +18,11 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "desk.h"
 #include "fault_vfs.h"
 #include "storage/storage_limits.h"
+#include "storage/storage_metrics.h"
 
 #define BEGUN "WARN  state cannot be written"
 #define OVER "INFO  state is written again"

@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 #include "base/budget.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "storage/queue.h"
 #include "storage/storage_limits.h"
+#include "storage/storage_metrics.h"
 #include "wire_limits.h"
 
 static const uint8_t hash_key[16] = {1, 2, 3}, none[32];

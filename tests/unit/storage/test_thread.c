@@ -14,13 +14,13 @@
 #include <time.h>
 
 #include "base/budget.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "desk.h"
 #include "fault_vfs.h"
 #include "host/os_seams.h"
 #include "host/thread_blocking.h"
 #include "storage/storage_limits.h"
+#include "storage/storage_metrics.h"
 
 static struct rt_system *sys;
 static struct rt_blocking *thread;

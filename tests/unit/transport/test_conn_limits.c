@@ -7,6 +7,7 @@
  */
 #include "conn_world.h"
 #include "transport/transport_limits.h"
+#include "transport/transport_metrics.h"
 
 static void test_handshake_deadline(void **state)
 {

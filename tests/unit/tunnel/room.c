@@ -12,9 +12,9 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "crypto/crypto.h"
 #include "session/session_limits.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_envelope.h"
 
 #define WALL_AHEAD_NS (1700000000 * RT_S)

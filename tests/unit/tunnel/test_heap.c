@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "base/metric.h"
 #include "room.h"
+#include "tunnel/tunnel_metrics.h"
 
 #define NODES 1000u
 #define IDLE_BYTES_MAX 900u

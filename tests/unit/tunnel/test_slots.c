@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "base/metric.h"
 #include "room.h"
 #include "session/session_limits.h"
+#include "tunnel/tunnel_metrics.h"
 
 static uint64_t slot_of(const struct peer *p)
 {

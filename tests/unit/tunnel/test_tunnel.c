@@ -12,9 +12,10 @@
 
 #include <cmocka.h>
 
+#include "actor/actor_metrics.h"
 #include "base/budget.h"
-#include "base/metric.h"
 #include "room.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
 

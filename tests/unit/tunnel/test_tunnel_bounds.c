@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/budget.h"
-#include "base/metric.h"
 #include "room.h"
+#include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 #include "tunnel/tables/pending.h"
 

@@ -9,8 +9,8 @@
  */
 #include "unit/announcer/support.h"
 
+#include "announcer/announcer_metrics.h"
 #include "announcer/directory/relay_directory.h"
-#include "base/metric.h"
 
 static const uint8_t hash_key[16] = {9};
 static uint64_t rng = 20261201;

@@ -16,10 +16,10 @@
  */
 #include "unit/dht/trust_support.h"
 
-#include "base/metric.h"
 #include "dht/kademlia/bootstrap.h"
 #include "wire_state.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static uint64_t rng = 20261204;
 static struct dht_trust *trust; /* of the test */

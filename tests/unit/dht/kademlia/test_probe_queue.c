@@ -8,9 +8,9 @@
  */
 #include "unit/dht/support.h"
 
-#include "base/metric.h"
 #include "dht/kademlia/probe_queue.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define SPACE (RT_S / LIM_PROBES_PER_S)
 

@@ -11,8 +11,8 @@
  */
 #include "unit/dht/trust_support.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "wire_limits.h"
 
 /* -- chains -- */

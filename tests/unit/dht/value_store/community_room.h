@@ -8,10 +8,10 @@
 
 #include "unit/dht/support.h"
 
-#include "base/refusal.h"
 #include "dht/value_store/communities.h"
 #include "wire_browse.h"
 #include "wire_community.h"
+#include "wire_refusal.h"
 
 #define ROOM_RECORDS 1200u
 

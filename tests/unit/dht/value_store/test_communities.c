@@ -10,8 +10,8 @@
 #include "index_room.h"
 
 #include "base/check.h"
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define COMMUNITIES INDEX_MARKS
 #define RECORDS 300u

@@ -7,8 +7,8 @@
  */
 #include "index_room.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static void test_loaded_records_get_numbers_where_they_have_none(void **state)
 {

@@ -14,8 +14,8 @@
  */
 #include "store.h"
 
-#include "base/metric.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 /* -- the index -- */
 

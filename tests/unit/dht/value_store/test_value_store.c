@@ -10,9 +10,9 @@
  */
 #include "unit/dht/support.h"
 
-#include "base/metric.h"
 #include "dht/value_store/value_store.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 static const uint8_t hash_key[16] = "dht-values-test";
 static uint64_t rng = 20261123;

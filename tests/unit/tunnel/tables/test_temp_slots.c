@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/metric.h"
 #include "tunnel/tunnel_limits.h"
 #include "tunnel/tables/temp_slots.h"
+#include "tunnel/tunnel_metrics.h"
 
 #define TTL_NS (LIM_TEMP_SLOT_TTL_S * RT_S)
 

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "base/refusal.h"
-
-#include <stdatomic.h>
+#include "wire_refusal.h"
 
 #include "base/check.h"
-
-static _Atomic uint64_t totals[RT_REFUSAL_COUNT];
 
 const struct rt_refusal_info *rt_refusal_info(enum rt_refusal r)
 {
@@ -18,16 +14,4 @@ const struct rt_refusal_info *rt_refusal_info(enum rt_refusal r)
 
     RT_REQUIRE(r > RT_REFUSAL_NONE && r < RT_REFUSAL_COUNT);
     return &infos[r];
-}
-
-void rt_refusal_count(enum rt_refusal r)
-{
-    RT_REQUIRE(r > RT_REFUSAL_NONE && r < RT_REFUSAL_COUNT);
-    atomic_fetch_add_explicit(&totals[r], 1, memory_order_relaxed);
-}
-
-uint64_t rt_refusal_total(enum rt_refusal r)
-{
-    RT_REQUIRE(r > RT_REFUSAL_NONE && r < RT_REFUSAL_COUNT);
-    return atomic_load_explicit(&totals[r], memory_order_relaxed);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every refusal a peer can meet, in one table: what is counted and logged as `reason`, the text it
- * is answered with (none: it is closed without a word, as a handshake has no error message),
- * whether the connection closes. The one text that today's clients act on is `rate limit`: it makes
- * them wait, so it stands exactly where waiting helps.
+ * All refusals of a peer: the reason in counters and logs, the text of the error answer, and
+ * whether the connection closes. A refusal without a text closes the connection without an answer,
+ * as a handshake has no error message. Deployed clients act on one text only: `rate limit` makes
+ * them wait. It is therefore in a text exactly if waiting helps.
  */
-#ifndef RT_REFUSAL_H
-#define RT_REFUSAL_H
+#ifndef WIRE_REFUSAL_H
+#define WIRE_REFUSAL_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* X(id, reason, closes, text) */
 #define RT_REFUSAL_LIST(X)                                                                         \
@@ -71,15 +70,12 @@ enum rt_refusal {
 };
 
 struct rt_refusal_info {
-    const char *reason; /* the counter's label and the log's word */
+    const char *reason; /* the counter's label, and `reason=` in logs */
     const char *text;   /* the error answer's payload */
     bool closes;
 };
 
 /* r in 1 .. RT_REFUSAL_COUNT - 1 */
 const struct rt_refusal_info *rt_refusal_info(enum rt_refusal r);
-/* Counts it (relaxed, any thread). */
-void rt_refusal_count(enum rt_refusal r);
-uint64_t rt_refusal_total(enum rt_refusal r);
 
 #endif
