@@ -149,7 +149,7 @@ rt_err wire_membership_token_decode(const uint8_t *buf, size_t len,
 {
     struct wire_membership_token x = {0};
     struct wire_reader r;
-    wire_reader_init(&r, (uint8_t *)(uintptr_t)buf, len);
+    wire_reader_init_const(&r, buf, len);
     struct wire_map m = wire_map_open(&r, token_names, TOKEN_KEYS);
     for (int key; (key = wire_map_next(&r, &m)) >= 0;) {
         switch (key) {

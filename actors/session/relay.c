@@ -184,7 +184,7 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
     link = tunnel_slot_lookup(s->sw->worker, m.slot_id);
     if (rt_addr_none(link))
         ask_for_slot(s, f, &m);
-    else if (take_inner(s, f, &m, f->ptr + (m.payload.ptr - f->ptr), m.payload.len))
+    else if (take_inner(s, f, &m, m.payload.ptr, m.payload.len))
         forward(s, link);
 }
 
