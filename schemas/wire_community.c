@@ -271,7 +271,7 @@ rt_err wire_share_record_decode(uint8_t *buf, size_t len, struct wire_share_reco
 
 void wire_write_share_record(struct wire_writer *w, const struct wire_share_record *x)
 {
-    uint32_t texts = (x->title.ptr != NULL) + (x->description.ptr != NULL);
+    uint32_t texts = wire_count_texts(x->title, x->description);
     wire_write_tag(w, WIRE_VALUE_SHARE_RECORD);
     wire_write_map(w, SHARE_KEYS - 2 + texts);
     wire_write_id_pair(w, share_names[SHARE_COMMUNITY], x->community_id);
