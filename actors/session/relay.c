@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The requests a relay is for: RelayRegister, RelayConnect, RelayStream (protocol: Tunnels). */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "session/session_limits.h"
 #include "session/session_metrics.h"
 #include "session_private.h"
@@ -86,7 +88,7 @@ static void on_registered(struct session *s, struct slots_ask *a)
 
 /* -- RelayStream -- */
 
-/* Sends what s->relayed holds to a link of its slot. */
+/* Sends s->relayed to a link of its slot. */
 static void forward(struct session *s, struct rt_addr link)
 {
     struct tunnel_request *q = s->relayed;
@@ -102,7 +104,7 @@ static void forward(struct session *s, struct rt_addr link)
 }
 
 static struct tunnel_request *request_new(struct session *s, const struct wire_relay_stream *m,
-                                          uint32_t inline_len)
+                                          const struct wire_envelope *inner, uint32_t inline_len)
 {
     struct tunnel_request *q = tunnel_request_new(inline_len);
 
@@ -112,18 +114,18 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
     q->requester = s->peer_hash;
     q->outer_req_id = s->req_id;
     q->deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
+    q->inner_type = inner->type;
+    q->inner_req_id = inner->req_id;
+    q->inner_flags = inner->flags;
     return q;
 }
 
-/*
- * Checks the inner envelope that lies in [inner, inner + len) of frame f and makes the request of
- * it. False: refused already.
- */
-static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m,
-                       uint8_t *inner, uint32_t len)
+/* Decodes the inner envelope, which is m's payload and lies in f, and makes s->relayed of it.
+ * False: refused already. */
+static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
 {
     struct wire_envelope e;
-    rt_err err = wire_envelope_decode(inner, len, &e);
+    rt_err err = wire_envelope_decode(m->payload.ptr, m->payload.len, &e);
     struct tunnel_request *q;
     bool is_inline;
 
@@ -134,10 +136,7 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
         return false;
     }
     is_inline = e.payload.len <= TUNNEL_INLINE_MAX;
-    q = request_new(s, m, is_inline ? e.payload.len : 0);
-    q->inner_type = e.type;
-    q->inner_req_id = e.req_id;
-    q->inner_flags = e.flags;
+    q = request_new(s, m, &e, is_inline ? e.payload.len : 0);
     s->relayed = q;
     if (is_inline) {
         memcpy(q->inline_bytes, e.payload.ptr, e.payload.len);
@@ -151,24 +150,33 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     return true;
 }
 
-/* This worker's view does not know the slot: the authority may (a newer link, a temporary slot).
- * The payload is kept as it came, since only a tunnel's is an envelope. */
-static void ask_for_slot(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
+static void ask_for_slot(struct session *s, uint64_t slot_id, enum wire_relay_kind kind)
 {
-    struct slots_ask *a;
-    struct relay_slice raw = rt_frame_take(f, m->payload.ptr, m->payload.len);
+    struct slots_ask *a = slots_ask_new(SLOTS_STREAM, slot_id);
 
-    if (!raw.owner) {
+    s->has_asked_slots = true;
+    a->kind = kind;
+    ask_slots(s, a);
+}
+
+/* This worker's view does not know the slot; the authority may, as a newer link or as a temporary
+ * slot. The payload is not decoded before that, since only a tunnel's payload is an envelope. */
+static void keep_missed(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
+{
+    struct relay_slice payload = rt_frame_take(f, m->payload.ptr, m->payload.len);
+    struct session_slot_miss *miss;
+
+    if (!payload.owner) {
         session_refuse(s, RT_REFUSAL_MEMORY, NULL);
         return;
     }
-    s->relayed = request_new(s, m, 0);
-    s->relayed->payload = raw;
-    s->is_relayed_raw = true;
-    s->has_asked_slots = true;
-    a = slots_ask_new(SLOTS_STREAM, m->slot_id);
-    a->kind = m->kind;
-    ask_slots(s, a);
+    miss = malloc(sizeof(*miss));
+    RT_INSIST(miss != NULL);
+    miss->stream = *m;
+    miss->stream.payload.ptr = payload.owner->bytes + (payload.ptr - payload.owner->bytes);
+    miss->payload = payload;
+    s->missed = miss;
+    ask_for_slot(s, m->slot_id, m->kind);
 }
 
 void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
@@ -183,23 +191,30 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
     }
     link = tunnel_slot_lookup(s->sw->worker, m.slot_id);
     if (rt_addr_none(link))
-        ask_for_slot(s, f, &m);
-    else if (take_inner(s, f, &m, m.payload.ptr, m.payload.len))
+        keep_missed(s, f, &m);
+    else if (take_inner(s, f, &m))
         forward(s, link);
 }
 
-static void answer_stream(struct session *s, struct tunnel_request *q)
+static void answer_stream(struct session *s, const struct wire_relay_stream *m,
+                          struct relay_slice *body)
+{
+    uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
+    size_t len = wire_relay_stream_frame_head(head, s->req_id, WIRE_FLAG_RESPONSE, m, body->len);
+
+    rt_metric_add(RT_METRIC_RELAYED_BYTES_OUT, body->len);
+    rt_conn_send2(s->conn, head, (uint32_t)len, body);
+    session_done(s);
+}
+
+static void answer_relayed(struct session *s, struct tunnel_request *q)
 {
     struct wire_relay_stream m = {
         .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
-    uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
     struct relay_slice body = q->payload.ptr ? relay_slice_take(&q->payload)
                                              : relay_slice_view(q->inline_bytes, q->inline_len);
-    size_t len = wire_relay_stream_frame_head(head, s->req_id, WIRE_FLAG_RESPONSE, &m, body.len);
 
-    rt_metric_add(RT_METRIC_RELAYED_BYTES_OUT, body.len);
-    rt_conn_send2(s->conn, head, (uint32_t)len, &body);
-    session_done(s);
+    answer_stream(s, &m, &body);
 }
 
 void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
@@ -207,13 +222,8 @@ void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
     struct rt_msg *m = &q->msg;
 
     if (m->is_bounced && !s->has_asked_slots && !s->is_leaving) {
-        struct slots_ask *a = slots_ask_new(SLOTS_STREAM, q->slot_id);
-
-        s->has_asked_slots = true;
-        s->is_relayed_raw = false;
         s->relayed = q;
-        a->kind = q->kind;
-        ask_slots(s, a);
+        ask_for_slot(s, q->slot_id, q->kind);
         return;
     }
     if (m->is_bounced)
@@ -221,37 +231,52 @@ void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
     else if (q->refusal != RT_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
-        answer_stream(s, q);
+        answer_relayed(s, q);
     rt_msg_free(&m);
 }
 
-/* The authority names a link for the kept request, or says that the slot is a temporary one. */
+/* A temporary slot: its requester gets its own payload back. */
+static void echo(struct session *s, struct session_slot_miss *miss)
+{
+    if (miss->payload.len > LIM_CONTROL_PAYLOAD_MAX)
+        session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
+    else
+        answer_stream(s, &miss->stream, &miss->payload);
+}
+
+/* link: none for a temporary slot. */
+static void on_missed_found(struct session *s, struct rt_addr link)
+{
+    struct session_slot_miss *miss = s->missed;
+    struct rt_frame f = {.ptr = miss->stream.payload.ptr,
+                         .len = miss->stream.payload.len,
+                         .owner = miss->payload.owner};
+
+    s->missed = NULL;
+    if (rt_addr_none(link))
+        echo(s, miss);
+    else if (take_inner(s, &f, &miss->stream))
+        forward(s, link);
+    session_slot_miss_free(&miss);
+}
+
 static void on_slot_found(struct session *s, const struct slots_ask *a)
 {
-    struct tunnel_request *q = s->relayed;
-    struct wire_relay_stream m = {
-        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
-
-    if (rt_addr_none(a->link)) {
-        s->relayed = NULL;
-        if (q->payload.len > LIM_CONTROL_PAYLOAD_MAX)
-            session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
-        else
-            answer_stream(s, q);
-    } else if (!s->is_relayed_raw) {
+    if (s->missed)
+        on_missed_found(s, a->link);
+    else if (rt_addr_none(a->link))
+        session_refuse(s, RT_REFUSAL_TUNNEL_CLOSED, NULL);
+    else
         forward(s, a->link);
-        return;
-    } else {
-        struct relay_slice raw = relay_slice_take(&q->payload);
-        uint8_t *bytes = raw.owner->bytes + (raw.ptr - raw.owner->bytes);
-        struct rt_frame f = {.ptr = bytes, .len = raw.len, .owner = raw.owner};
+}
 
-        s->relayed = NULL;
-        if (take_inner(s, &f, &m, bytes, raw.len))
-            forward(s, a->link);
-        relay_slice_drop(&raw);
-    }
-    rt_msg_free(&(struct rt_msg *){&q->msg});
+void session_slot_miss_free(struct session_slot_miss **miss)
+{
+    if (!*miss)
+        return;
+    relay_slice_drop(&(*miss)->payload);
+    free(*miss);
+    *miss = NULL;
 }
 
 void session_on_slots_told(struct session *s, struct slots_ask *a)

@@ -92,6 +92,7 @@ static void drop_relayed(struct session *s)
         s->relayed = NULL;
         rt_msg_free(&m);
     }
+    session_slot_miss_free(&s->missed);
 }
 
 void session_free(struct session *s)

@@ -21,6 +21,12 @@ struct session_handshake {
     uint8_t client_nonce[32];
 };
 
+/* A RelayStream as it came; its payload is the slice's. */
+struct session_slot_miss {
+    struct wire_relay_stream stream;
+    struct relay_slice payload;
+};
+
 struct session_worker {
     struct rt_worker *worker;
     struct session_shared *shared;
@@ -42,7 +48,6 @@ struct session {
     bool is_leaving;     /* eof has come: close after the answer */
     bool awaits_drained; /* the peer reads too little of its answers: its next request waits */
     bool has_asked_slots;
-    bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
     uint8_t peer_key[32];
     uint64_t peer_hash; /* keyed hash of peer_key */
     enum wire_dialect dialect;
@@ -55,9 +60,11 @@ struct session {
     /* the request in flight */
     uint16_t type;
     uint32_t req_id;
-    struct rt_addr tunnel;          /* where its relayed request is */
-    struct tunnel_request *relayed; /* kept while the slots authority is asked */
-    struct tunnel *registering;     /* a tunnel actor that waits for its registration */
+    struct rt_addr tunnel; /* where its relayed request is */
+    /* Kept while the slots authority is asked for a link: */
+    struct tunnel_request *relayed;   /* a request that its link bounced */
+    struct session_slot_miss *missed; /* a RelayStream whose slot this worker does not know */
+    struct tunnel *registering;       /* a tunnel actor that waits for its registration */
 };
 
 /* -- answers; each ends the request in flight -- */
@@ -83,6 +90,8 @@ void session_dispatch(struct session *s, struct rt_frame *f);
 void session_on_register(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_connect(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
+/* NULL allowed. */
+void session_slot_miss_free(struct session_slot_miss **miss);
 /* Their messages; the message is theirs. */
 void session_on_tunnel_answer(struct session *s, struct tunnel_request *q);
 void session_on_slots_told(struct session *s, struct slots_ask *a);
