@@ -8,16 +8,16 @@
 #include "session/session_metrics.h"
 #include "session_private.h"
 
-static void ask_slots(struct session *s, struct slots_ask *a)
+static void ask_slots(struct session *s, struct slots_request *a)
 {
     memcpy(a->key, s->peer_key, sizeof(a->key));
     a->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, tunnel_slots_addr(s->sw->worker), &a->msg);
 }
 
-static struct slots_ask *slots_ask_new(enum slots_op op, uint64_t slot_id)
+static struct slots_request *slots_request_new(enum slots_op op, uint64_t slot_id)
 {
-    struct slots_ask *a = rt_msg_new(SLOTS_ASK, sizeof(*a));
+    struct slots_request *a = rt_msg_new(SLOTS_REQUEST, sizeof(*a));
 
     a->op = op;
     a->slot_id = slot_id;
@@ -28,14 +28,14 @@ void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
 {
     struct wire_relay_register m;
     rt_err err = wire_relay_register_decode(payload, len, &m);
-    struct slots_ask *a;
+    struct slots_request *a;
 
     if (err != RT_ERR_OK) {
         session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
         return;
     }
-    a = slots_ask_new(m.tunnel ? SLOTS_REGISTER_TUNNEL : SLOTS_REGISTER_TEMP,
-                      m.has_slot_id ? m.slot_id : 0);
+    a = slots_request_new(m.tunnel ? SLOTS_REGISTER_TUNNEL : SLOTS_REGISTER_TEMP,
+                          m.has_slot_id ? m.slot_id : 0);
     if (m.tunnel) {
         s->registering = tunnel_new(s->sw->worker, s->peer_key, s->dialect);
         a->link = tunnel_addr(s->registering);
@@ -51,11 +51,11 @@ void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
     if (err != RT_ERR_OK)
         session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
     else
-        ask_slots(s, slots_ask_new(SLOTS_CONNECT, slot_id));
+        ask_slots(s, slots_request_new(SLOTS_CONNECT, slot_id));
 }
 
 /* The tunnel stands: its 451 is the last thing this session says. */
-static void become_tunnel(struct session *s, const struct slots_ask *a)
+static void become_tunnel(struct session *s, const struct slots_request *a)
 {
     struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
@@ -72,7 +72,7 @@ static void become_tunnel(struct session *s, const struct slots_ask *a)
     session_free(s);
 }
 
-static void on_registered(struct session *s, struct slots_ask *a)
+static void on_registered(struct session *s, struct slots_request *a)
 {
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
     struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
@@ -152,7 +152,7 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
 
 static void ask_for_slot(struct session *s, uint64_t slot_id, enum wire_relay_kind kind)
 {
-    struct slots_ask *a = slots_ask_new(SLOTS_STREAM, slot_id);
+    struct slots_request *a = slots_request_new(SLOTS_STREAM, slot_id);
 
     s->has_asked_slots = true;
     a->kind = kind;
@@ -217,7 +217,7 @@ static void answer_relayed(struct session *s, struct tunnel_request *q)
     answer_stream(s, &m, &body);
 }
 
-void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
+void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
 {
     struct rt_msg *m = &q->msg;
 
@@ -260,7 +260,7 @@ static void on_missed_found(struct session *s, struct rt_addr link)
     session_slot_miss_free(&miss);
 }
 
-static void on_slot_found(struct session *s, const struct slots_ask *a)
+static void on_slot_found(struct session *s, const struct slots_request *a)
 {
     if (s->missed)
         on_missed_found(s, a->link);
@@ -279,7 +279,7 @@ void session_slot_miss_free(struct session_slot_miss **miss)
     *miss = NULL;
 }
 
-void session_on_slots_told(struct session *s, struct slots_ask *a)
+void session_on_slots_reply(struct session *s, struct slots_request *a)
 {
     struct rt_msg *m = &a->msg;
     enum rt_refusal r = m->is_bounced ? RT_REFUSAL_SHUTTING_DOWN : a->refusal;

@@ -367,11 +367,11 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct session *s = RT_CONTAINER_OF(self, struct session, actor);
 
     switch (m->kind) {
-    case TUNNEL_ANSWER:
-        session_on_tunnel_answer(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
+    case TUNNEL_REPLY:
+        session_on_tunnel_reply(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REPLY));
         return;
-    case SLOTS_TOLD:
-        session_on_slots_told(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD));
+    case SLOTS_REPLY:
+        session_on_slots_reply(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY));
         return;
     case DHT_TOLD:
         session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));

@@ -8,6 +8,7 @@
 #include "dht/dht_msg.h"
 #include "session/handshake.h"
 #include "session/session.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 #include "wire_envelope.h"
 #include "wire_refusal.h"
@@ -93,8 +94,8 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
 /* NULL allowed. */
 void session_slot_miss_free(struct session_slot_miss **miss);
 /* Their messages; the message is theirs. */
-void session_on_tunnel_answer(struct session *s, struct tunnel_request *q);
-void session_on_slots_told(struct session *s, struct slots_ask *a);
+void session_on_tunnel_reply(struct session *s, struct tunnel_request *q);
+void session_on_slots_reply(struct session *s, struct slots_request *a);
 void session_on_dht_told(struct session *s, struct dht_ask *a);
 void session_on_relay_list_told(struct session *s, struct relay_list_ask *q);
 

@@ -186,12 +186,12 @@ static void peer_on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct peer *p = RT_CONTAINER_OF(self, struct peer, actor);
 
-    if (m->kind == SLOTS_TOLD) {
-        p->told = *RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD);
+    if (m->kind == SLOTS_REPLY) {
+        p->told = *RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY);
         p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->told.slot_id);
         p->told_count++;
     } else {
-        keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
+        keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REPLY));
     }
     rt_msg_free(&m);
 }
@@ -216,7 +216,7 @@ void peer_stop(struct peer *p)
 
 static void ask(struct peer *p, enum slots_op op, uint64_t slot_id, enum wire_relay_kind kind)
 {
-    struct slots_ask *a = rt_msg_new(SLOTS_ASK, sizeof(*a));
+    struct slots_request *a = rt_msg_new(SLOTS_REQUEST, sizeof(*a));
 
     a->op = op;
     a->slot_id = slot_id;

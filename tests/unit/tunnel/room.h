@@ -9,6 +9,7 @@
 #define TEST_TUNNEL_ROOM_H
 
 #include "transport/conn.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
 #define ROOM_WORKERS 3u
@@ -45,7 +46,7 @@ struct peer {
     struct tunnel *tunnel;
     struct rt_conn *conn;
     uint64_t slot_id;
-    struct slots_ask told;         /* the last */
+    struct slots_request told;     /* the last */
     struct rt_addr view_when_told; /* the front link of told.slot_id in its worker's view, then */
     uint32_t told_count, answer_count;
     struct answer answers[PEER_ANSWERS_MAX];
