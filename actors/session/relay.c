@@ -24,23 +24,46 @@ static struct slots_request *slots_request_new(enum slots_op op, uint64_t slot_i
     return a;
 }
 
-void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
+static void on_registration_ended(void *user, const struct tunnel_refused *refused)
 {
-    struct wire_relay_register m;
-    rt_err err = wire_relay_register_decode(payload, len, &m);
-    struct slots_request *a;
+    struct session *s = user;
 
-    if (err != RT_ERR_OK) {
-        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+    if (!refused) {
+        s->registering = NULL;
+        session_free(s);
         return;
     }
-    a = slots_request_new(m.tunnel ? SLOTS_REGISTER_TUNNEL : SLOTS_REGISTER_TEMP,
-                          m.has_slot_id ? m.slot_id : 0);
-    if (m.tunnel) {
-        s->registering = tunnel_new(s->sw->worker, s->peer_key, s->dialect);
-        a->link = tunnel_addr(s->registering);
-    }
-    ask_slots(s, a);
+    session_resume(s, refused->conn, refused->has_eof);
+    session_refuse(s, refused->refusal, NULL);
+}
+
+/* The connection moves; this session is over unless it comes back. */
+static void register_tunnel(struct session *s, uint64_t slot_id)
+{
+    struct tunnel_registration r = {.dialect = s->dialect,
+                                    .slot_id = slot_id,
+                                    .req_id = s->req_id,
+                                    .ended = on_registration_ended,
+                                    .user = s};
+    struct rt_conn *c = s->conn;
+
+    memcpy(r.key, s->peer_key, sizeof(r.key));
+    s->conn = NULL;
+    s->registering = tunnel_register(s->sw->worker, c, &r);
+}
+
+void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
+{
+    struct wire_relay_register m = {0};
+    rt_err err = wire_relay_register_decode(payload, len, &m);
+    uint64_t slot_id = m.has_slot_id ? m.slot_id : 0;
+
+    if (err != RT_ERR_OK)
+        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+    else if (m.tunnel)
+        register_tunnel(s, slot_id);
+    else
+        ask_slots(s, slots_request_new(SLOTS_REGISTER_TEMP, slot_id));
 }
 
 void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
@@ -54,35 +77,12 @@ void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
         ask_slots(s, slots_request_new(SLOTS_CONNECT, slot_id));
 }
 
-/* The tunnel stands: its 451 is the last thing this session says. */
-static void become_tunnel(struct session *s, const struct slots_request *a)
+static void on_temp_registered(struct session *s, const struct slots_request *a)
 {
-    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
-    uint8_t head[WIRE_LENGTH_BYTES + WIRE_ENVELOPE_HEAD_MAX];
+    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     size_t len = wire_relay_registered_encode(&m, payload, sizeof(payload));
-    size_t head_len = wire_envelope_head(head, WIRE_RELAY_REGISTERED, s->req_id, WIRE_FLAG_RESPONSE,
-                                         (uint32_t)len);
-    struct relay_slice body = relay_slice_view(payload, (uint32_t)len);
-    struct tunnel *t = s->registering;
 
-    rt_conn_send2(s->conn, head, (uint32_t)head_len, &body);
-    s->registering = NULL;
-    tunnel_attach(t, s->conn);
-    session_free(s);
-}
-
-static void on_registered(struct session *s, struct slots_request *a)
-{
-    uint8_t payload[WIRE_RELAY_SMALL_MAX];
-    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
-    size_t len;
-
-    if (a->op == SLOTS_REGISTER_TUNNEL && !s->is_leaving) {
-        become_tunnel(s, a);
-        return;
-    }
-    len = wire_relay_registered_encode(&m, payload, sizeof(payload));
     session_answer(s, WIRE_RELAY_REGISTERED, relay_slice_view(payload, (uint32_t)len));
 }
 
@@ -284,18 +284,13 @@ void session_on_slots_reply(struct session *s, struct slots_request *a)
     struct rt_msg *m = &a->msg;
     enum rt_refusal r = m->is_bounced ? RT_REFUSAL_SHUTTING_DOWN : a->refusal;
 
-    if (r != RT_REFUSAL_NONE) {
-        if (s->registering) {
-            tunnel_discard(s->registering, false);
-            s->registering = NULL;
-        }
+    if (r != RT_REFUSAL_NONE)
         session_refuse(s, r, NULL);
-    } else if (a->op == SLOTS_STREAM) {
+    else if (a->op == SLOTS_STREAM)
         on_slot_found(s, a);
-    } else if (a->op == SLOTS_CONNECT) {
+    else if (a->op == SLOTS_CONNECT)
         session_answer_empty(s);
-    } else {
-        on_registered(s, a);
-    }
+    else
+        on_temp_registered(s, a);
     rt_msg_free(&m);
 }

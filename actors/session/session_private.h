@@ -43,7 +43,7 @@ struct session_worker {
 struct session {
     struct rt_actor actor;
     struct session_worker *sw;
-    struct rt_conn *conn;
+    struct rt_conn *conn; /* NULL while it is registering a tunnel */
     struct rt_list node;
     enum session_state state;
     bool is_leaving;     /* eof has come: close after the answer */
@@ -65,7 +65,7 @@ struct session {
     /* Kept while the slots authority is asked for a link: */
     struct tunnel_request *relayed;   /* a request that its link bounced */
     struct session_slot_miss *missed; /* a RelayStream whose slot this worker does not know */
-    struct tunnel *registering;       /* a tunnel actor that waits for its registration */
+    struct tunnel *registering;       /* has the connection until its registration has ended */
 };
 
 /* -- answers; each ends the request in flight -- */
@@ -81,6 +81,8 @@ void session_done(struct session *s);
 /* Counts, logs (rate limited) and closes without a word. */
 void session_drop(struct session *s, enum rt_refusal r, const char *detail);
 void session_free(struct session *s);
+/* The connection is back from the tunnel that did not register it. */
+void session_resume(struct session *s, struct rt_conn *c, bool has_eof);
 
 /* -- the rooms behind dispatch -- */
 
