@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `order` has the index of each candidate once, in the order of comes_before.
+ *  - in_flight candidates are ASKED. A candidate that was asked keeps its index.
+ *  - source and second of a candidate are DHT_LOOKUP_SEED or candidates that were asked.
+ */
 #include "dht/kademlia/lookup.h"
 
 #include <stdlib.h>
@@ -175,6 +181,7 @@ bool dht_lookup_add(struct dht_lookup *l, const struct wire_peer_hop *hop, uint3
     struct candidate c = {.hop = *hop, .source = source, .second = source}, *known = find(l, hop),
                      *place;
 
+    RT_REQUIRE(source == DHT_LOOKUP_SEED || (source < l->count && l->at[source].was_asked));
     if (is_disbelieved(l, source))
         return false;
     if (known) {
@@ -290,7 +297,7 @@ void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t
     struct candidate *c = &l->at[candidate];
     bool is_as_said = !c->hop.has_pubkey_hint || memcmp(c->hop.pubkey_hint, key, 32) == 0;
 
-    RT_REQUIRE(c->state == ASKED);
+    RT_REQUIRE(candidate < l->count && c->state == ASKED && l->in_flight > 0);
     l->in_flight--;
     judge(l, c, !is_as_said);
     if (!is_as_said || !c->hop.has_pubkey_hint) {
@@ -325,7 +332,7 @@ void dht_lookup_failed(struct dht_lookup *l, uint32_t candidate)
 {
     struct candidate *c = &l->at[candidate];
 
-    RT_REQUIRE(c->state == ASKED);
+    RT_REQUIRE(candidate < l->count && c->state == ASKED && l->in_flight > 0);
     l->in_flight--;
     c->state = FAILED;
     judge(l, c, true);

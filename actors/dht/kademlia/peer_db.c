@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - A record is in one of the lists heard, known and seen. It is in `seen` exactly while it is
+ *    alive, and in `heard` only while it is not on disk.
+ *  - place[d] is the record's index in alive[d], or NOT_ALIVE. alive_count is the number of records
+ *    that are alive in any dialect.
+ */
 #include "dht/kademlia/peer_db.h"
 
 #include <stdlib.h>
@@ -142,6 +149,7 @@ static void alive_remove(struct dht_peers *p, uint32_t d, struct record *r)
 
     if (r->place[d] == NOT_ALIVE)
         return;
+    RT_REQUIRE(r->place[d] < a->count && a->at[r->place[d]] == r);
     last = a->at[--a->count];
     a->at[r->place[d]] = last;
     last->place[d] = r->place[d];
@@ -198,6 +206,7 @@ static struct record *record_add(struct dht_peers *p, const struct wire_peer_hop
 
     if (p->by_addr.count >= LIM_PEERS_MAX)
         record_drop(p, least_worth(p));
+    RT_REQUIRE(p->by_addr.count < LIM_PEERS_MAX);
     r = calloc(1, sizeof(*r));
     RT_INSIST(r != NULL);
     r->row.addr.hop = *hop;

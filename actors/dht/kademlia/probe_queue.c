@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `waiting` and `queue` have the same addresses, each once, at most LIM_PROBES_QUEUED.
+ *  - `nets` has the network of each dial under way, each once.
+ *  - `refused` and `refusals` have the same records, at most LIM_REFUSED_ENTRIES.
+ */
 #include "dht/kademlia/probe_queue.h"
 
 #include <stdlib.h>
@@ -163,6 +169,7 @@ bool dht_probe_queue_offer(struct dht_probe_queue *p, const struct wire_peer_hop
     rt_list_init(&w->order);
     rt_list_push_back(&p->queue, &w->order);
     rt_map_put(&p->waiting, &w->node, hash);
+    RT_REQUIRE(p->waiting.count <= LIM_PROBES_QUEUED);
     return true;
 }
 
@@ -194,6 +201,7 @@ bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wir
 
     if (!w)
         return false;
+    RT_REQUIRE(p->under_way < UNDER_WAY_MAX);
     p->next_ns = now_ns + SPACE_NS;
     p->nets[p->under_way++] = w->net;
     *out = w->hop;

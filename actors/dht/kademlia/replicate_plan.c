@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `joined` is a ring of `count` new contacts from `first` on. is_walking: the store's walk is
+ *    that of joined[first].
+ *  - space_ns is at least LIM_REPUBLISH_SPACE_NS.
+ */
 #include "dht/kademlia/replicate_plan.h"
 
 #include <stdlib.h>
@@ -51,6 +57,7 @@ void dht_replicate_plan_free(struct dht_replicate_plan **r)
 
 static void next_joined(struct dht_replicate_plan *r)
 {
+    RT_REQUIRE(r->count > 0);
     r->first = (r->first + 1) % JOINED_MAX;
     r->count--;
     r->is_walking = false;
@@ -319,6 +326,7 @@ uint64_t dht_replicate_plan_next_ns(const struct dht_replicate_plan *r,
 
 void dht_replicate_plan_ended(struct dht_replicate_plan *r, bool is_limited)
 {
+    RT_REQUIRE(r->space_ns >= LIM_REPUBLISH_SPACE_NS);
     if (is_limited && r->space_ns < SLOWEST * LIM_REPUBLISH_SPACE_NS)
         r->space_ns *= 2;
     else if (!is_limited)

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - An entry is in `all` at its place, in by_age, and in the bucket with the number of leading
+ * bits that its id has in common with ours. A bucket has at most DHT_K entries.
+ *  - An entry has an address of at least one transport, and each was authenticated with its key.
+ *  - A bucket's list is in order of the last contact. by_age is, too, except for touched entries.
+ */
 #include "dht/kademlia/routing_table.h"
 
 #include <stdlib.h>
@@ -115,6 +122,7 @@ static struct entry *find_key(const struct dht_table *t, const uint8_t key[32])
 
 static const struct wire_peer_hop *best_hop(const struct entry *e)
 {
+    RT_REQUIRE(e->has[WIRE_TCP] || e->has[WIRE_QUIC]);
     return &e->hops[e->has[WIRE_TCP] ? WIRE_TCP : WIRE_QUIC];
 }
 
@@ -150,6 +158,7 @@ static void entry_add(struct dht_table *t, struct bucket *b, const struct wire_p
 {
     struct entry *e = calloc(1, sizeof(*e));
 
+    RT_REQUIRE(b->count < DHT_K);
     RT_INSIST(e != NULL);
     if (t->count == t->capacity) {
         t->capacity = t->capacity ? 2 * t->capacity : 16;
@@ -170,8 +179,10 @@ static void entry_add(struct dht_table *t, struct bucket *b, const struct wire_p
 
 static void entry_drop(struct dht_table *t, struct bucket *b, struct entry *e)
 {
-    struct entry *last = t->all[--t->count];
+    struct entry *last;
 
+    RT_REQUIRE(e->place < t->count && t->all[e->place] == e && b->count > 0);
+    last = t->all[--t->count];
     t->all[e->place] = last;
     last->place = e->place;
     rt_list_unlink(&e->in_bucket);

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants, from dht_trust_begin on:
+ *  - `keys` has exactly the keys of all chains, and refs is the number of chains with the key. Each
+ *    key is in `fresh` or `known`.
+ *  - A chain begins at the root's key and has each of its keys once. Its verdict is that of the
+ *    records that its keys have now.
+ */
 #include "dht/kademlia/trust.h"
 
 #include <stdlib.h>
@@ -129,6 +136,7 @@ static void forget(struct dht_trust *t, struct tracked *k)
 {
     uint8_t dht_key[32];
 
+    RT_REQUIRE(k->refs == 0);
     if (k->has_rotation) {
         wire_rotation_key(k->key, dht_key);
         drop_record(t, dht_key);
@@ -210,9 +218,11 @@ static void judge(struct dht_trust *t, struct root *r)
         rt_metric_inc(RT_METRIC_DHT_CHAINS_TOO_LONG);
     for (uint32_t i = 0; i < r->count; i++)
         r->chain[i]->refs++;
-    for (uint32_t i = 0; i < before.count; i++)
+    for (uint32_t i = 0; i < before.count; i++) {
+        RT_REQUIRE(before.chain[i]->refs > 0);
         if (--before.chain[i]->refs == 0)
             forget(t, before.chain[i]);
+    }
     if (is_news)
         tell(t, r);
 }

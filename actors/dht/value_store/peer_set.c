@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Invariants: a merged set is in descending order of time, and its meta has one element for each of
+ * its entries, in the same order. During a merge, `at` has at most PEERS_MAX items, each peer once.
+ */
 #include "dht/value_store/peer_set.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Limits of the value store, and eviction when it is full: see value_store.h. */
+/* Limits of the value store, and eviction when it is full. Invariant: the store has at most
+ * limits.count_max values and limits.bytes_max bytes, and no eviction removes a value of this
+ * relay. */
 #include "dht/dht_metrics.h"
 #include "dht/value_store/value_store_private.h"
 

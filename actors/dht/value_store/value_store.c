@@ -20,6 +20,7 @@ struct dht_value_store *dht_value_store_new(const struct dht_value_store_limits 
     struct dht_value_store *v = calloc(1, sizeof(*v));
 
     RT_INSIST(v != NULL);
+    RT_REQUIRE(limits->count_max > 0);
     v->limits = *limits;
     v->random = random;
     v->random_ctx = random_ctx;
