@@ -37,7 +37,7 @@ struct entry {
     bool is_joined; /* the last attempt succeeded */
     uint64_t next_ns, joined_ns;
     uint32_t failures;
-    enum dht_boot_fault fault; /* of this attempt, so far */
+    enum dht_boot_fault fault; /* of this attempt so far */
     bool has_shown;            /* the peer used a right key since the start ... */
     uint8_t shown[32];         /* ... the last such key */
     uint32_t try_count, try_next;

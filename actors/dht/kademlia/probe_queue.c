@@ -20,7 +20,7 @@
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u
-#define CROWDED (LIM_PROBES_QUEUED / 2) /* past it a network has its share of the queue only */
+#define CROWDED (LIM_PROBES_QUEUED / 2) /* from here on each network has a share of the queue */
 #define NET_SHARE (LIM_PROBES_QUEUED / 8)
 
 struct waiting {
@@ -135,7 +135,8 @@ bool dht_probe_queue_is_refused(const struct dht_probe_queue *p, const struct wi
 
 /* -- the queue -- */
 
-/* One network's silent addresses, five seconds each, would keep everybody else out for long. */
+/* True: no room for an address of this network. An unreachable address takes five seconds, so that
+ * a crowd of one network would delay all others. */
 static bool is_crowded(const struct dht_probe_queue *p, uint64_t net)
 {
     uint32_t same = 0;
