@@ -152,7 +152,7 @@ void wire_write_shares_answer_entry(struct wire_writer *w, const struct wire_sha
 void wire_write_search_answer_hit(struct wire_writer *w, const struct wire_share_record *share,
                                   uint32_t score)
 {
-    uint32_t texts = (share->title.ptr != NULL) + (share->description.ptr != NULL);
+    uint32_t texts = wire_count_texts(share->title, share->description);
     wire_write_map(w, 4 + texts);
     wire_write_id_pair(w, "share_id", share->share_id);
     wire_write_id_pair(w, "share_pubkey", share->share_pubkey);

@@ -14,6 +14,7 @@ enum major { UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, OTHER };
 #define PADDING_TAG 0xd7u /* any tag of one byte; a reader ignores it */
 #define NAME_MAX_BYTES 31u
 
+static const struct wire_view no_view = {NULL, 0};
 static const struct wire_bytes no_bytes = {NULL, 0};
 
 struct head {
@@ -29,6 +30,12 @@ void wire_reader_init(struct wire_reader *r, uint8_t *buf, size_t len)
     r->end = r->pos + (buf != NULL ? len : 0);
     r->err = RT_ERR_OK;
     r->depth = 0;
+}
+
+void wire_reader_init_const(struct wire_reader *r, const uint8_t *buf, size_t len)
+{
+    /* The reader writes only where it compacts, which such input has no occasion for. */
+    wire_reader_init(r, (uint8_t *)(uintptr_t)buf, len);
 }
 
 rt_err wire_reader_fail(struct wire_reader *r, rt_err e)
@@ -247,7 +254,7 @@ static uint32_t collect(struct wire_reader *r, const struct head *h, uint8_t maj
  * array of indefinite length may have no room for the head: when each element took one byte it is
  * put back as it was, otherwise it is not to be read again.
  */
-static struct wire_bytes settle(uint8_t *start, uint8_t *end, uint32_t n, uint8_t major)
+static struct wire_view settle(uint8_t *start, uint8_t *end, uint32_t n, uint8_t major)
 {
     uint8_t head[9];
     size_t head_len = (size_t)(wire_put_head(head, major, n) - head);
@@ -256,36 +263,42 @@ static struct wire_bytes settle(uint8_t *start, uint8_t *end, uint32_t n, uint8_
         memmove(end - n, start, n);
         memset(start, PADDING_TAG, room - head_len);
         memcpy(end - n - head_len, head, head_len);
-        return (struct wire_bytes){end - n, n};
+        return (struct wire_view){end - n, n};
     }
     memmove(start + 1, start, n);
     memset(start + 1 + n, BREAK, room - 1);
     start[0] = room == 2 ? ARRAY << 5 | INFO_INDEFINITE : BREAK;
-    return (struct wire_bytes){start + 1, n};
+    return (struct wire_view){start + 1, n};
 }
 
-static struct wire_bytes read_run(struct wire_reader *r, uint8_t major, uint32_t max)
+static struct wire_view read_run(struct wire_reader *r, uint8_t major, uint32_t max)
 {
     uint8_t *start = r->pos;
     struct head h;
     if (!read_head(r, &h))
-        return no_bytes;
+        return no_view;
     if (h.major == major && !is_indefinite(&h)) {
         if (h.arg > left(r) || h.arg > max) {
             wire_reader_fail(r, h.arg > left(r) ? RT_ERR_TRUNCATED : RT_ERR_TOO_LARGE);
-            return no_bytes;
+            return no_view;
         }
-        struct wire_bytes run = {r->pos, (uint32_t)h.arg};
+        struct wire_view run = {r->pos, (uint32_t)h.arg};
         r->pos += h.arg;
         return run;
     }
     uint32_t n = collect(r, &h, major, start, max);
-    return r->err == RT_ERR_OK ? settle(start, r->pos, n, major) : no_bytes;
+    return r->err == RT_ERR_OK ? settle(start, r->pos, n, major) : no_view;
+}
+
+struct wire_view wire_read_view(struct wire_reader *r, uint32_t max)
+{
+    return read_run(r, BYTES, max);
 }
 
 struct wire_bytes wire_read_bytes(struct wire_reader *r, uint32_t max)
 {
-    return read_run(r, BYTES, max);
+    struct wire_view run = read_run(r, BYTES, max);
+    return (struct wire_bytes){run.ptr, run.len};
 }
 
 void wire_read_fixed(struct wire_reader *r, uint8_t *out, uint32_t len)
@@ -343,9 +356,9 @@ static bool is_utf8(const uint8_t *p, size_t len)
 
 struct wire_bytes wire_read_text(struct wire_reader *r, uint32_t max)
 {
-    struct wire_bytes text = read_run(r, TEXT, max);
+    struct wire_view text = read_run(r, TEXT, max);
     if (is_utf8(text.ptr, text.len))
-        return text;
+        return (struct wire_bytes){text.ptr, text.len};
     wire_reader_fail(r, RT_ERR_MALFORMED);
     return no_bytes;
 }
@@ -449,7 +462,7 @@ bool wire_seq_next(struct wire_reader *r, struct wire_seq *s)
 
 struct wire_seq wire_list_open(const struct wire_list *l, struct wire_reader *out_r)
 {
-    wire_reader_init(out_r, (uint8_t *)(uintptr_t)l->raw.ptr, l->raw.len);
+    wire_reader_init_const(out_r, l->raw.ptr, l->raw.len);
     if (l->raw.ptr != NULL)
         return wire_read_array(out_r);
     out_r->depth = 1;

@@ -45,6 +45,12 @@ struct wire_bytes {
     uint32_t len;
 };
 
+/* A run of bytes inside the input that holds an encoded value: writable, so it can be decoded. */
+struct wire_view {
+    uint8_t *ptr;
+    uint32_t len;
+};
+
 /* An open array or map: count items left, or indefinite. */
 struct wire_seq {
     uint64_t left;
@@ -52,6 +58,9 @@ struct wire_seq {
 };
 
 void wire_reader_init(struct wire_reader *r, uint8_t *buf, size_t len);
+/* For input that reading leaves as it is: the caller reads integers, fixed lengths and skips, or
+ * the input was read before. */
+void wire_reader_init_const(struct wire_reader *r, const uint8_t *buf, size_t len);
 /* Records e unless an error stands already; returns the standing error. */
 rt_err wire_reader_fail(struct wire_reader *r, rt_err e);
 
@@ -62,6 +71,8 @@ bool wire_read_bool(struct wire_reader *r);
 bool wire_read_null(struct wire_reader *r);
 /* A byte string in any of its three forms; max: most bytes. */
 struct wire_bytes wire_read_bytes(struct wire_reader *r, uint32_t max);
+/* The same, for bytes that hold an encoded value. */
+struct wire_view wire_read_view(struct wire_reader *r, uint32_t max);
 /* The same with exactly len bytes, copied out. */
 void wire_read_fixed(struct wire_reader *r, uint8_t *out, uint32_t len);
 /* An Ed25519 signature: like wire_read_fixed, but another length than 64 is BAD_SIGNATURE. */

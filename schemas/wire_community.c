@@ -149,7 +149,7 @@ rt_err wire_membership_token_decode(const uint8_t *buf, size_t len,
 {
     struct wire_membership_token x = {0};
     struct wire_reader r;
-    wire_reader_init(&r, (uint8_t *)(uintptr_t)buf, len);
+    wire_reader_init_const(&r, buf, len);
     struct wire_map m = wire_map_open(&r, token_names, TOKEN_KEYS);
     for (int key; (key = wire_map_next(&r, &m)) >= 0;) {
         switch (key) {
@@ -271,7 +271,7 @@ rt_err wire_share_record_decode(uint8_t *buf, size_t len, struct wire_share_reco
 
 void wire_write_share_record(struct wire_writer *w, const struct wire_share_record *x)
 {
-    uint32_t texts = (x->title.ptr != NULL) + (x->description.ptr != NULL);
+    uint32_t texts = wire_count_texts(x->title, x->description);
     wire_write_tag(w, WIRE_VALUE_SHARE_RECORD);
     wire_write_map(w, SHARE_KEYS - 2 + texts);
     wire_write_id_pair(w, share_names[SHARE_COMMUNITY], x->community_id);

@@ -168,7 +168,7 @@ void wire_read_share_entry(struct wire_reader *r, struct wire_share_entry *out)
 
 void wire_write_share_entry(struct wire_writer *w, const struct wire_share_entry *e)
 {
-    uint32_t texts = (e->title.ptr != NULL) + (e->description.ptr != NULL);
+    uint32_t texts = wire_count_texts(e->title, e->description);
     wire_write_map(w, SHARE_KEYS - 2 + texts);
     wire_write_id_pair(w, share_names[SHARE_ID], e->share_id);
     wire_write_id_pair(w, share_names[SHARE_PUBKEY], e->share_pubkey);

@@ -7,14 +7,14 @@
 enum { TYPE, REQ_ID, FLAGS, PAYLOAD, KEYS };
 static const char *const names[] = {"type", "req_id", "flags", "payload"};
 
-static bool take_canonical(const uint8_t *buf, size_t len, struct wire_envelope *out)
+static bool take_canonical(uint8_t *buf, size_t len, struct wire_envelope *out)
 {
     struct wire_taker t = {buf, buf + len};
     uint64_t type, req_id, flags;
     if (!WIRE_TAKE(&t, "\244\144type") || !wire_take_head(&t, 0, UINT16_MAX, &type) ||
         !WIRE_TAKE(&t, "\146req_id") || !wire_take_head(&t, 0, UINT32_MAX, &req_id) ||
         !WIRE_TAKE(&t, "\145flags") || !wire_take_head(&t, 0, UINT16_MAX, &flags) ||
-        !WIRE_TAKE(&t, "\147payload") || !wire_take_bytes(&t, LIM_PAYLOAD_MAX, &out->payload))
+        !WIRE_TAKE(&t, "\147payload") || !wire_take_view(&t, LIM_PAYLOAD_MAX, &out->payload))
         return false;
     out->type = (uint16_t)type;
     out->req_id = (uint32_t)req_id;
@@ -45,7 +45,7 @@ rt_err wire_envelope_decode(uint8_t *buf, size_t len, struct wire_envelope *out)
             e.flags = (uint16_t)wire_read_uint(&r, UINT16_MAX);
             break;
         case PAYLOAD:
-            e.payload = wire_read_bytes(&r, LIM_PAYLOAD_MAX);
+            e.payload = wire_read_view(&r, LIM_PAYLOAD_MAX);
             break;
         }
     }

@@ -59,7 +59,7 @@ struct wire_envelope {
     uint16_t type;
     uint32_t req_id;
     uint16_t flags;
-    struct wire_bytes payload; /* into the decoded buffer */
+    struct wire_view payload; /* into the decoded buffer */
 };
 
 /* Decodes one frame's body (without the length). TOO_LARGE: payload over 1 MiB. */

@@ -35,7 +35,7 @@ static inline uint8_t *wire_put_head(uint8_t *p, uint8_t major, uint64_t arg)
     ((uint8_t *)memcpy((p), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
 
 struct wire_taker {
-    const uint8_t *pos, *end;
+    uint8_t *pos, *end;
 };
 
 static inline bool wire_take_literal(struct wire_taker *t, const char *literal, size_t len)
@@ -70,12 +70,12 @@ static inline bool wire_take_head(struct wire_taker *t, uint8_t major, uint64_t 
     return true;
 }
 
-static inline bool wire_take_bytes(struct wire_taker *t, uint64_t max, struct wire_bytes *out)
+static inline bool wire_take_view(struct wire_taker *t, uint64_t max, struct wire_view *out)
 {
     uint64_t len;
     if (!wire_take_head(t, 2, max, &len) || len > (size_t)(t->end - t->pos))
         return false;
-    *out = (struct wire_bytes){t->pos, (uint32_t)len};
+    *out = (struct wire_view){t->pos, (uint32_t)len};
     t->pos += len;
     return true;
 }

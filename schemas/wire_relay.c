@@ -102,7 +102,7 @@ size_t wire_relay_connect_encode(uint64_t slot_id, uint8_t *out, size_t cap)
 enum { STREAM_SLOT_ID, STREAM_ID, KIND, PAYLOAD, STREAM_KEYS };
 static const char *const stream_names[] = {"relay_slot_id", "stream_id", "kind", "payload"};
 
-static bool take_canonical(const uint8_t *buf, size_t len, struct wire_relay_stream *out)
+static bool take_canonical(uint8_t *buf, size_t len, struct wire_relay_stream *out)
 {
     struct wire_taker t = {buf, buf + len};
     uint64_t stream_id;
@@ -117,7 +117,7 @@ static bool take_canonical(const uint8_t *buf, size_t len, struct wire_relay_str
         out->kind = WIRE_KIND_CONTROL;
     else
         return false;
-    return WIRE_TAKE(&t, "\147payload") && wire_take_bytes(&t, LIM_PAYLOAD_MAX, &out->payload);
+    return WIRE_TAKE(&t, "\147payload") && wire_take_view(&t, LIM_PAYLOAD_MAX, &out->payload);
 }
 
 rt_err wire_relay_stream_decode(uint8_t *buf, size_t len, struct wire_relay_stream *out)
@@ -144,7 +144,7 @@ rt_err wire_relay_stream_decode(uint8_t *buf, size_t len, struct wire_relay_stre
             d.kind = (enum wire_relay_kind)wire_read_choice(&r, kind_names, 2);
             break;
         case PAYLOAD:
-            d.payload = wire_read_bytes(&r, LIM_PAYLOAD_MAX);
+            d.payload = wire_read_view(&r, LIM_PAYLOAD_MAX);
             break;
         }
     }

@@ -24,7 +24,7 @@ struct wire_relay_stream {
     uint64_t slot_id;
     uint32_t stream_id;
     enum wire_relay_kind kind;
-    struct wire_bytes payload; /* into the decoded buffer */
+    struct wire_view payload; /* into the decoded buffer */
 };
 
 RT_MUST_CHECK rt_err wire_relay_register_decode(uint8_t *buf, size_t len,

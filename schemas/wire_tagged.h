@@ -48,4 +48,10 @@ static inline void wire_write_optional_text_pair(struct wire_writer *w, const ch
     wire_write_text(w, (const char *)text.ptr, text.len);
 }
 
+/* How many of the two optional texts are present. */
+static inline uint32_t wire_count_texts(struct wire_bytes a, struct wire_bytes b)
+{
+    return (a.ptr != NULL ? 1u : 0u) + (b.ptr != NULL ? 1u : 0u);
+}
+
 #endif

@@ -18,7 +18,7 @@ enum wire_value_kind wire_value_kind(const uint8_t *buf, size_t len)
     if (len > 0 && buf[0] >= WIRE_VALUE_TAG_FIRST &&
         buf[0] - WIRE_VALUE_TAG_FIRST <= WIRE_VALUE_REVOCATION - WIRE_VALUE_MEMBER_RECORD)
         return (enum wire_value_kind)(WIRE_VALUE_MEMBER_RECORD + buf[0] - WIRE_VALUE_TAG_FIRST);
-    wire_reader_init(&r, (uint8_t *)(uintptr_t)buf, len);
+    wire_reader_init_const(&r, buf, len);
     struct wire_map m = wire_map_open(&r, telling, WIRE_VALUE_MEMBERS + 1);
     int key = wire_map_next(&r, &m);
     return key >= 0 ? (enum wire_value_kind)key : WIRE_VALUE_NONE;

@@ -377,8 +377,8 @@ static void ping_done(struct dht_call *c, const struct dht_call_end *end)
 
     rt_node_id(c->to.pubkey_hint, id);
     if (end->outcome == DHT_CALL_ANSWERED && !(end->answer->flags & WIRE_FLAG_ERROR))
-        (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)end->answer->payload.ptr,
-                                     end->answer->payload.len, take_peer, e);
+        (void)!wire_pex_offer_decode(end->answer->payload.ptr, end->answer->payload.len, take_peer,
+                                     e);
     else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->tables[dialect], id) &&
              !e->is_repeated && !e->dht->is_stopped)
         ping(e->dht, dialect, &c->to, true); /* meanwhile answers do not name the node */

@@ -158,8 +158,7 @@ static void add_value(struct dht_search *s, const struct wire_store *store)
 /* False: that is no answer. */
 static bool take_answer(struct dht_search *s, const struct wire_envelope *e)
 {
-    /* The frame is the session's and writable; decoding works in it. */
-    uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
+    uint8_t *payload = e->payload.ptr;
     struct wire_store store = {0};
 
     if (e->flags & WIRE_FLAG_ERROR)

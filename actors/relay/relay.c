@@ -12,7 +12,7 @@
 #include "announcer/announcer.h"
 #include "base/check.h"
 #include "relay_private.h"
-#include "tunnel/tunnel_msg.h"
+#include "tunnel/tunnel.h"
 
 /* -- new -- */
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "relay_private.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
 struct stop {

@@ -481,6 +481,6 @@ void session_dispatch(struct session *s, struct rt_frame *f)
         if (r != RT_REFUSAL_NONE)
             session_refuse(s, r, NULL);
         else
-            route.handler(s, f, f->ptr + (e.payload.ptr - f->ptr), e.payload.len);
+            route.handler(s, f, e.payload.ptr, e.payload.len);
     }
 }

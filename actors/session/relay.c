@@ -1,44 +1,69 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The requests a relay is for: RelayRegister, RelayConnect, RelayStream (protocol: Tunnels). */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "session/session_limits.h"
 #include "session/session_metrics.h"
 #include "session_private.h"
 
-static void ask_slots(struct session *s, struct slots_ask *a)
+static void ask_slots(struct session *s, struct slots_request *a)
 {
     memcpy(a->key, s->peer_key, sizeof(a->key));
     a->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, tunnel_slots_addr(s->sw->worker), &a->msg);
 }
 
-static struct slots_ask *slots_ask_new(enum slots_op op, uint64_t slot_id)
+static struct slots_request *slots_request_new(enum slots_op op, uint64_t slot_id)
 {
-    struct slots_ask *a = rt_msg_new(SLOTS_ASK, sizeof(*a));
+    struct slots_request *a = rt_msg_new(SLOTS_REQUEST, sizeof(*a));
 
     a->op = op;
     a->slot_id = slot_id;
     return a;
 }
 
-void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
+static void on_registration_ended(void *user, const struct tunnel_refused *refused)
 {
-    struct wire_relay_register m;
-    rt_err err = wire_relay_register_decode(payload, len, &m);
-    struct slots_ask *a;
+    struct session *s = user;
 
-    if (err != RT_ERR_OK) {
-        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+    if (!refused) {
+        s->registering = NULL;
+        session_free(s);
         return;
     }
-    a = slots_ask_new(m.tunnel ? SLOTS_REGISTER_TUNNEL : SLOTS_REGISTER_TEMP,
-                      m.has_slot_id ? m.slot_id : 0);
-    if (m.tunnel) {
-        s->registering = tunnel_new(s->sw->worker, s->peer_key, s->dialect);
-        a->link = tunnel_addr(s->registering);
-    }
-    ask_slots(s, a);
+    session_resume(s, refused->conn, refused->has_eof);
+    session_refuse(s, refused->refusal, NULL);
+}
+
+/* The connection moves; this session is over unless it comes back. */
+static void register_tunnel(struct session *s, uint64_t slot_id)
+{
+    struct tunnel_registration r = {.dialect = s->dialect,
+                                    .slot_id = slot_id,
+                                    .req_id = s->req_id,
+                                    .ended = on_registration_ended,
+                                    .user = s};
+    struct rt_conn *c = s->conn;
+
+    memcpy(r.key, s->peer_key, sizeof(r.key));
+    s->conn = NULL;
+    s->registering = tunnel_register(s->sw->worker, c, &r);
+}
+
+void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
+{
+    struct wire_relay_register m = {0};
+    rt_err err = wire_relay_register_decode(payload, len, &m);
+    uint64_t slot_id = m.has_slot_id ? m.slot_id : 0;
+
+    if (err != RT_ERR_OK)
+        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+    else if (m.tunnel)
+        register_tunnel(s, slot_id);
+    else
+        ask_slots(s, slots_request_new(SLOTS_REGISTER_TEMP, slot_id));
 }
 
 void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
@@ -49,44 +74,21 @@ void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
     if (err != RT_ERR_OK)
         session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
     else
-        ask_slots(s, slots_ask_new(SLOTS_CONNECT, slot_id));
+        ask_slots(s, slots_request_new(SLOTS_CONNECT, slot_id));
 }
 
-/* The tunnel stands: its 451 is the last thing this session says. */
-static void become_tunnel(struct session *s, const struct slots_ask *a)
+static void on_temp_registered(struct session *s, const struct slots_request *a)
 {
-    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
-    uint8_t head[WIRE_LENGTH_BYTES + WIRE_ENVELOPE_HEAD_MAX];
+    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     size_t len = wire_relay_registered_encode(&m, payload, sizeof(payload));
-    size_t head_len = wire_envelope_head(head, WIRE_RELAY_REGISTERED, s->req_id, WIRE_FLAG_RESPONSE,
-                                         (uint32_t)len);
-    struct relay_slice body = relay_slice_view(payload, (uint32_t)len);
-    struct tunnel *t = s->registering;
 
-    rt_conn_send2(s->conn, head, (uint32_t)head_len, &body);
-    s->registering = NULL;
-    tunnel_attach(t, s->conn);
-    session_free(s);
-}
-
-static void on_registered(struct session *s, struct slots_ask *a)
-{
-    uint8_t payload[WIRE_RELAY_SMALL_MAX];
-    struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
-    size_t len;
-
-    if (a->op == SLOTS_REGISTER_TUNNEL && !s->is_leaving) {
-        become_tunnel(s, a);
-        return;
-    }
-    len = wire_relay_registered_encode(&m, payload, sizeof(payload));
     session_answer(s, WIRE_RELAY_REGISTERED, relay_slice_view(payload, (uint32_t)len));
 }
 
 /* -- RelayStream -- */
 
-/* Sends what s->relayed holds to a link of its slot. */
+/* Sends s->relayed to a link of its slot. */
 static void forward(struct session *s, struct rt_addr link)
 {
     struct tunnel_request *q = s->relayed;
@@ -102,7 +104,7 @@ static void forward(struct session *s, struct rt_addr link)
 }
 
 static struct tunnel_request *request_new(struct session *s, const struct wire_relay_stream *m,
-                                          uint32_t inline_len)
+                                          const struct wire_envelope *inner, uint32_t inline_len)
 {
     struct tunnel_request *q = tunnel_request_new(inline_len);
 
@@ -112,18 +114,18 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
     q->requester = s->peer_hash;
     q->outer_req_id = s->req_id;
     q->deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
+    q->inner_type = inner->type;
+    q->inner_req_id = inner->req_id;
+    q->inner_flags = inner->flags;
     return q;
 }
 
-/*
- * Checks the inner envelope that lies in [inner, inner + len) of frame f and makes the request of
- * it. False: refused already.
- */
-static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m,
-                       uint8_t *inner, uint32_t len)
+/* Decodes the inner envelope, which is m's payload and lies in f, and makes s->relayed of it.
+ * False: refused already. */
+static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
 {
     struct wire_envelope e;
-    rt_err err = wire_envelope_decode(inner, len, &e);
+    rt_err err = wire_envelope_decode(m->payload.ptr, m->payload.len, &e);
     struct tunnel_request *q;
     bool is_inline;
 
@@ -134,10 +136,7 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
         return false;
     }
     is_inline = e.payload.len <= TUNNEL_INLINE_MAX;
-    q = request_new(s, m, is_inline ? e.payload.len : 0);
-    q->inner_type = e.type;
-    q->inner_req_id = e.req_id;
-    q->inner_flags = e.flags;
+    q = request_new(s, m, &e, is_inline ? e.payload.len : 0);
     s->relayed = q;
     if (is_inline) {
         memcpy(q->inline_bytes, e.payload.ptr, e.payload.len);
@@ -151,24 +150,33 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     return true;
 }
 
-/* This worker's view does not know the slot: the authority may (a newer link, a temporary slot).
- * The payload is kept as it came, since only a tunnel's is an envelope. */
-static void ask_for_slot(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
+static void ask_for_slot(struct session *s, uint64_t slot_id, enum wire_relay_kind kind)
 {
-    struct slots_ask *a;
-    struct relay_slice raw = rt_frame_take(f, m->payload.ptr, m->payload.len);
+    struct slots_request *a = slots_request_new(SLOTS_STREAM, slot_id);
 
-    if (!raw.owner) {
+    s->has_asked_slots = true;
+    a->kind = kind;
+    ask_slots(s, a);
+}
+
+/* This worker's view does not know the slot; the authority may, as a newer link or as a temporary
+ * slot. The payload is not decoded before that, since only a tunnel's payload is an envelope. */
+static void keep_missed(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
+{
+    struct relay_slice payload = rt_frame_take(f, m->payload.ptr, m->payload.len);
+    struct session_slot_miss *miss;
+
+    if (!payload.owner) {
         session_refuse(s, RT_REFUSAL_MEMORY, NULL);
         return;
     }
-    s->relayed = request_new(s, m, 0);
-    s->relayed->payload = raw;
-    s->is_relayed_raw = true;
-    s->has_asked_slots = true;
-    a = slots_ask_new(SLOTS_STREAM, m->slot_id);
-    a->kind = m->kind;
-    ask_slots(s, a);
+    miss = malloc(sizeof(*miss));
+    RT_INSIST(miss != NULL);
+    miss->stream = *m;
+    miss->stream.payload.ptr = payload.owner->bytes + (payload.ptr - payload.owner->bytes);
+    miss->payload = payload;
+    s->missed = miss;
+    ask_for_slot(s, m->slot_id, m->kind);
 }
 
 void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
@@ -183,37 +191,39 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
     }
     link = tunnel_slot_lookup(s->sw->worker, m.slot_id);
     if (rt_addr_none(link))
-        ask_for_slot(s, f, &m);
-    else if (take_inner(s, f, &m, f->ptr + (m.payload.ptr - f->ptr), m.payload.len))
+        keep_missed(s, f, &m);
+    else if (take_inner(s, f, &m))
         forward(s, link);
 }
 
-static void answer_stream(struct session *s, struct tunnel_request *q)
+static void answer_stream(struct session *s, const struct wire_relay_stream *m,
+                          struct relay_slice *body)
 {
-    struct wire_relay_stream m = {
-        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
     uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
-    struct relay_slice body = q->payload.ptr ? relay_slice_take(&q->payload)
-                                             : relay_slice_view(q->inline_bytes, q->inline_len);
-    size_t len = wire_relay_stream_frame_head(head, s->req_id, WIRE_FLAG_RESPONSE, &m, body.len);
+    size_t len = wire_relay_stream_frame_head(head, s->req_id, WIRE_FLAG_RESPONSE, m, body->len);
 
-    rt_metric_add(RT_METRIC_RELAYED_BYTES_OUT, body.len);
-    rt_conn_send2(s->conn, head, (uint32_t)len, &body);
+    rt_metric_add(RT_METRIC_RELAYED_BYTES_OUT, body->len);
+    rt_conn_send2(s->conn, head, (uint32_t)len, body);
     session_done(s);
 }
 
-void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
+static void answer_relayed(struct session *s, struct tunnel_request *q)
+{
+    struct wire_relay_stream m = {
+        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
+    struct relay_slice body = q->payload.ptr ? relay_slice_take(&q->payload)
+                                             : relay_slice_view(q->inline_bytes, q->inline_len);
+
+    answer_stream(s, &m, &body);
+}
+
+void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
 {
     struct rt_msg *m = &q->msg;
 
     if (m->is_bounced && !s->has_asked_slots && !s->is_leaving) {
-        struct slots_ask *a = slots_ask_new(SLOTS_STREAM, q->slot_id);
-
-        s->has_asked_slots = true;
-        s->is_relayed_raw = false;
         s->relayed = q;
-        a->kind = q->kind;
-        ask_slots(s, a);
+        ask_for_slot(s, q->slot_id, q->kind);
         return;
     }
     if (m->is_bounced)
@@ -221,56 +231,66 @@ void session_on_tunnel_answer(struct session *s, struct tunnel_request *q)
     else if (q->refusal != RT_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
-        answer_stream(s, q);
+        answer_relayed(s, q);
     rt_msg_free(&m);
 }
 
-/* The authority names a link for the kept request, or says that the slot is a temporary one. */
-static void on_slot_found(struct session *s, const struct slots_ask *a)
+/* A temporary slot: its requester gets its own payload back. */
+static void echo(struct session *s, struct session_slot_miss *miss)
 {
-    struct tunnel_request *q = s->relayed;
-    struct wire_relay_stream m = {
-        .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
-
-    if (rt_addr_none(a->link)) {
-        s->relayed = NULL;
-        if (q->payload.len > LIM_CONTROL_PAYLOAD_MAX)
-            session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
-        else
-            answer_stream(s, q);
-    } else if (!s->is_relayed_raw) {
-        forward(s, a->link);
-        return;
-    } else {
-        struct relay_slice raw = relay_slice_take(&q->payload);
-        uint8_t *bytes = raw.owner->bytes + (raw.ptr - raw.owner->bytes);
-        struct rt_frame f = {.ptr = bytes, .len = raw.len, .owner = raw.owner};
-
-        s->relayed = NULL;
-        if (take_inner(s, &f, &m, bytes, raw.len))
-            forward(s, a->link);
-        relay_slice_drop(&raw);
-    }
-    rt_msg_free(&(struct rt_msg *){&q->msg});
+    if (miss->payload.len > LIM_CONTROL_PAYLOAD_MAX)
+        session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
+    else
+        answer_stream(s, &miss->stream, &miss->payload);
 }
 
-void session_on_slots_told(struct session *s, struct slots_ask *a)
+/* link: none for a temporary slot. */
+static void on_missed_found(struct session *s, struct rt_addr link)
+{
+    struct session_slot_miss *miss = s->missed;
+    struct rt_frame f = {.ptr = miss->stream.payload.ptr,
+                         .len = miss->stream.payload.len,
+                         .owner = miss->payload.owner};
+
+    s->missed = NULL;
+    if (rt_addr_none(link))
+        echo(s, miss);
+    else if (take_inner(s, &f, &miss->stream))
+        forward(s, link);
+    session_slot_miss_free(&miss);
+}
+
+static void on_slot_found(struct session *s, const struct slots_request *a)
+{
+    if (s->missed)
+        on_missed_found(s, a->link);
+    else if (rt_addr_none(a->link))
+        session_refuse(s, RT_REFUSAL_TUNNEL_CLOSED, NULL);
+    else
+        forward(s, a->link);
+}
+
+void session_slot_miss_free(struct session_slot_miss **miss)
+{
+    if (!*miss)
+        return;
+    relay_slice_drop(&(*miss)->payload);
+    free(*miss);
+    *miss = NULL;
+}
+
+void session_on_slots_reply(struct session *s, struct slots_request *a)
 {
     struct rt_msg *m = &a->msg;
     enum rt_refusal r = m->is_bounced ? RT_REFUSAL_SHUTTING_DOWN : a->refusal;
 
-    if (r != RT_REFUSAL_NONE) {
-        if (s->registering) {
-            tunnel_discard(s->registering, false);
-            s->registering = NULL;
-        }
+    if (r != RT_REFUSAL_NONE)
         session_refuse(s, r, NULL);
-    } else if (a->op == SLOTS_STREAM) {
+    else if (a->op == SLOTS_STREAM)
         on_slot_found(s, a);
-    } else if (a->op == SLOTS_CONNECT) {
+    else if (a->op == SLOTS_CONNECT)
         session_answer_empty(s);
-    } else {
-        on_registered(s, a);
-    }
+    else
+        on_temp_registered(s, a);
     rt_msg_free(&m);
 }

@@ -92,19 +92,19 @@ static void drop_relayed(struct session *s)
         s->relayed = NULL;
         rt_msg_free(&m);
     }
+    session_slot_miss_free(&s->missed);
 }
 
 void session_free(struct session *s)
 {
     struct session_worker *sw = s->sw;
 
+    RT_REQUIRE(!s->registering);
     rt_job_cancel(sw->worker, &s->job);
     rt_actor_stop(&s->actor);
     rt_list_unlink(&s->node);
     handshake_free(s);
     drop_relayed(s);
-    if (s->registering)
-        tunnel_discard(s->registering, true);
     sw->count--;
     free(s);
     if (sw->drain && sw->count == 0)
@@ -359,6 +359,14 @@ static const struct rt_conn_ops session_ops = {
     .ended = on_ended,
 };
 
+void session_resume(struct session *s, struct rt_conn *c, bool has_eof)
+{
+    s->registering = NULL;
+    s->conn = c;
+    s->is_leaving = has_eof;
+    rt_conn_set_consumer(c, &session_ops, s);
+}
+
 /* -- messages -- */
 
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -366,11 +374,11 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct session *s = RT_CONTAINER_OF(self, struct session, actor);
 
     switch (m->kind) {
-    case TUNNEL_ANSWER:
-        session_on_tunnel_answer(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
+    case TUNNEL_REPLY:
+        session_on_tunnel_reply(s, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REPLY));
         return;
-    case SLOTS_TOLD:
-        session_on_slots_told(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD));
+    case SLOTS_REPLY:
+        session_on_slots_reply(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY));
         return;
     case DHT_TOLD:
         session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
@@ -420,6 +428,11 @@ static void on_drain_timer(struct relay_timer *t)
         struct session *s = RT_CONTAINER_OF(n, struct session, node);
 
         next = n->next;
+        if (s->registering) {
+            struct tunnel_refused back = tunnel_take_back(s->registering);
+
+            session_resume(s, back.conn, back.has_eof);
+        }
         if (s->state == SESSION_BUSY) {
             session_abandon(s, true);
             session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);

@@ -2,8 +2,8 @@
 /*
  * Sessions: one per inbound connection that is not (yet) a tunnel. A session does the responder's
  * handshake, then answers one request at a time (protocol: Envelope): its connection is held from a
- * request's frame until the answer was sent. A connection that registers a tunnel leaves the
- * session and becomes the tunnel's.
+ * request's frame until the answer was sent. A connection that registers a tunnel moves to
+ * the tunnel; the session ends, or gets the connection back with a refusal.
  *
  * State: HELLO (waits for ClientHello) -> ACK (ServerHello sent, waits for ClientAck) -> READY <->
  * BUSY. Signatures are made and verified in heavy jobs, so that handshakes never delay established

@@ -8,6 +8,7 @@
 #include "dht/dht_msg.h"
 #include "session/handshake.h"
 #include "session/session.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 #include "wire_envelope.h"
 #include "wire_refusal.h"
@@ -19,6 +20,12 @@ struct session_handshake {
     struct wire_hello hello; /* the frame under verification */
     struct handshake_fresh fresh;
     uint8_t client_nonce[32];
+};
+
+/* A RelayStream as it came; its payload is the slice's. */
+struct session_slot_miss {
+    struct wire_relay_stream stream;
+    struct relay_slice payload;
 };
 
 struct session_worker {
@@ -36,13 +43,12 @@ struct session_worker {
 struct session {
     struct rt_actor actor;
     struct session_worker *sw;
-    struct rt_conn *conn;
+    struct rt_conn *conn; /* NULL while it is registering a tunnel */
     struct rt_list node;
     enum session_state state;
     bool is_leaving;     /* eof has come: close after the answer */
     bool awaits_drained; /* the peer reads too little of its answers: its next request waits */
     bool has_asked_slots;
-    bool is_relayed_raw; /* relayed->payload is the RelayStream's payload, not yet looked at */
     uint8_t peer_key[32];
     uint64_t peer_hash; /* keyed hash of peer_key */
     enum wire_dialect dialect;
@@ -55,9 +61,11 @@ struct session {
     /* the request in flight */
     uint16_t type;
     uint32_t req_id;
-    struct rt_addr tunnel;          /* where its relayed request is */
-    struct tunnel_request *relayed; /* kept while the slots authority is asked */
-    struct tunnel *registering;     /* a tunnel actor that waits for its registration */
+    struct rt_addr tunnel; /* where its relayed request is */
+    /* Kept while the slots authority is asked for a link: */
+    struct tunnel_request *relayed;   /* a request that its link bounced */
+    struct session_slot_miss *missed; /* a RelayStream whose slot this worker does not know */
+    struct tunnel *registering;       /* has the connection until its registration has ended */
 };
 
 /* -- answers; each ends the request in flight -- */
@@ -73,6 +81,8 @@ void session_done(struct session *s);
 /* Counts, logs (rate limited) and closes without a word. */
 void session_drop(struct session *s, enum rt_refusal r, const char *detail);
 void session_free(struct session *s);
+/* The connection is back from the tunnel that did not register it. */
+void session_resume(struct session *s, struct rt_conn *c, bool has_eof);
 
 /* -- the rooms behind dispatch -- */
 
@@ -83,9 +93,11 @@ void session_dispatch(struct session *s, struct rt_frame *f);
 void session_on_register(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_connect(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
+/* NULL allowed. */
+void session_slot_miss_free(struct session_slot_miss **miss);
 /* Their messages; the message is theirs. */
-void session_on_tunnel_answer(struct session *s, struct tunnel_request *q);
-void session_on_slots_told(struct session *s, struct slots_ask *a);
+void session_on_tunnel_reply(struct session *s, struct tunnel_request *q);
+void session_on_slots_reply(struct session *s, struct slots_request *a);
 void session_on_dht_told(struct session *s, struct dht_ask *a);
 void session_on_relay_list_told(struct session *s, struct relay_list_ask *q);
 

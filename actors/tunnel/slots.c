@@ -151,7 +151,7 @@ static void on_link_silent(struct slots *s, const struct slots_link *m)
 /* -- requests -- */
 
 /* A slot id somebody names when registering: live and its own, or why not. */
-static enum rt_refusal check_named(struct slots *s, const struct slots_ask *a)
+static enum rt_refusal check_named(struct slots *s, const struct slots_request *a)
 {
     const struct slot *slot = slot_find(s, a->slot_id);
 
@@ -162,7 +162,7 @@ static enum rt_refusal check_named(struct slots *s, const struct slots_ask *a)
     return RT_REFUSAL_NONE;
 }
 
-static enum rt_refusal register_tunnel(struct slots *s, struct slots_ask *a)
+static enum rt_refusal register_tunnel(struct slots *s, struct slots_request *a)
 {
     uint64_t id = tunnel_slot_id(s->actor.worker, a->key);
     struct slot *slot = slot_find(s, id);
@@ -204,7 +204,7 @@ static uint64_t temp_id(struct slots *s, uint64_t now_ns)
     return id;
 }
 
-static enum rt_refusal register_temp(struct slots *s, struct slots_ask *a)
+static enum rt_refusal register_temp(struct slots *s, struct slots_request *a)
 {
     struct rt_worker *w = s->actor.worker;
     uint64_t now = rt_now_ns(w);
@@ -225,7 +225,7 @@ static enum rt_refusal register_temp(struct slots *s, struct slots_ask *a)
     return RT_REFUSAL_NONE;
 }
 
-static enum rt_refusal on_register(struct slots *s, struct slots_ask *a)
+static enum rt_refusal on_register(struct slots *s, struct slots_request *a)
 {
     enum rt_refusal r;
 
@@ -237,14 +237,14 @@ static enum rt_refusal on_register(struct slots *s, struct slots_ask *a)
     return a->op == SLOTS_REGISTER_TUNNEL ? register_tunnel(s, a) : register_temp(s, a);
 }
 
-static enum rt_refusal on_connect(struct slots *s, const struct slots_ask *a)
+static enum rt_refusal on_connect(struct slots *s, const struct slots_request *a)
 {
     if (slot_find(s, a->slot_id))
         return RT_REFUSAL_NONE;
     return temp_slots_connect(&s->temp, a->slot_id, a->key, rt_now_ns(s->actor.worker));
 }
 
-static enum rt_refusal on_stream(struct slots *s, struct slots_ask *a)
+static enum rt_refusal on_stream(struct slots *s, struct slots_request *a)
 {
     const struct slot *slot = slot_find(s, a->slot_id);
 
@@ -255,7 +255,7 @@ static enum rt_refusal on_stream(struct slots *s, struct slots_ask *a)
     return RT_REFUSAL_NONE;
 }
 
-static void on_ask(struct slots *s, struct slots_ask *a)
+static void on_ask(struct slots *s, struct slots_request *a)
 {
     switch (a->op) {
     case SLOTS_REGISTER_TUNNEL:
@@ -277,8 +277,8 @@ static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
     struct slots *s = RT_CONTAINER_OF(self, struct slots, actor);
 
     switch (m->kind) {
-    case SLOTS_ASK:
-        on_ask(s, RT_MSG_CAST(m, struct slots_ask, SLOTS_ASK));
+    case SLOTS_REQUEST:
+        on_ask(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REQUEST));
         return;
     case SLOTS_LINK_GONE:
         on_link_gone(s, RT_MSG_CAST(m, struct slots_link, SLOTS_LINK_GONE));

@@ -17,10 +17,8 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "transport/conn.h"
-#include "tunnel/tables/pending.h"
+#include "tunnel/link.h"
 #include "tunnel/tunnel_metrics.h"
-#include "tunnel/tunnel_private.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
@@ -28,26 +26,6 @@
 #define MEMORY_RETRY_NS (20 * RT_MS) /* until memory for an answer is asked for again */
 #define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables outlive the last request so long */
 #define LOG_BURST 20u                /* lines a second of one kind */
-
-struct tunnel {
-    struct rt_actor actor;
-    struct rt_conn *conn; /* NULL before tunnel_attach */
-    struct relay_timer timer;
-    uint64_t slot_id;
-    uint64_t byte_ns;          /* when its last byte came */
-    uint64_t owes_since_ns;    /* when it last began to owe */
-    enum wire_dialect dialect; /* of the session that registered the link */
-    bool is_silent;
-    bool is_quiet;  /* nothing has come in since the timer last fired */
-    bool is_doomed; /* closed by the authority before it was attached */
-    bool wants_memory;
-    struct pending pending;
-};
-
-static struct rt_worker *worker_of(const struct tunnel *t)
-{
-    return t->actor.worker;
-}
 
 /* -- requests -- */
 
@@ -148,7 +126,7 @@ static void pump(struct tunnel *t)
     uint64_t now = rt_now_ns(worker_of(t));
 
     t->wants_memory = false;
-    if (!t->conn || t->is_silent)
+    if (t->registering || t->is_silent)
         return;
     while (pending_can_write(&t->pending) && rt_conn_unsent(t->conn) <= UNSENT_MAX) {
         uint32_t reserved = pending_reserve(&t->pending);
@@ -389,7 +367,7 @@ static void pass_over(struct tunnel *t)
     move_waiting(t);
 }
 
-static void on_timer(struct relay_timer *timer)
+void link_on_timer(struct relay_timer *timer)
 {
     struct tunnel *t = RT_CONTAINER_OF(timer, struct tunnel, timer);
     uint64_t now = rt_now_ns(worker_of(t));
@@ -468,7 +446,7 @@ static void on_cancel(struct tunnel *t, const struct tunnel_cancel *c)
         pass_cancel_on(t, c);
 }
 
-static void on_msg(struct rt_actor *self, struct rt_msg *m)
+void link_on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct tunnel *t = RT_CONTAINER_OF(self, struct tunnel, actor);
 
@@ -480,10 +458,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         on_cancel(t, RT_MSG_CAST(m, struct tunnel_cancel, TUNNEL_CANCEL));
         break;
     case TUNNEL_CLOSE:
-        if (t->conn)
-            link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
-        else
-            t->is_doomed = true;
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
         break;
     default:
         break;
@@ -491,49 +466,25 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
-/* -- the beginning -- */
+/* -- its beginning and end for registration.c -- */
 
-struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32], enum wire_dialect dialect)
+void link_open(struct tunnel *t)
 {
-    struct tunnel *t = calloc(1, sizeof(*t));
-
-    RT_INSIST(t != NULL);
-    t->slot_id = tunnel_slot_id(w, key);
-    t->dialect = dialect;
-    t->timer.fire = on_timer;
-    pending_init(&t->pending);
-    rt_actor_start(&t->actor, w, on_msg);
-    tunnel_worker_of(w)->link_count++;
-    return t;
-}
-
-struct rt_addr tunnel_addr(const struct tunnel *t)
-{
-    return rt_actor_addr(&t->actor);
-}
-
-void tunnel_attach(struct tunnel *t, struct rt_conn *c)
-{
-    RT_REQUIRE(!t->conn);
-    t->conn = c;
     t->byte_ns = rt_now_ns(worker_of(t));
     rt_metric_inc(RT_METRIC_TUNNEL_LINKS);
     rt_metric_inc(links_of_dialect[t->dialect]);
     link_log(t, "tunnel open", "registered");
-    rt_conn_set_consumer(c, &link_ops, t);
-    rt_conn_set_frame_max(c, LIM_FRAME_MAX, LIM_INNER_FRAME_MAX);
-    rt_conn_set_idle(c, 0);
-    rt_conn_release(c);
-    if (t->is_doomed)
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
-    else
-        pump(t);
+    t->actor.on_msg = link_on_msg;
+    rt_conn_set_consumer(t->conn, &link_ops, t);
+    rt_conn_set_frame_max(t->conn, LIM_FRAME_MAX, LIM_INNER_FRAME_MAX);
+    rt_conn_set_idle(t->conn, 0);
+    rt_conn_release(t->conn);
+    pump(t);
 }
 
-void tunnel_discard(struct tunnel *t, bool registered)
+void link_discard(struct tunnel *t, bool authority_knows)
 {
-    RT_REQUIRE(!t->conn);
-    if (registered)
+    if (authority_knows)
         tell_authority(t, SLOTS_LINK_GONE);
     link_end(t, RT_REFUSAL_TUNNEL_CLOSED);
 }

@@ -17,16 +17,14 @@
 #include "wire_refusal.h"
 #include "wire_relay.h"
 
-struct rt_conn;
-
 enum tunnel_kind {
     TUNNEL_REQUEST = RT_REQUEST_KIND(TUNNEL, 1), /* struct tunnel_request, to a link */
-    TUNNEL_ANSWER = RT_REPLY_KIND(TUNNEL, 1),    /* the same block, back to its session */
+    TUNNEL_REPLY = RT_REPLY_KIND(TUNNEL, 1),     /* the same block, back to its session */
     TUNNEL_CANCEL = RT_NOTIFY_KIND(TUNNEL, 2),   /* struct tunnel_cancel, to a link */
     TUNNEL_CLOSE = RT_NOTIFY_KIND(TUNNEL, 3),    /* struct rt_msg: the authority ends this link */
 
-    SLOTS_ASK = RT_REQUEST_KIND(SLOTS, 1),      /* struct slots_ask, to the authority */
-    SLOTS_TOLD = RT_REPLY_KIND(SLOTS, 1),       /* the same block, back */
+    SLOTS_REQUEST = RT_REQUEST_KIND(SLOTS, 1),  /* struct slots_request, to the authority */
+    SLOTS_REPLY = RT_REPLY_KIND(SLOTS, 1),      /* the same block, back */
     SLOTS_LINK_GONE = RT_NOTIFY_KIND(SLOTS, 2), /* struct slots_link: the link has closed */
     SLOTS_LINK_SILENT =
         RT_NOTIFY_KIND(SLOTS, 3), /* struct slots_link: pass it over (it owes, no byte) */
@@ -40,7 +38,7 @@ enum tunnel_kind {
 #define TUNNEL_INLINE_MAX 1024u
 
 /*
- * One relayed request; comes back as TUNNEL_ANSWER (or bounced: then nothing was written).
+ * One relayed request; comes back as TUNNEL_REPLY (or bounced: then nothing was written).
  * On the way out: inner_*, and the inner payload in `payload` (owned slice) or, when payload.ptr is
  * NULL, in inline_bytes[0 .. inline_len). On the way back: `refusal`, or the node's answer frame
  * the same two ways.
@@ -93,7 +91,7 @@ enum slots_op {
     SLOTS_STREAM,          /* a RelayStream whose slot the view does not know (or bounced) */
 };
 
-struct slots_ask {
+struct slots_request {
     struct rt_msg msg;
     enum slots_op op;
     uint8_t key[32];  /* the asking identity */
@@ -119,38 +117,5 @@ struct slots_update {
     uint32_t count;
     struct rt_addr links[LIM_LINKS_PER_SLOT];
 };
-
-/* -- per worker, same thread -- */
-
-/* The slot id of an identity: keyed hash of its public key, never 0. */
-uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32]);
-/* The authority's address. */
-struct rt_addr tunnel_slots_addr(const struct rt_worker *w);
-/* The link to use for a slot, from this worker's view; rt_addr_none when it knows none. */
-struct rt_addr tunnel_slot_lookup(const struct rt_worker *w, uint64_t slot_id);
-
-/*
- * A tunnel actor without a connection yet, so that it has an address to register. Requests that
- * come before tunnel_attach wait in it.
- */
-struct tunnel;
-struct tunnel *tunnel_new(struct rt_worker *w, const uint8_t key[32], enum wire_dialect dialect);
-struct rt_addr tunnel_addr(const struct tunnel *t);
-/* Registered: the connection becomes the link (moved; consumer set, hold released). What the node
- * is to hear about its registration has been sent before. */
-void tunnel_attach(struct tunnel *t, struct rt_conn *c);
-/* Refused, or its session ended first: never attached; what waits in it moves or is refused.
- * registered: it was asked for and not refused so far, so the authority is told. */
-void tunnel_discard(struct tunnel *t, bool registered);
-
-/* Starting and ending the room: main and the simulation. */
-struct tunnel_config {
-    uint8_t slot_secret[32];
-    uint32_t max_tunnels; /* identities with a live tunnel */
-};
-/* Creates the slot view of worker w; worker 0 also gets the authority. Call for every
- * worker in order before threads start. */
-RT_MUST_CHECK rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config);
-void tunnel_worker_fini(struct rt_worker *w);
 
 #endif

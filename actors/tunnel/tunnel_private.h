@@ -4,6 +4,7 @@
 #define TUNNEL_PRIVATE_H
 
 #include "base/map.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
 struct slots;

@@ -30,7 +30,7 @@ static void put_uint(struct wire_writer *w, struct sim_prng *r, uint64_t v)
         wire_write_uint(w, v);
 }
 
-static void put_chunks(struct wire_writer *w, struct sim_prng *r, struct wire_bytes b)
+static void put_chunks(struct wire_writer *w, struct sim_prng *r, struct wire_view b)
 {
     uint32_t at = 0;
 
@@ -45,7 +45,7 @@ static void put_chunks(struct wire_writer *w, struct sim_prng *r, struct wire_by
     put_byte(w, 0xff);
 }
 
-static void put_payload(struct wire_writer *w, struct sim_prng *r, struct wire_bytes b)
+static void put_payload(struct wire_writer *w, struct sim_prng *r, struct wire_view b)
 {
     unsigned form = (unsigned)sim_prng_below(r, 3);
 

@@ -129,7 +129,7 @@ static void node_answer(void *user, const struct wire_envelope *e)
 {
     struct node *n = user;
     struct wire_relay_registered m;
-    uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
+    uint8_t *payload = e->payload.ptr;
 
     if (e->flags & WIRE_FLAG_ERROR) {
         char why[100];
@@ -303,7 +303,7 @@ static void ignore_peer(void *ctx, const struct wire_peer *p)
  * UINT32_MAX: not the answer to the request. */
 static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelope *e)
 {
-    uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
+    uint8_t *payload = e->payload.ptr;
     struct wire_relay_stream m;
     struct wire_envelope inner;
 
@@ -316,8 +316,7 @@ static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelo
                    ? 0
                    : UINT32_MAX;
     if (wire_relay_stream_decode(payload, e->payload.len, &m) != RT_ERR_OK ||
-        wire_envelope_decode((uint8_t *)(uintptr_t)m.payload.ptr, m.payload.len, &inner) !=
-            RT_ERR_OK)
+        wire_envelope_decode(m.payload.ptr, m.payload.len, &inner) != RT_ERR_OK)
         return UINT32_MAX;
     return inner.payload.len;
 }

@@ -102,7 +102,7 @@ void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payl
     assert_true(d->has_request && len <= sizeof(bytes));
     if (len > 0)
         memcpy(bytes, payload, len);
-    e.payload = (struct wire_bytes){bytes, len};
+    e.payload = (struct wire_view){bytes, len};
     d->has_request = false;
     d->ops->answer(d->user, &e);
 }

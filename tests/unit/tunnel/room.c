@@ -13,10 +13,12 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "tunnel/link.h"
 #include "session/session_limits.h"
 #include "tunnel/tunnel_metrics.h"
 #include "wire_envelope.h"
 
+#define REGISTER_REQ_ID 7u
 #define WALL_AHEAD_NS (1700000000 * RT_S)
 
 struct rt_system *room_system;
@@ -85,6 +87,12 @@ int room_begin(void **state)
     return 0;
 }
 
+void room_turn(uint16_t index)
+{
+    has_mail[index] = false;
+    rt_worker_turn(room_worker(index));
+}
+
 void room_run(void)
 {
     bool is_busy = true;
@@ -127,18 +135,20 @@ void room_pass(uint64_t ns)
     room_run();
 }
 
+static void conn_free(struct peer *p)
+{
+    free(p->conn->sent);
+    free(p->conn);
+    p->conn = NULL;
+}
+
 static void peer_free(struct peer *p)
 {
-    if (p->conn) {
-        if (node_is_alive(p))
-            node_loses_connection(p, RT_CONN_END_SHUTDOWN);
-        free(p->conn->sent);
-        free(p->conn);
-    } else if (p->tunnel) {
-        tunnel_discard(p->tunnel, true);
-    }
-    p->conn = NULL;
-    p->tunnel = NULL;
+    if (!p->conn)
+        return;
+    if (node_is_alive(p))
+        node_loses_connection(p, RT_CONN_END_SHUTDOWN);
+    conn_free(p);
 }
 
 int room_end(void **state)
@@ -186,12 +196,12 @@ static void peer_on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct peer *p = RT_CONTAINER_OF(self, struct peer, actor);
 
-    if (m->kind == SLOTS_TOLD) {
-        p->told = *RT_MSG_CAST(m, struct slots_ask, SLOTS_TOLD);
+    if (m->kind == SLOTS_REPLY) {
+        p->told = *RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY);
         p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->told.slot_id);
         p->told_count++;
     } else {
-        keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_ANSWER));
+        keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REPLY));
     }
     rt_msg_free(&m);
 }
@@ -216,14 +226,12 @@ void peer_stop(struct peer *p)
 
 static void ask(struct peer *p, enum slots_op op, uint64_t slot_id, enum wire_relay_kind kind)
 {
-    struct slots_ask *a = rt_msg_new(SLOTS_ASK, sizeof(*a));
+    struct slots_request *a = rt_msg_new(SLOTS_REQUEST, sizeof(*a));
 
     a->op = op;
     a->slot_id = slot_id;
     a->kind = kind;
     memcpy(a->key, p->key, sizeof(a->key));
-    if (p->tunnel)
-        a->link = tunnel_addr(p->tunnel);
     a->msg.reply_to = rt_actor_addr(&p->actor);
     rt_send(p->actor.worker, tunnel_slots_addr(p->actor.worker), &a->msg);
 }
@@ -239,33 +247,88 @@ enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
     return p->told.refusal;
 }
 
-void peer_begin_register(struct peer *p, uint64_t slot_id)
+/* Takes RelayRegistered, the first frame, out of what was sent. */
+static void read_registered(struct peer *p)
 {
-    p->tunnel = tunnel_new(p->actor.worker, p->key, WIRE_DIALECT_A);
-    ask(p, SLOTS_REGISTER_TUNNEL, slot_id, WIRE_KIND_CONTROL);
+    struct rt_conn *c = p->conn;
+    struct wire_relay_registered m;
+    struct wire_envelope e;
+    uint32_t len = WIRE_LENGTH_BYTES + wire_length_read(c->sent);
+
+    assert_int_equal(wire_envelope_decode(c->sent + WIRE_LENGTH_BYTES, len - WIRE_LENGTH_BYTES, &e),
+                     RT_ERR_OK);
+    assert_int_equal(e.type, WIRE_RELAY_REGISTERED);
+    assert_int_equal(e.req_id, REGISTER_REQ_ID);
+    assert_int_equal(e.flags, WIRE_FLAG_RESPONSE);
+    assert_int_equal(wire_relay_registered_decode(e.payload.ptr, e.payload.len, &m), RT_ERR_OK);
+    p->slot_id = p->told.slot_id = m.slot_id;
+    p->told.expires_at_s = m.expires_at;
+    c->sent_len -= len;
+    memmove(c->sent, c->sent + len, c->sent_len);
 }
 
-void peer_attach(struct peer *p)
+static void on_registration_ended(void *user, const struct tunnel_refused *refused)
+{
+    struct peer *p = user;
+
+    p->tunnel = NULL;
+    p->told_count++;
+    p->told = (struct slots_request){.refusal = refused ? refused->refusal : RT_REFUSAL_NONE};
+    if (refused) {
+        assert_ptr_equal(refused->conn, p->conn);
+        assert_true(p->conn->is_held);
+        p->is_eof_told = refused->has_eof;
+        conn_free(p);
+    } else if (p->conn->sent_len > 0) {
+        read_registered(p);
+        p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->slot_id);
+    }
+}
+
+void peer_connect(struct peer *p)
 {
     p->conn = calloc(1, sizeof(*p->conn));
     assert_non_null(p->conn);
     p->conn->worker = p->actor.worker;
     p->conn->is_held = true;
     p->conn->idle_ns = LIM_SESSION_IDLE_NS;
-    p->slot_id = p->told.slot_id;
-    tunnel_attach(p->tunnel, p->conn);
+    p->conn->sent_cap = 256;
+    p->conn->sent = malloc(p->conn->sent_cap);
+    assert_non_null(p->conn->sent);
+}
+
+void peer_begin_register(struct peer *p, uint64_t slot_id)
+{
+    struct tunnel_registration r = {.dialect = WIRE_DIALECT_A,
+                                    .slot_id = slot_id,
+                                    .req_id = REGISTER_REQ_ID,
+                                    .ended = on_registration_ended,
+                                    .user = p};
+
+    memcpy(r.key, p->key, sizeof(r.key));
+    if (!p->conn)
+        peer_connect(p);
+    p->tunnel = tunnel_register(p->actor.worker, p->conn, &r);
+    p->link = rt_actor_addr(&p->tunnel->actor);
+}
+
+void peer_take_back(struct peer *p)
+{
+    struct tunnel_refused back = tunnel_take_back(p->tunnel);
+
+    assert_ptr_equal(back.conn, p->conn);
+    assert_true(p->conn->is_held && !p->conn->is_closed);
+    conn_free(p);
+    p->tunnel = NULL;
 }
 
 enum rt_refusal peer_register(struct peer *p, uint64_t slot_id)
 {
+    uint32_t told = p->told_count;
+
     peer_begin_register(p, slot_id);
     room_run();
-    if (p->told.refusal == RT_REFUSAL_NONE) {
-        peer_attach(p);
-    } else {
-        tunnel_discard(p->tunnel, false);
-        p->tunnel = NULL;
-    }
+    assert_int_equal(p->told_count, told + 1);
     return p->told.refusal;
 }
 
@@ -279,8 +342,8 @@ struct peer *node_new(uint16_t worker, uint8_t key)
 
 /* -- requests -- */
 
-void peer_request_to(struct peer *p, struct rt_addr link, uint64_t slot_id, uint32_t id,
-                     uint32_t len, uint64_t deadline_ns)
+void peer_post_request(struct peer *p, struct rt_addr link, uint64_t slot_id, uint32_t id,
+                       uint32_t len, uint64_t deadline_ns)
 {
     bool is_inline = len <= TUNNEL_INLINE_MAX;
     struct tunnel_request *r = tunnel_request_new(is_inline ? len : 0);
@@ -301,6 +364,12 @@ void peer_request_to(struct peer *p, struct rt_addr link, uint64_t slot_id, uint
     }
     r->msg.reply_to = rt_actor_addr(&p->actor);
     rt_send(p->actor.worker, link, &r->msg);
+}
+
+void peer_request_to(struct peer *p, struct rt_addr link, uint64_t slot_id, uint32_t id,
+                     uint32_t len, uint64_t deadline_ns)
+{
+    peer_post_request(p, link, slot_id, id, len, deadline_ns);
     room_run();
 }
 

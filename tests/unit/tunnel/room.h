@@ -9,6 +9,7 @@
 #define TEST_TUNNEL_ROOM_H
 
 #include "transport/conn.h"
+#include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
 #define ROOM_WORKERS 3u
@@ -42,10 +43,12 @@ struct peer {
     struct rt_actor actor;
     struct peer *next;
     uint8_t key[32];
-    struct tunnel *tunnel;
+    struct tunnel *tunnel; /* until its registration has ended */
+    struct rt_addr link;
     struct rt_conn *conn;
+    bool is_eof_told; /* with the last refusal */
     uint64_t slot_id;
-    struct slots_ask told;         /* the last */
+    struct slots_request told;     /* the last reply; of a registration: refusal, id, time */
     struct rt_addr view_when_told; /* the front link of told.slot_id in its worker's view, then */
     uint32_t told_count, answer_count;
     struct answer answers[PEER_ANSWERS_MAX];
@@ -60,6 +63,8 @@ int room_begin(void **state);
 int room_end(void **state);
 void room_start(uint32_t max_tunnels, uint8_t secret);
 struct rt_worker *room_worker(uint16_t index);
+/* One turn of one worker. */
+void room_turn(uint16_t index);
 /* Until no worker has anything to do. */
 void room_run(void);
 /* Time passes, timers fire on the way. */
@@ -70,9 +75,12 @@ struct peer *peer_new(uint16_t worker, uint8_t key);
 void peer_stop(struct peer *p);
 enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
                          enum wire_relay_kind kind);
-/* The same in two halves, for what may come between. */
+/* The same in two halves, for what may come between: the registration has ended when told_count has
+ * grown. */
 void peer_begin_register(struct peer *p, uint64_t slot_id);
-void peer_attach(struct peer *p);
+/* Makes its connection, which peer_begin_register does where there is none. */
+void peer_connect(struct peer *p);
+void peer_take_back(struct peer *p);
 enum rt_refusal peer_register(struct peer *p, uint64_t slot_id);
 /* A node on that worker with that key, registered. */
 struct peer *node_new(uint16_t worker, uint8_t key);
@@ -82,6 +90,9 @@ struct peer *node_new(uint16_t worker, uint8_t key);
 void peer_request(struct peer *p, uint64_t slot_id, uint32_t id, uint32_t len);
 void peer_request_to(struct peer *p, struct rt_addr link, uint64_t slot_id, uint32_t id,
                      uint32_t len, uint64_t deadline_ns);
+/* The same without running any worker. */
+void peer_post_request(struct peer *p, struct rt_addr link, uint64_t slot_id, uint32_t id,
+                       uint32_t len, uint64_t deadline_ns);
 void peer_cancel(struct peer *p, struct rt_addr link, bool drop_written);
 /* The answer to id, or NULL so far; exactly one, or it fails. */
 const struct answer *peer_answer(const struct peer *p, uint32_t id);

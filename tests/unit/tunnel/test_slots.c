@@ -24,7 +24,7 @@ static uint64_t slot_of(const struct peer *p)
 /* The link all workers use for the slot: the node's, or nobody's (NULL). */
 static void assert_front(uint64_t slot_id, const struct peer *node)
 {
-    struct rt_addr expected = node ? tunnel_addr(node->tunnel) : (struct rt_addr){0};
+    struct rt_addr expected = node ? node->link : (struct rt_addr){0};
 
     for (uint16_t i = 0; i < ROOM_WORKERS; i++) {
         struct rt_addr front = tunnel_slot_lookup(room_worker(i), slot_id);
@@ -54,7 +54,7 @@ static void test_the_registrants_worker_knows_before_it_is_told(void **state)
     for (uint16_t i = 0; i < ROOM_WORKERS; i++) {
         struct peer *node = node_new(i, (uint8_t)(20 + i));
 
-        assert_true(rt_addr_equal(node->view_when_told, tunnel_addr(node->tunnel)));
+        assert_true(rt_addr_equal(node->view_when_told, node->link));
     }
 }
 
@@ -292,87 +292,128 @@ static void test_an_older_version_is_ignored(void **state)
     assert_true(rt_addr_equal(tunnel_slot_lookup(room_worker(1), 77), y));
 }
 
-/* -- registrations that end early -- */
+/* -- registrations under way -- */
 
-static void test_a_session_that_ends_before_it_is_told(void **state)
+static void test_a_registration_given_up_leaves_no_slot(void **state)
 {
     struct peer *node = peer_new(1, 10);
 
     (void)state;
     peer_begin_register(node, 0);
-    tunnel_discard(node->tunnel, true);
-    node->tunnel = NULL;
+    peer_take_back(node);
     room_run();
+    assert_front(slot_of(node), NULL);
+    assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 0);
+    assert_int_equal(node->told_count, 0);
+}
+
+static void test_a_connection_lost_while_registering_leaves_no_slot(void **state)
+{
+    struct peer *node = peer_new(1, 10);
+
+    (void)state;
+    peer_begin_register(node, 0);
+    node_loses_connection(node, RT_CONN_END_TRANSPORT);
+    assert_int_equal(node->told_count, 1);
     assert_front(slot_of(node), NULL);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 0);
 }
 
-static void test_requests_wait_for_the_connection(void **state)
+/* The node has finished sending: it gets its reply, and no tunnel. */
+static void test_an_eof_while_registering_closes_after_the_reply(void **state)
 {
-    struct peer *node = peer_new(1, 10), *asker = peer_new(2, 50);
+    struct peer *node = peer_new(1, 10);
 
     (void)state;
     peer_begin_register(node, 0);
+    node->conn->ops->eof(node->conn->user);
     room_run();
-    peer_request(asker, slot_of(node), 1, 10);
-    assert_unanswered(asker, 1);
-    peer_attach(node);
+    assert_int_equal(node->told_count, 1);
+    assert_int_equal(node->told.slot_id, slot_of(node));
+    assert_true(node->conn->is_closed);
+    assert_int_equal(node->conn->how, RELAY_CLOSE_GRACEFUL);
+    assert_front(slot_of(node), NULL);
+}
+
+static void test_a_refusal_reports_an_eof(void **state)
+{
+    struct peer *node = peer_new(1, 10);
+
+    (void)state;
+    peer_begin_register(node, 99);
+    node->conn->ops->eof(node->conn->user);
+    room_run();
+    assert_int_equal(node->told.refusal, RT_REFUSAL_SLOT_NOT_FOUND);
+    assert_true(node->is_eof_told);
+}
+
+static void test_requests_wait_for_the_registration(void **state)
+{
+    struct peer *node = peer_new(1, 10), *asker = peer_new(1, 50);
+
+    (void)state;
+    peer_begin_register(node, 0);
+    peer_post_request(asker, node->link, slot_of(node), 1, 10, room_now + LIM_QUEUE_NS);
+    room_turn(1);
+    assert_true(node->conn->is_held);
+    assert_node_reads_nothing(node);
+    room_run();
     assert_false(node->conn->is_held);
     assert_node_reads(node, 1);
     node_sends(node, 5, 9);
     assert_answered(asker, 1, 5, 9);
 }
 
-static void test_requests_do_not_wait_for_the_connection_for_ever(void **state)
+static void test_a_request_expires_while_registering(void **state)
 {
-    struct peer *node = peer_new(1, 10), *asker = peer_new(2, 50);
+    struct peer *node = peer_new(1, 10), *asker = peer_new(1, 50);
 
     (void)state;
     peer_begin_register(node, 0);
-    room_run();
-    peer_request(asker, slot_of(node), 1, 10);
-    room_pass(LIM_QUEUE_NS + 10 * RT_MS);
+    peer_post_request(asker, node->link, slot_of(node), 1, 10, room_now + RT_MS);
+    room_turn(1);
+    room_now += 20 * RT_MS;
+    room_turn(1);
+    assert_int_equal(node->told_count, 0);
     assert_refused(asker, 1, RT_REFUSAL_QUEUE_TIMEOUT);
-    peer_attach(node);
+    room_run();
     assert_node_reads_nothing(node);
 }
 
-static void test_requests_of_a_link_never_attached_are_refused(void **state)
+static void test_requests_of_a_link_never_registered_are_refused(void **state)
 {
-    struct peer *node = peer_new(1, 10), *asker = peer_new(2, 50);
+    struct peer *node = peer_new(1, 10), *asker = peer_new(1, 50);
 
     (void)state;
     peer_begin_register(node, 0);
-    room_run();
-    peer_request(asker, slot_of(node), 1, 10);
-    peer_request(asker, slot_of(node), 2, 5000);
-    tunnel_discard(node->tunnel, true);
-    node->tunnel = NULL;
+    peer_post_request(asker, node->link, slot_of(node), 1, 10, room_now + LIM_QUEUE_NS);
+    peer_post_request(asker, node->link, slot_of(node), 2, 5000, room_now + LIM_QUEUE_NS);
+    room_turn(1);
+    peer_take_back(node);
     room_run();
     assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
     assert_refused(asker, 2, RT_REFUSAL_TUNNEL_CLOSED);
     assert_front(slot_of(node), NULL);
 }
 
-static void test_closed_for_a_fourth_before_it_was_attached(void **state)
+static void test_a_fourth_link_closes_one_that_has_just_registered(void **state)
 {
-    struct peer *slow = peer_new(1, 10), *asker = peer_new(0, 50), *newest;
+    struct peer *slow = peer_new(1, 10), *others[3], *asker = peer_new(1, 50);
 
     (void)state;
     peer_begin_register(slow, 0);
+    peer_post_request(asker, slow->link, slot_of(slow), 1, 10, room_now + LIM_QUEUE_NS);
+    room_turn(0);
+    for (uint16_t i = 0; i < 3; i++) {
+        others[i] = peer_new(i, 10);
+        peer_begin_register(others[i], 0);
+    }
+    room_turn(0);
     room_run();
-    peer_request(asker, slot_of(slow), 1, 10);
-    node_new(0, 10);
-    node_new(1, 10);
-    newest = node_new(2, 10);
-    room_run();
-    peer_attach(slow);
+    assert_int_equal(slow->told_count, 1);
     assert_true(slow->conn->is_closed);
-    room_run();
-    assert_front(newest->slot_id, newest);
-    assert_node_reads(newest, 1);
-    node_sends(newest, 3, 1);
-    assert_answered(asker, 1, 3, 1);
+    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
+    assert_front(slot_of(slow), others[2]);
 }
 
 static void test_shutdown_refuses_registrations_and_leaves_the_rest(void **state)
@@ -401,7 +442,7 @@ static void test_stream_and_connect_ask_for_a_tunnel(void **state)
     for (int kind = WIRE_KIND_CONTROL; kind <= WIRE_KIND_CONTENT; kind++) {
         assert_int_equal(peer_ask(asker, SLOTS_STREAM, node->slot_id, (enum wire_relay_kind)kind),
                          RT_REFUSAL_NONE);
-        assert_true(rt_addr_equal(asker->told.link, tunnel_addr(node->tunnel)));
+        assert_true(rt_addr_equal(asker->told.link, node->link));
     }
     assert_int_equal(peer_ask(asker, SLOTS_CONNECT, node->slot_id, WIRE_KIND_CONTROL),
                      RT_REFUSAL_NONE);
@@ -490,11 +531,14 @@ int main(void)
         TEST(test_max_tunnels_counts_identities_and_says_so),
         TEST(test_a_place_is_free_again_when_an_identity_goes),
         TEST(test_an_older_version_is_ignored),
-        TEST(test_a_session_that_ends_before_it_is_told),
-        TEST(test_requests_wait_for_the_connection),
-        TEST(test_requests_do_not_wait_for_the_connection_for_ever),
-        TEST(test_requests_of_a_link_never_attached_are_refused),
-        TEST(test_closed_for_a_fourth_before_it_was_attached),
+        TEST(test_a_registration_given_up_leaves_no_slot),
+        TEST(test_a_connection_lost_while_registering_leaves_no_slot),
+        TEST(test_an_eof_while_registering_closes_after_the_reply),
+        TEST(test_a_refusal_reports_an_eof),
+        TEST(test_requests_wait_for_the_registration),
+        TEST(test_a_request_expires_while_registering),
+        TEST(test_requests_of_a_link_never_registered_are_refused),
+        TEST(test_a_fourth_link_closes_one_that_has_just_registered),
         TEST(test_shutdown_refuses_registrations_and_leaves_the_rest),
         TEST(test_stream_and_connect_ask_for_a_tunnel),
         TEST(test_temporary_slots),

@@ -36,7 +36,7 @@ static void request(uint32_t id)
 
 static struct rt_addr link_of(const struct peer *n)
 {
-    return tunnel_addr(n->tunnel);
+    return n->link;
 }
 
 /* -- rules 3 and 4: the way there and back -- */

@@ -34,7 +34,7 @@ static void request(uint32_t id)
 
 static struct rt_addr link_of(const struct peer *n)
 {
-    return tunnel_addr(n->tunnel);
+    return n->link;
 }
 
 /* -- rule 7: sizes -- */

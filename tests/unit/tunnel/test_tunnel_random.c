@@ -175,8 +175,7 @@ static void assert_views_agree(void)
         for (uint16_t w = 1; w < ROOM_WORKERS; w++)
             assert_true(rt_addr_equal(tunnel_slot_lookup(room_worker(w), slot_of(k)), front));
         for (uint32_t i = 0; i < LINKS; i++)
-            is_alive |= links[i] && node_is_alive(links[i]) &&
-                        rt_addr_equal(tunnel_addr(links[i]->tunnel), front);
+            is_alive |= links[i] && node_is_alive(links[i]) && rt_addr_equal(links[i]->link, front);
         assert_true(is_alive);
     }
 }
