@@ -17,7 +17,7 @@
 /* One that the queue has no room for is lost to the disk; the storage counts it and says so. */
 static void save(struct relay *r, struct storage_write *w)
 {
-    (void)storage_send(r->store, r->nodes[0].worker, w);
+    (void)storage_send(&r->storage, r->nodes[0].worker, w);
 }
 
 static void put_value(void *ctx, const struct dht_value *v)

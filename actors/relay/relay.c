@@ -194,7 +194,7 @@ rt_err relay_start(struct relay *r, const struct relay_transport_config *transpo
     if (e)
         return e;
     if (r->store) {
-        r->storage_addr = storage_start(r->store, relay_storage_worker(r));
+        r->storage = storage_start(r->store, relay_storage_worker(r));
         e = relay_load(r, err);
         if (e)
             return e;
@@ -210,9 +210,9 @@ uint32_t relay_finish(struct relay *r)
 {
     uint32_t left = 0;
 
-    if (!rt_addr_none(r->storage_addr))
+    if (!rt_addr_none(r->storage.addr))
         storage_stop(r->store);
-    r->storage_addr = (struct rt_addr){0};
+    r->storage = (struct storage_client){0};
     for (uint16_t i = 0; i < r->config.workers; i++)
         left += rt_conn_worker_count(r->nodes[i].worker);
     if (left == 0)

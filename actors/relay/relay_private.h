@@ -39,8 +39,8 @@ struct relay {
     struct rt_system *system;
     struct rt_door *door;
     struct session_shared sessions;
-    struct storage *store; /* NULL: nothing is kept */
-    struct rt_addr storage_addr;
+    struct storage *store;         /* NULL: nothing is kept */
+    struct storage_client storage; /* once started */
     uint8_t slot_secret[32];
     uint8_t dht_key[16]; /* of the DHT's tables: with a store, the same after a restart */
 

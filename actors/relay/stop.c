@@ -56,7 +56,7 @@ static void next_phase(struct relay *r)
         ask_sessions(r, SESSION_CLOSE_ALL);
         break;
     case RELAY_FLUSHING:
-        ask(r, r->storage_addr, &storage_flush_new()->msg);
+        ask(r, r->storage.addr, &storage_flush_new()->msg);
         break;
     default:
         RT_INSIST(r->phase == RELAY_STOPPED);
@@ -70,9 +70,11 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct relay *r = RT_CONTAINER_OF(self, struct relay, actor);
 
     if (m->kind == RELAY_STOP) {
+        const struct stop *stop = RT_MSG_CAST(m, struct stop, RELAY_STOP);
+
         RT_REQUIRE(r->phase == RELAY_RUNNING);
-        r->done = ((struct stop *)m)->done;
-        r->done_ctx = ((struct stop *)m)->ctx;
+        r->done = stop->done;
+        r->done_ctx = stop->ctx;
         next_phase(r);
     } else {
         RT_INSIST(r->awaited > 0);

@@ -4,10 +4,7 @@
  * the one that waits, so a row written again and again is written to disk once and does not wait
  * longer for it.
  *
- * The gate bounds them all, those on their way from other threads included: LIM_STORAGE_QUEUED
- * writes, LIM_STORAGE_QUEUED_BYTES bytes. It lives until the last write that passed it has gone.
- *
- * Threads: gates any, queues their owner's.
+ * Threads: the owner's.
  */
 #ifndef STORAGE_QUEUE_H
 #define STORAGE_QUEUE_H
@@ -15,17 +12,6 @@
 #include <stdbool.h>
 
 #include "storage/storage_msg.h"
-
-/* -- the gate -- */
-
-struct storage_gate *storage_gate_new(void);
-void storage_gate_drop(struct storage_gate **g);
-/* Whether w may pass; a write that did counts until it is freed. False is counted as dropped. */
-RT_MUST_CHECK bool storage_gate_enter(struct storage_gate *g, struct storage_write *w);
-/* Writes that it has not let pass, in all. */
-uint64_t storage_gate_dropped(const struct storage_gate *g);
-
-/* -- the queue -- */
 
 struct storage_queue {
     uint8_t hash_key[16];

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "storage/db.h"
 #include "storage/dir.h"
+#include "storage/gate.h"
 #include "storage/migrate.h"
 #include "storage/table_communities.h"
 #include "storage/table_identity.h"
@@ -349,11 +350,6 @@ rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx, struct re
 
 /* -- the actor -- */
 
-struct storage_flush *storage_flush_new(void)
-{
-    return rt_msg_new(STORAGE_FLUSH, sizeof(struct storage_flush));
-}
-
 static void log_failure(const char *what, rt_err e, const struct relay_error *err)
 {
     if (e)
@@ -394,26 +390,13 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     }
 }
 
-bool storage_send(struct storage *s, struct rt_worker *from, struct storage_write *w)
-{
-    struct rt_msg *m = &w->msg;
-
-    RT_REQUIRE(s->is_started);
-    if (storage_gate_enter(s->gate, w)) {
-        rt_send(from, rt_actor_addr(&s->actor), m);
-        return true;
-    }
-    rt_msg_free(&m);
-    return false;
-}
-
-struct rt_addr storage_start(struct storage *s, struct rt_worker *w)
+struct storage_client storage_start(struct storage *s, struct rt_worker *w)
 {
     RT_REQUIRE(!s->is_started);
     s->is_started = true;
     storage_writer_start(&s->writer, w, s->db, s->gate);
     rt_actor_start(&s->actor, w, on_msg);
-    return rt_actor_addr(&s->actor);
+    return (struct storage_client){rt_actor_addr(&s->actor), s->gate};
 }
 
 void storage_stop(struct storage *s)

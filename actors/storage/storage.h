@@ -4,8 +4,9 @@
  *
  * Between storage_open and storage_start the storage is a plain object of the opening thread. The
  * main function and the plugins read identity, secrets and rows from it. After storage_start the
- * storage is an actor (storage_msg.h) of a worker with a thread that may block. Then only
- * storage_send, storage_stop, storage_close and, until threads run, storage_each_* may be called.
+ * storage is an actor (storage_msg.h) of a worker with a thread that may block. It takes
+ * messages from the client that storage_start returned. Otherwise only storage_stop, storage_close
+ * and, until threads run, storage_each_* may be called.
  *
  * A new database is made complete, with identity and slot secret, under another name, and then
  * renamed. relay.db is never incomplete, so an empty or damaged file is always refused, and nothing
@@ -100,13 +101,10 @@ RT_MUST_CHECK rt_err storage_each_identity_record(struct storage *s, storage_ide
 RT_MUST_CHECK rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx,
                                   struct relay_error *err);
 
-/* Becomes an actor of w. stop: on w's thread or after it has ended; writes what still waits. */
-struct rt_addr storage_start(struct storage *s, struct rt_worker *w);
+/* Becomes an actor of w and returns the address for its messages. stop: on w's thread or after it
+ * has ended; writes what still waits. */
+struct storage_client storage_start(struct storage *s, struct rt_worker *w);
 void storage_stop(struct storage *s);
-
-/* A write (moved), from `from`, a worker of the same system, on its thread; not after storage_stop.
- * False: the queue is full, and it was dropped and counted. */
-bool storage_send(struct storage *s, struct rt_worker *from, struct storage_write *w);
 
 /* Closes database and lock; not while started. Clears the caller's pointer; NULL allowed. */
 void storage_close(struct storage **s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * What others may ask of the storage actor. Questions owe an answer; writes owe none, and go out
- * through storage_send (storage.h), which bounds what is under way.
+ * through storage_send, which bounds what is under way.
  */
 #ifndef STORAGE_MSG_H
 #define STORAGE_MSG_H
@@ -78,5 +78,17 @@ struct storage_write *storage_put_identity_record_new(const uint8_t key[32],
 struct storage_write *storage_drop_identity_record_new(const uint8_t key[32]);
 
 struct storage_flush *storage_flush_new(void);
+
+/* -- sending -- */
+
+/* Where writes go: a value, good until storage_close. Zeroed: nowhere. */
+struct storage_client {
+    struct rt_addr addr;
+    struct storage_gate *gate;
+};
+
+/* Sends w (moved) from `from`, a worker of the same system, on its thread; not after storage_stop.
+ * False: the queue is full, and w was dropped and counted. */
+bool storage_send(const struct storage_client *to, struct rt_worker *from, struct storage_write *w);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "storage/gate.h"
 #include "storage/storage_limits.h"
 #include "storage/storage_metrics.h"
 #include "storage/table_communities.h"

@@ -26,7 +26,7 @@ static uint64_t passed_ns = RT_S, per_write_ns;
 static uint32_t writes; /* that passed_ns has in it */
 static struct rt_system *sys;
 static struct rt_worker *worker;
-static struct rt_addr storage_addr;
+static struct storage_client client;
 static struct rt_actor asker;
 static struct rt_msg *answer;
 static char lines[16384]; /* of the log, not yet asked for */
@@ -80,7 +80,7 @@ void desk_start(void)
 
     if (storage_open(scratch_data, &desk_seams, &desk_storage, &err) != RT_ERR_OK)
         fail_msg("%s", err.text);
-    storage_addr = storage_start(desk_storage, worker);
+    client = storage_start(desk_storage, worker);
 }
 
 void desk_stop(void)
@@ -146,7 +146,7 @@ rt_err desk_flush(void)
     rt_err e;
 
     m->msg.reply_to = rt_actor_addr(&asker);
-    rt_send(worker, storage_addr, &m->msg);
+    rt_send(worker, client.addr, &m->msg);
     desk_turns();
     assert_non_null(answer);
     e = ((struct storage_flush *)answer)->result;
@@ -202,7 +202,7 @@ struct storage_write *desk_drop(uint32_t n)
 
 bool desk_send(struct storage_write *w)
 {
-    return storage_send(desk_storage, worker, w);
+    return storage_send(&client, worker, w);
 }
 
 /* -- what is on disk -- */

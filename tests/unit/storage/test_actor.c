@@ -44,7 +44,7 @@ static int setup(void **state)
     asker = (struct asker){0};
     rt_actor_start(&asker.actor, worker, on_answer);
     storage = scratch_open();
-    storage_addr = storage_start(storage, worker);
+    storage_addr = storage_start(storage, worker).addr;
     return 0;
 }
 
@@ -93,7 +93,7 @@ static void stopped(void **state)
     m = exchange(&storage_flush_new()->msg);
     assert_true(m->is_bounced);
     rt_msg_free(&m);
-    storage_addr = storage_start(storage, worker);
+    storage_addr = storage_start(storage, worker).addr;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

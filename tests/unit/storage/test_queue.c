@@ -20,6 +20,7 @@
 
 #include "base/budget.h"
 #include "crypto/crypto.h"
+#include "storage/gate.h"
 #include "storage/queue.h"
 #include "storage/storage_limits.h"
 #include "storage/storage_metrics.h"

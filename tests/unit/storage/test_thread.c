@@ -23,6 +23,7 @@
 #include "storage/storage_metrics.h"
 
 static struct rt_system *sys;
+static struct storage_client client;
 static struct rt_blocking *thread;
 
 static int setup(void **state)
@@ -34,7 +35,7 @@ static int setup(void **state)
     rt_budget_configure(UINT64_C(1) << 30);
     sys = rt_system_new(2, rt_os_seams());
     assert_int_equal(storage_open(scratch_data, rt_os_seams(), &desk_storage, &err), RT_ERR_OK);
-    (void)storage_start(desk_storage, rt_system_worker(sys, 1));
+    client = storage_start(desk_storage, rt_system_worker(sys, 1));
     assert_int_equal(rt_blocking_new(rt_system_worker(sys, 1), &thread), RT_ERR_OK);
     assert_int_equal(rt_blocking_start(thread, "storage"), RT_ERR_OK);
     return 0;
@@ -59,7 +60,7 @@ static int teardown(void **state)
 /* Value n, which does not expire. */
 static bool send_value(uint32_t n, uint32_t g)
 {
-    return storage_send(desk_storage, rt_system_worker(sys, 0), desk_value_until(n, g, UINT32_MAX));
+    return storage_send(&client, rt_system_worker(sys, 0), desk_value_until(n, g, UINT32_MAX));
 }
 
 static void wait_for_batch(void)
