@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants of an entry:
+ *  - WAITING for next_ns -> RESOLVING -> TRYING <-> DIALLING -> WAITING. An attempt without an
+ *    address left goes back to WAITING.
+ *  - While it is TRYING or DIALLING, try_next is the index of the next or current address.
+ * Each pin has another text, and its key is a root of `trust`.
+ */
 #include "dht/kademlia/bootstrap.h"
 
 #include <stdlib.h>
@@ -30,7 +37,7 @@ struct entry {
     bool is_joined; /* the last attempt succeeded */
     uint64_t next_ns, joined_ns;
     uint32_t failures;
-    enum dht_boot_fault fault; /* of this attempt, so far */
+    enum dht_boot_fault fault; /* of this attempt so far */
     bool has_shown;            /* the peer used a right key since the start ... */
     uint8_t shown[32];         /* ... the last such key */
     uint32_t try_count, try_next;
@@ -249,7 +256,7 @@ void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_pee
 {
     struct entry *e = &b->entries[entry];
 
-    RT_REQUIRE(e->state == RESOLVING);
+    RT_REQUIRE(entry < b->count && e->state == RESOLVING);
     e->try_count = e->try_next = 0;
     e->fault = count ? DHT_BOOT_SILENT : DHT_BOOT_NO_ADDRESS;
     if (count > TRIES_MAX / 2)
@@ -283,6 +290,7 @@ enum dht_boot_do dht_boot_next(struct dht_boot *b, uint64_t now_ns, uint32_t *ou
             dht_boot_resolved(b, i, &e->peer.hop, 1, now_ns);
         }
         if (e->state == TRYING) {
+            RT_REQUIRE(e->try_next < e->try_count);
             e->state = DIALLING;
             *out_entry = i;
             *out_hop = e->tries[e->try_next];
@@ -316,6 +324,7 @@ static void next_try(struct dht_boot *b, struct entry *e, uint64_t now_ns)
 
 void dht_boot_closed(struct dht_boot *b, uint32_t entry)
 {
+    RT_REQUIRE(entry < b->count);
     if (b->entries[entry].fault == DHT_BOOT_SILENT)
         b->entries[entry].fault = DHT_BOOT_CLOSED;
 }
@@ -327,7 +336,7 @@ enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const
     struct wire_bytes text = {(const uint8_t *)e->peer.text, (uint32_t)strlen(e->peer.text)};
     enum dht_boot_verdict v;
 
-    RT_REQUIRE(e->state == DIALLING);
+    RT_REQUIRE(entry < b->count && e->state == DIALLING);
     if (!key || memcmp(b->own_key, key, 32) == 0) {
         if (key && e->fault == DHT_BOOT_SILENT)
             e->fault = DHT_BOOT_ONLY_OURSELVES;

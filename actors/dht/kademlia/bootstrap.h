@@ -47,12 +47,14 @@ enum dht_boot_do {
     DHT_BOOT_DIAL,    /* *out_hop, for *out_entry */
 };
 
-/* What is to be done now; called until there is nothing. Each must be ended by its answer below. */
+/* The next action. Call it until it returns NOTHING, and end each action with the function below.
+ */
 enum dht_boot_do dht_boot_next(struct dht_boot *b, uint64_t now_ns, uint32_t *out_entry,
                                struct wire_peer_hop *out_hop);
+/* When dht_boot_next has an action, if no function is called before; UINT64_MAX: never. */
 uint64_t dht_boot_next_ns(const struct dht_boot *b);
 
-/* addrs: what the name stands for, of any port; count 0: it could not be resolved. */
+/* Ends RESOLVE. addrs: the addresses of the name, with any port. count 0: it was not resolved. */
 void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_peer_hop *addrs,
                        uint32_t count, uint64_t now_ns);
 
@@ -63,17 +65,17 @@ enum dht_boot_verdict {
     DHT_BOOT_KEY_CHANGED, /* another key than the right one: see dht_boot_key */
     DHT_BOOT_KEY_VOID,    /* the pin's chain is void: no key is right */
     DHT_BOOT_UNREACHABLE,
-    DHT_BOOT_SELF, /* that is us */
+    DHT_BOOT_SELF, /* this relay's own key */
 };
 
-/* Somebody was there, but ended the handshake: said before dht_boot_dialled. */
+/* The peer ended the handshake. Call before dht_boot_dialled. */
 void dht_boot_closed(struct dht_boot *b, uint32_t entry);
 
-/* key: who authenticated at the address last given; NULL: nobody. */
+/* Ends DIAL. key: of the peer that authenticated; NULL: unreachable. */
 enum dht_boot_verdict dht_boot_dialled(struct dht_boot *b, uint32_t entry, const uint8_t *key,
                                        uint64_t now_ns);
 
-/* We know nobody any more: those that wait after a success are due a minute after it. */
+/* The routing tables are empty: entries that wait after a success are due a minute after it. */
 void dht_boot_hurry(struct dht_boot *b);
 
 const struct dht_boot_peer *dht_boot_peer(const struct dht_boot *b, uint32_t entry);
@@ -85,20 +87,21 @@ const uint8_t *dht_boot_expected_key(const struct dht_boot *b, uint32_t entry);
 /* True: an entry with a key accepts this key, or the peer of an unpinned entry used it. */
 bool dht_boot_accepts(const struct dht_boot *b, const uint8_t key[32]);
 uint32_t dht_boot_count(const struct dht_boot *b);
-/* Failed attempts in a row, and what came of the last one: */
+/* Failed attempts in a row. */
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
 enum dht_boot_fault {
-    DHT_BOOT_SILENT,     /* nobody was there */
-    DHT_BOOT_CLOSED,     /* somebody was, who ended the handshake */
-    DHT_BOOT_NO_ADDRESS, /* its name stands for none */
-    DHT_BOOT_WRONG_KEY,  /* another key, or the pin's chain is void */
-    DHT_BOOT_ONLY_OURSELVES,
+    DHT_BOOT_SILENT,         /* no answer */
+    DHT_BOOT_CLOSED,         /* the peer ended the handshake */
+    DHT_BOOT_NO_ADDRESS,     /* the name was not resolved */
+    DHT_BOOT_WRONG_KEY,      /* another key, or the pin's chain is void */
+    DHT_BOOT_ONLY_OURSELVES, /* every address reached this relay */
 };
+/* The reason of the last failed attempt. */
 enum dht_boot_fault dht_boot_fault(const struct dht_boot *b, uint32_t entry);
 
 /* -- pins: the CBOR map of the state database, pins of entries no longer configured included -- */
 void dht_boot_load_pins(struct dht_boot *b, uint8_t *payload, size_t len);
-/* Encodes them all; returns the bytes needed. */
+/* Encodes all pins. Returns the bytes needed; out is complete if they are at most cap. */
 size_t dht_boot_write_pins(const struct dht_boot *b, uint8_t *out, size_t cap);
 
 #endif

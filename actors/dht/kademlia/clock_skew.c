@@ -7,7 +7,7 @@
 #include "wire_limits.h"
 
 #define REMEMBER_NS (3600 * RT_S)
-#define SAY_AGAIN_NS (3600 * RT_S)
+#define REPORT_AGAIN_NS (3600 * RT_S)
 
 static void forget_at(struct dht_clock_skew *s, uint32_t i)
 {
@@ -20,7 +20,8 @@ static bool is_off(int64_t skew_s)
     return skew_s > (int64_t)LIM_HELLO_SKEW_S || skew_s < -(int64_t)LIM_HELLO_SKEW_S;
 }
 
-/* Networks that see us off in the direction of skew_s, and the smallest of what they say. */
+/* Counts the networks with a sample that is off in the direction of skew_s. *out_least: the
+ * smallest of these samples. */
 static uint32_t agreeing(const struct dht_clock_skew *s, int64_t skew_s, int64_t *out_least)
 {
     uint32_t count = 0;
@@ -55,12 +56,12 @@ bool dht_clock_skew_note(struct dht_clock_skew *s, uint64_t net, int64_t skew_s,
     s->at[s->count].net = net;
     s->at[s->count].skew_s = skew_s;
     s->at[s->count++].at_ns = now_ns;
-    if (!is_off(skew_s) || (s->said_ns != 0 && s->said_ns + SAY_AGAIN_NS > now_ns))
+    if (!is_off(skew_s) || (s->reported_ns != 0 && s->reported_ns + REPORT_AGAIN_NS > now_ns))
         return false;
     if (agreeing(s, skew_s, &least) < DHT_CLOCK_SKEW_ENOUGH ||
         agreeing(s, skew_s, &least) < s->count)
         return false;
-    s->said_ns = now_ns;
+    s->reported_ns = now_ns;
     *out_skew_s = least;
     return true;
 }

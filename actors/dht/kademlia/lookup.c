@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `order` has the index of each candidate once, in the order of comes_before.
+ *  - in_flight candidates are ASKED. A candidate that was asked keeps its index.
+ *  - source and second of a candidate are DHT_LOOKUP_SEED or candidates that were asked.
+ */
 #include "dht/kademlia/lookup.h"
 
 #include <stdlib.h>
@@ -17,18 +23,18 @@ enum state {
     ASKED,
     ANSWERED,
     FAILED,
-    GONE,    /* the same node as another */
-    DOUBTED, /* nobody who is believed has named it */
+    DUPLICATE,  /* the same node as another candidate */
+    DISTRUSTED, /* named by distrusted nodes only */
 };
 
 struct candidate {
     struct wire_peer_hop hop; /* has_pubkey_hint: id is set */
     uint8_t id[20];
     enum state state;
-    bool was_asked;          /* it may be a source: its place is not given away */
-    uint32_t source, second; /* who named it, and who else; both may be the same */
+    bool was_asked;          /* it may be a source, so it is never replaced */
+    uint32_t source, second; /* the first two nodes that named it, or twice the same */
     uint32_t hops;           /* from a seed */
-    uint32_t tried, lies;    /* of those it named */
+    uint32_t checked, wrong; /* candidates that it named: asked, and wrong ones of these */
 };
 
 struct dht_lookup {
@@ -38,8 +44,8 @@ struct dht_lookup {
     struct candidate *at;
     uint8_t order[CANDIDATES_MAX]; /* indices, closest first */
     uint32_t in_flight, asked, answers, hops;
-    uint32_t barren;  /* answers in a row that named nobody new */
-    bool is_fruitful; /* the answer being taken in has */
+    uint32_t fruitless; /* answers in a row that named no new candidate */
+    bool has_new;       /* the current answer named a new candidate */
 };
 
 struct dht_lookup *dht_lookup_new(const uint8_t target[20], bool is_thorough)
@@ -79,7 +85,7 @@ static bool comes_before(const struct dht_lookup *l, const struct candidate *a,
     return d != 0 ? d < 0 : a->hop.transport == WIRE_TCP && b->hop.transport == WIRE_QUIC;
 }
 
-/* Puts candidate i, which is not among the first `among` of the order, into its place. */
+/* Inserts candidate i into the first `among` elements of the order, which do not have it yet. */
 static void order_in(struct dht_lookup *l, uint32_t among, uint32_t i)
 {
     uint32_t p = among;
@@ -106,7 +112,7 @@ static void set_key(struct candidate *c, const uint8_t key[32])
     rt_node_id(key, c->id);
 }
 
-/* -- candidates come -- */
+/* -- adding candidates -- */
 
 static struct candidate *find(struct dht_lookup *l, const struct wire_peer_hop *hop)
 {
@@ -116,19 +122,20 @@ static struct candidate *find(struct dht_lookup *l, const struct wire_peer_hop *
     return NULL;
 }
 
-static bool is_disbelieved(const struct dht_lookup *l, uint32_t source)
+static bool is_distrusted(const struct dht_lookup *l, uint32_t source)
 {
     const struct candidate *s = source == DHT_LOOKUP_SEED ? NULL : &l->at[source];
 
-    return s && s->lies >= LIM_LOOKUP_LIES_MAX && 2 * s->lies > s->tried;
+    return s && s->wrong >= LIM_LOOKUP_LIES_MAX && 2 * s->wrong > s->checked;
 }
 
-/* The same address once more: another one vouches for it, which counts where the first has lost its
- * word, and a key is news where there was none. */
+/* A known address was named again. The second source counts if the first one becomes distrusted.
+ * The key counts if there was none. True: the candidate can be asked because of this, or has a key
+ * now. */
 static bool merge(struct dht_lookup *l, struct candidate *known, const struct wire_peer_hop *hop,
                   uint32_t source)
 {
-    if (known->state == DOUBTED) {
+    if (known->state == DISTRUSTED) {
         known->state = NEW;
         known->source = known->second = source;
         return true;
@@ -154,7 +161,7 @@ static struct candidate *make_room(struct dht_lookup *l)
     return &l->at[l->count];
 }
 
-/* The furthest one nobody has asked, if the newcomer is closer; it is out of the order then. */
+/* Removes the furthest unasked candidate from the order, if the newcomer is closer. NULL: none. */
 static struct candidate *displace(struct dht_lookup *l, const struct candidate *newcomer)
 {
     for (uint32_t p = l->count; p-- > 0;) {
@@ -175,12 +182,13 @@ bool dht_lookup_add(struct dht_lookup *l, const struct wire_peer_hop *hop, uint3
     struct candidate c = {.hop = *hop, .source = source, .second = source}, *known = find(l, hop),
                      *place;
 
-    if (is_disbelieved(l, source))
+    RT_REQUIRE(source == DHT_LOOKUP_SEED || (source < l->count && l->at[source].was_asked));
+    if (is_distrusted(l, source))
         return false;
     if (known) {
         bool is_new = merge(l, known, hop, source);
 
-        l->is_fruitful = l->is_fruitful || is_new;
+        l->has_new = l->has_new || is_new;
         return is_new;
     }
     if (hop->has_pubkey_hint)
@@ -195,26 +203,26 @@ bool dht_lookup_add(struct dht_lookup *l, const struct wire_peer_hop *hop, uint3
         return false;
     *place = c;
     order_in(l, l->count - 1, (uint32_t)(place - l->at));
-    l->is_fruitful = true;
+    l->has_new = true;
     return true;
 }
 
-/* -- whom to ask -- */
+/* -- the next candidate -- */
 
 struct census {
-    uint32_t count; /* candidates that count, so far */
+    uint32_t count; /* candidates that count so far */
     uint64_t nets[2 * DHT_K];
 };
 
-/* Whether c counts among the closest: alive as far as we know, and its network not over its share.
- */
-static bool census_take(struct census *s, const struct candidate *c)
+/* True: c counts among the closest, because it may be alive and its network is below its share. */
+static bool count_in(struct census *s, const struct candidate *c)
 {
     uint64_t net = dht_hop_net(&c->hop, DHT_NET_BUCKET);
     bool is_public = dht_scope_of(&c->hop) == DHT_SCOPE_GLOBAL;
     uint32_t same = 0;
 
-    if (c->state == FAILED || c->state == GONE || c->state == DOUBTED || s->count == 2 * DHT_K)
+    if (c->state == FAILED || c->state == DUPLICATE || c->state == DISTRUSTED ||
+        s->count == 2 * DHT_K)
         return false;
     for (uint32_t i = 0; is_public && i < s->count; i++)
         same += s->nets[i] == net;
@@ -224,7 +232,7 @@ static bool census_take(struct census *s, const struct candidate *c)
     return true;
 }
 
-/* The closest unasked among the first `among` that count. */
+/* The closest unasked candidate among the first `among` that count. NULL: none. */
 static struct candidate *closest_new(const struct dht_lookup *l, uint32_t among)
 {
     struct census s = {0};
@@ -232,7 +240,7 @@ static struct candidate *closest_new(const struct dht_lookup *l, uint32_t among)
     for (uint32_t p = 0; p < l->count && s.count < among; p++) {
         struct candidate *c = &l->at[l->order[p]];
 
-        if (census_take(&s, c) && c->state == NEW)
+        if (count_in(&s, c) && c->state == NEW)
             return c;
     }
     return NULL;
@@ -242,7 +250,7 @@ static struct candidate *next(const struct dht_lookup *l)
 {
     if (l->answers >= DHT_K || l->asked >= LIM_LOOKUP_ASKED_MAX)
         return NULL;
-    return closest_new(l, l->barren >= DHT_ALPHA && !l->is_thorough ? DHT_ALPHA : DHT_K);
+    return closest_new(l, l->fruitless >= DHT_ALPHA && !l->is_thorough ? DHT_ALPHA : DHT_K);
 }
 
 bool dht_lookup_next(struct dht_lookup *l, uint32_t *out_candidate, struct wire_peer_hop *out_hop)
@@ -260,26 +268,26 @@ bool dht_lookup_next(struct dht_lookup *l, uint32_t *out_candidate, struct wire_
     return true;
 }
 
-/* -- what came of it -- */
+/* -- results -- */
 
-static void judge(struct dht_lookup *l, const struct candidate *c, bool is_lie)
+static void judge(struct dht_lookup *l, const struct candidate *c, bool is_wrong)
 {
     struct candidate *s;
 
     if (c->source == DHT_LOOKUP_SEED)
         return;
     s = &l->at[c->source];
-    s->tried++;
-    s->lies += is_lie;
-    if (!is_disbelieved(l, c->source))
+    s->checked++;
+    s->wrong += is_wrong;
+    if (!is_distrusted(l, c->source))
         return;
     for (uint32_t i = 0; i < l->count; i++) {
         struct candidate *o = &l->at[i];
 
         if (o->source != c->source || o->state != NEW)
             continue;
-        if (is_disbelieved(l, o->second))
-            o->state = DOUBTED;
+        if (is_distrusted(l, o->second))
+            o->state = DISTRUSTED;
         else
             o->source = o->second;
     }
@@ -288,12 +296,12 @@ static void judge(struct dht_lookup *l, const struct candidate *c, bool is_lie)
 void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t key[32])
 {
     struct candidate *c = &l->at[candidate];
-    bool is_as_said = !c->hop.has_pubkey_hint || memcmp(c->hop.pubkey_hint, key, 32) == 0;
+    bool has_named_key = !c->hop.has_pubkey_hint || memcmp(c->hop.pubkey_hint, key, 32) == 0;
 
-    RT_REQUIRE(c->state == ASKED);
+    RT_REQUIRE(candidate < l->count && c->state == ASKED && l->in_flight > 0);
     l->in_flight--;
-    judge(l, c, !is_as_said);
-    if (!is_as_said || !c->hop.has_pubkey_hint) {
+    judge(l, c, !has_named_key);
+    if (!has_named_key || !c->hop.has_pubkey_hint) {
         set_key(c, key);
         order_again(l, candidate);
     }
@@ -304,28 +312,28 @@ void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t
         if (o == c || !o->hop.has_pubkey_hint || memcmp(o->id, c->id, 20) != 0)
             continue;
         if (o->state == NEW)
-            o->state = GONE;
+            o->state = DUPLICATE;
         else if (o->state == ANSWERED)
-            c->state = GONE; /* one node by two addresses: it counts once */
+            c->state = DUPLICATE; /* one node at two addresses counts once */
     }
     if (c->state == ANSWERED)
         l->answers++;
     if (c->hops > l->hops)
         l->hops = c->hops;
-    l->is_fruitful = false;
+    l->has_new = false;
 }
 
 void dht_lookup_answer_ends(struct dht_lookup *l, uint32_t candidate)
 {
     (void)candidate;
-    l->barren = l->is_fruitful ? 0 : l->barren + 1;
+    l->fruitless = l->has_new ? 0 : l->fruitless + 1;
 }
 
 void dht_lookup_failed(struct dht_lookup *l, uint32_t candidate)
 {
     struct candidate *c = &l->at[candidate];
 
-    RT_REQUIRE(c->state == ASKED);
+    RT_REQUIRE(candidate < l->count && c->state == ASKED && l->in_flight > 0);
     l->in_flight--;
     c->state = FAILED;
     judge(l, c, true);
@@ -347,7 +355,7 @@ uint32_t dht_lookup_closest(const struct dht_lookup *l, uint32_t max, bool with_
 
         if (c->state == ASKED || (c->state == NEW && (!with_unasked || !c->hop.has_pubkey_hint)))
             continue;
-        if (census_take(&s, c))
+        if (count_in(&s, c))
             out[count++] = c->hop;
     }
     return count;

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One iterative look-up (protocol: DHT): which node to ask next, when to stop, who the closest are.
- * Pure: the caller asks the nodes and says what came of it. Any number of look-ups may run at once.
+ * One iterative look-up (protocol: DHT): which node to ask next, when to stop, which nodes are
+ * closest. Pure: the caller asks the nodes and reports each result. Look-ups are independent of
+ * each other.
  *
- * Order: closest to the target first, addresses without a key last, TCP before QUIC at equal
- * distance. Two addresses are one candidate when ip, port and transport are the same; two
- * candidates whose answers came from one key are one node.
+ * Order: closest to the target first; addresses without a key last; TCP before QUIC at equal
+ * distance. Two addresses are one candidate if IP, port and transport are equal. Two candidates
+ * that answered with the same key are one node.
  *
- * It stops when DHT_K nodes have answered; when all of the DHT_K closest that are known have been
- * asked; when the last DHT_ALPHA answers brought nothing new while the DHT_ALPHA closest have all
- * been asked (unless it is a thorough one); or after LIM_LOOKUP_ASKED_MAX dials. A failed node ends
- * nothing, or three dead ones would.
+ * The look-up stops when
+ *  - DHT_K nodes have answered,
+ *  - all of the DHT_K closest candidates have been asked,
+ *  - the last DHT_ALPHA answers named no new candidate, and the DHT_ALPHA closest candidates have
+ *    been asked; not in a thorough look-up,
+ *  - or after LIM_LOOKUP_ASKED_MAX dials.
+ * Failed nodes do not count for this: otherwise three dead nodes would end a look-up.
  *
- * What a node says is a claim. A candidate counts as what its key hint says only until it is
- * asked: then the key that answers there decides. Whoever has named LIM_LOOKUP_LIES_MAX addresses
- * at which nobody, or somebody else, answers, more than half of its named ones so far, is not
- * believed any more: the rest of what it named is left out, unless another one names it too.
- * No more than DHT_LOOKUP_NET_MAX nodes of one public IPv4 /24 or IPv6 /40 count, so that a look-up
- * cannot be surrounded from one network.
+ * Names are claims. Until a candidate is asked, it has the key that was named with it; then the key
+ * that it authenticates with. A node is distrusted once it has named LIM_LOOKUP_LIES_MAX candidates
+ * that were unreachable or had another key, if these are more than half of its named candidates
+ * that were asked. Candidates that only distrusted nodes named are not asked. At most
+ * DHT_LOOKUP_NET_MAX nodes of one public IPv4 /24 or IPv6 /40 count, so that one network cannot
+ * surround a look-up.
  */
 #ifndef DHT_LOOKUP_H
 #define DHT_LOOKUP_H
@@ -29,40 +33,40 @@
 
 #define DHT_ALPHA 3u
 #define DHT_LOOKUP_NET_MAX 4u
-#define DHT_LOOKUP_SEED UINT32_MAX /* a source: ourselves */
+#define DHT_LOOKUP_SEED UINT32_MAX /* as a source: this relay */
 
 struct dht_lookup;
 
-/* is_thorough: answers that bring nothing new do not end it. For values: who surrounds a key names
- * only friends, so that nothing new comes, and the honest nodes beside them would not be asked. */
+/* is_thorough: answers that name no new candidate do not end the look-up. Use it for values:
+ * attackers around a key name only each other, and the honest nodes next to them must be asked,
+ * too. */
 struct dht_lookup *dht_lookup_new(const uint8_t target[20], bool is_thorough);
 void dht_lookup_free(struct dht_lookup **l);
 const uint8_t *dht_lookup_target(const struct dht_lookup *l); /* 20 bytes */
 
-/* A peer that candidate `source` named, or DHT_LOOKUP_SEED. False: nothing new. The caller has
- * left out what may not be dialled. */
+/* Adds an address that may be dialled. source: the candidate that named it, which was asked, or
+ * DHT_LOOKUP_SEED. False: nothing new. */
 bool dht_lookup_add(struct dht_lookup *l, const struct wire_peer_hop *hop, uint32_t source);
 
-/* A candidate to ask now, at most DHT_ALPHA at a time; false: none, for now or for good. out_hop
- * has the key the candidate is said to have, if any. It must be answered or failed. */
+/* Returns a candidate to ask now, at most DHT_ALPHA at a time. *out_hop has the key that was named
+ * with it, if any. The caller reports it as answered or failed. False: none now. */
 bool dht_lookup_next(struct dht_lookup *l, uint32_t *out_candidate, struct wire_peer_hop *out_hop);
 
-/* It answered, with this key; before its peers are added. */
+/* The candidate answered and authenticated with this key. Call before adding the peers it named. */
 void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t key[32]);
-/* All it named was added. */
+/* All peers that the candidate named have been added. */
 void dht_lookup_answer_ends(struct dht_lookup *l, uint32_t candidate);
 void dht_lookup_failed(struct dht_lookup *l, uint32_t candidate);
 
-/* Nothing is under way and nothing is left to ask. */
+/* True: no candidate is being asked, and none is left to ask. */
 bool dht_lookup_is_done(const struct dht_lookup *l);
 
-/* The closest nodes known, at most max <= 2 * DHT_K, closest first: those that answered, with
- * their keys, and (with_unasked) those that were not asked any more and have a key. */
+/* The closest nodes, at most max <= 2 * DHT_K, closest first: nodes that answered, with their keys.
+ * with_unasked: also candidates that have a key and were not asked. */
 uint32_t dht_lookup_closest(const struct dht_lookup *l, uint32_t max, bool with_unasked,
                             struct wire_peer_hop *out);
 
-/* For the log and the simulation: dials, answers, and the longest chain from a seed to an answer.
- */
+/* Dials, answers, and the longest chain from a seed to an answer. */
 uint32_t dht_lookup_asked(const struct dht_lookup *l);
 uint32_t dht_lookup_answers(const struct dht_lookup *l);
 uint32_t dht_lookup_hops(const struct dht_lookup *l);

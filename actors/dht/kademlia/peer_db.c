@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - A record is in one of the lists heard, known and seen. It is in `seen` exactly while it is
+ *    alive, and in `heard` only while it is not on disk.
+ *  - place[d] is the record's index in alive[d], or NOT_ALIVE. alive_count is the number of records
+ *    that are alive in any dialect.
+ */
 #include "dht/kademlia/peer_db.h"
 
 #include <stdlib.h>
@@ -15,8 +22,8 @@
 #define SAVE_AGAIN_S 3600u
 #define RETRY_S 600u
 #define RETRY_DOUBLINGS 7u /* ten minutes to a day */
-#define LOOK_AT 8u         /* candidates looked at for one whose time has come */
-#define OFFLINE_S 600u     /* nobody reached for so long: the fault is ours */
+#define LOOK_AT 8u         /* candidates checked for one that is due */
+#define OFFLINE_S 600u     /* without any success for this time, we are offline */
 #define NOT_ALIVE UINT32_MAX
 
 struct record {
@@ -32,7 +39,7 @@ struct record {
     uint32_t place[WIRE_DIALECTS]; /* in `alive` of the dialect, or NOT_ALIVE */
     uint32_t failures;
     uint64_t retry_s;
-    uint64_t saved_s; /* the seen time on disk; 0: it is not there */
+    uint64_t saved_s; /* the seen time on disk; 0: not on disk */
 };
 
 /* Alive records of one dialect, in no order. */
@@ -47,8 +54,8 @@ struct dht_peers {
     uint64_t (*random)(void *ctx);
     void *random_ctx;
     struct rt_map by_addr;
-    struct rt_list heard; /* candidates nobody here ever reached: next to be looked at first */
-    struct rt_list known; /* candidates that we, or an earlier run, once reached: likewise */
+    struct rt_list heard; /* candidates that were never reached: next to check first */
+    struct rt_list known; /* candidates reached earlier, also before a restart: the same */
     struct rt_list seen;  /* alive: seen least recently first */
     bool heard_is_next;   /* candidates are taken from both in turn */
     struct alive alive[WIRE_DIALECTS];
@@ -142,6 +149,7 @@ static void alive_remove(struct dht_peers *p, uint32_t d, struct record *r)
 
     if (r->place[d] == NOT_ALIVE)
         return;
+    RT_REQUIRE(r->place[d] < a->count && a->at[r->place[d]] == r);
     last = a->at[--a->count];
     a->at[r->place[d]] = last;
     last->place[d] = r->place[d];
@@ -182,7 +190,8 @@ static struct record *first(const struct rt_list *list)
     return rt_list_empty(list) ? NULL : RT_CONTAINER_OF(list->next, struct record, order);
 }
 
-/* What others only say gives way first, so that no flood of it costs us what we know. */
+/* The record to evict: addresses that others named come first, so that a flood of them evicts no
+ * reached peer. */
 static struct record *least_worth(const struct dht_peers *p)
 {
     struct record *r = first(&p->heard);
@@ -198,6 +207,7 @@ static struct record *record_add(struct dht_peers *p, const struct wire_peer_hop
 
     if (p->by_addr.count >= LIM_PEERS_MAX)
         record_drop(p, least_worth(p));
+    RT_REQUIRE(p->by_addr.count < LIM_PEERS_MAX);
     r = calloc(1, sizeof(*r));
     RT_INSIST(r != NULL);
     r->row.addr.hop = *hop;
@@ -216,7 +226,7 @@ static void save(struct dht_peers *p, struct record *r)
         p->sink.put(p->sink.ctx, &r->row, r->dialects, r->last);
 }
 
-/* -- what happens to them -- */
+/* -- events -- */
 
 static bool is_too_old(const struct record *r, uint64_t now_s)
 {
@@ -281,7 +291,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
     if (!r)
         r = record_add(p, hop);
     if (memcmp(r->row.addr.hop.pubkey_hint, hop->pubkey_hint, 32) != 0) {
-        r->row.last_seen_unix = 0; /* somebody else */
+        r->row.last_seen_unix = 0; /* another peer at this address */
         is_news = true;
     }
     is_news = is_news || r->dialects != dialects || r->last != last;
@@ -390,7 +400,7 @@ bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
     if (r)
         return false;
     r = record_add(p, hop);
-    r->row.last_seen_unix = now_s; /* of hearsay: it is never saved nor passed on as such */
+    r->row.last_seen_unix = now_s; /* neither saved nor passed on */
     r->last = dialect;
     move_to(&p->heard, r);
     return true;

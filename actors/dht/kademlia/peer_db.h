@@ -70,17 +70,17 @@ bool dht_peers_heard(struct dht_peers *p, const struct wire_peer_hop *hop,
  * the last one spoken there, or that of the peer that named the address. */
 enum wire_dialect dht_peers_dialect(const struct dht_peers *p, const struct wire_peer_hop *hop);
 
-/* A candidate whose time to be tried has come; it is not given again for ten minutes, and twice as
- * long after each failure. */
+/* Returns a candidate to dial now. It is returned again after ten minutes at the earliest. Each
+ * failure doubles that time, up to a day. False: none is due. */
 bool dht_peers_candidate(struct dht_peers *p, uint64_t now_s, struct wire_peer_hop *out);
 
 /* Up to max random peers that speak the dialect, are alive and fresh, with their keys. */
 uint32_t dht_peers_sample(struct dht_peers *p, enum wire_dialect dialect, uint32_t max,
                           uint64_t now_s, struct wire_peer_hop *out);
 
-/* Forgets what is too old, looking at no more than `max` records. */
+/* Drops records that are too old. Checks at most `max` records. */
 void dht_peers_expire(struct dht_peers *p, uint64_t now_s, uint32_t max);
-/* Drops what `keep` says no to: the scope has changed. */
+/* Drops records for which keep returns false, for a change of our scope. */
 void dht_peers_filter(struct dht_peers *p, bool (*keep)(void *ctx, const struct wire_peer_hop *hop),
                       void *ctx);
 

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `waiting` and `queue` have the same addresses, each once, at most LIM_PROBES_QUEUED.
+ *  - `nets` has the network of each dial under way, each once.
+ *  - `refused` and `refusals` have the same records, at most LIM_REFUSED_ENTRIES.
+ */
 #include "dht/kademlia/probe_queue.h"
 
 #include <stdlib.h>
@@ -14,7 +20,7 @@
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
 #define UNDER_WAY_MAX 32u
-#define CROWDED (LIM_PROBES_QUEUED / 2) /* past it a network has its share of the queue only */
+#define CROWDED (LIM_PROBES_QUEUED / 2) /* from here on each network has a share of the queue */
 #define NET_SHARE (LIM_PROBES_QUEUED / 8)
 
 struct waiting {
@@ -129,7 +135,8 @@ bool dht_probe_queue_is_refused(const struct dht_probe_queue *p, const struct wi
 
 /* -- the queue -- */
 
-/* One network's silent addresses, five seconds each, would keep everybody else out for long. */
+/* True: no room for an address of this network. An unreachable address takes five seconds, so that
+ * a crowd of one network would delay all others. */
 static bool is_crowded(const struct dht_probe_queue *p, uint64_t net)
 {
     uint32_t same = 0;
@@ -163,6 +170,7 @@ bool dht_probe_queue_offer(struct dht_probe_queue *p, const struct wire_peer_hop
     rt_list_init(&w->order);
     rt_list_push_back(&p->queue, &w->order);
     rt_map_put(&p->waiting, &w->node, hash);
+    RT_REQUIRE(p->waiting.count <= LIM_PROBES_QUEUED);
     return true;
 }
 
@@ -194,6 +202,7 @@ bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wir
 
     if (!w)
         return false;
+    RT_REQUIRE(p->under_way < UNDER_WAY_MAX);
     p->next_ns = now_ns + SPACE_NS;
     p->nets[p->under_way++] = w->net;
     *out = w->hop;

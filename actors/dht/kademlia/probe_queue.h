@@ -28,22 +28,27 @@ void dht_probe_queue_free(struct dht_probe_queue **p);
 bool dht_probe_queue_offer(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
                            enum wire_dialect dialect, uint64_t now_ns);
 
-/* The next to be dialled now; it must be ended. False: none, or not yet. */
+/* Returns the next address to dial now. The caller ends it with dht_probe_queue_ended. False: none
+ * is due. */
 bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wire_peer_hop *out,
                           enum wire_dialect *out_dialect);
-/* When to ask again, if nothing else happens; UINT64_MAX: nothing waits that could be dialled. */
+/* When dht_probe_queue_next returns an address, if nothing else happens; UINT64_MAX: never. */
 uint64_t dht_probe_queue_next_ns(const struct dht_probe_queue *p);
-/* The dial came to an end, in vain unless is_there. */
+/* The dial ended. is_there: a peer authenticated; else the address is refused for LIM_REFUSED_NS.
+ */
 void dht_probe_queue_ended(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
                            bool is_there, uint64_t now_ns);
 
-/* -- the memory of refusals, for other dials too -- */
+/* -- refused addresses, also of other dials -- */
+
+/* The address is not dialled before until_ns. At most LIM_REFUSED_ENTRIES: the oldest is dropped.
+ */
 void dht_probe_queue_refused(struct dht_probe_queue *p, const struct wire_peer_hop *hop,
                              uint64_t until_ns, uint64_t now_ns);
 bool dht_probe_queue_is_refused(const struct dht_probe_queue *p, const struct wire_peer_hop *hop,
                                 uint64_t now_ns);
 
-/* It has shown that it is there: the refusal is forgotten. */
+/* A peer authenticated at the address: drops its refusal. */
 void dht_probe_queue_forgive(struct dht_probe_queue *p, const struct wire_peer_hop *hop);
 
 uint32_t dht_probe_queue_waiting(const struct dht_probe_queue *p);

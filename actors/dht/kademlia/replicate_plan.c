@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - `joined` is a ring of `count` new contacts from `first` on. is_walking: the store's walk is
+ *    that of joined[first].
+ *  - space_ns is at least LIM_REPUBLISH_SPACE_NS.
+ */
 #include "dht/kademlia/replicate_plan.h"
 
 #include <stdlib.h>
@@ -9,14 +15,14 @@
 #include "dht/address/addr.h"
 #include "dht/dht_limits.h"
 
-#define JOINED_MAX 64u /* nodes that wait for their values; the oldest gives way */
-#define LOOK_AT 64u    /* values looked at in one go */
-#define HANDERS 2u     /* so many of the closest hand a value over */
+#define JOINED_MAX 64u /* new contacts that wait for their values; the oldest is dropped */
+#define LOOK_AT 64u    /* values checked in one call */
+#define HOLDERS 2u     /* the number of closest nodes that hand a value over */
 #define LIFE_LEFT_MIN_S (LIM_VALUE_TTL_MIN_S / 2)
-#define SLOWEST 16u /* times the usual space between two pushes */
+#define SLOWEST 16u /* the largest multiple of the space between two pushes */
 #define IDLE_NS (3600 * RT_S)
 
-/* They take turns, so that none waits until another is empty. */
+/* The sources of pushes take turns, so that none waits until another is empty. */
 enum source { HANDOVER, FRESH, DUE, SOURCES };
 
 struct dht_replicate_plan {
@@ -27,7 +33,7 @@ struct dht_replicate_plan {
     } joined[JOINED_MAX];
     uint32_t first, count;
     bool is_walking;  /* through the values near joined[first] */
-    enum source turn; /* to be asked first */
+    enum source turn; /* the next to try */
     uint64_t next_ns;
     uint64_t space_ns;
 };
@@ -51,6 +57,7 @@ void dht_replicate_plan_free(struct dht_replicate_plan **r)
 
 static void next_joined(struct dht_replicate_plan *r)
 {
+    RT_REQUIRE(r->count > 0);
     r->first = (r->first + 1) % JOINED_MAX;
     r->count--;
     r->is_walking = false;
@@ -64,7 +71,8 @@ void dht_replicate_plan_joined(struct dht_replicate_plan *r, const struct wire_p
     r->joined[(r->first + r->count++) % JOINED_MAX] = (struct newcomer){*node, dialects};
 }
 
-static bool is_worth_it(const struct dht_value *v, uint64_t now_s)
+/* True: the value lives long enough to be pushed. */
+static bool is_lasting(const struct dht_value *v, uint64_t now_s)
 {
     uint64_t left = v->expires_s > now_s ? v->expires_s - now_s : 0;
 
@@ -115,7 +123,7 @@ static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const 
 {
     uint8_t covered = 0;
 
-    if (!is_worth_it(v, now_s))
+    if (!is_lasting(v, now_s))
         return false;
     plan(v, now_s, out);
     for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--)
@@ -128,7 +136,7 @@ static bool plan_republish(struct dht_table *const tables[WIRE_DIALECTS], const 
 
 /* -- handover -- */
 
-/* Keys further from us than this have two closer holders in every dialect of the newcomer. */
+/* Walks the values near us. All others have two closer holders in every dialect of the newcomer. */
 static void begin_walk(struct dht_replicate_plan *r, struct dht_value_store *values,
                        struct dht_table *const tables[WIRE_DIALECTS], uint8_t dialects)
 {
@@ -136,7 +144,7 @@ static void begin_walk(struct dht_replicate_plan *r, struct dht_value_store *val
     uint8_t mask;
 
     for (uint32_t d = 0; d < WIRE_DIALECTS; d++) {
-        uint32_t reach = dht_table_reach(tables[d], HANDERS + 1); /* the newcomer may be one */
+        uint32_t reach = dht_table_reach(tables[d], HOLDERS + 1); /* the newcomer may be one */
 
         if (dialects & WIRE_DIALECT_BIT(d) && reach < bits)
             bits = reach;
@@ -153,7 +161,7 @@ static bool is_for(struct dht_table *const tables[WIRE_DIALECTS], const uint8_t 
     for (int d = WIRE_DIALECT_C; d >= WIRE_DIALECT_A; d--) {
         if (!(dialects & v->dialects & WIRE_DIALECT_BIT(d)) ||
             !dht_table_is_among(tables[d], v->key, DHT_K, node_id) ||
-            !dht_table_self_is_among(tables[d], v->key, HANDERS, node_id))
+            !dht_table_self_is_among(tables[d], v->key, HOLDERS, node_id))
             continue;
         *out = (enum wire_dialect)d;
         return true;
@@ -186,7 +194,7 @@ static bool next_handover(struct dht_replicate_plan *r, struct dht_value_store *
         begin_walk(r, values, tables, n->dialects);
     rt_node_id(n->node.pubkey_hint, id);
     if (!is_open(tables, n, id, now_ns)) {
-        next_joined(r); /* the hourly round will come to it */
+        next_joined(r); /* the hourly republishing covers it */
         return false;
     }
     for (uint32_t i = 0; i < LOOK_AT; i++) {
@@ -194,7 +202,7 @@ static bool next_handover(struct dht_replicate_plan *r, struct dht_value_store *
             next_joined(r);
             return false;
         }
-        if (!is_worth_it(&v, now_s) || !is_for(tables, id, n->dialects, &v, &dialect))
+        if (!is_lasting(&v, now_s) || !is_for(tables, id, n->dialects, &v, &dialect))
             continue;
         v.value = relay_slice_ref(v.value);
         plan(&v, now_s, out);
@@ -261,7 +269,7 @@ static bool next_due(struct dht_value_store *values, struct dht_table *const tab
     return false;
 }
 
-/* -- whose turn it is -- */
+/* -- turns -- */
 
 static bool next_of(struct dht_replicate_plan *r, enum source source,
                     struct dht_value_store *values, struct dht_table *const tables[WIRE_DIALECTS],
@@ -298,7 +306,7 @@ bool dht_replicate_plan_next(struct dht_replicate_plan *r, struct dht_value_stor
         *out = found;
         return true;
     }
-    /* There may be more to look through: soon again, but not in one go. */
+    /* There may be more values to check: continue soon, so that one call stays short. */
     r->next_ns = now_ns + RT_MS;
     return false;
 }
@@ -319,6 +327,7 @@ uint64_t dht_replicate_plan_next_ns(const struct dht_replicate_plan *r,
 
 void dht_replicate_plan_ended(struct dht_replicate_plan *r, bool is_limited)
 {
+    RT_REQUIRE(r->space_ns >= LIM_REPUBLISH_SPACE_NS);
     if (is_limited && r->space_ns < SLOWEST * LIM_REPUBLISH_SPACE_NS)
         r->space_ns *= 2;
     else if (!is_limited)

@@ -11,9 +11,9 @@
  *  - Fresh values: clients send all values of a round to the nodes closest to the round's first
  *    one. A new value from a storer that is not a contact is therefore pushed once to its own
  *    closest nodes, which a look-up finds. A value from a contact is pushed in the same way in the
- *    accepting dialects that the contact does not speak. A fresh value that no node took is pushed
- *    again after LIM_PUSH_AGAIN_S, when no other is fresh, then hourly. No look-up begins while we
- *    have no contact of a dialect in which the value is to be pushed.
+ *    accepting dialects that the contact does not speak. A fresh value that no node stored is
+ * pushed again after LIM_PUSH_AGAIN_S, when no other is fresh, then hourly. No look-up begins while
+ * we have no contact of a dialect in which the value is to be pushed.
  *
  * A value in the second half of the shortest TTL of a STORE is not pushed. Receivers raise the TTL,
  * so relays that push to each other until the end would never expire any value.
@@ -42,11 +42,11 @@ void dht_replicate_plan_joined(struct dht_replicate_plan *r, const struct wire_p
 
 struct dht_push_plan {
     uint8_t key[32], sub[32];
-    struct relay_slice value; /* a reference of the caller's */
+    struct relay_slice value; /* a reference that the caller drops */
     uint64_t ttl_secs;
     uint8_t dialects; /* that accept the value */
-    bool is_fresh;    /* the targets are to be looked up: count is 0 */
-    bool is_owed;     /* if no node takes it, dht_value_store_unreached is to be called */
+    bool is_fresh;    /* look up the targets; count is 0 */
+    bool is_owed;     /* if no node stores it, call dht_value_store_unreached */
     uint32_t count;
     struct dht_target {
         struct wire_peer_hop hop; /* with its key */
@@ -54,16 +54,16 @@ struct dht_push_plan {
     } to[DHT_TARGETS_MAX]; /* each node once */
 };
 
-/* The next push that is due; false: none now. Does a bounded amount of work in either case. */
+/* Returns the next push that is due. False: none now. Checks a bounded number of values. */
 bool dht_replicate_plan_next(struct dht_replicate_plan *r, struct dht_value_store *values,
                              struct dht_table *const tables[WIRE_DIALECTS], uint64_t now_ns,
                              uint64_t now_s, struct dht_push_plan *out);
-/* When to ask again. */
+/* When to call dht_replicate_plan_next again. */
 uint64_t dht_replicate_plan_next_ns(const struct dht_replicate_plan *r,
                                     const struct dht_value_store *values, uint64_t now_ns,
                                     uint64_t now_s);
 
-/* What came of the push: a remote said `rate limit`, or none did. */
+/* A push ended. is_limited: a remote answered `rate limit`. */
 void dht_replicate_plan_ended(struct dht_replicate_plan *r, bool is_limited);
 
 #endif

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants:
+ *  - An entry is in `all` at its place, in by_age, and in the bucket with the number of leading
+ * bits that its id has in common with ours. A bucket has at most DHT_K entries.
+ *  - An entry has an address of at least one transport, and each was authenticated with its key.
+ *  - A bucket's list is in order of the last contact. by_age is, too, except for touched entries.
+ */
 #include "dht/kademlia/routing_table.h"
 
 #include <stdlib.h>
@@ -11,12 +18,12 @@
 #include "dht/address/addr.h"
 
 #define BUCKETS 160u
-#define FRESH_NS (300 * RT_S) /* a node seen since then is not pinged for a newcomer */
-#define MOVED_NS (900 * RT_S) /* an address not confirmed since then gives way to another one */
+#define FRESH_NS (300 * RT_S) /* a node seen since then is not pinged for a new one */
+#define MOVED_NS (900 * RT_S) /* an address not confirmed since then is replaced by another */
 
 struct entry {
     struct rt_list in_bucket; /* seen least recently first */
-    struct rt_list by_age;    /* likewise, of the whole table */
+    struct rt_list by_age;    /* the same for the whole table */
     uint8_t id[20];
     bool has[2]; /* by transport */
     struct wire_peer_hop hops[2];
@@ -37,7 +44,7 @@ struct bucket {
 
 struct dht_table {
     uint8_t self[20];
-    struct bucket *buckets[BUCKETS]; /* NULL: nobody was ever there */
+    struct bucket *buckets[BUCKETS]; /* NULL: never used */
     uint64_t looked_up_ns[BUCKETS];
     struct rt_list by_age;
     struct entry **all;
@@ -115,6 +122,7 @@ static struct entry *find_key(const struct dht_table *t, const uint8_t key[32])
 
 static const struct wire_peer_hop *best_hop(const struct entry *e)
 {
+    RT_REQUIRE(e->has[WIRE_TCP] || e->has[WIRE_QUIC]);
     return &e->hops[e->has[WIRE_TCP] ? WIRE_TCP : WIRE_QUIC];
 }
 
@@ -124,7 +132,7 @@ static bool lies_in(const struct entry *e, uint64_t net)
            (e->has[WIRE_QUIC] && dht_hop_net(&e->hops[WIRE_QUIC], DHT_NET_BUCKET) == net);
 }
 
-/* Whether the bucket has room for one more of this network, `except` not counted. */
+/* True: the bucket has room for one more node of this network. except does not count. */
 static bool net_has_room(const struct bucket *b, const struct wire_peer_hop *hop,
                          const struct entry *except)
 {
@@ -150,6 +158,7 @@ static void entry_add(struct dht_table *t, struct bucket *b, const struct wire_p
 {
     struct entry *e = calloc(1, sizeof(*e));
 
+    RT_REQUIRE(b->count < DHT_K);
     RT_INSIST(e != NULL);
     if (t->count == t->capacity) {
         t->capacity = t->capacity ? 2 * t->capacity : 16;
@@ -170,8 +179,10 @@ static void entry_add(struct dht_table *t, struct bucket *b, const struct wire_p
 
 static void entry_drop(struct dht_table *t, struct bucket *b, struct entry *e)
 {
-    struct entry *last = t->all[--t->count];
+    struct entry *last;
 
+    RT_REQUIRE(e->place < t->count && t->all[e->place] == e && b->count > 0);
+    last = t->all[--t->count];
     t->all[e->place] = last;
     last->place = e->place;
     rt_list_unlink(&e->in_bucket);
@@ -188,7 +199,7 @@ static void seen_again(struct dht_table *t, struct bucket *b, struct entry *e,
     enum wire_transport tr = hop->transport;
 
     if (e->in_bucket.prev == &b->entries)
-        b->has_waiting = false; /* the one that was to be pinged lives */
+        b->has_waiting = false; /* the pinged node is alive */
     if (!e->has[tr] || dht_hop_same(&e->hops[tr], hop) ||
         (e->hop_seen_ns[tr] + MOVED_NS < now_ns && net_has_room(b, hop, e)))
         set_hop(e, hop, now_ns);
@@ -235,7 +246,7 @@ enum dht_seen dht_table_seen(struct dht_table *t, const struct wire_peer_hop *ho
     return DHT_SEEN_WAITS;
 }
 
-/* The one that waits takes a free place, if its network still has room. */
+/* Adds the waiting node to a bucket with a free place, if its network has room. */
 static bool admit_waiting(struct dht_table *t, struct bucket *b, struct wire_peer_hop *out_new)
 {
     uint8_t id[20];
@@ -315,10 +326,10 @@ bool dht_table_has(const struct dht_table *t, const uint8_t id[20])
 struct gather {
     const uint8_t *target;
     uint32_t max, count;
-    const struct entry *found[2 * DHT_K]; /* fewer than max, and one whole bucket more */
+    const struct entry *found[2 * DHT_K]; /* fewer than max, plus one bucket */
 };
 
-/* Adds a bucket's entries, sorted; a bucket that is gathered later is further away as a whole. */
+/* Adds a bucket's entries in order. Callers add buckets in order of distance. */
 static void gather(struct gather *g, const struct bucket *b)
 {
     uint32_t from = g->count;
@@ -348,9 +359,9 @@ static bool bit(const uint8_t id[20], uint32_t i)
 }
 
 /*
- * Buckets in the order of their distance to target, nearest first: the one target itself falls in;
- * then those that are deeper, where a bucket whose bit differs between target and us is nearer than
- * all deeper ones and one whose bit does not is further; then the outer ones.
+ * Gathers buckets in order of distance to target. The bucket of the target's id comes first, then
+ * the deeper ones, then the others. Among the deeper ones, a bucket whose bit differs between
+ * target and us is nearer than all that are deeper than it; any other is further.
  */
 static void gather_closest(const struct dht_table *t, struct gather *g)
 {
@@ -415,7 +426,8 @@ uint32_t dht_table_reach(const struct dht_table *t, uint32_t k)
 {
     uint32_t bits = 0;
 
-    /* All of bucket i are closer than we to whatever has exactly i bits in common with us. */
+    /* All nodes of bucket i are closer than we are to a key with exactly i bits in common with us.
+     */
     while (bits < BUCKETS && t->buckets[bits] && t->buckets[bits]->count >= k)
         bits++;
     return bits;
@@ -428,7 +440,7 @@ uint32_t dht_table_sample(struct dht_table *t, uint32_t max, const uint8_t *skip
 {
     uint32_t count = 0;
 
-    /* A shuffle of `all`, as far as it is needed. */
+    /* A partial shuffle of `all`. */
     for (uint32_t i = 0; i < t->count && count < max; i++) {
         uint32_t pick = i + (uint32_t)(draw(ctx) % (t->count - i));
         struct entry *e = t->all[pick];

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The routing table (protocol: DHT): 160 buckets by the number of leading bits that a node's id has
- * in common with ours, at most DHT_K nodes in each, at most DHT_NET_MAX of them from one IPv4 /24
- * or IPv6 /40 (loopback exempt: all of it is one host). Pure.
+ * Kademlia's routing table for one dialect (protocol: DHT). A bucket has the nodes whose id has a
+ * certain number of leading bits in common with ours: at most DHT_K nodes, and at most DHT_NET_MAX
+ * of one IPv4 /24 or IPv6 /40 (except loopback, where all addresses are one host). Pure.
  *
- * In it stand only nodes that were dialled and authenticated at the address they stand with; the
- * caller says so by calling dht_table_seen. A node may be known by one address of each transport.
+ * The table has only nodes that we dialled and that authenticated at that address; the caller
+ * reports them with dht_table_seen. A node can have one address of each transport.
  *
- * A full bucket keeps what it has as long as that is alive: the newcomer waits (one per bucket, the
- * newest) while the caller pings the node seen least recently, and takes its place only if that
- * failed. So nobody is driven out by a crowd of newcomers.
+ * A full bucket keeps its nodes while they are alive. A new node waits, one per bucket, the newest,
+ * while the caller pings the node seen least recently. The new node replaces it only if the ping
+ * fails. A crowd of new nodes replaces no known one.
  *
- * Cost: closest is at most 160 bit tests and a sort per bucket touched; all others O(DHT_K).
+ * Time: dht_table_closest takes at most 160 bit tests and a sort per bucket; all others O(DHT_K).
  */
 #ifndef DHT_ROUTING_TABLE_H
 #define DHT_ROUTING_TABLE_H
@@ -23,7 +23,7 @@
 
 #define DHT_K 20u
 #define DHT_NET_MAX 2u
-#define DHT_FAILURES_MAX 2u /* in a row, and a node is dropped */
+#define DHT_FAILURES_MAX 2u /* failures in a row after which a node is dropped */
 
 struct dht_table;
 
@@ -33,70 +33,71 @@ void dht_table_free(struct dht_table **t);
 enum dht_seen {
     DHT_SEEN_ADDED,
     DHT_SEEN_KNOWN,
-    DHT_SEEN_WAITS,   /* its bucket is full: *out_ping is to be pinged; its port is 0 where a ping
-                       * is owed already */
-    DHT_SEEN_REFUSED, /* ourselves, its network's share is used up, or the bucket is full of nodes
-                       * seen just now */
+    DHT_SEEN_WAITS,   /* the bucket is full: ping *out_ping; port 0: that ping is under way */
+    DHT_SEEN_REFUSED, /* this relay, the network's share is used up, or all nodes of the bucket were
+                       * seen recently */
 };
 
-/* hop, with its key in pubkey_hint, was reached and authenticated at now_ns. */
+/* The node at hop was reached at now_ns and authenticated with the key in its pubkey_hint. */
 enum dht_seen dht_table_seen(struct dht_table *t, const struct wire_peer_hop *hop, uint64_t now_ns,
                              struct wire_peer_hop *out_ping);
 
 enum dht_failed {
-    DHT_FAILED_UNKNOWN,  /* it is not in the table at that address */
-    DHT_FAILED_KEPT,     /* for now */
-    DHT_FAILED_DROPPED,  /* gone */
-    DHT_FAILED_REPLACED, /* gone; *out_new, which had waited, stands in its place */
+    DHT_FAILED_UNKNOWN,  /* not in the table at this address */
+    DHT_FAILED_KEPT,     /* still in the table */
+    DHT_FAILED_DROPPED,  /* removed */
+    DHT_FAILED_REPLACED, /* removed, and the waiting node *out_new was added */
 };
 
-/* hop could not be reached, or another key answered there. */
+/* The node at hop could not be reached, or another key authenticated there. */
 enum dht_failed dht_table_failed(struct dht_table *t, const struct wire_peer_hop *hop,
                                  struct wire_peer_hop *out_new);
 
 /* Removes the node with this key, which does not speak the table's dialect. False: no such node. */
 bool dht_table_leave(struct dht_table *t, const uint8_t key[32]);
 
-/* No store is pushed to it before until_ns (it said `rate limit`). */
+/* No value is pushed to the node before until_ns, because it answered `rate limit`. */
 void dht_table_hold(struct dht_table *t, const uint8_t key[32], uint64_t until_ns);
 bool dht_table_is_held(const struct dht_table *t, const uint8_t key[32], uint64_t now_ns);
 
 bool dht_table_has(const struct dht_table *t, const uint8_t id[20]);
 
-/* The max nodes closest to target, closest first, each by the address it is best reached at (TCP
- * before QUIC). One whose last dial failed is left out. Returns how many. */
+/* Returns the count of nodes in *out: the closest to target, closest first, at most max <= DHT_K,
+ * each with one address (TCP before QUIC). Leaves out nodes whose last dial failed. */
 uint32_t dht_table_closest(const struct dht_table *t, const uint8_t target[20], uint32_t max,
                            struct wire_peer_hop *out);
 
-/* Whether we are among the k closest to target of all nodes known and ourselves; without: the id of
- * a node that is not counted, or NULL. */
+/* True: of this relay and all nodes, we are among the k closest to target. without: the id of a
+ * node that does not count, or NULL. */
 bool dht_table_self_is_among(const struct dht_table *t, const uint8_t target[20], uint32_t k,
                              const uint8_t *without);
-/* The same of a node in the table. k <= DHT_K. */
+/* The same for the node with this id in the table. k <= DHT_K. */
 bool dht_table_is_among(const struct dht_table *t, const uint8_t target[20], uint32_t k,
                         const uint8_t id[20]);
 
-/* Bits that a key must have in common with us for fewer than k known nodes to be closer to it than
- * we are; keys with fewer have k. */
+/* Returns a number of bits. To a key with fewer leading bits in common with ours, at least k nodes
+ * are closer than we are. */
 uint32_t dht_table_reach(const struct dht_table *t, uint32_t k);
 
-/* Up to max different nodes at random: `draw` gives numbers. skip: a key left out, or NULL. */
+/* Up to max different random nodes. draw: a source of random numbers. skip: a key to leave out, or
+ * NULL. */
 uint32_t dht_table_sample(struct dht_table *t, uint32_t max, const uint8_t *skip,
                           uint64_t (*draw)(void *ctx), void *ctx, struct wire_peer_hop *out);
 
-/* The node seen least recently of all, if that was before `before_ns`. Asked again, the same one
- * until it was seen or failed: dht_table_touch puts it to the end without a claim. */
+/* The node seen least recently, if before before_ns. It stays the next one until it is seen,
+ * dropped or touched. False: none. */
 bool dht_table_stalest(const struct dht_table *t, uint64_t before_ns, struct wire_peer_hop *out);
+/* Moves the node to the end of that order without counting it as seen. */
 void dht_table_touch(struct dht_table *t, const uint8_t key[32]);
 
-/* A look-up went into this part of the id space. */
+/* Call when a look-up for target began: refreshes its bucket. */
 void dht_table_looked_up(struct dht_table *t, const uint8_t target[20], uint64_t now_ns);
-/* An id in a bucket, no further in than our deepest, into which no look-up went since before_ns, or
- * ever; false: there is none. random: 20 bytes. */
+/* An id in a bucket that no look-up refreshed since before_ns, up to the deepest bucket with nodes.
+ * False: none. */
 bool dht_table_refresh(const struct dht_table *t, uint64_t before_ns, const uint8_t random[20],
                        uint8_t out_target[20]);
 
-/* Drops what `keep` says no to: the scope has changed. */
+/* Removes addresses for which keep returns false, for a change of our scope. */
 void dht_table_filter(struct dht_table *t, bool (*keep)(void *ctx, const struct wire_peer_hop *hop),
                       void *ctx);
 

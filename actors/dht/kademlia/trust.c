@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants, from dht_trust_begin on:
+ *  - `keys` has exactly the keys of all chains, and refs is the number of chains with the key. Each
+ *    key is in `fresh` or `known`.
+ *  - A chain begins at the root's key and has each of its keys once. Its verdict is that of the
+ *    records that its keys have now.
+ */
 #include "dht/kademlia/trust.h"
 
 #include <stdlib.h>
@@ -129,6 +136,7 @@ static void forget(struct dht_trust *t, struct tracked *k)
 {
     uint8_t dht_key[32];
 
+    RT_REQUIRE(k->refs == 0);
     if (k->has_rotation) {
         wire_rotation_key(k->key, dht_key);
         drop_record(t, dht_key);
@@ -181,7 +189,7 @@ static void follow(struct dht_trust *t, struct root *r)
     }
 }
 
-static const uint8_t *telling_key(const struct root *r)
+static const uint8_t *deciding_key(const struct root *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
         if (r->chain[i]->has_revocation)
@@ -189,9 +197,9 @@ static const uint8_t *telling_key(const struct root *r)
     return r->chain[r->count - 1]->key;
 }
 
-static void tell(const struct dht_trust *t, const struct root *r)
+static void report(const struct dht_trust *t, const struct root *r)
 {
-    struct dht_trust_judgement j = {r->chain[0]->key, r->verdict, telling_key(r)};
+    struct dht_trust_judgement j = {r->chain[0]->key, r->verdict, deciding_key(r)};
 
     if (t->hooks.judged && t->has_begun)
         t->hooks.judged(t->hooks.ctx, &j);
@@ -210,11 +218,13 @@ static void judge(struct dht_trust *t, struct root *r)
         rt_metric_inc(RT_METRIC_DHT_CHAINS_TOO_LONG);
     for (uint32_t i = 0; i < r->count; i++)
         r->chain[i]->refs++;
-    for (uint32_t i = 0; i < before.count; i++)
+    for (uint32_t i = 0; i < before.count; i++) {
+        RT_REQUIRE(before.chain[i]->refs > 0);
         if (--before.chain[i]->refs == 0)
             forget(t, before.chain[i]);
+    }
     if (is_news)
-        tell(t, r);
+        report(t, r);
 }
 
 void dht_trust_add(struct dht_trust *t, const uint8_t key[32], bool is_pinned)
@@ -287,13 +297,13 @@ static bool revocation_wins(const struct tracked *k, const struct wire_revocatio
     return !k->has_revocation || r->issued_at < k->revocation.issued_at;
 }
 
-static void take_rotation(struct tracked *k, const struct wire_rotation *r)
+static void set_rotation(struct tracked *k, const struct wire_rotation *r)
 {
     k->has_rotation = true;
     k->rotation = *r;
 }
 
-static void take_revocation(struct tracked *k, const struct wire_revocation *r)
+static void set_revocation(struct tracked *k, const struct wire_revocation *r)
 {
     k->has_revocation = true;
     k->revocation = *r;
@@ -371,7 +381,7 @@ static bool note_rotation(struct dht_trust *t, const struct wire_rotation *r, ui
 
     if (!k || !rotation_wins(k, r) || !rotation_holds(r, now_s))
         return false;
-    take_rotation(k, r);
+    set_rotation(k, r);
     put_rotation(t, r);
     judge_again(t, k);
     return true;
@@ -383,7 +393,7 @@ static bool note_revocation(struct dht_trust *t, const struct wire_revocation *r
 
     if (!k || !revocation_wins(k, r) || !revocation_holds(r, now_s))
         return false;
-    take_revocation(k, r);
+    set_revocation(k, r);
     put_revocation(t, r);
     judge_again(t, k);
     return true;
@@ -427,9 +437,9 @@ void dht_trust_load(struct dht_trust *t, const uint8_t key[32], const uint8_t *v
     if (!k)
         drop_record(t, key);
     else if (r.kind == WIRE_VALUE_ROTATION)
-        take_rotation(k, &r.rotation);
+        set_rotation(k, &r.rotation);
     else
-        take_revocation(k, &r.revocation);
+        set_revocation(k, &r.revocation);
 }
 
 void dht_trust_begin(struct dht_trust *t)
@@ -447,7 +457,7 @@ void dht_trust_begin(struct dht_trust *t)
     t->has_begun = true;
     for (uint32_t i = 0; i < t->root_count; i++)
         if (t->roots[i].verdict != DHT_TRUST_SOUND)
-            tell(t, &t->roots[i]);
+            report(t, &t->roots[i]);
 }
 
 /* -- verdicts -- */

@@ -27,7 +27,7 @@ static inline void dht_array_resize(struct dht_array *a, uint32_t room, size_t s
     a->room = room;
 }
 
-/* Makes room for one more element. */
+/* Extends the array for one more element, if it is full. */
 static inline void dht_array_reserve(struct dht_array *a, size_t size)
 {
     if (a->count == a->room)

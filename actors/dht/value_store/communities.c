@@ -123,6 +123,7 @@ static void extend_mark(struct dht_communities *c, struct dht_community *k, uint
 /* Raises the mark half a step early, so that it is on disk before its numbers are used. */
 static uint64_t next_number(struct dht_communities *c, struct dht_community *k, uint64_t now_s)
 {
+    RT_REQUIRE(k->last <= k->mark);
     if (k->mark - k->last <= LIM_EVENT_MARK_STEP / 2) {
         k->mark += LIM_EVENT_MARK_STEP;
         put_mark(c, k, now_s + LIM_VALUE_TTL_MAX_S + MARK_SPARE_S);

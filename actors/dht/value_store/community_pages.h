@@ -50,8 +50,8 @@ typedef void dht_page_head_fn(struct wire_writer *w, const uint8_t community_id[
 
 /* Allocates room for `entries` entries without texts. False: no memory, and p owns nothing. */
 bool dht_page_begin(struct dht_page *p, uint32_t entries);
-/* Makes room for one more entry with texts of this length. The caller writes it to p->w and counts
- * it. */
+/* Extends the page for one more entry with texts of this length. The caller writes it to p->w and
+ * counts it. */
 enum dht_page_room { DHT_PAGE_ROOM, DHT_PAGE_FULL, DHT_PAGE_NO_MEMORY };
 enum dht_page_room dht_page_reserve(struct dht_page *p, size_t text_len);
 /* Returns the whole answer and empties the page. cursor: NULL or up to WIRE_CURSOR_MAX characters.

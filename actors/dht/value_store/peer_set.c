@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Invariants: a merged set is in descending order of time, and its meta has one element for each of
+ * its entries, in the same order. During a merge, `at` has at most PEERS_MAX items, each peer once.
+ */
 #include "dht/value_store/peer_set.h"
 
 #include <stdlib.h>
@@ -21,10 +24,10 @@ struct item {
 struct merge {
     uint32_t max, count;
     struct item *at; /* PEERS_MAX of them, newest first */
-    /* what comes */
+    /* the incoming value */
     uint64_t origin, time_s;
-    uint32_t fresh;   /* new entries of the incoming value, in all ... */
-    uint32_t to_skip; /* ... and how many of them, the first, are over its share */
+    uint32_t fresh;   /* its new entries ... */
+    uint32_t to_skip; /* ... and the number of these, from the first, above the share */
     const struct dht_set_meta *held_meta;
 };
 
@@ -81,8 +84,8 @@ static void remove_at(struct merge *m, uint32_t i)
     memmove(&m->at[i], &m->at[i + 1], (m->count - i) * sizeof(*m->at));
 }
 
-/* Keeps the array in order of time. Of entries of one time what comes goes before what is held,
- * which stays as it was. */
+/* Keeps the array in order of time. Incoming entries come before held ones of the same time, and
+ * the held ones keep their order. */
 static void insert(struct merge *m, const struct wire_peer *p, const struct dht_set_entry *by,
                    bool is_held)
 {
@@ -209,7 +212,7 @@ static enum rt_refusal merge_into(struct merge *m, enum wire_value_kind kind, ui
     memcpy(copy, value, len);
     if (decode(kind, copy, len, &set) != RT_ERR_OK)
         return RT_REFUSAL_STORE_VALUE;
-    /* A time in the future would keep its entries for ever. */
+    /* A time in the future would keep its entries forever. */
     m->time_s = set.updated_at < now_s ? set.updated_at : now_s;
     if (m->time_s > updated_at)
         updated_at = m->time_s;

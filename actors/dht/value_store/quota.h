@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who has how much of the store: values and bytes counted per origin, by the hash of its key or of
- * its network. An origin's record lives as long as it owns something. Pure.
+ * Counts the values and bytes that each origin has in the store. An origin is a peer or a network,
+ * by the hash of its key or its number. A record exists while its origin has a value. Pure.
  */
 #ifndef DHT_QUOTA_H
 #define DHT_QUOTA_H
@@ -19,10 +19,11 @@ struct dht_quota {
     struct rt_list in_turn; /* in the list of networks with fresh values */
 };
 
-/* What this origin owns; NULL: nothing. */
-const struct dht_quota *dht_quota_find(const struct rt_map *owners, uint64_t hash);
-/* One value of so many bytes is its own; returns its record, to be handed back to give. */
-struct dht_quota *dht_quota_add(struct rt_map *owners, uint64_t hash, size_t bytes);
-void dht_quota_remove(struct rt_map *owners, struct dht_quota *o, size_t bytes);
+/* NULL: the origin has no value. */
+const struct dht_quota *dht_quota_find(const struct rt_map *quotas, uint64_t hash);
+/* Counts one more value of this size. Returns the origin's record, for dht_quota_remove. */
+struct dht_quota *dht_quota_add(struct rt_map *quotas, uint64_t hash, size_t bytes);
+/* Uncounts a value. Frees the record after the last one. */
+void dht_quota_remove(struct rt_map *quotas, struct dht_quota *q, size_t bytes);
 
 #endif

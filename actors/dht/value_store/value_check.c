@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* The value under check is never written. Decoding compacts text in place, so it works on a scratch
+ * copy, which is freed when the check ends; struct dht_checked holds no pointer into it. */
 #include "dht/value_store/value_check.h"
 
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #include "wire_refusal.h"
 #include "wire_value.h"
 
-/* What a value says of itself, as far as the store must know. */
+/* The fields of a checked value that the store needs. */
 struct dht_checked {
     enum wire_value_kind kind;
     /* Two values under one key (and sub) are compared by these; `first` counts before `second`. */
@@ -43,8 +43,8 @@ struct dht_checked {
 };
 
 /*
- * Checks a value (changed by nobody; a copy is decoded) as of now_s, unix seconds. NONE and *out;
- * or STORE_VALUE, or MEMORY.
+ * Checks a value as of now_s, unix seconds. Does not change its bytes: decodes a scratch copy, and
+ * keeps no pointer. NONE with the fields in *out; STORE_VALUE or MEMORY without.
  */
 enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
                                 uint64_t now_s, struct dht_checked *out);
@@ -62,7 +62,7 @@ const uint8_t *dht_value_sub(enum wire_value_kind kind);
  * accept the kind; announcements of either form are always allowed. */
 bool dht_value_may_store(enum wire_value_kind kind, uint8_t peer_dialects);
 
-/* Whether the share's key signed the head. */
+/* True: the share's key signed the head. */
 bool dht_head_verify(const struct wire_share_head *head, const uint8_t share_pubkey[32]);
 
 #endif

@@ -82,7 +82,7 @@ static bool replaces(const struct dht_value_store *v, const struct entry *e,
            e->second == in->checked->second && has_better_texts(v, e, in);
 }
 
-/* Makes room for one more record of its kind, in the store and in its community. */
+/* Evicts until one more record of its kind fits, in the store and in its community. */
 static enum rt_refusal make_room(struct dht_value_store *v, const struct incoming *in)
 {
     enum dht_record_kind kind =

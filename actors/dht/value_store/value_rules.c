@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What a value does to the one held under its key: see value_store.h. */
+/* Rules for replacing the value of a key, for the kinds that are maps: see value_store.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ enum rt_refusal value_store_put_head(struct dht_value_store *v, const struct inc
         return RT_REFUSAL_STORE_VALUE;
     if (e && share && value_store_is_newer(e, in->checked))
         return RT_REFUSAL_NONE;
-    if (share) /* the manifest that proves it may be what makes room */
+    if (share) /* the store may evict the manifest that proves it */
         share->refs++;
     r = value_store_accept(v, e, in, &e);
     if (r == RT_REFUSAL_NONE && share && !e->share)

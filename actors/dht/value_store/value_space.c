@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Limits of the value store, and eviction when it is full: see value_store.h. */
+/* Limits of the value store, and eviction when it is full. Invariant: the store has at most
+ * limits.count_max values and limits.bytes_max bytes, and no eviction removes a value of this
+ * relay. */
 #include "dht/dht_metrics.h"
 #include "dht/value_store/value_store_private.h"
 
@@ -7,9 +9,9 @@
 #define EVICTIONS_MAX 64u /* for one value of up to 64 KiB */
 
 /* An owner's share of the store, values and bytes combined in one number. */
-static uint64_t weight(const struct dht_value_store *v, const struct dht_quota *o)
+static uint64_t weight(const struct dht_value_store *v, const struct dht_quota *q)
 {
-    return o ? o->values * (v->limits.bytes_max / v->limits.count_max) + o->bytes : 0;
+    return q ? q->values * (v->limits.bytes_max / v->limits.count_max) + q->bytes : 0;
 }
 
 bool value_store_is_full(const struct dht_value_store *v, uint32_t more_values, uint64_t more_bytes)
@@ -38,12 +40,12 @@ static struct entry *draw_victim(struct dht_value_store *v, const struct entry *
 static bool is_over_share(const struct dht_value_store *v, const struct entry *e, uint32_t len,
                           uint64_t peer)
 {
-    const struct dht_quota *o = dht_quota_find(&v->peers, peer);
+    const struct dht_quota *q = dht_quota_find(&v->peers, peer);
     bool owns = e && e->origin.peer == peer;
     uint32_t more = owns ? 0 : 1;
-    uint64_t bytes = (o ? o->bytes : 0) + len - (owns ? e->value.len : 0);
+    uint64_t bytes = (q ? q->bytes : 0) + len - (owns ? e->value.len : 0);
 
-    return peer != 0 && ((o ? o->values : 0) + more > v->limits.count_per_peer ||
+    return peer != 0 && ((q ? q->values : 0) + more > v->limits.count_per_peer ||
                          bytes > v->limits.bytes_per_peer);
 }
 

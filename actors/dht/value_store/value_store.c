@@ -20,6 +20,7 @@ struct dht_value_store *dht_value_store_new(const struct dht_value_store_limits 
     struct dht_value_store *v = calloc(1, sizeof(*v));
 
     RT_INSIST(v != NULL);
+    RT_REQUIRE(limits->count_max > 0);
     v->limits = *limits;
     v->random = random;
     v->random_ctx = random_ctx;
@@ -176,13 +177,13 @@ bool dht_value_store_prove(struct dht_value_store *v, uint32_t max, uint64_t now
         if (dht_value_check(e->key, e->value.ptr, e->value.len, now_s, &checked) == RT_REFUSAL_NONE)
             value_store_proven(v, e, &checked);
         else
-            value_store_drop(v, e, true); /* the disk has lied */
+            value_store_drop(v, e, true); /* the row on disk is wrong */
     }
     return !rt_list_empty(&v->unproven);
 }
 
-/* Announcements take turns. Nodes that hold the same ones begin in different places, so that who
- * asks several hears of several. */
+/* Announcements take turns. Nodes with the same announcements begin at different ones, so that a
+ * client that asks several nodes gets several. */
 static bool is_before(const struct entry *a, const struct entry *b)
 {
     if (a->served != b->served)

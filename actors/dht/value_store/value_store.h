@@ -97,7 +97,7 @@ struct dht_value_store_sink {
     void *revoked_ctx;
 };
 
-/* random: numbers for drawing. */
+/* random: a source of random numbers. */
 struct dht_value_store *dht_value_store_new(const struct dht_value_store_limits *limits,
                                             const uint8_t hash_key[16],
                                             uint64_t (*random)(void *ctx), void *random_ctx);
@@ -105,11 +105,11 @@ void dht_value_store_free(struct dht_value_store **v);
 void dht_value_store_set_sink(struct dht_value_store *v, const struct dht_value_store_sink *sink);
 
 /*
- * Stores the value for ttl_secs, raised and cut to the protocol's bounds. checked: what
- * dht_value_check said of it. value is borrowed. An accepted value is kept in a buffer of its own
- * size: a reference if value has such a buffer, else a copy; the bytes must stay as they are. The
- * sink is notified. NONE, also for a value that does not win. STORE_VALUE: a share head with an
- * invalid signature. STORE_FULL or MEMORY: nothing is stored.
+ * Stores the value for ttl_secs, raised or cut to the protocol's bounds, and notifies the sink.
+ * checked: from dht_value_check of this value. value is borrowed, and may be a view. An accepted
+ * value is kept in a buffer of its own size: a reference to value's buffer if it has that size,
+ * else a copy. NONE, also if the value does not win; STORE_VALUE for a share head with an invalid
+ * signature; STORE_FULL or MEMORY.
  */
 enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
                                     const struct dht_checked *checked, struct relay_slice value,
@@ -141,14 +141,14 @@ uint32_t dht_value_store_find_all(const struct dht_value_store *v, const uint8_t
                                   enum wire_dialect dialect, uint32_t max, uint64_t now_s,
                                   struct relay_slice *out);
 
-/* True: the store has a revocation of this key. */
+/* True: the store has a valid revocation of this key. */
 bool dht_value_store_is_revoked(const struct dht_value_store *v, const uint8_t key[32],
                                 uint64_t now_s);
 
 /* The index of the stored community records, for reading, and for loading marks. */
 struct dht_communities *dht_value_store_communities(struct dht_value_store *v);
 
-/* Drops what has expired by now_s, at most `max` of it; true: there may be more. */
+/* Drops values that have expired by now_s, at most `max`; true: there may be more. */
 bool dht_value_store_expire(struct dht_value_store *v, uint64_t now_s, uint32_t max);
 
 /* Passes records with a deferred write due by now_s to the sink, at most `max`; true: there may be
@@ -188,12 +188,12 @@ bool dht_value_store_pushing(struct dht_value_store *v, const struct dht_value *
 void dht_value_store_unreached(struct dht_value_store *v, const uint8_t key[32],
                                const uint8_t sub[32], bool is_tried, uint64_t now_s);
 
-/* -- going through a part of the key space, one value a call; one walk at a time -- */
+/* -- walks of a part of the key space, one value a call; one walk at a time -- */
 
-/* Of the values whose key's first byte is first to last, both included. */
+/* Begins a walk of the values whose key's first byte is in [first, last]. */
 void dht_value_store_walk(struct dht_value_store *v, uint8_t first, uint8_t last);
-/* The next one, expired or not, valid until the table is changed; values stored meanwhile may be
- * among them. False: the walk is over. */
+/* Returns the next value, which may have expired. *out is valid until the store changes. Values
+ * stored during the walk may be part of it. False: the walk is over. */
 bool dht_value_store_walk_next(struct dht_value_store *v, struct dht_value *out);
 
 uint32_t dht_value_store_count(const struct dht_value_store *v);

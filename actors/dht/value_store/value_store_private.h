@@ -59,13 +59,13 @@ struct announced {
 };
 
 struct entry {
-    struct rt_map_node node; /* by key: announcements of one key stand there one by one */
+    struct rt_map_node node; /* by key; each announcement of a key has its own entry */
     struct rt_list by_hour, by_bin, by_due;
     struct rt_list by_wait;  /* loaded manifests: in unproven; records: in unsaved */
     struct rt_list by_fresh; /* in fresh of its network, in pushed or in unreached */
     uint8_t key[32];
     enum wire_value_kind kind;
-    uint32_t served; /* of announcements: the turn it was last handed out in */
+    uint32_t served; /* of announcements: the turn in which it was last returned */
     uint64_t first, second;
     uint64_t expires_s, due_s;
     uint64_t saved_s;     /* the expiry last passed to the sink */
@@ -112,7 +112,7 @@ struct value_store_lists {
     struct rt_list bins[VALUE_STORE_BINS];
 };
 
-/* A value on its way in. */
+/* A value to be stored, and its storer. */
 struct incoming {
     const uint8_t *key;
     const struct dht_checked *checked;
@@ -180,8 +180,8 @@ void value_store_defer_save(struct dht_value_store *v, struct entry *e, uint64_t
 
 /* -- value_space.c: limits -- */
 
-/* Makes room for one more value (or, e not NULL, for e with another value) of len bytes from this
- * origin: NONE or STORE_FULL. May evict others, never e. */
+/* Evicts other entries until one more value of len bytes from this origin fits; e not NULL: until e
+ * fits with a value of len bytes. NONE or STORE_FULL. Never evicts e. */
 enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct entry *e,
                                       uint32_t len, const struct dht_origin *origin);
 bool value_store_is_full(const struct dht_value_store *v, uint32_t more_values,
@@ -200,7 +200,8 @@ void value_store_place(struct dht_value_store *v, struct entry *e, const struct 
 /* The same for a value that was stored by a peer: indexes and saves it. */
 void value_store_set(struct dht_value_store *v, struct entry *e, const struct incoming *in,
                      struct relay_slice value);
-/* Makes room and sets the value; e NULL: adds an entry. *out_entry is the entry with the value. */
+/* Makes room in the store and sets the value; e NULL: adds an entry. *out_entry is the entry with
+ * the value. */
 enum rt_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
                                    const struct incoming *in, struct entry **out_entry);
 

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The table of the value store: entries by key, and the lists that an entry is in. */
+/*
+ * The table of the value store. Invariants between two public calls:
+ *  - An entry is in by_key, in the bin of its key's first byte, in the list of the hour of its
+ * expiry and, unless it is an announcement, in by_due.
+ *  - An entry has a value, counted in v->bytes and in the quotas of its storer and of the storer's
+ *    network. Two entries of one key have different subs.
+ *  - by_fresh is in no list, in `fresh` of the storer's network, in `pushed` (pushed_s is set) or
+ * in `unreached` (unreached_s is set).
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +136,7 @@ bool value_store_is_fresh(const struct entry *e)
 
 void value_store_enter_fresh(struct dht_value_store *v, struct entry *e)
 {
+    RT_REQUIRE(e->net && rt_list_empty(&e->by_fresh));
     rt_list_push_back(&e->net->fresh, &e->by_fresh);
     if (rt_list_empty(&e->net->in_turn))
         rt_list_push_back(&v->fresh, &e->net->in_turn);
@@ -135,6 +144,7 @@ void value_store_enter_fresh(struct dht_value_store *v, struct entry *e)
 
 void value_store_leave_fresh(struct entry *e)
 {
+    RT_REQUIRE(value_store_is_fresh(e));
     rt_list_unlink(&e->by_fresh);
     if (rt_list_empty(&e->net->fresh))
         rt_list_unlink(&e->net->in_turn);
@@ -144,6 +154,7 @@ void value_store_leave_fresh(struct entry *e)
 
 void value_store_release(struct dht_value_store *v, struct entry *e)
 {
+    RT_REQUIRE(v->bytes >= e->value.len);
     if (value_store_is_fresh(e))
         value_store_leave_fresh(e);
     if (e->peer)

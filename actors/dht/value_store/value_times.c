@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The timed parts of the value store: expiry, republishing, deferred writes. */
+/*
+ * Expiry, republishing and deferred writes of the value store. Invariants while the clock is not
+ * set:
+ *  - Each list of `hours` has the entries that expire in one hour. Those before v->hour are empty.
+ *  - `pushed` is in order of pushed_s, `unreached` of unreached_s, and `unsaved` of save_due_s. So
+ * is by_due of due_s, except for loaded values. All entries of a list wait equally long.
+ *  - A record is in `unsaved` exactly while its row on disk has an older sequence or time.
+ */
 #include "base/check.h"
 #include "dht/value_store/value_store_private.h"
 #include "dht/dht_metrics.h"
@@ -9,6 +16,7 @@
 void value_store_set_expiry(struct dht_value_store *v, struct entry *e, uint64_t expires_s,
                             uint64_t now_s)
 {
+    RT_REQUIRE(v->lists != NULL);
     if (v->hour == 0)
         v->hour = now_s / VALUE_STORE_HOUR_S;
     e->expires_s = expires_s;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the scope of addresses at and beside the borders of every range, port 0, and IPv4 within
- * IPv6; networks by prefix, IPv4 and IPv6 never the same; sockets and text there and back; the
- * other transport by the port convention, at the ends of the port range; distance: common bits at
- * every place, and an order that is one.
+ * Plan: the scope of addresses at and next to the limits of every range, of port 0, and of IPv4
+ * within IPv6. Networks by prefix; IPv4 and IPv6 never have the same. Conversion to socket
+ * addresses and text and back. The other transport by the port convention, at both ends of the port
+ * range. Distance: common bits at every position, and a total order.
  */
 #include "unit/dht/support.h"
 
@@ -82,13 +82,13 @@ static void test_scopes(void **state)
     }
 }
 
-static void test_one_form(void **state)
+static void test_normal_form(void **state)
 {
     struct wire_peer_hop a = at("::ffff:11.2.3.4", 7001), b = at("11.2.3.4", 7001);
 
     (void)state;
     assert_false(dht_hop_same(&a, &b));
-    memset(b.ip + 4, 0xee, 12); /* beyond its four bytes anything may stand */
+    memset(b.ip + 4, 0xee, 12); /* the other bytes do not matter */
     dht_hop_normalise(&a);
     dht_hop_normalise(&b);
     assert_true(dht_hop_same(&a, &b));
@@ -192,7 +192,7 @@ static void test_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scopes),          cmocka_unit_test(test_one_form),
+        cmocka_unit_test(test_scopes),          cmocka_unit_test(test_normal_form),
         cmocka_unit_test(test_networks),        cmocka_unit_test(test_sockets_and_text),
         cmocka_unit_test(test_other_transport), cmocka_unit_test(test_distance),
     };

@@ -125,7 +125,7 @@ static void test_names_are_resolved_every_time(void **state)
     (void)state;
     assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_RESOLVE);
     expect_nothing(b, now);
-    dht_boot_resolved(b, 0, NULL, 0, now); /* no such name, for now */
+    dht_boot_resolved(b, 0, NULL, 0, now); /* not resolved now */
     assert_int_equal(dht_boot_failures(b, 0), 1);
     now = dht_boot_next_ns(b);
     assert_int_equal(dht_boot_next(b, now, &entry, &hop), DHT_BOOT_RESOLVE);
@@ -167,7 +167,7 @@ static void test_trust_on_first_use(void **state)
     assert_memory_equal(dht_boot_key(again, 0), right, 32);
     expect_dial(again, now, 0x0b000001, 7001, WIRE_TCP);
     assert_int_equal(dht_boot_dialled(again, 0, wrong, now), DHT_BOOT_KEY_CHANGED);
-    assert_memory_equal(dht_boot_key(again, 0), right, 32); /* not pinned over */
+    assert_memory_equal(dht_boot_key(again, 0), right, 32); /* the pin did not change */
     expect_dial(again, now, 0x0b000001, 7000, WIRE_QUIC);   /* the other may be the right one */
     assert_int_equal(dht_boot_dialled(again, 0, right, now), DHT_BOOT_FINE);
     assert_int_equal(dht_boot_failures(again, 0), 0);
@@ -187,7 +187,7 @@ static void test_pins_are_by_entry_as_written(void **state)
     dht_boot_dialled(one, 0, key, RT_S);
     dht_boot_load_pins(two, saved, dht_boot_write_pins(one, saved, sizeof(saved)));
     assert_null(dht_boot_key(two, 0));
-    /* and it is kept for when the entry comes back */
+    /* the pin is kept until the entry is configured again */
     assert_int_equal(dht_boot_write_pins(two, NULL, 0), dht_boot_write_pins(one, NULL, 0));
     dht_boot_load_pins(two, saved, 3); /* garbage: ignored */
     dht_boot_free(&one);
@@ -255,7 +255,7 @@ static void test_several_at_once(void **state)
 }
 
 /* A name for all seeds of a network, of which we are one: resolvers put our own address first. */
-static void test_ourselves_among_the_seeds(void **state)
+static void test_this_relay_among_the_seeds(void **state)
 {
     struct dht_boot_peer p = named("seeds.example:7001", "seeds.example", 7001);
     struct dht_boot *b = boot_of(&p);
@@ -291,7 +291,7 @@ static void end_of_attempt(struct dht_boot *b, const uint8_t *first, const uint8
     assert_int_equal(dht_boot_fault(b, 0), want);
 }
 
-static void test_what_an_attempt_failed_for(void **state)
+static void test_reasons_of_failed_attempts(void **state)
 {
     struct dht_boot_peer p = literal("11.0.0.1:7001", 0x0b000001, 7001),
                          n = named("b.example:7001", "b.example", 7001);
@@ -475,8 +475,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_written_key_counts, begin, end),
         cmocka_unit_test_setup_teardown(test_again_after_a_success, begin, end),
         cmocka_unit_test_setup_teardown(test_several_at_once, begin, end),
-        cmocka_unit_test_setup_teardown(test_ourselves_among_the_seeds, begin, end),
-        cmocka_unit_test_setup_teardown(test_what_an_attempt_failed_for, begin, end),
+        cmocka_unit_test_setup_teardown(test_this_relay_among_the_seeds, begin, end),
+        cmocka_unit_test_setup_teardown(test_reasons_of_failed_attempts, begin, end),
         cmocka_unit_test_setup_teardown(test_a_rotated_key_is_followed, begin, end),
         cmocka_unit_test_setup_teardown(test_a_void_chain_refuses_every_key, begin, end),
         cmocka_unit_test_setup_teardown(test_a_written_key_follows_no_rotation, begin, end),

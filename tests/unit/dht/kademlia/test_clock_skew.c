@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: one network alone says nothing; two that agree on the direction do, with the smaller
- * difference; one that sees our clock right silences it, also among many; up to 300 s is no
- * difference; what is an hour old is forgotten; it is said once an hour; a network's newer word
- * replaces its older one.
+ * Plan: one network alone reports nothing. Two networks that agree on the direction report the
+ * smaller difference. One network that finds our clock right prevents it, also among many. Up to
+ * 300 s is no difference. Samples are dropped after an hour. A skew is reported once an hour. A
+ * newer sample of a network replaces its older one.
  */
 #include "unit/dht/support.h"
 
@@ -27,7 +27,7 @@ static void test_two_networks_must_agree(void **state)
     assert_false(note(&s, 1, 5000, T0, &off));
     assert_false(note(&s, 1, 5001, T0, &off));
     assert_false(note(&s, 2, -5000, T0, &off)); /* the other direction */
-    assert_false(note(&s, 3, 4000, T0, &off));  /* ... speaks against it */
+    assert_false(note(&s, 3, 4000, T0, &off));  /* ... prevents the report */
     s = (struct dht_clock_skew){0};
     assert_false(note(&s, 1, 5000, T0, &off));
     assert_true(note(&s, 2, 4000, T0, &off));
@@ -38,7 +38,7 @@ static void test_two_networks_must_agree(void **state)
     assert_int_equal(off, -400);
 }
 
-static void test_one_right_clock_speaks_against_it(void **state)
+static void test_one_right_clock_prevents_the_report(void **state)
 {
     struct dht_clock_skew s = {0};
     int64_t off;
@@ -54,7 +54,7 @@ static void test_one_right_clock_speaks_against_it(void **state)
     assert_false(note(&s, 3, -300, T0, &off));
 }
 
-static void test_said_once_an_hour_and_forgotten_after_it(void **state)
+static void test_reported_once_an_hour_and_dropped_after_it(void **state)
 {
     struct dht_clock_skew s = {0};
     int64_t off;
@@ -70,14 +70,14 @@ static void test_said_once_an_hour_and_forgotten_after_it(void **state)
     assert_false(note(&s, 2, 5000, T0 + 3601 * RT_S, &off));
 }
 
-static void test_a_newer_word_replaces_the_older(void **state)
+static void test_newer_sample_replaces_the_older(void **state)
 {
     struct dht_clock_skew s = {0};
     int64_t off;
 
     (void)state;
     assert_false(note(&s, 1, 5000, T0, &off));
-    assert_false(note(&s, 1, 0, T0, &off)); /* set right meanwhile */
+    assert_false(note(&s, 1, 0, T0, &off)); /* corrected meanwhile */
     assert_false(note(&s, 2, 5000, T0, &off));
     for (uint64_t net = 10; net < 40; net++) /* any number of networks */
         (void)note(&s, net, 5000, T0, &off);
@@ -88,9 +88,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_networks_must_agree),
-        cmocka_unit_test(test_one_right_clock_speaks_against_it),
-        cmocka_unit_test(test_said_once_an_hour_and_forgotten_after_it),
-        cmocka_unit_test(test_a_newer_word_replaces_the_older),
+        cmocka_unit_test(test_one_right_clock_prevents_the_report),
+        cmocka_unit_test(test_reported_once_an_hour_and_dropped_after_it),
+        cmocka_unit_test(test_newer_sample_replaces_the_older),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: three at a time, closest first, addresses without a key last, TCP before QUIC; peers merge
- * by ip, port and transport; it stops after 20 answers, when the 20 closest have been asked, when
- * three answers in a row bring nothing new and the three closest have been asked, and after 60
- * dials, but not for three dead nodes; the key that answers decides where a candidate stands; one
- * node by two addresses counts once; who names addresses at which nobody is loses its word; no more
- * than four of one public network count; endless lists of closer peers end; over random networks
- * (seeded), part of it dead, the true closest are found, in few hops.
+ * Plan: three at a time, closest first, addresses without a key last, TCP before QUIC. Candidates
+ * are equal by IP, port and transport. A look-up stops after 20 answers, when the 20 closest have
+ * been asked, when three answers in a row name nothing new and the three closest have been asked,
+ * and after 60 dials, but not for three dead nodes. The key that answers determines a candidate's
+ * place. One node at two addresses counts once. A node that names unreachable addresses is
+ * distrusted. At most four nodes of one public network count. Endless lists of closer peers end. In
+ * random networks (seeded) with dead nodes, the closest nodes are found, in few hops.
  */
 #include "unit/dht/support.h"
 
@@ -17,7 +17,7 @@
 static const uint8_t target[20];
 static uint64_t rng = 20261128;
 
-/* A node so many bits close to the target, in a network of its own. */
+/* A node with this number of bits in common with the target, in its own network. */
 static struct wire_peer_hop node_at(uint32_t bits, uint32_t n)
 {
     struct wire_peer_hop h = test_hop(0x0b000001 + (n << 8), 7001);
@@ -65,13 +65,13 @@ static void test_three_at_a_time_closest_first(void **state)
     assert_true(dht_hop_same(&h, &in[2]));
     dht_lookup_failed(l, d);
     dht_lookup_failed(l, c[1]);
-    dht_lookup_failed(l, c[2]); /* dead ones end nothing */
+    dht_lookup_failed(l, c[2]); /* dead nodes do not end the look-up */
     for (uint32_t i = 0; i < 2; i++) {
         assert_true(next(l, &d, &h));
         assert_true(dht_hop_same(&h, &in[1 - i]));
     }
     assert_true(next(l, &d, &h));
-    assert_true(dht_hop_same(&h, &keyless)); /* last of all */
+    assert_true(dht_hop_same(&h, &keyless)); /* the last one */
     dht_lookup_free(&l);
     assert_null(l);
 }
@@ -110,7 +110,7 @@ static void test_ends_after_twenty_answers(void **state)
         dht_lookup_add(l, &more, DHT_LOOKUP_SEED);
     }
     while (next(l, &c, &h)) {
-        more = node_at(1 + asked / 4, 100 + asked); /* always somebody closer */
+        more = node_at(1 + asked / 4, 100 + asked); /* always a closer one */
         asked++;
         answer(l, c, h.pubkey_hint, &more, 1);
     }
@@ -120,9 +120,9 @@ static void test_ends_after_twenty_answers(void **state)
     dht_lookup_free(&l);
 }
 
-/* Ten known, nobody new: after three such answers the three closest are enough, unless it is a
- * thorough one. */
-static void test_ends_when_nothing_new_comes(void **state)
+/* Ten candidates and none new: after three such answers the three closest are enough, except in a
+ * thorough look-up. */
+static void test_ends_when_answers_name_nothing_new(void **state)
 {
     (void)state;
     for (int is_thorough = 0; is_thorough < 2; is_thorough++) {
@@ -160,8 +160,8 @@ static void test_dead_nodes_cost_a_bounded_number_of_dials(void **state)
     dht_lookup_free(&l);
 }
 
-/* It claims to be very close, and is not: what answers decides. */
-static void test_the_key_that_answers_decides(void **state)
+/* A node is named with a very close key, but answers with another one. */
+static void test_the_key_that_answers_counts(void **state)
 {
     struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop liar = node_at(9, 1), honest = node_at(2, 2), out[2], h;
@@ -183,7 +183,7 @@ static void test_the_key_that_answers_decides(void **state)
     dht_lookup_free(&l);
 }
 
-static void test_one_node_by_two_addresses_counts_once(void **state)
+static void test_one_node_at_two_addresses_counts_once(void **state)
 {
     struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop a = node_at(4, 1), b = node_at(3, 2), out[4], h;
@@ -195,15 +195,15 @@ static void test_one_node_by_two_addresses_counts_once(void **state)
     assert_true(next(l, &c, &h));
     assert_true(next(l, &d, &h));
     answer(l, c, a.pubkey_hint, NULL, 0);
-    answer(l, d, a.pubkey_hint, NULL, 0); /* the other address is of the same node */
+    answer(l, d, a.pubkey_hint, NULL, 0); /* the same node at the other address */
     assert_int_equal(dht_lookup_answers(l), 1);
     assert_int_equal(dht_lookup_closest(l, 4, false, out), 1);
     dht_lookup_free(&l);
 }
 
-/* One names forty addresses at which nobody is: three are tried, the rest is not believed, but
- * what an honest one names too. */
-static void test_who_names_nobodies_loses_its_word(void **state)
+/* A node names forty unreachable addresses. Three are dialled, and the rest only if an honest node
+ * names them, too. */
+static void test_node_that_names_unreachable_addresses_is_distrusted(void **state)
 {
     struct dht_lookup *l = dht_lookup_new(target, false);
     struct wire_peer_hop seeds[2] = {node_at(1, 1), node_at(0, 2)}, h, lies[40], good[2];
@@ -268,7 +268,7 @@ static void test_no_network_surrounds_a_target(void **state)
     dht_lookup_free(&l);
 }
 
-/* Everybody names twenty who are closer still, and all of them answer. */
+/* Every node names twenty closer ones, and all of them answer. */
 static void test_endless_closer_peers_end(void **state)
 {
     struct dht_lookup *l = dht_lookup_new(target, false);
@@ -280,7 +280,7 @@ static void test_endless_closer_peers_end(void **state)
     for (; next(l, &c, &h); asked++) {
         for (uint32_t i = 0; i < DHT_K; i++) {
             more[i] = test_hop(0x0b000001 + ((asked * DHT_K + i) << 8), 7001);
-            more[i].has_pubkey_hint = true; /* said, and never asked whether it is true */
+            more[i].has_pubkey_hint = true; /* a claim that is never checked */
             for (uint32_t b = 0; b < 32; b++)
                 more[i].pubkey_hint[b] = (uint8_t)test_random(&rng);
         }
@@ -324,7 +324,8 @@ static void network_make(struct network *n, uint32_t count, uint64_t *seed)
         n->tables[i] = dht_table_new(id);
         for (uint32_t k = 0; k < 300; k++)
             (void)dht_table_seen(n->tables[i], &n->hops[test_random(seed) % count], RT_S, &ping);
-        for (uint32_t k = 0; k < count; k++) { /* and its neighbours, as a look-up of itself does */
+        for (uint32_t k = 0; k < count;
+             k++) { /* and its neighbours, as after a look-up of its own id */
             uint8_t other[20];
 
             rt_node_id(n->hops[k].pubkey_hint, other);
@@ -340,7 +341,7 @@ static void network_free(struct network *n)
         dht_table_free(&n->tables[i]);
 }
 
-/* Looks wanted up from `from`; true: the closest living node of all was found. */
+/* Looks up `wanted` from `from`. True: the closest live node was found. */
 static bool look_up(struct network *n, uint32_t from, const uint8_t wanted[20], uint32_t *out_hops)
 {
     struct dht_lookup *l = dht_lookup_new(wanted, false);
@@ -409,11 +410,11 @@ int main(void)
         cmocka_unit_test(test_three_at_a_time_closest_first),
         cmocka_unit_test(test_tcp_before_quic_and_keys_are_news),
         cmocka_unit_test(test_ends_after_twenty_answers),
-        cmocka_unit_test(test_ends_when_nothing_new_comes),
+        cmocka_unit_test(test_ends_when_answers_name_nothing_new),
         cmocka_unit_test(test_dead_nodes_cost_a_bounded_number_of_dials),
-        cmocka_unit_test(test_the_key_that_answers_decides),
-        cmocka_unit_test(test_one_node_by_two_addresses_counts_once),
-        cmocka_unit_test(test_who_names_nobodies_loses_its_word),
+        cmocka_unit_test(test_the_key_that_answers_counts),
+        cmocka_unit_test(test_one_node_at_two_addresses_counts_once),
+        cmocka_unit_test(test_node_that_names_unreachable_addresses_is_distrusted),
         cmocka_unit_test(test_no_network_surrounds_a_target),
         cmocka_unit_test(test_endless_closer_peers_end),
         cmocka_unit_test(test_finds_the_closest_of_a_network),

@@ -64,7 +64,7 @@ static uint32_t sampled(struct dht_peers *p, uint64_t now_s)
     return dht_peers_sample(p, WIRE_DIALECT_A, LIM_PEX_MAX, now_s, out);
 }
 
-static void test_only_what_was_reached_is_passed_on(void **state)
+static void test_only_reached_peers_are_passed_on(void **state)
 {
     struct dht_peers *p = peers_new(NULL);
     struct wire_peer_hop a = test_node(0x0b000001, 1), b = test_node(0x0b000002, 2), out[4];
@@ -130,12 +130,12 @@ static void test_candidates_back_off(void **state)
         if (i < 7)
             wait *= 2;
     }
-    dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, now); /* alive: no candidate any more */
+    dht_peers_seen(p, &a, WIRE_DIALECT_A, A_ONLY, NULL, now); /* alive, so not a candidate */
     assert_false(dht_peers_candidate(p, now + 1000000, &out));
     dht_peers_free(&p);
 }
 
-static void test_somebody_else_starts_anew(void **state)
+static void test_another_key_starts_a_new_record(void **state)
 {
     struct disk d = {0};
     struct dht_peers *p = peers_new(&d);
@@ -160,7 +160,7 @@ static void test_what_is_saved(void **state)
     (void)state;
     dht_peers_heard(p, &a, WIRE_DIALECT_A, NOW_S);
     (void)dht_peers_failed(p, &a, WIRE_DIALECT_A, NOW_S);
-    assert_int_equal(d.puts + d.drops, 0); /* hearsay */
+    assert_int_equal(d.puts + d.drops, 0); /* only named by others */
     dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S);
     dht_peers_seen(p, &b, WIRE_DIALECT_A, A_ONLY, NULL, NOW_S + 3599);
     assert_int_equal(d.puts, 1);
@@ -198,7 +198,7 @@ static void test_rows_from_disk_are_candidates(void **state)
     row.addr.hop = test_node(0x0b000002, 1);
     row.last_seen_unix = NOW_S - LIM_PEER_FORGET_S - 1;
     assert_false(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
-    row.last_seen_unix = UINT64_MAX / 2; /* the future: now */
+    row.last_seen_unix = UINT64_MAX / 2; /* in the future: counts as now */
     assert_true(dht_peers_load(p, &row, A_ONLY, WIRE_DIALECT_A, NOW_S));
     row.addr.has_relay_via = true;
     row.addr.hop = test_node(0x0b000003, 1);
@@ -206,7 +206,7 @@ static void test_rows_from_disk_are_candidates(void **state)
     dht_peers_free(&p);
 }
 
-static void test_bounded_and_candidates_make_room(void **state)
+static void test_bounded_and_candidates_are_evicted_first(void **state)
 {
     struct dht_peers *p = peers_new(NULL);
     struct wire_peer_hop h;
@@ -234,9 +234,9 @@ static void test_bounded_and_candidates_make_room(void **state)
     dht_peers_free(&p);
 }
 
-/* After a start all we know are candidates: hearsay must neither push them out, on disk neither,
- * nor keep them from being tried. */
-static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
+/* After a start all records are candidates. Addresses named by others must not evict them, here or
+ * on disk, and must not keep them from being dialled. */
+static void test_flood_of_named_addresses_evicts_no_known_one(void **state)
 {
     struct disk disk = {0};
     struct dht_peers *p = peers_new(&disk);
@@ -267,7 +267,7 @@ static void test_a_flood_of_hearsay_costs_nothing_known(void **state)
     dht_peers_free(&p);
 }
 
-static void test_old_ones_go_in_bounded_steps(void **state)
+static void test_old_records_expire_in_bounded_steps(void **state)
 {
     struct dht_peers *p = peers_new(NULL);
     struct wire_peer_hop h;
@@ -455,15 +455,15 @@ int main(void)
         cmocka_unit_test(test_dialect_of_a_row_from_disk),
         cmocka_unit_test(test_marked_relay_is_written_once),
         cmocka_unit_test(test_silent_in_one_dialect),
-        cmocka_unit_test(test_only_what_was_reached_is_passed_on),
+        cmocka_unit_test(test_only_reached_peers_are_passed_on),
         cmocka_unit_test(test_reputation),
         cmocka_unit_test(test_candidates_back_off),
-        cmocka_unit_test(test_somebody_else_starts_anew),
+        cmocka_unit_test(test_another_key_starts_a_new_record),
         cmocka_unit_test(test_what_is_saved),
         cmocka_unit_test(test_rows_from_disk_are_candidates),
-        cmocka_unit_test(test_bounded_and_candidates_make_room),
-        cmocka_unit_test(test_a_flood_of_hearsay_costs_nothing_known),
-        cmocka_unit_test(test_old_ones_go_in_bounded_steps),
+        cmocka_unit_test(test_bounded_and_candidates_are_evicted_first),
+        cmocka_unit_test(test_flood_of_named_addresses_evicts_no_known_one),
+        cmocka_unit_test(test_old_records_expire_in_bounded_steps),
         cmocka_unit_test(test_sample_and_filter),
     };
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: probes come out in order, five a second whatever the queue; one at a time per /24 and /48,
- * the next network's goes first; what refused is refused for an hour and not a moment longer,
- * unless it is forgiven; an address is queued once; the queue and the memory of refusals are
- * bounded, and one network alone cannot fill the queue; a seeded crowd keeps all of it for ten
- * minutes.
+ * Plan: probes are returned in order, five a second, and one at a time per /24 and /48; an address
+ * of the next network then comes first. An address that refused is refused for exactly an hour,
+ * unless the refusal is dropped. An address is queued once. Queue and refusals are bounded, and one
+ * network alone cannot fill the queue. A seeded crowd of offers keeps all limits for ten minutes.
  */
 #include "unit/dht/support.h"
 
@@ -58,7 +57,7 @@ static void test_one_at_a_time_per_network(void **state)
     assert_true(dht_probe_queue_next(p, SPACE, &out, &dialect));
     assert_true(dht_hop_same(&out, &c));
     assert_false(dht_probe_queue_next(p, 2 * SPACE, &out, &dialect));
-    assert_int_equal(dht_probe_queue_next_ns(p), UINT64_MAX); /* nothing before one of them ends */
+    assert_int_equal(dht_probe_queue_next_ns(p), UINT64_MAX); /* none before one of these ends */
     dht_probe_queue_ended(p, &c, true, 3 * SPACE);
     assert_false(dht_probe_queue_next(p, 3 * SPACE, &out, &dialect));
     dht_probe_queue_ended(p, &a, true, 3 * SPACE);
@@ -89,7 +88,7 @@ static void test_refused_for_an_hour(void **state)
     dht_probe_queue_free(&p);
 }
 
-static void test_queue_and_memory_are_bounded(void **state)
+static void test_queue_and_refusals_are_bounded(void **state)
 {
     struct dht_probe_queue *p = dht_probe_queue_new(hash_key);
     struct wire_peer_hop h;
@@ -110,7 +109,7 @@ static void test_queue_and_memory_are_bounded(void **state)
         remembered += dht_probe_queue_is_refused(p, &h, 0);
         if (i == 2 * LIM_REFUSED_ENTRIES - 1) {
             assert_int_equal(remembered, LIM_REFUSED_ENTRIES);
-            assert_true(dht_probe_queue_is_refused(p, &h, 0)); /* the oldest went */
+            assert_true(dht_probe_queue_is_refused(p, &h, 0)); /* the oldest was dropped */
         }
     }
     dht_probe_queue_free(&p);
@@ -140,7 +139,7 @@ static void test_one_network_leaves_room_for_others(void **state)
 }
 
 /* A crowd offers addresses of few networks, most of them dead. */
-static void test_nobodys_port_scanner(void **state)
+static void test_limits_hold_under_a_crowd_of_offers(void **state)
 {
     struct dht_probe_queue *p = dht_probe_queue_new(hash_key);
     static uint64_t last_dial[4096];
@@ -186,9 +185,9 @@ int main(void)
         cmocka_unit_test(test_five_a_second_in_order),
         cmocka_unit_test(test_one_at_a_time_per_network),
         cmocka_unit_test(test_refused_for_an_hour),
-        cmocka_unit_test(test_queue_and_memory_are_bounded),
+        cmocka_unit_test(test_queue_and_refusals_are_bounded),
         cmocka_unit_test(test_one_network_leaves_room_for_others),
-        cmocka_unit_test(test_nobodys_port_scanner),
+        cmocka_unit_test(test_limits_hold_under_a_crowd_of_offers),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

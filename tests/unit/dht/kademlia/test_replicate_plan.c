@@ -59,7 +59,7 @@ static struct wire_peer_hop add_node(struct room *r, uint32_t n, uint32_t bits)
     return h;
 }
 
-/* A key with so many bits in common with us. */
+/* A key with this number of bits in common with us. */
 static void add_value_of(struct room *r, const struct dht_origin *origin, uint32_t bits,
                          uint64_t ttl, uint64_t now_s, uint8_t key[32])
 {
@@ -92,7 +92,7 @@ static bool next(struct room *r, uint64_t now_ns, uint64_t now_s, struct dht_pus
     return found;
 }
 
-/* All that falls due within so many seconds from now, as fast as it is let. */
+/* Takes all pushes due within these seconds from now, as fast as the plan allows. */
 static uint32_t drain(struct room *r, uint64_t from_s, uint64_t for_s, struct dht_push_plan *last)
 {
     uint64_t now_ns = from_s * RT_S, end_ns = (from_s + for_s) * RT_S;
@@ -131,7 +131,7 @@ static void test_once_an_hour_to_the_closest(void **state)
     room_free(&r);
 }
 
-static void test_not_by_who_is_not_among_the_closest(void **state)
+static void test_only_by_the_closest(void **state)
 {
     struct dht_push_plan plan;
     struct room r;
@@ -149,7 +149,7 @@ static void test_not_by_who_is_not_among_the_closest(void **state)
     room_free(&r);
 }
 
-static void test_short_lives_are_left_to_end(void **state)
+static void test_values_near_their_expiry_are_not_pushed(void **state)
 {
     struct dht_push_plan plan;
     struct room r;
@@ -164,7 +164,7 @@ static void test_short_lives_are_left_to_end(void **state)
     room_free(&r);
 }
 
-static void test_spaced_and_slower_when_told(void **state)
+static void test_spaced_and_slower_after_rate_limits(void **state)
 {
     struct dht_push_plan plan;
     uint64_t now_ns = 2 * LIM_REPUBLISH_S * RT_S, now_s = NOW_S + 2 * LIM_REPUBLISH_S;
@@ -177,7 +177,7 @@ static void test_spaced_and_slower_when_told(void **state)
     (void)add_node(&r, 0, 0);
     for (uint32_t i = 0; i < 60; i++)
         add_value(&r, 3, LIM_VALUE_TTL_MAX_S, NOW_S, key);
-    for (uint32_t i = 0; i < 8; i++) { /* each says `rate limit` */
+    for (uint32_t i = 0; i < 8; i++) { /* each answers `rate limit` */
         assert_true(next(&r, now_ns, now_s, &plan));
         assert_false(next(&r, now_ns + space - 1, now_s, &plan));
         assert_int_equal(dht_replicate_plan_next_ns(r.republish, r.values, now_ns, now_s),
@@ -187,7 +187,7 @@ static void test_spaced_and_slower_when_told(void **state)
         space = space < 16 * LIM_REPUBLISH_SPACE_NS ? 2 * space : space;
     }
     assert_int_equal(space, 16 * LIM_REPUBLISH_SPACE_NS);
-    for (uint32_t i = 0; i < 40; i++) { /* none does any more */
+    for (uint32_t i = 0; i < 40; i++) { /* no more rate limits */
         assert_true(next(&r, now_ns, now_s, &plan));
         assert_false(next(&r, now_ns + space - 1, now_s, &plan));
         now_ns += space;
@@ -219,9 +219,10 @@ static void test_held_remotes_are_left_out(void **state)
     room_free(&r);
 }
 
-/* Twenty nodes and we hold values; a new one comes. It gets those it is among the closest to, from
- * the two of us closest to them: from us, where none or one of the others is closer. */
-static void test_newcomer_gets_what_is_its_own(void **state)
+/* Twenty nodes and this relay hold values, and a new node joins. It gets the values that it is
+ * among the closest to, each from the two closest holders: from us if at most one other is closer.
+ */
+static void test_newcomer_gets_values_close_to_it(void **state)
 {
     static uint8_t keys[300][32];
     uint32_t expected = 0, got = 0;
@@ -234,7 +235,8 @@ static void test_newcomer_gets_what_is_its_own(void **state)
     room_make(&r);
     for (uint32_t i = 0; i < 24; i++)
         (void)add_node(&r, i, i % 5);
-    for (uint32_t i = 0; i < 2; i++) /* closer than we to all keys with just five bits in common */
+    for (uint32_t i = 0; i < 2;
+         i++) /* closer than we are to all keys with exactly five bits in common */
         (void)add_node(&r, 50 + i, 5);
     for (uint32_t i = 0; i < 300; i++)
         add_value(&r, i % 8, LIM_VALUE_TTL_MAX_S, NOW_S, keys[i]);
@@ -259,7 +261,7 @@ static void test_newcomer_gets_what_is_its_own(void **state)
     room_free(&r);
 }
 
-/* A newcomer's many values do not hold up a fresh value or the hourly round. */
+/* Many values for a newcomer delay neither a fresh value nor the hourly round. */
 static void test_all_three_take_turns(void **state)
 {
     uint32_t handed = 0, fresh = 0, due = 0;
@@ -501,11 +503,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_once_an_hour_to_the_closest),
-        cmocka_unit_test(test_not_by_who_is_not_among_the_closest),
-        cmocka_unit_test(test_short_lives_are_left_to_end),
-        cmocka_unit_test(test_spaced_and_slower_when_told),
+        cmocka_unit_test(test_only_by_the_closest),
+        cmocka_unit_test(test_values_near_their_expiry_are_not_pushed),
+        cmocka_unit_test(test_spaced_and_slower_after_rate_limits),
         cmocka_unit_test(test_held_remotes_are_left_out),
-        cmocka_unit_test(test_newcomer_gets_what_is_its_own),
+        cmocka_unit_test(test_newcomer_gets_values_close_to_it),
         cmocka_unit_test(test_all_three_take_turns),
         cmocka_unit_test(test_announcements_are_handed_over_but_never_due),
         cmocka_unit_test(test_a_crowd_of_newcomers_is_bounded),

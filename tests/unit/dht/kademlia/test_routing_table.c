@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a node is added, known again, and found closest by a naive sort over random tables
- * (seeded); a bucket takes 20, at most 2 of one /24 or /40, loopback exempt; a full bucket keeps
- * its nodes while they are alive: the newcomer waits for one ping, takes the place only when that
- * fails, and a second newcomer owes no second ping; a node whose last dial failed is named to
- * nobody, and gone after the second; a node has one address of each transport and loses them one by
- * one; a changed address replaces the old one only when that was not confirmed for a while; who is
- * among the k closest agrees with counting; ourselves never enter; the sample is of different nodes
- * and reaches all; the stalest comes first and can be put off; every bucket up to the deepest is
- * refreshed when nobody looked there; a filter drops what it refuses; a held node is held for its
- * time.
+ * Plan:
+ *  - A node is added, known again, and found closest, as by a naive sort over random tables
+ * (seeded). Membership in the k closest agrees with counting. This relay is never added.
+ *  - A bucket takes 20 nodes, at most 2 of one /24 or /40, except loopback.
+ *  - A full bucket keeps its nodes while they are alive. A new node waits for one ping and is added
+ *    only if the ping fails. A second new node causes no second ping.
+ *  - A node whose last dial failed is not returned, and is dropped after the second failure. A node
+ * has one address of each transport and loses them one by one. A changed address replaces the old
+ * one only if the old one was not confirmed for a while.
+ *  - The sample has different nodes and reaches all. The stalest node comes first and can be
+ * deferred. Every bucket up to the deepest is refreshed. A filter drops the addresses that it
+ * refuses. A held node is held for its time.
  */
 #include "unit/dht/support.h"
 
@@ -63,7 +65,7 @@ static void test_added_and_known(void **state)
     assert_null(t);
 }
 
-static void test_ourselves_never_enter(void **state)
+static void test_this_relay_is_never_added(void **state)
 {
     struct wire_peer_hop a = test_node(0x0b000001, 5);
     uint8_t id[20];
@@ -87,7 +89,7 @@ static void test_two_of_one_network(void **state)
         h = node_at(0, 0x0b000001 + i);
         assert_int_equal(see(t, &h, RT_S), i < 2 ? DHT_SEEN_ADDED : DHT_SEEN_REFUSED);
     }
-    h = node_at(1, 0x0b000009); /* another bucket counts for itself */
+    h = node_at(1, 0x0b000009); /* another bucket has its own limit */
     assert_int_equal(see(t, &h, RT_S), DHT_SEEN_ADDED);
     for (uint32_t i = 0; i < 4; i++) {
         h = node_at(0, 0);
@@ -104,7 +106,7 @@ static void test_two_of_one_network(void **state)
     dht_table_free(&t);
 }
 
-/* The bucket of `bits`, full of nodes of networks of their own; the first was seen first. */
+/* Fills the bucket of `bits` with nodes of different networks; the first was seen first. */
 static void fill(struct dht_table *t, uint32_t bits, uint64_t now_ns, struct wire_peer_hop out[])
 {
     for (uint32_t i = 0; i < DHT_K; i++) {
@@ -121,16 +123,16 @@ static void test_full_bucket_pings_before_it_evicts(void **state)
 
     (void)state;
     fill(t, 0, RT_S, in);
-    assert_int_equal(see(t, &a, 2 * RT_S), DHT_SEEN_REFUSED); /* all were seen just now */
+    assert_int_equal(see(t, &a, 2 * RT_S), DHT_SEEN_REFUSED); /* all were seen recently */
     assert_int_equal(dht_table_seen(t, &a, later, &ping), DHT_SEEN_WAITS);
     assert_true(dht_hop_same(&ping, &in[0]));
     assert_int_equal(dht_table_seen(t, &b, later, &ping), DHT_SEEN_WAITS);
-    assert_int_equal(ping.port, 0);                          /* that ping is owed already */
-    assert_int_equal(see(t, &in[0], later), DHT_SEEN_KNOWN); /* it lives: nobody takes its place */
+    assert_int_equal(ping.port, 0);                          /* that ping is under way */
+    assert_int_equal(see(t, &in[0], later), DHT_SEEN_KNOWN); /* alive, so it is not replaced */
     assert_false(has(t, &a) || has(t, &b));
     assert_int_equal(dht_table_count(t), DHT_K);
     assert_int_equal(dht_table_seen(t, &a, later + 1, &ping), DHT_SEEN_WAITS);
-    assert_true(dht_hop_same(&ping, &in[1])); /* now the next is the oldest */
+    assert_true(dht_hop_same(&ping, &in[1])); /* the next one is the oldest now */
     assert_int_equal(dht_table_failed(t, &in[1], &ping), DHT_FAILED_REPLACED);
     assert_true(dht_hop_same(&ping, &a));
     assert_true(has(t, &a));
@@ -139,7 +141,7 @@ static void test_full_bucket_pings_before_it_evicts(void **state)
     dht_table_free(&t);
 }
 
-/* The one that waits is still subject to the networks' share. */
+/* The limit of one network applies to the waiting node, too. */
 static void test_waiting_node_needs_room_for_its_network(void **state)
 {
     struct dht_table *t = dht_table_new(self_id);
@@ -171,7 +173,7 @@ static void test_waiting_node_leaves(void **state)
     dht_table_free(&t);
 }
 
-static void test_failing_nodes_are_named_to_nobody(void **state)
+static void test_failing_nodes_are_not_returned(void **state)
 {
     struct dht_table *t = dht_table_new(self_id);
     struct wire_peer_hop a = node_at(0, 0x0b000001), b = node_at(0, 0x0b000101), out[DHT_K];
@@ -394,12 +396,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_added_and_known),
-        cmocka_unit_test(test_ourselves_never_enter),
+        cmocka_unit_test(test_this_relay_is_never_added),
         cmocka_unit_test(test_two_of_one_network),
         cmocka_unit_test(test_full_bucket_pings_before_it_evicts),
         cmocka_unit_test(test_waiting_node_leaves),
         cmocka_unit_test(test_waiting_node_needs_room_for_its_network),
-        cmocka_unit_test(test_failing_nodes_are_named_to_nobody),
+        cmocka_unit_test(test_failing_nodes_are_not_returned),
         cmocka_unit_test(test_one_address_of_each_transport),
         cmocka_unit_test(test_address_moves_when_the_old_is_stale),
         cmocka_unit_test(test_closest_and_among_agree_with_sorting),

@@ -241,7 +241,7 @@ static void test_a_revoked_key_anywhere_voids_the_chain(void **state)
     }
 }
 
-static void test_a_thief_rotates_after_the_revocation(void **state)
+static void test_rotation_with_a_stolen_key_after_the_revocation(void **state)
 {
     struct dht_trust *t = trust_pinned();
 
@@ -302,7 +302,7 @@ int main(void)
         cmocka_unit_test(test_revocations_that_do_not_hold),
         cmocka_unit_test(test_bytes_that_are_no_record),
         cmocka_unit_test(test_a_revoked_key_anywhere_voids_the_chain),
-        cmocka_unit_test(test_a_thief_rotates_after_the_revocation),
+        cmocka_unit_test(test_rotation_with_a_stolen_key_after_the_revocation),
         cmocka_unit_test(test_written_keys),
         cmocka_unit_test(test_a_key_that_is_no_root),
     };

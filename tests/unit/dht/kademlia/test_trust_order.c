@@ -246,7 +246,7 @@ static void test_look_ups_are_spread_over_the_day(void **state)
     dht_trust_free(&t);
 }
 
-static void test_who_rotates_without_end_delays_no_other(void **state)
+static void test_endless_rotations_delay_no_other_key(void **state)
 {
     struct dht_trust *t = trust_pinned();
     uint32_t taken = 0;
@@ -311,7 +311,7 @@ int main(void)
         cmocka_unit_test(test_what_is_on_disk),
         cmocka_unit_test(test_rows_of_no_chain_are_dropped),
         cmocka_unit_test(test_look_ups_are_spread_over_the_day),
-        cmocka_unit_test(test_who_rotates_without_end_delays_no_other),
+        cmocka_unit_test(test_endless_rotations_delay_no_other_key),
         cmocka_unit_test(test_all_pins_with_full_chains),
     };
 

@@ -80,7 +80,7 @@ static void test_highest_number_from_disk_leaves_room_for_more(void **state)
     dht_communities_free(&c);
 }
 
-static void test_records_with_one_number_are_told_apart(void **state)
+static void test_records_with_one_number_are_distinguished(void **state)
 {
     struct index_marks marks = {0};
     struct dht_communities *c = index_new(&marks);
@@ -175,7 +175,7 @@ int main(void)
         cmocka_unit_test(test_loaded_records_get_numbers_where_they_have_none),
         cmocka_unit_test(test_damaged_numbers_from_disk_count_as_none),
         cmocka_unit_test(test_highest_number_from_disk_leaves_room_for_more),
-        cmocka_unit_test(test_records_with_one_number_are_told_apart),
+        cmocka_unit_test(test_records_with_one_number_are_distinguished),
         cmocka_unit_test(test_loaded_marks_expire_in_any_order),
         cmocka_unit_test(test_loaded_marks_are_bounded),
     };

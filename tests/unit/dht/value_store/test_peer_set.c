@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the union of what is held and what comes, by whole PeerAddr, of both kinds; 8 entries from
- * one storing key, the last of a STORE and the newest of several; 64 providers or 256 members in
- * all, and 64 KiB, the newest; an entry belongs to who brought it first and only that one renews
- * it; updated_at is the larger, and never in the future; the result is canonical and merges with
- * itself to itself; a seeded run of many storers keeps every bound at every step.
+ * Plan: the union of held and new entries, by whole PeerAddr, for both kinds. 8 entries from one
+ * storing key: the last of a STORE, and the newest of several STOREs. At most 64 providers or 256
+ * members and 64 KiB, the newest. An entry belongs to the key that stored it first, and only this
+ * key renews it. updated_at is the larger one and never in the future. The result is canonical, and
+ * merging it with itself changes nothing. A seeded run of many storers keeps every limit.
  */
 #include "unit/dht/support.h"
 
@@ -142,7 +142,8 @@ static void test_eight_from_one_key(void **state)
     assert_int_equal(l.count, 9);
     for (uint32_t i = 0; i < 20; i++) /* clients append themselves */
         assert_int_equal(is_listed(&s, &many[i]), i >= 12);
-    merge(&s, &again, 1, NOW_S + 1, 1, NOW_S + 1); /* its oldest gives way, nobody else's */
+    merge(&s, &again, 1, NOW_S + 1, 1,
+          NOW_S + 1); /* evicts the oldest of this key, none of another */
     list(&s, &l);
     assert_int_equal(l.count, 9);
     assert_true(is_listed(&s, &again));
@@ -164,20 +165,21 @@ static void test_newest_comes_first(void **state)
     merge(&s, &p[2], 1, NOW_S - 5, 2, NOW_S);
     merge(&s, &p[1], 1, NOW_S - 10, 3, NOW_S);
     merge(&s, &p[3], 1, NOW_S - 9, 4, NOW_S);
-    for (int i = 0; i < 3; i++) { /* and stays so, whatever else is merged */
+    for (int i = 0; i < 3; i++) { /* and stays the first after other merges */
         list(&s, &l);
         assert_int_equal(l.count, 4);
         for (uint32_t k = 0; k < 4; k++)
             assert_true(dht_hop_same(&l.at[k].hop, &p[order[k]].hop));
         merge(&s, &p[0], 1, NOW_S - 20, 1, NOW_S);
     }
-    merge(&s, &p[0], 1, NOW_S - 5, 1, NOW_S); /* at one time, what comes is newer */
+    merge(&s, &p[0], 1, NOW_S - 5, 1,
+          NOW_S); /* of two with the same time, the incoming one is newer */
     list(&s, &l);
     assert_true(dht_hop_same(&l.at[0].hop, &p[0].hop));
     set_free(&s);
 }
 
-static void test_ourselves_have_no_share(void **state)
+static void test_this_relay_has_no_share(void **state)
 {
     struct set s = {.kind = WIRE_VALUE_PROVIDERS};
     struct wire_peer many[20];
@@ -224,8 +226,8 @@ static void test_bounded_in_all_newest_stay(void **state)
     }
 }
 
-/* Clients store what they hold again and again: that is no word for the entries in it. */
-static void test_only_its_bringer_renews_an_entry(void **state)
+/* Clients store the entries that they hold again and again. This does not renew the entries. */
+static void test_only_its_storer_renews_an_entry(void **state)
 {
     struct set s = {.kind = WIRE_VALUE_PROVIDERS};
     struct wire_peer first = peer(0), second = peer(1);
@@ -233,7 +235,7 @@ static void test_only_its_bringer_renews_an_entry(void **state)
     (void)state;
     merge(&s, &first, 1, NOW_S, 1, NOW_S);
     merge(&s, &second, 1, NOW_S, 2, NOW_S);
-    merge(&s, &first, 1, NOW_S + 5000, 9, NOW_S + 5000); /* a stranger: nothing */
+    merge(&s, &first, 1, NOW_S + 5000, 9, NOW_S + 5000); /* another storer: no effect */
     merge(&s, &second, 1, NOW_S + 5000, 2, NOW_S + 5000);
     fill(&s, 10, LIM_PROVIDERS_MAX - 1, NOW_S + 100);
     assert_false(is_listed(&s, &first));
@@ -314,9 +316,9 @@ int main(void)
         cmocka_unit_test(test_private_addresses_stay_inside_values),
         cmocka_unit_test(test_eight_from_one_key),
         cmocka_unit_test(test_newest_comes_first),
-        cmocka_unit_test(test_ourselves_have_no_share),
+        cmocka_unit_test(test_this_relay_has_no_share),
         cmocka_unit_test(test_bounded_in_all_newest_stay),
-        cmocka_unit_test(test_only_its_bringer_renews_an_entry),
+        cmocka_unit_test(test_only_its_storer_renews_an_entry),
         cmocka_unit_test(test_times_in_the_future_count_as_now),
         cmocka_unit_test(test_merged_with_itself_is_the_same),
         cmocka_unit_test(test_bounds_hold_under_many_storers),

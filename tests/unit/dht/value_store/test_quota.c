@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Plan: owners count values and bytes, and are gone with the last of them. */
+/* Plan: values and bytes are counted per origin, and the last one frees the record. */
 #include "unit/dht/support.h"
 
 #include "dht/value_store/quota.h"
 
-static void test_owners(void **state)
+static void test_counts_per_origin(void **state)
 {
     struct rt_map owners = {0};
     struct dht_quota *a = dht_quota_add(&owners, 1, 10), *b = dht_quota_add(&owners, 2, 5);
@@ -25,7 +25,7 @@ static void test_owners(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_counts_per_origin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

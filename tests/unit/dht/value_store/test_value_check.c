@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: one good value of each of the five kinds passes under its own key, and under no other; a
- * flipped bit is refused or means nothing (seeded); a manifest's id is
- * recomputed and its signature told apart from its id; an announcement passes at the keys of its
- * own bucket and its neighbours, and not with a changed field, from the future, or after its end;
- * what is none of the five, is empty, or is over 64 KiB is refused. A check changes no byte of the
- * value, not even of one that decoding would compact.
+ * Plan, kinds that are maps: a valid value of each kind passes under its own key, and under no
+ * other. With one bit flipped (seeded) the value is refused or has the same meaning. A manifest's
+ * id is recomputed, and its signature is distinguished from its id. An announcement passes at the
+ * keys of its own bucket and of the neighbours, but not with a changed field, from the future, or
+ * after its end. Values of no kind, empty ones and ones above 64 KiB are refused. A check changes
+ * no byte of the value, not even of one that decoding would compact.
  */
 #include "unit/dht/support.h"
 #include "wire_limits.h"
@@ -71,7 +71,7 @@ static void test_providers_are_not_members(void **state)
     assert_int_equal(check_at(&a, NOW_S), RT_REFUSAL_STORE_VALUE);
 }
 
-/* Written out again as this relay reads it. */
+/* Encodes the value again, as decoded. */
 static uint32_t canonical(int kind, const struct test_value *v, uint8_t *out, size_t cap)
 {
     struct wire_announcement a;
@@ -92,8 +92,8 @@ static uint32_t canonical(int kind, const struct test_value *v, uint8_t *out, si
     return (uint32_t)wire_writer_len(&w, &fits);
 }
 
-/* Of manifests and announcements everything is hashed or signed: with one bit flipped (seeded) they
- * are refused, or, where that bit lies in the name of a key that may be missing, mean the same. */
+/* In manifests and announcements every byte is hashed or signed. With one bit flipped (seeded) they
+ * are refused. If the bit is in the name of an optional key, they have the same meaning. */
 static void test_changed_bits_are_refused_or_mean_nothing(void **state)
 {
     static const int kinds[] = {WIRE_VALUE_MANIFEST, WIRE_VALUE_ANNOUNCEMENT};
@@ -141,7 +141,7 @@ static void test_manifest_proves_its_share(void **state)
     assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &c), RT_REFUSAL_NONE);
     assert_false(c.is_proven);
     test_sign_key(4, &other);
-    test_manifest_by(&k, &other, 4, 10, &v); /* it may stand, and proves nothing */
+    test_manifest_by(&k, &other, 4, 10, &v); /* accepted, but proves nothing */
     assert_false(test_checked(&v, NOW_S).is_proven);
 }
 

@@ -184,7 +184,7 @@ static void test_rotation_needs_two_keys(void **state)
     assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
 }
 
-static void test_what_is_told(void **state)
+static void test_fields_of_a_checked_value(void **state)
 {
     struct rt_sign_key k;
     struct test_value v;
@@ -263,7 +263,7 @@ int main(void)
         cmocka_unit_test(test_token_names_the_same),
         cmocka_unit_test(test_bounds_of_hints_and_pages),
         cmocka_unit_test(test_rotation_needs_two_keys),
-        cmocka_unit_test(test_what_is_told),
+        cmocka_unit_test(test_fields_of_a_checked_value),
         cmocka_unit_test(test_content_without_sequence_and_times),
     };
 

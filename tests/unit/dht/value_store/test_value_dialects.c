@@ -100,7 +100,7 @@ static void test_form_is_the_signed_one(void **state)
     }
 }
 
-static void test_each_dialect_is_given_its_form(void **state)
+static void test_each_dialect_gets_its_form(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
     struct dht_value_store *v = store_new();
@@ -197,7 +197,7 @@ static void test_relays_reached_in_the_dialect_come_first(void **state)
     store_free(&v);
 }
 
-static void test_reached_is_kept_until_said_otherwise(void **state)
+static void test_reached_is_kept_until_replaced(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
     struct dht_origin reached = {.peer = 78, .net = 8, .reached = B};
@@ -292,10 +292,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds_that_a_peer_may_store),
         cmocka_unit_test(test_form_is_the_signed_one),
-        cmocka_unit_test(test_each_dialect_is_given_its_form),
+        cmocka_unit_test(test_each_dialect_gets_its_form),
         cmocka_unit_test(test_values_go_to_dialects_that_accept_them),
         cmocka_unit_test(test_relays_reached_in_the_dialect_come_first),
-        cmocka_unit_test(test_reached_is_kept_until_said_otherwise),
+        cmocka_unit_test(test_reached_is_kept_until_replaced),
         cmocka_unit_test(test_limits_of_each_form),
         cmocka_unit_test(test_loaded_with_the_form_it_had),
     };

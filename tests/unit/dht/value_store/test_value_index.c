@@ -138,7 +138,7 @@ static void test_damaged_event_number_from_disk(void **state)
 }
 
 /* One network fills the community. A newcomer of another network evicts one of its records. */
-static void test_full_community_makes_room(void **state)
+static void test_full_community_evicts(void **state)
 {
     struct dht_value_store *v = store_new_of(2 * LIM_COMMUNITY_RECORDS);
     uint64_t evicted = rt_metric_get(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
@@ -213,7 +213,7 @@ static void store_random(struct dht_value_store *v, uint64_t *seed, uint64_t now
                               &by, now_s);
 }
 
-static void test_random_operations_keep_index_and_store_alike(void **state)
+static void test_random_operations_keep_index_and_store_equal(void **state)
 {
     uint64_t seed = 20261201, now_s = NOW_S, evicted = rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED);
     struct dht_value_store *v = store_new_of(100);
@@ -543,8 +543,8 @@ int main(void)
         cmocka_unit_test(test_numbers_after_a_restart),
         cmocka_unit_test(test_row_under_another_key_is_refused),
         cmocka_unit_test(test_damaged_event_number_from_disk),
-        cmocka_unit_test(test_full_community_makes_room),
-        cmocka_unit_test(test_random_operations_keep_index_and_store_alike),
+        cmocka_unit_test(test_full_community_evicts),
+        cmocka_unit_test(test_random_operations_keep_index_and_store_equal),
         cmocka_unit_test(test_renewed_record_is_written_every_twenty_minutes),
         cmocka_unit_test(test_other_content_is_written_at_once),
         cmocka_unit_test(test_deferred_writes_in_bounded_steps),

@@ -197,7 +197,7 @@ static void test_earliest_revocation_for_a_week(void **state)
     store_free(&v);
 }
 
-static void test_revocation_pushed_lives_as_it_says(void **state)
+static void test_pushed_revocation_keeps_its_ttl(void **state)
 {
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
     struct dht_value_store *v = store_new();
@@ -210,7 +210,7 @@ static void test_revocation_pushed_lives_as_it_says(void **state)
     store_free(&v);
 }
 
-static void test_revoked_relay_is_not_given(void **state)
+static void test_revoked_relay_is_not_returned(void **state)
 {
     struct wire_peer p = {.hop = test_hop(0x0b010203, 7001)};
     struct dht_value_store *v = store_new();
@@ -280,8 +280,8 @@ int main(void)
         cmocka_unit_test(test_hints_and_pages_by_time_and_never_over_ours),
         cmocka_unit_test(test_rotation_by_sequence),
         cmocka_unit_test(test_earliest_revocation_for_a_week),
-        cmocka_unit_test(test_revocation_pushed_lives_as_it_says),
-        cmocka_unit_test(test_revoked_relay_is_not_given),
+        cmocka_unit_test(test_pushed_revocation_keeps_its_ttl),
+        cmocka_unit_test(test_revoked_relay_is_not_returned),
         cmocka_unit_test(test_hint_beside_members),
     };
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, what replaces what, with real signatures. Share heads: where no manifest proves the share,
- * the last write wins; where one does, a false head is refused, the higher (seq, time) stays and
- * the lower changes nothing; a manifest that comes later drops a false head and keeps a true one;
- * so does one that was loaded, once it is proven; the key stays known while a head or manifest
- * holds it. Manifests: the first stays. Announcements: one per relay, the newest; several under one
- * key come back in turn, fresh ones only; past 32 or 64 KiB the most crowded network gives its
- * oldest; each ends when it says. A value of another kind under the same key never mixes.
+ * Plan, the value that stays, with real signatures:
+ *  - Share heads: without a manifest that proves the share, the last write wins. With one, a head
+ * with an invalid signature is refused, the higher (seq, time) stays, and a lower one changes
+ * nothing. A manifest that arrives later drops an invalid head and keeps a valid one; so does a
+ * loaded one when it is verified. The key stays known while a head or manifest proves it.
+ *  - Manifests: the first stays.
+ *  - Announcements: the newest of each relay; several under one key are returned in turn, live ones
+ *    only. Past 32 or 64 KiB the oldest of the most crowded network is evicted. Each expires at its
+ *    expires_at.
+ *  - A value of another kind under the same key is never mixed in.
  */
 #include "store.h"
 
@@ -31,7 +34,7 @@ static bool holds(struct dht_value_store *v, const struct test_value *value)
     return store_left(v, WIRE_DIALECT_A, value, NOW_S) > 0;
 }
 
-/* Of the same share, with a signature that is nobody's. */
+/* A head of the same share with an invalid signature. */
 static void false_head(const struct rt_sign_key *share, uint64_t seq, struct test_value *out)
 {
     test_head(share, seq, NOW_S, out);
@@ -52,7 +55,7 @@ static void test_unknown_share_last_write_wins(void **state)
     assert_int_equal(store(v, &high), 0);
     assert_int_equal(store(v, &bad), 0);
     assert_true(holds(v, &bad));
-    assert_int_equal(store(v, &low), 0); /* a false one locks nobody out */
+    assert_int_equal(store(v, &low), 0); /* an invalid head does not block others */
     assert_true(holds(v, &low));
     store_free(&v);
 }
@@ -73,7 +76,7 @@ static void test_known_share_verifies_and_keeps_the_higher(void **state)
     assert_int_equal(store(v, &manifest), 0);
     assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
     assert_int_equal(store(v, &high), 0);
-    assert_int_equal(store(v, &low), 0); /* success, and nothing changes */
+    assert_int_equal(store(v, &low), 0); /* accepted, without a change */
     assert_true(holds(v, &high));
     assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
     assert_int_equal(store(v, &later), 0);
@@ -108,7 +111,7 @@ static void test_manifest_drops_a_false_head(void **state)
     store_free(&v);
 }
 
-/* One share's manifest says nothing of another share. */
+/* The manifest of one share proves nothing about another share. */
 static void test_shares_do_not_mix(void **state)
 {
     struct dht_value_store *v = store_new();
@@ -145,7 +148,7 @@ static void test_manifest_of_another_signer_proves_nothing(void **state)
     store_free(&v);
 }
 
-/* The key is remembered by the head it verified, also when the manifest is gone. */
+/* A verified head keeps the key known after the manifest is dropped. */
 static void test_key_outlives_its_manifest(void **state)
 {
     struct dht_value_store *v = store_new();
@@ -167,11 +170,11 @@ static void test_key_outlives_its_manifest(void **state)
     assert_int_equal(store_min_ttl_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
     dht_value_store_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
     assert_int_equal(store_min_ttl_at(v, &bad, end + LIM_VALUE_TTL_MIN_S),
-                     0); /* now nobody knows it */
+                     0); /* the key is not known any more */
     store_free(&v);
 }
 
-static void test_loaded_manifest_proves_when_asked(void **state)
+static void test_loaded_manifest_proves_after_verification(void **state)
 {
     struct dht_value_store *v = store_new();
     struct rt_sign_key k;
@@ -182,7 +185,7 @@ static void test_loaded_manifest_proves_when_asked(void **state)
     test_manifest(&k, 1, 10, &manifest);
     test_manifest(&k, 2, 10, &forged);
     false_head(&k, 99, &bad);
-    forged.key[0] ^= 1; /* a row somebody has changed */
+    forged.key[0] ^= 1; /* a changed row */
     assert_true(dht_value_store_load(v, manifest.key, no_sub, manifest.bytes, manifest.len,
                                      NOW_S + 9, 0, &store_someone, NOW_S));
     assert_true(dht_value_store_load(v, forged.key, no_sub, forged.bytes, forged.len, NOW_S + 9, 0,
@@ -224,7 +227,7 @@ static void test_manifest_stays_the_first(void **state)
 
 #define SLOT_TRIES 4000u
 
-/* Relay n's announcement, where that one of its keys is `key` (taken from the first). */
+/* Relay n's announcement under `key`, which is taken from the first one. */
 static bool announce(uint32_t n, uint32_t ip, uint64_t issued_at, const uint8_t *key, uint32_t fat,
                      struct test_value *out)
 {
@@ -291,8 +294,8 @@ static void test_announcements_in_turn(void **state)
     store_free(&v);
 }
 
-/* Whoever asks several nodes for one key is to hear of several relays, not of one several times. */
-static void test_announcements_begin_elsewhere_at_each_node(void **state)
+/* A client that asks several nodes for one key gets several relays. */
+static void test_each_node_begins_with_another_announcement(void **state)
 {
     bool is_first[5] = {false};
     struct test_value a[5];
@@ -320,7 +323,7 @@ static void test_announcements_begin_elsewhere_at_each_node(void **state)
     assert_true(firsts >= 4);
 }
 
-static void test_announcements_end_when_they_say(void **state)
+static void test_announcements_expire_at_their_time(void **state)
 {
     struct dht_value_store *v = store_new();
     struct test_value a;
@@ -354,7 +357,7 @@ static uint32_t bytes_under(const struct dht_value_store *v, const uint8_t key[3
     return bytes;
 }
 
-/* 200 relays of one /24 and then 40 of as many networks want under one key. */
+/* 200 relays of one /24, and then 40 of different networks, are stored under one key. */
 static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32_t *out_honest)
 {
     struct dht_value_store *v = store_new();
@@ -406,12 +409,12 @@ int main(void)
         cmocka_unit_test(test_shares_do_not_mix),
         cmocka_unit_test(test_manifest_of_another_signer_proves_nothing),
         cmocka_unit_test(test_key_outlives_its_manifest),
-        cmocka_unit_test(test_loaded_manifest_proves_when_asked),
+        cmocka_unit_test(test_loaded_manifest_proves_after_verification),
         cmocka_unit_test(test_manifest_stays_the_first),
         cmocka_unit_test(test_one_announcement_per_relay_the_newest),
         cmocka_unit_test(test_announcements_in_turn),
-        cmocka_unit_test(test_announcements_begin_elsewhere_at_each_node),
-        cmocka_unit_test(test_announcements_end_when_they_say),
+        cmocka_unit_test(test_each_node_begins_with_another_announcement),
+        cmocka_unit_test(test_announcements_expire_at_their_time),
         cmocka_unit_test(test_announcements_bounded_and_shared_by_network),
     };
 

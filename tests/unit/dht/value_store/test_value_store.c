@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, the table: values come back as they were stored, with the time they have left; TTLs are
- * raised and cut to the protocol's bounds; what expires is neither found nor kept; a seeded run of
- * random operations is compared with a naive table; count, bytes and each peer's share refuse; a
- * full table makes room for a newcomer from a smaller network at the cost of a larger one's, never
- * of ours; values fall due in order, an hour after the last store; a walk sees every value of its
- * part of the keys once; what is loaded keeps its expiry and is not told to the sink, which hears
- * of everything else.
+ * Plan, the table: values are returned as stored, with the remaining time. TTLs are raised or cut
+ * to the protocol's bounds. Expired values are neither found nor kept. A stored value is kept in a
+ * buffer of its own size. A seeded run of random operations is compared with a naive table. The
+ * limits of count, bytes and each peer's share are kept. A full table accepts a value from a
+ * smaller network and evicts one of a larger network, but never one of this relay. Values are due
+ * in order, an hour after the last store. A walk returns each value of its part of the keys once.
+ * Loaded values keep their expiry. The sink is notified of all changes except loading.
  */
 #include "unit/dht/support.h"
 
@@ -41,7 +41,7 @@ static void key_of(uint32_t n, uint8_t out[32])
     memcpy(out, &n, sizeof(n));
 }
 
-/* A head nobody can verify: its content is of no interest here. */
+/* Stores a head that cannot be verified. Its content does not matter here. */
 static enum rt_refusal put(struct dht_value_store *v, uint32_t n, const void *bytes, uint32_t len,
                            uint64_t ttl, const struct dht_origin *by, uint64_t now_s)
 {
@@ -98,8 +98,7 @@ static void test_found_as_stored_with_time_left(void **state)
     assert_int_equal(rt_buf_live(), 0);
 }
 
-/* Stores the slice under key 1, drops the caller's reference and returns the buffer that is kept.
- */
+/* Stores the slice under key 1, drops it and returns the buffer that the store kept. */
 static const struct relay_buf *kept_buffer(struct relay_slice value)
 {
     struct dht_value_store *v = values_new(10, 1000);
@@ -181,8 +180,7 @@ static void test_expiry_in_bounded_steps(void **state)
     free_values(&v);
 }
 
-/* The host's clock jumps by years, and back: nothing is lost before its time, all goes in the end.
- */
+/* The clock jumps by years, and back: no value expires too early, and all expire in the end. */
 static void test_clock_that_jumps(void **state)
 {
     struct dht_value_store *v = values_new(10, 1000);
@@ -261,7 +259,7 @@ static void test_limits_refuse_and_free_up(void **state)
     free_values(&v);
 }
 
-static void test_one_peer_has_a_share_only(void **state)
+static void test_one_peer_has_a_limited_share(void **state)
 {
     struct dht_value_store *v = values_shared(100, 100000, 10);
     struct dht_origin other = {.peer = 78, .net = 7}, ours = {0};
@@ -270,19 +268,19 @@ static void test_one_peer_has_a_share_only(void **state)
     for (uint32_t i = 0; i < 10; i++)
         assert_int_equal(put(v, i, "x", 1, 0, &someone, NOW_S), 0);
     assert_int_equal(put(v, 10, "x", 1, 0, &someone, NOW_S), RT_REFUSAL_STORE_FULL);
-    assert_int_equal(put(v, 3, "y", 1, 0, &someone, NOW_S), 0); /* its own, again */
+    assert_int_equal(put(v, 3, "y", 1, 0, &someone, NOW_S), 0); /* its own value again */
     assert_int_equal(put(v, 10, "x", 1, 0, &other, NOW_S), 0);
     for (uint32_t i = 20; i < 50; i++)
-        assert_int_equal(put(v, i, "x", 1, 0, &ours, NOW_S), 0); /* we have no share */
-    /* What another stores over a value of its becomes the other's: there is room again. */
+        assert_int_equal(put(v, i, "x", 1, 0, &ours, NOW_S), 0); /* this relay has no limit */
+    /* A value that another peer replaces counts for that peer, so the first has room again. */
     assert_int_equal(put(v, 3, "z", 1, 0, &other, NOW_S), 0);
     assert_int_equal(put(v, 11, "x", 1, 0, &someone, NOW_S), 0);
     free_values(&v);
 }
 
-/* A crowd of keys from one network fills the table; values from elsewhere still get in, at its
- * cost, until the networks are even; ours are never given up. */
-static void test_crowded_network_makes_room(void **state)
+/* Many keys from one network fill the table. Values of other networks evict its values until the
+ * networks have equally many. Our own values are never evicted. */
+static void test_crowded_network_is_evicted(void **state)
 {
     struct dht_value_store *v = values_new(200, 200000);
     uint64_t evicted = rt_metric_get(RT_METRIC_DHT_VALUES_EVICTED);
@@ -310,7 +308,7 @@ static void test_crowded_network_makes_room(void **state)
     assert_true(kept >= taken - 2);
     for (uint32_t i = 0; i < 10; i++)
         assert_true(has(v, i, NOW_S));
-    /* and the crowd itself gets nothing more */
+    /* and the crowded network is refused */
     for (uint32_t i = 300; i < 400; i++) {
         struct dht_origin sybil = {.peer = 1000 + i, .net = 666};
 
@@ -336,7 +334,7 @@ static void test_due_an_hour_after_the_last_store(void **state)
     assert_int_equal(dht_value_store_next_due(v), UINT64_MAX);
     put(v, 1, "a", 1, 0, &someone, NOW_S);
     put(v, 2, "b", 1, 0, &someone, NOW_S + 10);
-    put(v, 1, "a", 1, 0, &someone, NOW_S + 20); /* the same again puts it off */
+    put(v, 1, "a", 1, 0, &someone, NOW_S + 20); /* storing it again defers it */
     assert_int_equal(dht_value_store_next_due(v), NOW_S + 10 + LIM_REPUBLISH_S);
     assert_false(dht_value_store_take_due(v, NOW_S + 9 + LIM_REPUBLISH_S, &out));
     assert_true(dht_value_store_take_due(v, NOW_S + 10 + LIM_REPUBLISH_S, &out));
@@ -351,9 +349,9 @@ static void test_due_an_hour_after_the_last_store(void **state)
     free_values(&v);
 }
 
-/* A push from a node that has it from others does not lengthen a life, or nodes would keep a value
- * for each other for ever; a client's does. */
-static void test_pushes_lengthen_no_life(void **state)
+/* A push does not extend the TTL, because nodes would keep a value alive for each other forever. A
+ * client's STORE extends it. */
+static void test_pushes_extend_no_ttl(void **state)
 {
     struct dht_value_store *v = values_new(10, 1000);
     struct dht_origin node = {.peer = 5, .net = 5, .is_push = true};
@@ -394,7 +392,7 @@ static void test_walk_sees_each_value_once(void **state)
     }
     assert_int_equal(count, 128);
     assert_false(dht_value_store_walk_next(v, &out));
-    dht_value_store_walk(v, 0, 255); /* values that go meanwhile do not end it */
+    dht_value_store_walk(v, 0, 255); /* values dropped meanwhile do not end the walk */
     assert_true(dht_value_store_walk_next(v, &out));
     dht_value_store_expire(v, NOW_S + LIM_VALUE_TTL_MIN_S + 3600, 600);
     assert_false(dht_value_store_walk_next(v, &out));
@@ -422,7 +420,7 @@ static void on_drop(void *ctx, const uint8_t key[32], const uint8_t sub[32])
     ((struct disk *)ctx)->drops++;
 }
 
-static void test_sink_hears_of_changes_only(void **state)
+static void test_sink_is_notified_of_changes_only(void **state)
 {
     struct dht_value_store *v = values_new(1, 1000);
     struct dht_origin other = {.peer = 78, .net = 9};
@@ -433,7 +431,7 @@ static void test_sink_hears_of_changes_only(void **state)
     dht_value_store_set_sink(v, &sink);
     put(v, 1, "a", 1, 0, &someone, NOW_S);
     assert_int_equal(d.puts, 1);
-    put(v, 1, "a", 1, 0, &someone, NOW_S + 3600); /* its life moves by no more than an hour */
+    put(v, 1, "a", 1, 0, &someone, NOW_S + 3600); /* the expiry moves by an hour at most */
     assert_int_equal(d.puts, 1);
     put(v, 1, "a", 1, 0, &someone, NOW_S + 3601);
     assert_int_equal(d.puts, 2);
@@ -488,12 +486,12 @@ int main(void)
         cmocka_unit_test(test_clock_that_jumps),
         cmocka_unit_test(test_random_operations_against_naive_table),
         cmocka_unit_test(test_limits_refuse_and_free_up),
-        cmocka_unit_test(test_one_peer_has_a_share_only),
-        cmocka_unit_test(test_crowded_network_makes_room),
+        cmocka_unit_test(test_one_peer_has_a_limited_share),
+        cmocka_unit_test(test_crowded_network_is_evicted),
         cmocka_unit_test(test_due_an_hour_after_the_last_store),
-        cmocka_unit_test(test_pushes_lengthen_no_life),
+        cmocka_unit_test(test_pushes_extend_no_ttl),
         cmocka_unit_test(test_walk_sees_each_value_once),
-        cmocka_unit_test(test_sink_hears_of_changes_only),
+        cmocka_unit_test(test_sink_is_notified_of_changes_only),
         cmocka_unit_test(test_loaded_as_it_was),
     };
 
