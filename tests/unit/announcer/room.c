@@ -384,15 +384,15 @@ static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
 
 static void on_told(struct rt_actor *self, struct rt_msg *m)
 {
-    struct relay_list_ask *q = (struct relay_list_ask *)m;
+    struct relay_list_request *q = (struct relay_list_request *)m;
 
     (void)self;
-    if (m->kind == RELAY_LIST_TOLD) {
+    if (m->kind == RELAY_LIST_REPLY) {
         relay_slice_drop(&room.list);
         room.list = relay_slice_take(&q->answer);
         room.lists++;
     } else {
-        assert_int_equal(m->kind, ANNOUNCER_SHUT_DOWN);
+        assert_int_equal(m->kind, ANNOUNCER_SHUTDOWN_DONE);
         room.shut_downs++;
         room.shut_down_ns = room.now_ns;
     }
@@ -444,7 +444,7 @@ int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count)
     uint32_t before = room.lists;
 
     list_form = announcement_form_in(dialect);
-    ask(&relay_list_ask_new(max_count, dialect)->msg);
+    ask(&relay_list_request_new(max_count, dialect)->msg);
     assert_int_equal(room.lists, before + 1);
     return room.list.owner ? (int)search_list(NULL).count : -1;
 }

@@ -33,7 +33,7 @@ static void test_one_network_is_enough(void **state)
         assert_int_equal(room.stores[0].form != room.stores[1].form, true);
         room_run(5 * RT_S);
         assert_int_equal(room.store_count, at_start); /* not again at once */
-        assert_int_equal(room_said("announced stores=20"), 1);
+        assert_int_equal(room_said("announcement published stores=20"), 1);
         room_end();
     }
     room_init();

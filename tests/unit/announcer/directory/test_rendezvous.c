@@ -275,11 +275,11 @@ static void test_last_word(void **state)
     begin(&c, 600, 1800);
     assert_true(due(&c, 0, &k));
     done(&c, 0, 20);
-    rendezvous_everywhere(&c.r, pubkey, c.begin_s, &k);
+    rendezvous_current(&c.r, pubkey, c.begin_s, &k);
     assert_true(has_hour(&k, c.begin_s) && !has_hour(&k, c.begin_s + 3600));
     assert_true(due(&c, 2900, &k));
     done(&c, 2900, 20);
-    rendezvous_everywhere(&c.r, pubkey, c.begin_s + 2900, &k);
+    rendezvous_current(&c.r, pubkey, c.begin_s + 2900, &k);
     assert_true(has_hour(&k, c.begin_s) && has_hour(&k, c.begin_s + 3600));
 }
 
