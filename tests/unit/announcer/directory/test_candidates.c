@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan:
- *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. An answer gives
- *    back the announcement. A candidate without remaining addresses is dropped.
+ *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. A reply
+ *    returns the announcement. A candidate without remaining addresses is dropped.
  *  - Two dials a second in all, eight at once, one at a time per network. The others wait.
- *  - A silent address is not dialled for a minute, then two, four, up to an hour, under any key. An
- *    answer resets the interval. An address that we may not dial is not remembered. A call without
- *    room is tried three times.
+ *  - An unreachable address is not dialled for a minute, then two, four, up to an hour, under any
+ * key. A reply resets the interval. An address that we may not dial is not remembered. A dial that
+ * the DHT has no room for is repeated three times.
  *  - A newer announcement with other addresses replaces a waiting one, but not one under way. With
  *    the same addresses it is accepted at any time, and the other form is kept.
  *  - A dropped candidate is not dialled. One under way stays until its dial ends.
@@ -78,7 +78,7 @@ static void test_one_after_the_other(void **state)
     assert_false(forms_has(&forms, ANNOUNCEMENT_FORM_8));
     forms_drop(&forms);
     assert_int_equal(candidates_count(c), 0);
-    assert_false(ended(c, &hop, CANDIDATE_REACHED, S(3))); /* nobody's dial any more */
+    assert_false(ended(c, &hop, CANDIDATE_REACHED, S(3))); /* the dial has ended already */
     candidates_free(&c);
     test_relay_free(&r);
     assert_int_equal(rt_buf_live(), 0);

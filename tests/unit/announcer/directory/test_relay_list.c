@@ -118,7 +118,7 @@ static void test_verdicts(void **state)
     assert_int_equal(rt_buf_live(), 0);
 }
 
-static void test_last_word(void **state)
+static void test_final_announcement(void **state)
 {
     struct relay_list *l = new_list();
     struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
@@ -506,7 +506,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_final_announcement),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_one_network_floods),
         cmocka_unit_test(test_expired_gives_way),
