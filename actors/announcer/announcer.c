@@ -183,12 +183,12 @@ static const struct local_publish_callbacks local_publish_callbacks = {
 
 static void list_fini(struct rt_msg *m)
 {
-    relay_slice_drop(&((struct relay_list_ask *)m)->answer);
+    relay_slice_drop(&((struct relay_list_request *)m)->answer);
 }
 
-struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect)
+struct relay_list_request *relay_list_request_new(uint16_t max_count, enum wire_dialect dialect)
 {
-    struct relay_list_ask *q = rt_msg_new(RELAY_LIST_ASK, sizeof(*q));
+    struct relay_list_request *q = rt_msg_new(RELAY_LIST_REQUEST, sizeof(*q));
 
     q->msg.fini = list_fini;
     q->max_count = max_count;
@@ -196,7 +196,7 @@ struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect 
     return q;
 }
 
-static void on_list_request(struct announcer *a, struct relay_list_ask *q)
+static void on_list_request(struct announcer *a, struct relay_list_request *q)
 {
     q->answer =
         list_reply_encode(a->directory.list, self_announce_current(&a->self_announce, q->dialect),
@@ -279,16 +279,16 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct announcer *a = RT_CONTAINER_OF(self, struct announcer, actor);
 
     switch (m->kind) {
-    case RELAY_LIST_ASK:
-        on_list_request(a, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_ASK));
+    case RELAY_LIST_REQUEST:
+        on_list_request(a, RT_MSG_CAST(m, struct relay_list_request, RELAY_LIST_REQUEST));
         return;
     case ANNOUNCER_SHUTDOWN:
         on_shutdown(a, m);
         return;
-    case ANNOUNCER_SEEN_SELF:
+    case ANNOUNCER_ADDRESS_SEEN:
         self_announce_address_seen(
             &a->self_announce,
-            &RT_MSG_CAST(m, struct announcer_seen_self, ANNOUNCER_SEEN_SELF)->hop);
+            &RT_MSG_CAST(m, struct announcer_address_seen, ANNOUNCER_ADDRESS_SEEN)->hop);
         rt_msg_free(&m);
         return;
     case ANNOUNCER_REVOKED:

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The announcer of a relay, for who puts the relay together (tools/relayd, tests/sim); other actors
- * use announcer_msg.h. One actor on worker 0, beside the DHT's, through which it does everything on
- * the network.
+ * Life of the announcer, for actors/relay; other actors use announcer_msg.h. One actor on worker 0,
+ * which sends its network requests to the DHT's actor.
  *
- * Life: announcer_init, after dht_init; announcer_start, when listeners are open; then the threads.
- * ANNOUNCER_SHUTDOWN ends all it does; announcer_fini after the threads, before dht_fini.
+ * Order: dht_init, announcer_init; announcer_start when listeners are open; then the threads start.
+ * ANNOUNCER_SHUTDOWN stops it. After the threads: announcer_fini, then dht_fini.
  */
 #ifndef ANNOUNCER_H
 #define ANNOUNCER_H
@@ -20,19 +19,18 @@ struct relay_directory;
 struct announcer_config {
     const struct rt_sign_key *identity; /* outlives the actor */
     uint8_t hash_key[16];               /* secret */
-    uint32_t interval_s;                /* between two announcements */
+    uint32_t interval_s;                /* between announcements */
     uint16_t max_tunnels;
     enum wire_bandwidth bandwidth;
-    /* Where we might be reached, as of now, into a zeroed struct; asked on worker 0, at start and
-     * before every announcement. */
+    /* Fills in the current addresses of this relay; *out is zeroed. Called on worker 0 before every
+     * announcement. */
     void (*where)(void *ctx, struct announcer_where *out);
     void *where_ctx;
 };
 
-/* Starts the actor on worker 0 and makes its address known to every worker; before threads start.
- */
+/* Starts the actor on worker 0 and publishes its address to all workers. */
 void announcer_init(struct rt_system *sys, const struct announcer_config *config);
-/* Begins to announce and to look for others. */
+/* Starts to announce this relay and to look for others. */
 void announcer_start(struct rt_system *sys);
 void announcer_fini(struct rt_system *sys);
 

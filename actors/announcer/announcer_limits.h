@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Limits of announcements of other relays (protocol: Relay announcement and discovery). */
+/* Limits of the announcer (protocol: Relay announcement and discovery). */
 #ifndef ANNOUNCER_LIMITS_H
 #define ANNOUNCER_LIMITS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What other actors may ask of the announcer. One announcer per relay, on worker 0. */
+/* Messages to the announcer. One announcer per relay, on worker 0. */
 #ifndef ANNOUNCER_MSG_H
 #define ANNOUNCER_MSG_H
 
@@ -10,29 +10,29 @@
 #include "wire_refusal.h"
 
 enum announcer_kind {
-    RELAY_LIST_ASK = RT_REQUEST_KIND(ANNOUNCER, 1), /* struct relay_list_ask */
-    RELAY_LIST_TOLD = RT_REPLY_KIND(ANNOUNCER, 1),  /* the same block, back */
-    /* struct rt_msg. Announces nothing more, replaces the last announcement by one that ends in
-     * LIM_GOODBYE_S, and answers when it is stored, at most LIM_GOODBYE_NS later. Before DHT_STOP.
-     */
+    RELAY_LIST_REQUEST = RT_REQUEST_KIND(ANNOUNCER, 1), /* struct relay_list_request */
+    RELAY_LIST_REPLY = RT_REPLY_KIND(ANNOUNCER, 1),     /* the same block */
+    /* struct rt_msg. Stops all announcements and replaces the last one by one that expires in
+     * LIM_GOODBYE_S. The reply follows when the final announcement is stored, after LIM_GOODBYE_NS
+     * at most. To be sent before DHT_STOP. */
     ANNOUNCER_SHUTDOWN = RT_REQUEST_KIND(ANNOUNCER, 2),
-    ANNOUNCER_SHUT_DOWN = RT_REPLY_KIND(ANNOUNCER, 2), /* the same block, back */
-    ANNOUNCER_SEEN_SELF =
-        RT_NOTIFY_KIND(ANNOUNCER, 3),                 /* struct announcer_seen_self; owes nothing */
-    ANNOUNCER_REVOKED = RT_NOTIFY_KIND(ANNOUNCER, 4), /* struct announcer_revoked; owes nothing */
+    ANNOUNCER_SHUTDOWN_DONE = RT_REPLY_KIND(ANNOUNCER, 2), /* the same block */
+    ANNOUNCER_ADDRESS_SEEN = RT_NOTIFY_KIND(ANNOUNCER, 3), /* struct announcer_address_seen */
+    ANNOUNCER_REVOKED = RT_NOTIFY_KIND(ANNOUNCER, 4),      /* struct announcer_revoked */
 };
 
 /* A peer's RelayListRequest, from its session. */
-struct relay_list_ask {
+struct relay_list_request {
     struct rt_msg msg;
-    enum wire_dialect dialect; /* of the requesting session */
+    enum wire_dialect dialect; /* of the session */
     uint16_t max_count;
-    enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
-    struct relay_slice answer; /* back: the encoded payload of message 461 */
+    /* In the reply: */
+    enum rt_refusal refusal;
+    struct relay_slice answer; /* the encoded payload of message 461, if not refused */
 };
 
-/* Another relay has named this address as ours. */
-struct announcer_seen_self {
+/* Another relay named this address as ours. */
+struct announcer_address_seen {
     struct rt_msg msg;
     struct wire_peer_hop hop;
 };
@@ -43,10 +43,10 @@ struct announcer_revoked {
     uint8_t key[32];
 };
 
-/* Zeroed, kind and fini set. */
-struct relay_list_ask *relay_list_ask_new(uint16_t max_count, enum wire_dialect dialect);
+/* Zeroed, with kind and fini set. */
+struct relay_list_request *relay_list_request_new(uint16_t max_count, enum wire_dialect dialect);
 
-/* The announcer's address, from any worker of the relay; none where there is no announcer. */
+/* The announcer's address, on any worker of the relay; none if the relay has no announcer. */
 struct rt_addr announcer_addr(const struct rt_worker *w);
 
 #endif

@@ -67,7 +67,7 @@ static void end_round(struct discovery *d)
 
 void discovery_looked_up(struct discovery *d, struct dht_lookup_ask *l)
 {
-    RT_REQUIRE(d->pending > 0);
+    RT_REQUIRE(l->cookie == COOKIE_ROUND_LOOK_UP && d->pending > 0);
     d->pending--;
     for (uint32_t i = 0; !l->msg.is_bounced && i < l->count; i++)
         d->callbacks->announcement_found(d->ctx, relay_slice_take(&l->values[i]));

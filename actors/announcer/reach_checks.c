@@ -72,10 +72,10 @@ void reach_checks_run(struct reach_checks *r)
         return;
     while (candidates_next(d->candidates, now_ns, &hop))
         dial(r, &hop);
-    if (relay_list_next(d->list, now_ns, &hop, &dialect))
+    if (relay_list_next_check(d->list, now_ns, &hop, &dialect))
         reach_checks_request_list(r, &hop, dialect);
     next_ns = candidates_next_ns(d->candidates, now_ns);
-    check_ns = relay_list_next_ns(d->list);
+    check_ns = relay_list_next_check_ns(d->list);
     next_ns = check_ns < next_ns ? check_ns : next_ns;
     if (next_ns != UINT64_MAX)
         rt_timer_arm(r->worker, &r->timer, next_ns);
@@ -88,13 +88,13 @@ static void on_timer(struct relay_timer *t)
 
 /* -- replies -- */
 
-static enum candidate_end candidate_end_of(enum dht_outcome outcome)
+static enum candidate_result candidate_result_of(enum dht_outcome outcome)
 {
     switch (outcome) {
     case DHT_CALL_NO_TRANSPORT:
-        return CANDIDATE_NOT_OURS;
+        return CANDIDATE_NOT_DIALLABLE;
     case DHT_CALL_BUSY:
-        return CANDIDATE_LATER;
+        return CANDIDATE_POSTPONED;
     case DHT_CALL_ANSWERED:
     case DHT_CALL_UNREACHABLE:
     case DHT_CALL_WRONG_KEY:
@@ -103,18 +103,19 @@ static enum candidate_end candidate_end_of(enum dht_outcome outcome)
     case DHT_CALL_WRONG_DIALECT:
         break;
     }
-    return CANDIDATE_SILENT;
+    return CANDIDATE_UNREACHABLE;
 }
 
 void reach_checks_dialled(struct reach_checks *r, const struct dht_call_ask *c)
 {
     struct announcement_forms none;
 
+    RT_REQUIRE(c->cookie == COOKIE_DIAL && !r->is_stopped);
     if (c->outcome == DHT_CALL_ANSWERED && c->peer_dialects != 0)
         r->callbacks->reached(r->ctx, &c->to, c->peer_dialects);
     else
-        (void)candidates_ended(r->directory->candidates, &c->to, candidate_end_of(c->outcome),
-                               rt_now_ns(r->worker), &none);
+        (void)candidates_dial_ended(r->directory->candidates, &c->to,
+                                    candidate_result_of(c->outcome), rt_now_ns(r->worker), &none);
     reach_checks_run(r);
 }
 
@@ -125,13 +126,14 @@ static void note_reply(struct reach_checks *r, const struct dht_call_ask *c)
 
     if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
         return;
-    if (relay_list_asked(r->directory->list, c->to.pubkey_hint, c->dialect,
-                         is_reached ? c->peer_dialects : 0, rt_now_ns(r->worker)))
+    if (relay_list_check_ended(r->directory->list, c->to.pubkey_hint, c->dialect,
+                               is_reached ? c->peer_dialects : 0, rt_now_ns(r->worker)))
         r->callbacks->dialects_changed(r->ctx, c->to.pubkey_hint);
 }
 
 void reach_checks_list_replied(struct reach_checks *r, struct dht_call_ask *c)
 {
+    RT_REQUIRE(c->cookie == COOKIE_LIST_REQUEST && !r->is_stopped);
     note_reply(r, c);
     if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
         !c->is_error)

@@ -56,7 +56,7 @@ void revocation_checks_add(struct revocation_checks *r, const struct wire_peer_h
 
 static void arm(struct revocation_checks *r)
 {
-    uint64_t now_ns = rt_now_ns(r->worker), next_ns = relay_list_lookup_next_ns(r->directory->list);
+    uint64_t now_ns = rt_now_ns(r->worker), next_ns = relay_list_next_lookup_ns(r->directory->list);
 
     if (next_ns < now_ns + LIM_REVOCATION_SPACE_NS)
         next_ns = now_ns + LIM_REVOCATION_SPACE_NS;
@@ -71,7 +71,7 @@ static void on_timer(struct relay_timer *t)
     struct revocation_check *check = &r->checks[REVOCATION_CHECK_DAILY];
 
     if (!check->is_pending &&
-        relay_list_lookup_next(r->directory->list, rt_now_ns(r->worker), check->relay.pubkey_hint))
+        relay_list_next_lookup(r->directory->list, rt_now_ns(r->worker), check->relay.pubkey_hint))
         look_up(r, REVOCATION_CHECK_DAILY);
     arm(r);
 }

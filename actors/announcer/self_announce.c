@@ -29,11 +29,11 @@ static void log_addrs(const struct self_announce *s)
     char text[DHT_HOP_TEXT];
 
     if (s->addrs.count == 0)
-        rt_log(
-            RELAY_LOG_WARN,
-            "this relay is not announced, nobody will find it by itself: it is bound to no public "
-            "address, so give the one it is reached at with --announce",
-            NULL);
+        rt_log(RELAY_LOG_WARN,
+               "this relay is not announced: it is bound to no public address; set the address at "
+               "which "
+               "it can be reached with --announce",
+               NULL);
     for (uint32_t i = 0; i < s->addrs.count; i++) {
         dht_hop_text(&s->addrs.at[i], text, sizeof(text));
         rt_log(RELAY_LOG_INFO, "this relay announces itself", "addr=%s", text);
@@ -65,9 +65,9 @@ static void drop_announcement(struct self_announce *s)
 /* Makes the announcement in both forms, newer than all before. */
 static void make_announcement(struct self_announce *s, uint64_t lifetime_s)
 {
-    struct announcement_of of = {.max_tunnels = s->config.max_tunnels,
-                                 .bandwidth = s->config.bandwidth,
-                                 .issued_at = part_wall_s(s->worker)};
+    struct announcement_fields of = {.max_tunnels = s->config.max_tunnels,
+                                     .bandwidth = s->config.bandwidth,
+                                     .issued_at = part_wall_s(s->worker)};
 
     drop_announcement(s);
     if (s->addrs.count == 0)
@@ -153,8 +153,7 @@ static void report_unverified(struct self_announce *s)
         if (s->addrs.is_verified[i])
             continue;
         dht_hop_text(&s->addrs.at[i], text, sizeof(text));
-        rt_log(RELAY_LOG_WARN,
-               "announced address is not verified: no other relay has shown it to us yet",
+        rt_log(RELAY_LOG_WARN, "announced address is not verified: no other relay has reported it",
                "addr=%s", text);
     }
 }
@@ -185,7 +184,8 @@ void self_announce_published(struct self_announce *s, const struct dht_publish_a
         return;
     }
     fewest = publication_fewest(&s->publication);
-    rt_log(fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announced", "stores=%u", fewest);
+    rt_log(fewest ? RELAY_LOG_INFO : RELAY_LOG_DEBUG, "announcement published", "stores=%u",
+           fewest);
     if (fewest)
         report_unverified(s);
     publication_done(s, fewest);
@@ -248,8 +248,7 @@ bool self_announce_withdraw(struct self_announce *s, const struct relay_list *li
         return false;
     s->is_withdrawing = true;
     rt_timer_arm(s->worker, &s->withdraw_timer, rt_now_ns(s->worker) + LIM_GOODBYE_NS);
-    rendezvous_everywhere(&s->schedule, s->config.identity->public_key, part_wall_s(s->worker),
-                          &keys);
+    rendezvous_current(&s->schedule, s->config.identity->public_key, part_wall_s(s->worker), &keys);
     publish(s, &keys);
     for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {
         relay_list_at(listed, i, &relay);
@@ -274,8 +273,8 @@ void self_announce_address_seen(struct self_announce *s, const struct wire_peer_
     if (!announcer_addrs_verified(&s->addrs, hop))
         return;
     dht_hop_text(hop, text, sizeof(text));
-    rt_log(RELAY_LOG_INFO, "announced address is verified: another relay has shown it to us",
-           "addr=%s", text);
+    rt_log(RELAY_LOG_INFO, "announced address is verified: another relay reported it", "addr=%s",
+           text);
 }
 
 /* -- life -- */

@@ -63,7 +63,7 @@ static rt_err make_node(struct relay *r, uint16_t index)
 
 static void notify_seen_self(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop)
 {
-    struct announcer_seen_self *m = rt_msg_new(ANNOUNCER_SEEN_SELF, sizeof(*m));
+    struct announcer_address_seen *m = rt_msg_new(ANNOUNCER_ADDRESS_SEEN, sizeof(*m));
 
     (void)ctx;
     m->hop = *hop;

@@ -34,19 +34,19 @@ static void on_relay_list(struct session *s, struct rt_frame *f, uint8_t *payloa
 {
     uint16_t max;
     rt_err err = wire_relay_list_request_decode(payload, len, &max);
-    struct relay_list_ask *q;
+    struct relay_list_request *q;
 
     (void)f;
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    q = relay_list_ask_new(max, s->dialect);
+    q = relay_list_request_new(max, s->dialect);
     q->msg.reply_to = rt_actor_addr(&s->actor);
     rt_send(s->sw->worker, announcer_addr(s->sw->worker), &q->msg);
 }
 
-void session_on_relay_list_told(struct session *s, struct relay_list_ask *q)
+void session_on_relay_list_reply(struct session *s, struct relay_list_request *q)
 {
     struct rt_msg *m = &q->msg;
 

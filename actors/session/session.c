@@ -383,8 +383,8 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case DHT_TOLD:
         session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
         return;
-    case RELAY_LIST_TOLD:
-        session_on_relay_list_told(s, RT_MSG_CAST(m, struct relay_list_ask, RELAY_LIST_TOLD));
+    case RELAY_LIST_REPLY:
+        session_on_relay_list_reply(s, RT_MSG_CAST(m, struct relay_list_request, RELAY_LIST_REPLY));
         return;
     default:
         rt_msg_free(&m);

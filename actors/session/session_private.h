@@ -99,7 +99,7 @@ void session_slot_miss_free(struct session_slot_miss **miss);
 void session_on_tunnel_reply(struct session *s, struct tunnel_request *q);
 void session_on_slots_reply(struct session *s, struct slots_request *a);
 void session_on_dht_told(struct session *s, struct dht_ask *a);
-void session_on_relay_list_told(struct session *s, struct relay_list_ask *q);
+void session_on_relay_list_reply(struct session *s, struct relay_list_request *q);
 
 /* The requester has gone: what is under way for it is called back. */
 void session_abandon(struct session *s, bool drop_written);

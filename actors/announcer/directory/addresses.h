@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Which addresses a relay announces, and which of them others were seen to reach. Pure.
+ * The addresses that a relay announces, and which of them other relays reported. Pure.
  *
- * What the operator configured is announced, whatever it is; without that, the bound addresses
- * (wildcards expanded by the caller) that anybody on the internet could dial: never unspecified,
- * loopback, link-local or private ones.
+ * Configured addresses are announced as they are. Without any, the bound addresses of global scope
+ * are announced: no unspecified, loopback, link-local or private ones. The caller expands
+ * wildcards.
  */
 #ifndef ANNOUNCER_ADDRESSES_H
 #define ANNOUNCER_ADDRESSES_H
@@ -15,25 +15,24 @@
 #include "announcer/announcer_limits.h"
 #include "wire_peer.h"
 
-/* Each once, in one form (dht_hop_normalise), without key. */
+/* Distinct and normalised (dht_hop_normalise), without key. */
 struct announcer_addrs {
     uint32_t count;
     struct wire_peer_hop at[LIM_RELAY_ADDRS_MAX];
     bool is_verified[LIM_RELAY_ADDRS_MAX];
 };
 
-/* Where this relay might be reached, as the host knows it. */
+/* The addresses of this relay that the host knows. */
 struct announcer_where {
     uint32_t configured_count, bound_count;
     struct wire_peer_hop configured[LIM_RELAY_ADDRS_MAX];
     struct wire_peer_hop bound[LIM_RELAY_ADDRS_MAX];
 };
 
-/* Chooses anew into *a; an address that was there before stays as verified as it was. True: they
- * are others than before. */
+/* Replaces *a; addresses that it had before stay verified. True: the addresses have changed. */
 bool announcer_addrs_choose(struct announcer_addrs *a, const struct announcer_where *where);
 
-/* Another relay has named this address as ours. True: it is one of them, and that is news. */
+/* Another relay reported this address as ours. True: it is one of *a and was not verified. */
 bool announcer_addrs_verified(struct announcer_addrs *a, const struct wire_peer_hop *hop);
 
 #endif

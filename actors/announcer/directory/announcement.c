@@ -35,7 +35,7 @@ static size_t covered(const struct wire_announcement *a, uint8_t room[ANNOUNCEME
 
 struct relay_slice announcement_make(const struct rt_sign_key *identity,
                                      const struct announcer_addrs *addrs,
-                                     const struct announcement_of *of)
+                                     const struct announcement_fields *of)
 {
     struct wire_announcement a = {
         .capabilities = {.relay = true, .has_community_fields = of->form == ANNOUNCEMENT_FORM_8},

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Each candidate is in by_key and in one list: waiting or under_way. nets has one entry for each
+ * candidate under way, the network of the address that is being dialled.
+ */
 #include "announcer/directory/candidates.h"
 
 #include <stdlib.h>
@@ -12,11 +16,11 @@
 #include "base/map.h"
 #include "dht/dht_limits.h"
 
-#define HOPS_MAX 4u        /* addresses of one announcement that are tried */
-#define LATER_MAX 3u       /* calls there was no room for */
-#define LOOK_AT 16u        /* candidates looked at for one whose network is free */
-#define SILENT_CELLS 1024u /* addresses remembered, by hash; a collision forgets the older */
-#define SILENT_NS (60 * RT_S)
+#define HOPS_MAX 4u             /* addresses dialled per announcement */
+#define POSTPONED_MAX 3u        /* times that the DHT has no room for the dial */
+#define LOOK_AT_MAX 16u         /* candidates inspected for one whose network has no dial */
+#define UNREACHABLE_CELLS 1024u /* addresses by hash; a collision overwrites the older one */
+#define UNREACHABLE_NS (60 * RT_S)
 #define SPACE_NS (RT_S / LIM_RELAY_DIALS_PER_S)
 
 struct candidate {
@@ -24,12 +28,12 @@ struct candidate {
     struct rt_list node;
     uint8_t key[32];
     struct announcement_forms forms;
-    uint32_t hop_count, next_hop, later;
+    uint32_t hop_count, next_hop, postponed;
     struct wire_peer_hop hops[HOPS_MAX];
     bool is_under_way;
 };
 
-struct silent {
+struct unreachable {
     uint64_t hash, until_ns;
     uint32_t times;
 };
@@ -38,13 +42,13 @@ struct candidates {
     struct rt_map by_key;
     struct rt_list waiting, under_way;
     uint32_t under_way_count;
-    uint64_t next_ns;                   /* the rate: not before this */
-    uint64_t nets[LIM_RELAY_DIALS_MAX]; /* of those under way */
-    struct silent *silent;
+    uint64_t next_ns;                   /* rate limit: no dial before this */
+    uint64_t nets[LIM_RELAY_DIALS_MAX]; /* networks of the dials under way */
+    struct unreachable *unreachable;
     uint8_t hash_key[16];
 };
 
-/* -- addresses that were silent -- */
+/* -- unreachable addresses -- */
 
 static uint64_t hop_hash(const struct candidates *c, const struct wire_peer_hop *hop)
 {
@@ -54,36 +58,37 @@ static uint64_t hop_hash(const struct candidates *c, const struct wire_peer_hop 
     return rt_siphash(c->hash_key, bytes, sizeof(bytes));
 }
 
-static bool is_silent(const struct candidates *c, const struct wire_peer_hop *hop, uint64_t now_ns)
+static bool is_unreachable(const struct candidates *c, const struct wire_peer_hop *hop,
+                           uint64_t now_ns)
 {
     uint64_t hash = hop_hash(c, hop);
-    const struct silent *s = c->silent ? &c->silent[hash % SILENT_CELLS] : NULL;
+    const struct unreachable *s = c->unreachable ? &c->unreachable[hash % UNREACHABLE_CELLS] : NULL;
 
     return s && s->hash == hash && s->until_ns > now_ns;
 }
 
-static void note_silent(struct candidates *c, const struct wire_peer_hop *hop, uint64_t now_ns)
+static void note_unreachable(struct candidates *c, const struct wire_peer_hop *hop, uint64_t now_ns)
 {
     uint64_t hash = hop_hash(c, hop), for_ns;
-    struct silent *s;
+    struct unreachable *s;
 
-    if (!c->silent)
-        c->silent = calloc(SILENT_CELLS, sizeof(*c->silent));
-    RT_INSIST(c->silent != NULL);
-    s = &c->silent[hash % SILENT_CELLS];
+    if (!c->unreachable)
+        c->unreachable = calloc(UNREACHABLE_CELLS, sizeof(*c->unreachable));
+    RT_INSIST(c->unreachable != NULL);
+    s = &c->unreachable[hash % UNREACHABLE_CELLS];
     if (s->hash != hash)
-        *s = (struct silent){.hash = hash};
-    for_ns = s->times < 6 ? SILENT_NS << s->times : LIM_REFUSED_NS;
+        *s = (struct unreachable){.hash = hash};
+    for_ns = s->times < 6 ? UNREACHABLE_NS << s->times : LIM_REFUSED_NS;
     s->times++;
     s->until_ns = now_ns + (for_ns < LIM_REFUSED_NS ? for_ns : LIM_REFUSED_NS);
 }
 
-static void forgive(struct candidates *c, const struct wire_peer_hop *hop)
+static void forget_unreachable(struct candidates *c, const struct wire_peer_hop *hop)
 {
     uint64_t hash = hop_hash(c, hop);
 
-    if (c->silent && c->silent[hash % SILENT_CELLS].hash == hash)
-        c->silent[hash % SILENT_CELLS] = (struct silent){0};
+    if (c->unreachable && c->unreachable[hash % UNREACHABLE_CELLS].hash == hash)
+        c->unreachable[hash % UNREACHABLE_CELLS] = (struct unreachable){0};
 }
 
 /* -- candidates -- */
@@ -99,6 +104,7 @@ static struct candidate *find(const struct candidates *c, const uint8_t key[32])
 
 static void drop(struct candidates *c, struct candidate *one)
 {
+    RT_INSIST(c->by_key.count > 0);
     rt_map_remove(&c->by_key, &one->by_key);
     rt_list_unlink(&one->node);
     forms_drop(&one->forms);
@@ -119,7 +125,7 @@ static void pick_hop(void *ctx, const struct wire_peer *p)
 
     dht_hop_normalise(&hop);
     if (hop.transport != k->transport || k->one->hop_count == HOPS_MAX ||
-        dht_scope_of(&hop) == DHT_SCOPE_NONE || is_silent(k->candidates, &hop, k->now_ns))
+        dht_scope_of(&hop) == DHT_SCOPE_NONE || is_unreachable(k->candidates, &hop, k->now_ns))
         return;
     hop.has_pubkey_hint = true;
     memcpy(hop.pubkey_hint, k->one->key, 32);
@@ -205,7 +211,7 @@ bool candidates_drop(struct candidates *c, const uint8_t key[32])
 /* Advances to the first remaining address that may be dialled now. False: none. */
 static bool find_hop(const struct candidates *c, struct candidate *one, uint64_t now_ns)
 {
-    while (one->next_hop < one->hop_count && is_silent(c, &one->hops[one->next_hop], now_ns))
+    while (one->next_hop < one->hop_count && is_unreachable(c, &one->hops[one->next_hop], now_ns))
         one->next_hop++;
     return one->next_hop < one->hop_count;
 }
@@ -227,13 +233,13 @@ bool candidates_next(struct candidates *c, uint64_t now_ns, struct wire_peer_hop
 {
     if (now_ns < c->next_ns || c->under_way_count == LIM_RELAY_DIALS_MAX)
         return false;
-    for (uint32_t busy = 0; busy < LOOK_AT;) {
+    for (uint32_t busy = 0; busy < LOOK_AT_MAX;) {
         struct rt_list *n = rt_list_pop_front(&c->waiting);
         struct candidate *one = n ? RT_CONTAINER_OF(n, struct candidate, node) : NULL;
 
         if (!one)
             return false;
-        if (!find_hop(c, one, now_ns)) { /* other candidates tried the addresses since */
+        if (!find_hop(c, one, now_ns)) { /* unreachable since, through another candidate */
             drop(c, one);
             continue;
         }
@@ -242,6 +248,7 @@ bool candidates_next(struct candidates *c, uint64_t now_ns, struct wire_peer_hop
             rt_list_push_back(&c->waiting, n);
             continue;
         }
+        RT_INSIST(!one->is_under_way);
         rt_list_push_back(&c->under_way, n);
         one->is_under_way = true;
         c->nets[c->under_way_count++] = net_of(one);
@@ -268,10 +275,11 @@ static void free_net(struct candidates *c, uint64_t net)
     c->nets[i] = c->nets[--c->under_way_count];
 }
 
-/* The next address, or none is left. */
-static void try_on(struct candidates *c, struct candidate *one, bool same_again, uint64_t now_ns)
+/* Queues the candidate for its next address; drops it when none is left. */
+static void try_next(struct candidates *c, struct candidate *one, bool is_same_address,
+                     uint64_t now_ns)
 {
-    if (!same_again)
+    if (!is_same_address)
         one->next_hop++;
     if (!find_hop(c, one, now_ns)) {
         drop(c, one);
@@ -282,32 +290,33 @@ static void try_on(struct candidates *c, struct candidate *one, bool same_again,
     rt_list_push_back(&c->waiting, &one->node);
 }
 
-bool candidates_ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
-                      uint64_t now_ns, struct announcement_forms *out_forms)
+bool candidates_dial_ended(struct candidates *c, const struct wire_peer_hop *hop,
+                           enum candidate_result result, uint64_t now_ns,
+                           struct announcement_forms *out_forms)
 {
     struct candidate *one = find(c, hop->pubkey_hint);
 
     if (!one || !one->is_under_way)
         return false;
     free_net(c, net_of(one));
-    switch (how) {
-    case CANDIDATE_THERE:
-        forgive(c, hop);
+    switch (result) {
+    case CANDIDATE_REACHED:
+        forget_unreachable(c, hop);
         *out_forms = one->forms;
         one->forms = (struct announcement_forms){0};
         drop(c, one);
         return true;
-    case CANDIDATE_SILENT:
-        note_silent(c, hop, now_ns);
-        try_on(c, one, false, now_ns);
+    case CANDIDATE_UNREACHABLE:
+        note_unreachable(c, hop, now_ns);
+        try_next(c, one, false, now_ns);
         return false;
-    case CANDIDATE_NOT_OURS:
-        try_on(c, one, false, now_ns);
+    case CANDIDATE_NOT_DIALLABLE:
+        try_next(c, one, false, now_ns);
         return false;
-    case CANDIDATE_LATER:
+    case CANDIDATE_POSTPONED:
         break;
     }
-    try_on(c, one, ++one->later < LATER_MAX, now_ns);
+    try_next(c, one, ++one->postponed < POSTPONED_MAX, now_ns);
     return false;
 }
 
@@ -341,6 +350,6 @@ void candidates_free(struct candidates **candidates)
     while (!rt_list_empty(&c->under_way))
         drop(c, RT_CONTAINER_OF(c->under_way.next, struct candidate, node));
     rt_map_fini(&c->by_key, NULL, NULL);
-    free(c->silent);
+    free(c->unreachable);
     free(c);
 }

@@ -31,7 +31,7 @@ uint64_t announcement_addrs_hash(const uint8_t hash_key[16], const struct wire_a
 
 struct announcement_held {
     uint64_t issued_at, expires_at; /* unix seconds */
-    struct relay_slice bytes;       /* encoded; owner NULL: none of this form */
+    struct relay_slice bytes;       /* encoded; owner NULL: no announcement of this form */
 };
 
 struct announcement_forms {

@@ -18,9 +18,9 @@ struct publication {
 
 /* Begins with ANNOUNCEMENT_FORMS requests for each of the keys; replaces a pending publication. */
 void publication_begin(struct publication *p, const struct rendezvous_keys *keys);
-/* A request got its reply. True: it was the last request. */
+/* A request has ended. True: it was the last one. */
 bool publication_ended(struct publication *p, const uint8_t key[32], uint32_t stored);
-/* The smallest number of stores over all keys. */
+/* The stores of the key with the fewest. */
 uint32_t publication_fewest(const struct publication *p);
 
 #endif

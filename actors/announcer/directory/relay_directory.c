@@ -68,7 +68,7 @@ uint32_t directory_admit(struct relay_directory *d, const struct wire_peer_hop *
     RT_REQUIRE(dialects != 0);
     if (is_revoked)
         rt_metric_inc(RT_METRIC_RELAYS_REVOKED);
-    if (!candidates_ended(d->candidates, at, CANDIDATE_THERE, now_ns, &forms))
+    if (!candidates_dial_ended(d->candidates, at, CANDIDATE_REACHED, now_ns, &forms))
         return 0;
     if (is_revoked) {
         forms_drop(&forms);
@@ -86,9 +86,9 @@ uint32_t directory_admit(struct relay_directory *d, const struct wire_peer_hop *
 bool directory_revoke(struct relay_directory *d, const uint8_t key[32])
 {
     bool was_listed = relay_list_drop(d->list, key);
-    bool was_met = candidates_drop(d->candidates, key) || was_listed;
+    bool was_reached = candidates_drop(d->candidates, key) || was_listed;
 
-    if (!revoked_add(d->revoked, key, was_met))
+    if (!revoked_add(d->revoked, key, was_reached))
         rt_metric_inc(RT_METRIC_RELAYS_REVOKED_EXCESS);
     if (was_listed)
         rt_metric_inc(RT_METRIC_RELAYS_REVOKED);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Each relay is in by_key, by_due, by_lookup and arrays[ARRAY_ALL], and in the array of each form
+ * that it has; it has one form at least. by_due begins with the checks that continue or are
+ * repeated; the others follow in the order of due_ns. While the first is not due, no check is.
+ */
 #include "announcer/directory/relay_list.h"
 
 #include <stdlib.h>
@@ -11,35 +16,35 @@
 #include "dht/address/addr.h"
 #include "base/map.h"
 
-#define DRAWN 16u            /* entries looked at to find who gives way */
-#define AGAIN_NS (60 * RT_S) /* after a silence */
+#define DRAWN 16u            /* entries drawn to find one to evict */
+#define RETRY_NS (60 * RT_S) /* after a check without a reply */
 #define FAILURES_MAX 2u      /* in a row */
-#define WORTH_DIALLING_S 120u
+#define DIAL_LIFETIME_MIN_S 120u
 
 /* Arrays of relays: one for each form, and one of all. */
-#define ROLL_ALL ANNOUNCEMENT_FORMS
-#define ROLLS (ANNOUNCEMENT_FORMS + 1)
+#define ARRAY_ALL ANNOUNCEMENT_FORMS
+#define ARRAYS (ANNOUNCEMENT_FORMS + 1)
 
 struct relay {
     struct rt_map_node by_key;
     struct rt_list by_due;    /* earliest next check first */
     struct rt_list by_lookup; /* earliest next revocation look-up first */
-    uint32_t place[ROLLS];    /* index in each array that contains the relay */
+    uint32_t place[ARRAYS];   /* index in each array that contains the relay */
     uint8_t key[32];
     struct announcement_forms forms;
     uint64_t net;
-    uint64_t due_ns; /* to be asked */
+    uint64_t due_ns; /* next check */
     uint64_t lookup_ns;
     uint32_t failures;
-    uint8_t dialects;  /* spoken: claimed and not mute */
-    uint8_t claimed;   /* by all answers of the last check */
-    uint8_t mute;      /* the last request in these dialects had no answer */
-    uint8_t unasked;   /* in the check under way */
-    bool has_answered; /* in the last check */
+    uint8_t dialects;  /* spoken: claimed, and not mute */
+    uint8_t claimed;   /* by all replies of the last check */
+    uint8_t mute;      /* the last request in these dialects had no reply */
+    uint8_t unchecked; /* in the current check */
+    bool has_replied;  /* in the last check */
     struct wire_peer_hop reached;
 };
 
-struct roll {
+struct relay_array {
     struct relay **at; /* count entries, in no order */
     uint32_t count, room;
 };
@@ -47,7 +52,7 @@ struct roll {
 struct relay_list {
     struct rt_map by_key;
     struct rt_list by_due, by_lookup;
-    struct roll rolls[ROLLS]; /* of a form: up to LIM_RELAYS_MAX */
+    struct relay_array arrays[ARRAYS]; /* of a form: up to LIM_RELAYS_MAX */
     uint64_t evicted, lost;
     uint8_t hash_key[16];
     uint64_t (*random)(void *ctx);
@@ -67,23 +72,25 @@ static struct relay *find(const struct relay_list *l, const uint8_t key[32])
 
 static void enter(struct relay_list *l, uint32_t which, struct relay *r)
 {
-    struct roll *roll = &l->rolls[which];
+    struct relay_array *array = &l->arrays[which];
 
-    if (roll->count == roll->room) {
-        roll->room = roll->room ? 2 * roll->room : 16;
-        roll->at = realloc((void *)roll->at, roll->room * sizeof(struct relay *));
+    if (array->count == array->room) {
+        array->room = array->room ? 2 * array->room : 16;
+        array->at = realloc((void *)array->at, array->room * sizeof(struct relay *));
     }
-    RT_INSIST(roll->at != NULL);
-    r->place[which] = roll->count;
-    roll->at[roll->count++] = r;
+    RT_INSIST(array->at != NULL);
+    RT_INSIST(which == ARRAY_ALL || array->count < LIM_RELAYS_MAX);
+    r->place[which] = array->count;
+    array->at[array->count++] = r;
 }
 
 static void leave(struct relay_list *l, uint32_t which, struct relay *r)
 {
-    struct roll *roll = &l->rolls[which];
-    struct relay *last = roll->at[--roll->count];
+    struct relay_array *array = &l->arrays[which];
+    struct relay *last = array->at[--array->count];
 
-    roll->at[r->place[which]] = last;
+    RT_INSIST(array->at[r->place[which]] == r);
+    array->at[r->place[which]] = last;
     last->place[which] = r->place[which];
 }
 
@@ -92,7 +99,7 @@ static void drop(struct relay_list *l, struct relay *r)
     for (enum announcement_form form = 0; form < ANNOUNCEMENT_FORMS; form++)
         if (forms_has(&r->forms, form))
             leave(l, form, r);
-    leave(l, ROLL_ALL, r);
+    leave(l, ARRAY_ALL, r);
     rt_map_remove(&l->by_key, &r->by_key);
     rt_list_unlink(&r->by_due);
     rt_list_unlink(&r->by_lookup);
@@ -118,7 +125,7 @@ static struct relay *add(struct relay_list *l, const uint8_t key[32], uint64_t n
     rt_list_init(&r->by_due);
     rt_list_init(&r->by_lookup);
     rt_map_put(&l->by_key, &r->by_key, rt_siphash(l->hash_key, key, 32));
-    enter(l, ROLL_ALL, r);
+    enter(l, ARRAY_ALL, r);
     r->lookup_ns = now_ns + LIM_REVOCATION_CHECK_NS;
     rt_list_push_back(&l->by_lookup, &r->by_lookup);
     return r;
@@ -133,12 +140,12 @@ static uint32_t draw(struct relay_list *l, uint32_t below)
 static void make_room(struct relay_list *l, enum announcement_form form, uint64_t net,
                       uint64_t now_s)
 {
-    const struct roll *roll = &l->rolls[form];
+    const struct relay_array *array = &l->arrays[form];
     struct relay *drawn[DRAWN], *victim = NULL;
     uint32_t most = 0;
 
     for (uint32_t i = 0; i < DRAWN; i++) {
-        drawn[i] = roll->at[draw(l, roll->count)];
+        drawn[i] = array->at[draw(l, array->count)];
         if (drawn[i]->forms.at[form].expires_at <= now_s) {
             drop_form(l, drawn[i], form);
             return;
@@ -158,15 +165,14 @@ static void make_room(struct relay_list *l, enum announcement_form form, uint64_
     l->evicted++;
 }
 
-/* The check is over. */
-static void ask_later(struct relay_list *l, struct relay *r, uint64_t now_ns)
+static void end_check(struct relay_list *l, struct relay *r, uint64_t now_ns)
 {
     r->due_ns = now_ns + LIM_RELAY_CHECK_NS;
     rt_list_unlink(&r->by_due);
     rt_list_push_back(&l->by_due, &r->by_due);
 }
 
-static void ask_next(struct relay_list *l, struct relay *r, uint64_t due_ns)
+static void check_next(struct relay_list *l, struct relay *r, uint64_t due_ns)
 {
     r->due_ns = due_ns;
     rt_list_unlink(&r->by_due);
@@ -189,7 +195,7 @@ static void take(struct relay_list *l, struct relay *r, const struct wire_announ
     for (enum announcement_form f = 0; f < ANNOUNCEMENT_FORMS; f++)
         held[f] = forms_has(&r->forms, f);
     if (!held[form]) {
-        if (l->rolls[form].count == LIM_RELAYS_MAX)
+        if (l->arrays[form].count == LIM_RELAYS_MAX)
             make_room(l, form, r->net, now_s);
         enter(l, form, r);
         held[form] = true;
@@ -218,7 +224,7 @@ enum relay_verdict relay_list_judge(const struct relay_list *l, const struct wir
             break;
         }
     }
-    return a->expires_at - now_s >= WORTH_DIALLING_S ? RELAY_DIAL : RELAY_IGNORE;
+    return a->expires_at - now_s >= DIAL_LIFETIME_MIN_S ? RELAY_DIAL : RELAY_IGNORE;
 }
 
 void relay_list_put(struct relay_list *l, const struct wire_announcement *a,
@@ -236,10 +242,10 @@ void relay_list_put(struct relay_list *l, const struct wire_announcement *a,
     r->reached.has_pubkey_hint = true;
     memcpy(r->reached.pubkey_hint, r->key, 32);
     r->dialects = r->claimed = dialects;
-    r->mute = r->unasked = 0;
-    r->has_answered = false;
+    r->mute = r->unchecked = 0;
+    r->has_replied = false;
     r->failures = 0;
-    ask_later(l, r, now_ns);
+    end_check(l, r, now_ns);
 }
 
 void relay_list_renew(struct relay_list *l, const struct wire_announcement *a,
@@ -262,7 +268,7 @@ bool relay_list_drop(struct relay_list *l, const uint8_t key[32])
     return r != NULL;
 }
 
-/* -- asking -- */
+/* -- checks -- */
 
 static struct relay *first_due(const struct relay_list *l)
 {
@@ -280,44 +286,44 @@ enum wire_dialect relay_list_dialect(uint8_t dialects)
     return d;
 }
 
-bool relay_list_next(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop *out,
-                     enum wire_dialect *out_dialect)
+bool relay_list_next_check(struct relay_list *l, uint64_t now_ns, struct wire_peer_hop *out,
+                           enum wire_dialect *out_dialect)
 {
     struct relay *r = first_due(l);
 
     if (!r || r->due_ns > now_ns)
         return false;
-    if (r->unasked == 0) {
-        r->unasked = r->dialects ? r->dialects : r->claimed;
-        r->has_answered = false;
+    if (r->unchecked == 0) {
+        r->unchecked = r->dialects ? r->dialects : r->claimed;
+        r->has_replied = false;
     }
     *out = r->reached;
-    *out_dialect = relay_list_dialect(r->unasked);
-    r->unasked &= (uint8_t)~WIRE_DIALECT_BIT(*out_dialect);
-    ask_later(l, r, now_ns);
+    *out_dialect = relay_list_dialect(r->unchecked);
+    r->unchecked &= (uint8_t)~WIRE_DIALECT_BIT(*out_dialect);
+    end_check(l, r, now_ns);
     return true;
 }
 
-uint64_t relay_list_next_ns(const struct relay_list *l)
+uint64_t relay_list_next_check_ns(const struct relay_list *l)
 {
     const struct relay *r = first_due(l);
 
     return r ? r->due_ns : UINT64_MAX;
 }
 
-static void on_silence(struct relay_list *l, struct relay *r, uint64_t now_ns)
+static void on_no_reply(struct relay_list *l, struct relay *r, uint64_t now_ns)
 {
-    r->unasked = 0;
+    r->unchecked = 0;
     if (++r->failures == FAILURES_MAX) {
         drop(l, r);
         l->lost++;
         return;
     }
-    ask_next(l, r, now_ns + AGAIN_NS);
+    check_next(l, r, now_ns + RETRY_NS);
 }
 
-bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dialect dialect,
-                      uint8_t dialects, uint64_t now_ns)
+bool relay_list_check_ended(struct relay_list *l, const uint8_t key[32], enum wire_dialect dialect,
+                            uint8_t dialects, uint64_t now_ns)
 {
     uint8_t bit = WIRE_DIALECT_BIT(dialect), before;
     struct relay *r = find(l, key);
@@ -326,9 +332,9 @@ bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dia
     if (!r)
         return false;
     before = r->dialects;
-    is_first = !r->has_answered;
+    is_first = !r->has_replied;
     if (dialects == 0 && is_first) {
-        on_silence(l, r, now_ns);
+        on_no_reply(l, r, now_ns);
         return false;
     }
     if (dialects == 0) {
@@ -336,20 +342,20 @@ bool relay_list_asked(struct relay_list *l, const uint8_t key[32], enum wire_dia
     } else {
         r->mute &= (uint8_t)~bit;
         r->claimed = is_first ? dialects : r->claimed & dialects;
-        r->has_answered = true;
+        r->has_replied = true;
     }
     if (is_first) /* newly claimed dialects are checked before they count */
-        r->unasked = r->claimed & (uint8_t)~bit;
-    r->mute |= r->unasked & (uint8_t)~before;
-    r->unasked &= r->claimed;
+        r->unchecked = r->claimed & (uint8_t)~bit;
+    r->mute |= r->unchecked & (uint8_t)~before;
+    r->unchecked &= r->claimed;
     r->dialects = r->claimed & (uint8_t)~r->mute;
     has_changed = r->dialects != before;
-    if (r->unasked != 0)
-        ask_next(l, r, now_ns);
+    if (r->unchecked != 0)
+        check_next(l, r, now_ns);
     else if (r->dialects != 0)
         r->failures = 0;
     else
-        on_silence(l, r, now_ns); /* the relay contradicts itself */
+        on_no_reply(l, r, now_ns); /* the relay contradicts itself */
     return has_changed;
 }
 
@@ -362,7 +368,7 @@ static struct relay *first_lookup(const struct relay_list *l)
     return n == &l->by_lookup ? NULL : RT_CONTAINER_OF(n, struct relay, by_lookup);
 }
 
-bool relay_list_lookup_next(struct relay_list *l, uint64_t now_ns, uint8_t out_key[32])
+bool relay_list_next_lookup(struct relay_list *l, uint64_t now_ns, uint8_t out_key[32])
 {
     struct relay *r = first_lookup(l);
 
@@ -375,26 +381,26 @@ bool relay_list_lookup_next(struct relay_list *l, uint64_t now_ns, uint8_t out_k
     return true;
 }
 
-uint64_t relay_list_lookup_next_ns(const struct relay_list *l)
+uint64_t relay_list_next_lookup_ns(const struct relay_list *l)
 {
     const struct relay *r = first_lookup(l);
 
     return r ? r->lookup_ns : UINT64_MAX;
 }
 
-/* -- telling -- */
+/* -- samples and views -- */
 
 uint32_t relay_list_sample(struct relay_list *l, enum wire_dialect dialect, uint32_t max,
                            size_t bytes_max, uint64_t now_s, struct relay_slice *out,
                            bool *out_is_cut)
 {
     enum announcement_form form = announcement_form_in(dialect);
-    struct roll *roll = &l->rolls[form];
+    struct relay_array *array = &l->arrays[form];
     uint32_t taken = 0, drawn = 0;
 
     *out_is_cut = false;
-    while (taken < max && drawn < roll->count) {
-        struct relay *r = roll->at[drawn + draw(l, roll->count - drawn)];
+    while (taken < max && drawn < array->count) {
+        struct relay *r = array->at[drawn + draw(l, array->count - drawn)];
         const struct announcement_held *held = &r->forms.at[form];
 
         if (held->expires_at <= now_s) {
@@ -402,9 +408,9 @@ uint32_t relay_list_sample(struct relay_list *l, enum wire_dialect dialect, uint
             continue;
         }
         /* Drawn entries are moved to the front. */
-        roll->at[r->place[form]] = roll->at[drawn];
-        roll->at[r->place[form]]->place[form] = r->place[form];
-        roll->at[drawn] = r;
+        array->at[r->place[form]] = array->at[drawn];
+        array->at[r->place[form]]->place[form] = r->place[form];
+        array->at[drawn] = r;
         r->place[form] = drawn++;
         if (!(r->dialects & WIRE_DIALECT_BIT(dialect)))
             continue;
@@ -433,8 +439,8 @@ static void view(const struct relay *r, struct relay_list_view *out)
 
 void relay_list_at(const struct relay_list *l, uint32_t place, struct relay_list_view *out)
 {
-    RT_REQUIRE(place < l->rolls[ROLL_ALL].count);
-    view(l->rolls[ROLL_ALL].at[place], out);
+    RT_REQUIRE(place < l->arrays[ARRAY_ALL].count);
+    view(l->arrays[ARRAY_ALL].at[place], out);
 }
 
 bool relay_list_find(const struct relay_list *l, const uint8_t key[32], struct relay_list_view *out)
@@ -448,7 +454,7 @@ bool relay_list_find(const struct relay_list *l, const uint8_t key[32], struct r
 
 uint32_t relay_list_count(const struct relay_list *l)
 {
-    return l->rolls[ROLL_ALL].count;
+    return l->arrays[ARRAY_ALL].count;
 }
 
 uint64_t relay_list_evicted(const struct relay_list *l)
@@ -484,10 +490,10 @@ void relay_list_free(struct relay_list **list)
     *list = NULL;
     if (!l)
         return;
-    while (l->rolls[ROLL_ALL].count > 0)
-        drop(l, l->rolls[ROLL_ALL].at[0]);
+    while (l->arrays[ARRAY_ALL].count > 0)
+        drop(l, l->arrays[ARRAY_ALL].at[0]);
     rt_map_fini(&l->by_key, NULL, NULL);
-    for (uint32_t i = 0; i < ROLLS; i++)
-        free((void *)l->rolls[i].at);
+    for (uint32_t i = 0; i < ARRAYS; i++)
+        free((void *)l->arrays[i].at);
     free(l);
 }

@@ -75,7 +75,7 @@ void rendezvous_done(struct rendezvous *r, uint32_t stored, uint64_t now_ns, uin
         return;
     }
     if (r->hold_ns > 0)
-        r->step_ns = 0; /* there is a network now: it may grow again */
+        r->step_ns = 0; /* the network is back and may grow: start again */
     r->hold_ns = 0;
     r->step_ns = doubled(r->step_ns, STEP_FIRST_NS, r->interval_ns);
     r->next_ns = now_ns + r->step_ns - random % (r->step_ns / 10);
@@ -88,8 +88,8 @@ uint64_t rendezvous_next_ns(const struct rendezvous *r, uint64_t now_ns)
     return next_ns < now_ns + RENDEZVOUS_POLL_NS ? next_ns : now_ns + RENDEZVOUS_POLL_NS;
 }
 
-void rendezvous_everywhere(const struct rendezvous *r, const uint8_t relay_pubkey[32],
-                           uint64_t wall_s, struct rendezvous_keys *out)
+void rendezvous_current(const struct rendezvous *r, const uint8_t relay_pubkey[32], uint64_t wall_s,
+                        struct rendezvous_keys *out)
 {
     uint64_t bucket = wire_rendezvous_bucket(wall_s);
 

@@ -40,14 +40,14 @@ static void drop_oldest(struct revoked_keys *r)
     free(k);
 }
 
-bool revoked_add(struct revoked_keys *r, const uint8_t key[32], bool was_met)
+bool revoked_add(struct revoked_keys *r, const uint8_t key[32], bool was_reached)
 {
     bool is_full = r->by_key.count == LIM_RELAYS_REVOKED;
     struct revoked_key *k;
 
     if (find(r, key))
         return true;
-    if (is_full && !was_met)
+    if (is_full && !was_reached)
         return false;
     if (is_full)
         drop_oldest(r);

@@ -14,36 +14,36 @@ struct room room;
 static struct rt_actor dht;
 static uint64_t rng;
 
-/* -- what it says -- */
+/* -- the log -- */
 
-static char said[256 * 1024];
-static size_t said_len;
+static char log_text[256 * 1024];
+static size_t log_len;
 
-static void nobody(void)
+static void ignore_wake(void)
 {
 }
 
-static void listen_to(void)
+static void read_log(void)
 {
     size_t len;
 
-    while ((len = rt_log_ring_take(said + said_len, RT_LOG_LINE_MAX)) > 0)
-        if (said_len + len + 2 * RT_LOG_LINE_MAX < sizeof(said))
-            said_len += len;
-    said[said_len] = '\0';
+    while ((len = rt_log_ring_take(log_text + log_len, RT_LOG_LINE_MAX)) > 0)
+        if (log_len + len + 2 * RT_LOG_LINE_MAX < sizeof(log_text))
+            log_len += len;
+    log_text[log_len] = '\0';
 }
 
-uint32_t room_said(const char *words)
+uint32_t room_count_log(const char *words)
 {
     uint32_t count = 0;
 
-    listen_to();
-    for (const char *at = said; (at = strstr(at, words)); at++)
+    read_log();
+    for (const char *at = log_text; (at = strstr(at, words)); at++)
         count++;
     return count;
 }
 
-/* -- the world -- */
+/* -- seams -- */
 
 static uint64_t mono(void *ctx)
 {
@@ -80,7 +80,7 @@ void room_run(uint64_t for_ns)
         while (rt_worker_turn(room.worker))
             ;
         next_ns = rt_worker_next_timer(room.worker);
-        listen_to();
+        read_log();
         if (room.now_ns >= until_ns)
             return;
         if (next_ns > room.now_ns)
@@ -160,7 +160,7 @@ struct rt_addr dht_addr(const struct rt_worker *w)
     return rt_actor_addr(&dht);
 }
 
-/* -- the DHT: its answers -- */
+/* -- the DHT: its replies -- */
 
 /* Signs the announcement in its current form. */
 static bool read_sound(const struct relay_slice *encoded, uint8_t bytes[ANNOUNCEMENT_ROOM],
@@ -195,12 +195,12 @@ static void on_publish(struct dht_publish_ask *a)
     room.store_count++;
     relay_slice_drop(&room.last);
     room.last = relay_slice_take(&a->value);
-    if (room.is_mute && !room.mute) {
-        room.mute = m;
+    if (room.is_silent && !room.unanswered) {
+        room.unanswered = m;
         return;
     }
     a->stored = room.stored[s->form];
-    if (room.is_mute)
+    if (room.is_silent)
         rt_msg_free(&m);
     else
         rt_msg_reply(room.worker, m);
@@ -240,7 +240,7 @@ static struct relay_slice list_of(enum wire_dialect dialect, uint32_t first, uin
     size_t cap = 64 + (count + 1) * ANNOUNCEMENT_ROOM;
     struct relay_buf *buf = rt_buf_new(cap);
     struct wire_writer w;
-    bool fits, with_us = room.lists_us && room.last.owner;
+    bool fits, with_us = room.lists_own && room.last.owner;
     uint32_t given = 0;
 
     assert_non_null(buf);
@@ -256,7 +256,7 @@ static struct relay_slice list_of(enum wire_dialect dialect, uint32_t first, uin
     return relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
 }
 
-static void on_keep(struct dht_ask *a)
+static void on_local_store(struct dht_ask *a)
 {
     uint8_t bytes[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
@@ -264,13 +264,13 @@ static void on_keep(struct dht_ask *a)
     assert_int_equal(a->op, DHT_STORE);
     assert_true(read_sound(&a->payload, bytes, &ann));
     assert_true(wire_announcement_has_key(&ann, a->key));
-    room.kept++;
-    room.kept_in[announcement_form(&ann)]++;
-    room.kept_reached = a->reached_dialects;
+    room.local_stores++;
+    room.local_stores_in[announcement_form(&ann)]++;
+    room.local_reached = a->reached_dialects;
     rt_msg_reply(room.worker, &a->msg);
 }
 
-static void on_farewell(struct dht_call_ask *a)
+static void on_final_store(struct dht_call_ask *a)
 {
     uint8_t bytes[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
@@ -284,9 +284,9 @@ static void on_farewell(struct dht_call_ask *a)
     assert_true(wire_announcement_has_key(&ann, s.key));
     assert_memory_equal(ann.relay_pubkey, room.identity.public_key, 32);
     assert_int_equal(ann.expires_at - ann.issued_at, LIM_GOODBYE_S);
-    room.farewells++;
-    room.farewells_in[a->dialect][announcement_form(&ann)]++;
-    room.farewell_to = a->to;
+    room.final_stores++;
+    room.final_stores_in[a->dialect][announcement_form(&ann)]++;
+    room.final_store_to = a->to;
 }
 
 static void on_exchange(struct dht_call_ask *a)
@@ -337,7 +337,7 @@ static void on_call(struct dht_call_ask *a)
         assert_int_equal(wanted, DHT_DIALECT_ANY);
         room.dial_count++;
     } else if (a->type == WIRE_STORE) {
-        on_farewell(a);
+        on_final_store(a);
     } else {
         on_exchange(a);
     }
@@ -369,7 +369,7 @@ static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
         on_lookup((struct dht_lookup_ask *)m);
         break;
     case DHT_ASK:
-        on_keep((struct dht_ask *)m);
+        on_local_store((struct dht_ask *)m);
         break;
     case DHT_CALL:
         on_call((struct dht_call_ask *)m);
@@ -380,28 +380,28 @@ static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
     }
 }
 
-/* -- who asks the announcer -- */
+/* -- requests to the announcer -- */
 
-static void on_told(struct rt_actor *self, struct rt_msg *m)
+static void on_reply(struct rt_actor *self, struct rt_msg *m)
 {
-    struct relay_list_ask *q = (struct relay_list_ask *)m;
+    struct relay_list_request *q = (struct relay_list_request *)m;
 
     (void)self;
-    if (m->kind == RELAY_LIST_TOLD) {
+    if (m->kind == RELAY_LIST_REPLY) {
         relay_slice_drop(&room.list);
         room.list = relay_slice_take(&q->answer);
         room.lists++;
     } else {
-        assert_int_equal(m->kind, ANNOUNCER_SHUT_DOWN);
-        room.shut_downs++;
-        room.shut_down_ns = room.now_ns;
+        assert_int_equal(m->kind, ANNOUNCER_SHUTDOWN_DONE);
+        room.shutdown_replies++;
+        room.shutdown_reply_ns = room.now_ns;
     }
     rt_msg_free(&m);
 }
 
 static void ask(struct rt_msg *m)
 {
-    m->reply_to = rt_actor_addr(&room.asker);
+    m->reply_to = rt_actor_addr(&room.requester);
     rt_send(room.worker, announcer_addr(room.worker), m);
     room_run(0);
 }
@@ -444,7 +444,7 @@ int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count)
     uint32_t before = room.lists;
 
     list_form = announcement_form_in(dialect);
-    ask(&relay_list_ask_new(max_count, dialect)->msg);
+    ask(&relay_list_request_new(max_count, dialect)->msg);
     assert_int_equal(room.lists, before + 1);
     return room.list.owner ? (int)search_list(NULL).count : -1;
 }
@@ -474,7 +474,7 @@ void room_revoke(const struct rt_sign_key *relay)
     wire_revocation_key(relay->public_key, room.revocation_key);
 }
 
-void room_tell_revoked(const struct rt_sign_key *relay)
+void room_notify_revoked(const struct rt_sign_key *relay)
 {
     struct announcer_revoked *m = rt_msg_new(ANNOUNCER_REVOKED, sizeof(*m));
 
@@ -483,7 +483,7 @@ void room_tell_revoked(const struct rt_sign_key *relay)
     room_run(0);
 }
 
-void room_shut_down(void)
+void room_shutdown(void)
 {
     ask(rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(struct rt_msg)));
 }
@@ -501,8 +501,8 @@ void room_init(void)
     static const struct rt_seams seams = {mono, wall, draw, NULL};
 
     memset(&room, 0, sizeof(room));
-    said_len = 0;
-    rt_log_ring_start(nobody);
+    log_len = 0;
+    rt_log_ring_start(ignore_wake);
     rng = 20261127;
     print_message("seed %llu\n", (unsigned long long)rng);
     room.now_ns = 5 * RT_S;
@@ -521,7 +521,7 @@ void room_init(void)
     room.system = rt_system_new(1, &seams);
     room.worker = rt_system_worker(room.system, 0);
     rt_actor_start(&dht, room.worker, on_dht_msg);
-    rt_actor_start(&room.asker, room.worker, on_told);
+    rt_actor_start(&room.requester, room.worker, on_reply);
 }
 
 void room_start(void)
@@ -535,9 +535,9 @@ void room_end(void)
 {
     rt_log_ring_stop();
     announcer_fini(room.system);
-    rt_msg_free(&room.mute);
+    rt_msg_free(&room.unanswered);
     rt_actor_stop(&dht);
-    rt_actor_stop(&room.asker);
+    rt_actor_stop(&room.requester);
     rt_system_free(&room.system);
     relay_slice_drop(&room.last);
     relay_slice_drop(&room.list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The announcer's actor in virtual time, with a DHT played by the test: its functions of dht_msg.h
- * and an actor that answers as `room` says and remembers what it was asked.
+ * The announcer's actor in virtual time, with a simulated DHT: the functions of dht_msg.h and an
+ * actor that replies as `room` configures and records the requests.
  */
 #ifndef TEST_ANNOUNCER_ROOM_H
 #define TEST_ANNOUNCER_ROOM_H
@@ -31,9 +31,9 @@ struct room {
     struct announcer_where where;
     struct announcer_config config;
 
-    /* how the DHT answers */
-    bool is_mute;                           /* publishing: not at all */
-    uint32_t stored[ANNOUNCEMENT_FORMS];    /* publishing: number of nodes that store */
+    /* replies of the DHT */
+    bool is_silent;                         /* no reply to publications */
+    uint32_t stored[ANNOUNCEMENT_FORMS];    /* stores per publication, by form */
     enum dht_outcome dials;                 /* of all calls */
     uint32_t peers[WIRE_DIALECTS];          /* contacts in the routing table of each dialect */
     struct test_relay *relays[ROOM_RELAYS]; /* found at their keys, and listed by every node */
@@ -41,41 +41,41 @@ struct room {
     uint32_t relay_count;
     struct relay_slice revocation; /* found at its key; empty: none */
     uint8_t revocation_key[32];
-    /* Of them, in answers to RelayListRequest; each answer begins step further on. */
+    /* Relays in replies to RelayListRequest. Each reply begins listed_step further on. */
     uint32_t listed_first, listed_count, listed_step;
-    bool lists_us; /* what we stored last is in them, too */
+    bool lists_own; /* these replies contain our last announcement, too */
 
-    /* what it was asked */
+    /* requests that the DHT received */
     struct room_store stores[ROOM_STORES];
     uint32_t store_count;
     uint32_t lookups, dial_count, exchanges;
     uint32_t lookups_in[WIRE_DIALECTS], exchanges_in[WIRE_DIALECTS];
     uint32_t revocation_lookups;
-    uint32_t kept;                        /* other relays' announcements for our own store */
-    uint32_t kept_in[ANNOUNCEMENT_FORMS]; /* the same by form */
-    uint8_t kept_reached;                 /* dialects of the last one */
-    uint32_t farewells;                   /* stores at relays ... */
-    uint32_t farewells_in[WIRE_DIALECTS][ANNOUNCEMENT_FORMS]; /* ... by session and form */
-    struct wire_peer_hop farewell_to;
-    struct relay_slice last; /* as stored */
-    struct rt_msg *mute;     /* one that waits for ever */
+    uint32_t local_stores; /* announcements of other relays for our own store */
+    uint32_t local_stores_in[ANNOUNCEMENT_FORMS]; /* the same by form */
+    uint8_t local_reached;                        /* dialects of the last one */
+    uint32_t final_stores;                        /* final announcements sent to relays ... */
+    uint32_t final_stores_in[WIRE_DIALECTS][ANNOUNCEMENT_FORMS]; /* ... by session and form */
+    struct wire_peer_hop final_store_to;
+    struct relay_slice last;   /* our last published announcement */
+    struct rt_msg *unanswered; /* a publication that never gets a reply */
 
-    /* answers to our own questions */
-    struct rt_actor asker;
+    /* replies of the announcer */
+    struct rt_actor requester;
     struct relay_slice list;
-    uint32_t lists, shut_downs;
-    uint64_t shut_down_ns;
+    uint32_t lists, shutdown_replies;
+    uint64_t shutdown_reply_ns;
 };
 
 extern struct room room;
 
-/* One worker, a relay with that identity announcing 8.8.8.8, at an hour's beginning. room is zeroed
- * and may be changed before room_start. */
+/* One worker and a relay that announces 8.8.8.8, at the beginning of an hour. Sets room to its
+ * defaults, which may be changed before room_start. */
 void room_init(void);
 void room_start(void);
 void room_end(void);
 
-/* Lets virtual time go on. */
+/* Advances virtual time. */
 void room_run(uint64_t for_ns);
 uint64_t room_now_s(void);
 
@@ -84,19 +84,19 @@ struct test_relay *room_relay(uint32_t number, uint32_t ip);
 /* Adds a relay that speaks these dialects, with announcements in one form or both. Returns the last
  * one. */
 struct test_relay *room_relay_in(uint8_t dialects, uint32_t number, uint32_t ip);
-/* Asks for the relay list, into room.list; the number of announcements in it, or -1: refused. */
+/* Requests the relay list, into room.list. Returns the number of announcements; -1: refused. */
 int room_ask_list(uint16_t max_count);
-/* The same on a session of that dialect: all announcements must be in its form. */
+/* The same on a session of this dialect. All announcements must be in its form. */
 int room_ask_list_in(enum wire_dialect dialect, uint16_t max_count);
-/* Whether that relay was in it. */
+/* True: the relay is in room.list. */
 bool room_is_listed(const struct rt_sign_key *relay);
-/* Lines of the log with these words, since room_init. */
-uint32_t room_said(const char *words);
+/* The number of log lines with these words since room_init. */
+uint32_t room_count_log(const char *words);
 /* Makes look-ups find a revocation of this relay's key. */
 void room_revoke(const struct rt_sign_key *relay);
 /* Sends ANNOUNCER_REVOKED. */
-void room_tell_revoked(const struct rt_sign_key *relay);
+void room_notify_revoked(const struct rt_sign_key *relay);
 /* Sends ANNOUNCER_SHUTDOWN. */
-void room_shut_down(void);
+void room_shutdown(void);
 
 #endif

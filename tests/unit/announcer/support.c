@@ -58,11 +58,11 @@ struct test_relay *test_relay_in(enum announcement_form form, uint32_t number, u
     test_sign_key(number, &r->identity);
     r->addrs.count = 1;
     r->addrs.at[0] = test_hop(ip);
-    r->of = (struct announcement_of){.form = form,
-                                     .max_tunnels = 64,
-                                     .bandwidth = WIRE_BANDWIDTH_MEDIUM,
-                                     .issued_at = issued_at,
-                                     .expires_at = issued_at + LIM_ANNOUNCEMENT_S};
+    r->of = (struct announcement_fields){.form = form,
+                                         .max_tunnels = 64,
+                                         .bandwidth = WIRE_BANDWIDTH_MEDIUM,
+                                         .issued_at = issued_at,
+                                         .expires_at = issued_at + LIM_ANNOUNCEMENT_S};
     test_relay_make(r);
     return r;
 }

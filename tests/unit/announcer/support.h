@@ -33,7 +33,7 @@ void test_sign_key(uint32_t number, struct rt_sign_key *out);
 struct test_relay {
     struct rt_sign_key identity;
     struct announcer_addrs addrs;
-    struct announcement_of of;
+    struct announcement_fields of;
     struct relay_slice bytes;
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann; /* in room */

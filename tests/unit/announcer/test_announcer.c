@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the whole actor, with a DHT that the test plays. It announces at start at both its keys,
- * again within the interval, and before the hour at the next one's keys; each time newer, for six
- * hours. It is in its own list from the first moment on, also when nobody takes an announcement,
- * and not when there is nothing to announce, until an address appears. The last word: at the same
- * keys, newer than all before, over in a minute, also when announcements are under way; without an
- * answer the shutdown waits three seconds, without anything announced not at all; nothing is
- * published or dialled after it; listed relays are told directly. Relays that look-ups or nodes
- * name are dialled and then listed, a false signature is not even dialled, who cannot be reached is
- * not listed, who falls silent is dropped. An answer may bring 64 announcements and 32 unknown
- * relays, and our own address in it is verified by it. Listed relays are kept in our own store,
- * before the hour under the next one's keys too, while they are few. Answers keep to max_count and
- * to 1 MiB. Every limit moves its counter.
+ * Plan: the whole actor, with a simulated DHT.
+ *  - It announces at start under both keys of the hour, again within the interval, and before the
+ *    hour under the next keys; each announcement is newer. This is checked over six hours.
+ *  - Its own announcement is in every list from the start, also when no node stores it. It is not
+ *    when there is no address to announce, until an address appears.
+ *  - The final announcement is published under the same keys, is newer than all before and expires
+ *    in a minute. It is also sent to listed relays. It does not wait for a publication under way.
+ *    Without replies the shutdown takes three seconds; without an announcement it takes none.
+ *    Nothing is published or dialled afterwards.
+ *  - Relays from look-ups and from lists of nodes are dialled and then listed. A relay with a false
+ *    signature is not dialled. An unreachable relay is not listed. A relay that stops replying is
+ *    dropped.
+ *  - A list may contain 64 announcements and 32 unknown relays. Our own address in it is verified.
+ *  - Listed relays are stored in our own store, before the hour under the next keys too, while they
+ *    are few.
+ *  - Replies respect max_count and 1 MiB. Every limit increases its counter.
  */
 #include "room.h"
 
@@ -55,8 +59,8 @@ static void test_announces(void **state)
     assert_int_equal(room.store_count, 3 * at_start);
     room_run(1800 * RT_S);
     assert_in_range(room.store_count, 7 * at_start, 9 * at_start);
-    /* Nobody has shown it to us: said after two minutes, then once an interval. */
-    assert_int_equal(room_said("is not verified"), 1);
+    /* No relay reported it: a warning after two minutes, then once per interval. */
+    assert_int_equal(room_count_log("is not verified"), 1);
     assert_false(has_hour(0, room_now_s() + 3600));
     room_run((3600 - 1800 - 60 - 360) * RT_S);
     assert_true(has_hour(0, room_now_s() + 3600));
@@ -92,19 +96,19 @@ static void test_nothing_to_announce(void **state)
     room_run(3600 * RT_S);
     assert_int_equal(room.store_count, 0);
     assert_int_equal(room_ask_list(64), 0);
-    assert_int_equal(room_said("this relay is not announced"), 1);
+    assert_int_equal(room_count_log("this relay is not announced"), 1);
     room.where.bound[0] = test_hop(0x08080404);
     room_run(60 * RT_S);
     assert_true(has_hour(0, room_now_s()));
     assert_int_equal(room_ask_list(64), 1);
-    assert_int_equal(room_said("announces itself addr=tcp://8.8.4.4:7001"), 1);
-    room_shut_down();
+    assert_int_equal(room_count_log("announces itself addr=tcp://8.8.4.4:7001"), 1);
+    room_shutdown();
     room_run(RT_S);
-    assert_int_equal(room.shut_downs, 1);
+    assert_int_equal(room.shutdown_replies, 1);
     room_end();
 }
 
-static void test_last_word(void **state)
+static void test_final_announcement(void **state)
 {
     uint32_t before;
 
@@ -112,8 +116,8 @@ static void test_last_word(void **state)
     room_init();
     room_start();
     before = room.store_count;
-    room_shut_down(); /* in the same second */
-    assert_int_equal(room.shut_downs, 1);
+    room_shutdown(); /* in the same second */
+    assert_int_equal(room.shutdown_replies, 1);
     assert_int_equal(room.store_count, 2 * before);
     assert_true(has_hour(before, room_now_s()));
     assert_true(room.stores[before].issued_at > room.stores[before - 1].issued_at);
@@ -124,7 +128,7 @@ static void test_last_word(void **state)
     room_end();
 }
 
-static void test_last_word_for_both_hours(void **state)
+static void test_final_announcement_for_both_hours(void **state)
 {
     uint32_t before;
 
@@ -133,53 +137,53 @@ static void test_last_word_for_both_hours(void **state)
     room_start();
     room_run(3300 * RT_S);
     before = room.store_count;
-    room_shut_down();
-    assert_int_equal(room.shut_downs, 1);
+    room_shutdown();
+    assert_int_equal(room.shutdown_replies, 1);
     assert_true(has_hour(before, room_now_s()));
     assert_true(has_hour(before, room_now_s() + 3600));
     room_end();
 }
 
-static void test_last_word_is_not_waited_for(void **state)
+static void test_shutdown_is_not_delayed(void **state)
 {
     uint64_t begun_ns;
 
     (void)state;
     room_init();
-    room.is_mute = true;
+    room.is_silent = true;
     room_start(); /* its first announcement never ends */
     begun_ns = room.now_ns;
-    room_shut_down();
-    assert_int_equal(room.shut_downs, 0);
+    room_shutdown();
+    assert_int_equal(room.shutdown_replies, 0);
     room_run(10 * RT_S);
-    assert_int_equal(room.shut_downs, 1);
-    assert_in_range(room.shut_down_ns - begun_ns, LIM_GOODBYE_NS, LIM_GOODBYE_NS + 10 * RT_MS);
+    assert_int_equal(room.shutdown_replies, 1);
+    assert_in_range(room.shutdown_reply_ns - begun_ns, LIM_GOODBYE_NS, LIM_GOODBYE_NS + 10 * RT_MS);
     room_end();
 
     room_init();
     memset(room.stored, 0, sizeof(room.stored)); /* no node has an announcement of ours */
     room_start();
-    room_shut_down();
-    assert_int_equal(room.shut_downs, 1);
-    room_shut_down(); /* asked again */
-    assert_int_equal(room.shut_downs, 2);
+    room_shutdown();
+    assert_int_equal(room.shutdown_replies, 1);
+    room_shutdown(); /* asked again */
+    assert_int_equal(room.shutdown_replies, 2);
     room_end();
 }
 
 static void test_finds_others(void **state)
 {
-    struct test_relay *found, *told, *forged;
+    struct test_relay *found, *listed_only, *forged;
 
     (void)state;
     room_init();
     found = room_relay(1, 0x09090909);
-    told = room_relay(2, 0x0a090909);
+    listed_only = room_relay(2, 0x0a090909);
     forged = room_relay(3, 0x0b090909);
     /* The second is not to be found, but listed by nodes; the third says more than it signed. */
-    told->ann.issued_at -= 7300;
-    told->of.issued_at -= 7300;
-    told->of.expires_at -= 7300;
-    test_relay_make(told);
+    listed_only->ann.issued_at -= 7300;
+    listed_only->of.issued_at -= 7300;
+    listed_only->of.expires_at -= 7300;
+    test_relay_make(listed_only);
     relay_slice_drop(&forged->bytes);
     forged->ann.max_tunnels++;
     forged->bytes = announcement_encode(&forged->ann);
@@ -189,7 +193,7 @@ static void test_finds_others(void **state)
     assert_int_equal(room.lookups % 48, 0);
     assert_true(room.lookups >= 96);
     assert_int_equal(room_ask_list(64), 3);
-    assert_true(room_is_listed(&found->identity) && room_is_listed(&told->identity));
+    assert_true(room_is_listed(&found->identity) && room_is_listed(&listed_only->identity));
     assert_int_equal(room.dial_count, 2);
     assert_true(rt_metric_get(RT_METRIC_RELAYS_REFUSED) > 0);
     assert_int_equal(rt_metric_get(RT_METRIC_RELAYS), 2);
@@ -205,16 +209,16 @@ static void test_finds_others(void **state)
     assert_int_equal(rt_metric_get(RT_METRIC_RELAYS), 0);
 }
 
-static void test_nobody_there(void **state)
+static void test_unreachable(void **state)
 {
-    static const enum dht_outcome in_vain[] = {DHT_CALL_UNREACHABLE,  DHT_CALL_WRONG_KEY,
-                                               DHT_CALL_REFUSED,      DHT_CALL_TIMEOUT,
-                                               DHT_CALL_NO_TRANSPORT, DHT_CALL_BUSY};
+    static const enum dht_outcome failures[] = {DHT_CALL_UNREACHABLE,  DHT_CALL_WRONG_KEY,
+                                                DHT_CALL_REFUSED,      DHT_CALL_TIMEOUT,
+                                                DHT_CALL_NO_TRANSPORT, DHT_CALL_BUSY};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(in_vain) / sizeof(in_vain[0]); i++) {
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         room_init();
-        room.dials = in_vain[i];
+        room.dials = failures[i];
         room_relay(1, 0x09090909);
         room_start();
         room_run(30 * RT_S);
@@ -242,7 +246,7 @@ static void test_one_answer(void **state)
         test_relay_make(r);
     }
     room.listed_count = 70;
-    room.lists_us = true;
+    room.lists_own = true;
     room_start();
     room_run(6 * RT_S); /* the first round */
     assert_int_equal(room.exchanges, 1);
@@ -252,8 +256,8 @@ static void test_one_answer(void **state)
     assert_true(room_ask_list(1024) <= 1 + 64);
     room.listed_count = 10; /* we are among the first of them */
     room_run(400 * RT_S);
-    assert_int_equal(room_said("address is verified"), 1);
-    assert_int_equal(room_said("is not verified"), 0);
+    assert_int_equal(room_count_log("address is verified"), 1);
+    assert_int_equal(room_count_log("is not verified"), 0);
     room_end();
 }
 
@@ -304,10 +308,10 @@ static void test_answers_are_capped(void **state)
     room_end();
 }
 
-static void test_kept_and_told(void **state)
+static void test_local_and_final_stores(void **state)
 {
     struct test_relay *other;
-    uint32_t kept, keys;
+    uint32_t local_stores, keys;
 
     (void)state;
     room_init();
@@ -315,28 +319,29 @@ static void test_kept_and_told(void **state)
     room_start();
     room_run(30 * RT_S);
     assert_int_equal(room_ask_list(64), 2);
-    kept = room.kept;
-    assert_in_range(kept, 1, 2);
+    local_stores = room.local_stores;
+    assert_in_range(local_stores, 1, 2);
     other->of.issued_at += 600;
     other->of.expires_at += 600;
     test_relay_make(other);
     room_run(2900 * RT_S);
-    assert_int_equal(room.kept, 2 * kept); /* renewed */
+    assert_int_equal(room.local_stores, 2 * local_stores); /* renewed */
     room_run(300 * RT_S);
-    assert_in_range(room.kept, 2 * kept + 1, 2 * kept + 2); /* the next hour's */
-    kept = room.kept;
+    assert_in_range(room.local_stores, 2 * local_stores + 1,
+                    2 * local_stores + 2); /* the next hour's */
+    local_stores = room.local_stores;
     room_run(7200 * RT_S);
-    assert_int_equal(room.kept, kept); /* too old by then for the hours that came */
+    assert_int_equal(room.local_stores, local_stores); /* too old by then for the hours that came */
     keys = room.store_count;
-    room_shut_down();
+    room_shutdown();
     keys = room.store_count - keys;
-    assert_int_equal(room.shut_downs, 1);
-    assert_int_equal(room.farewells, keys / 2); /* dialect A takes form 5 only */
-    assert_memory_equal(room.farewell_to.pubkey_hint, other->ann.relay_pubkey, 32);
+    assert_int_equal(room.shutdown_replies, 1);
+    assert_int_equal(room.final_stores, keys / 2); /* dialect A takes form 5 only */
+    assert_memory_equal(room.final_store_to.pubkey_hint, other->ann.relay_pubkey, 32);
     room_end();
 }
 
-static void test_too_many_to_keep(void **state)
+static void test_too_many_for_local_stores(void **state)
 {
     (void)state;
     room_init();
@@ -347,10 +352,10 @@ static void test_too_many_to_keep(void **state)
     room_start();
     room_run(3600 * RT_S);
     assert_true(room_ask_list(1024) > (int)LIM_RELAYS_STORED + 1);
-    assert_in_range(room.kept, LIM_RELAYS_STORED, 2 * LIM_RELAYS_STORED);
-    room_shut_down();
-    assert_int_equal(room.farewells, 0);
-    assert_int_equal(room.shut_downs, 1);
+    assert_in_range(room.local_stores, LIM_RELAYS_STORED, 2 * LIM_RELAYS_STORED);
+    room_shutdown();
+    assert_int_equal(room.final_stores, 0);
+    assert_int_equal(room.shutdown_replies, 1);
     room_end();
 }
 
@@ -360,16 +365,16 @@ int main(void)
         cmocka_unit_test(test_announces),
         cmocka_unit_test(test_lists_itself),
         cmocka_unit_test(test_nothing_to_announce),
-        cmocka_unit_test(test_last_word),
-        cmocka_unit_test(test_last_word_for_both_hours),
-        cmocka_unit_test(test_last_word_is_not_waited_for),
+        cmocka_unit_test(test_final_announcement),
+        cmocka_unit_test(test_final_announcement_for_both_hours),
+        cmocka_unit_test(test_shutdown_is_not_delayed),
         cmocka_unit_test(test_finds_others),
-        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_one_answer),
         cmocka_unit_test(test_too_many_wait),
         cmocka_unit_test(test_answers_are_capped),
-        cmocka_unit_test(test_kept_and_told),
-        cmocka_unit_test(test_too_many_to_keep),
+        cmocka_unit_test(test_local_and_final_stores),
+        cmocka_unit_test(test_too_many_for_local_stores),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

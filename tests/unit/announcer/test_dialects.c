@@ -33,7 +33,7 @@ static void test_one_network_is_enough(void **state)
         assert_int_equal(room.stores[0].form != room.stores[1].form, true);
         room_run(5 * RT_S);
         assert_int_equal(room.store_count, at_start); /* not again at once */
-        assert_int_equal(room_said("announced stores=20"), 1);
+        assert_int_equal(room_count_log("announcement published stores=20"), 1);
         room_end();
     }
     room_init();
@@ -116,36 +116,36 @@ static void test_checks(void **state)
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_A, 64), 2);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_B, 64), 1);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_C, 64), 2);
-    assert_int_equal(room.kept_reached & B, 0);
+    assert_int_equal(room.local_reached & B, 0);
     assert_int_equal(room.dial_count, 2);
     assert_int_equal(rt_metric_get(RT_METRIC_RELAYS), 2);
     room_end();
 }
 
-static void test_kept_and_told(void **state)
+static void test_local_and_final_stores(void **state)
 {
-    uint32_t kept, keys;
+    uint32_t local_stores, keys;
 
     (void)state;
     room_init();
     (void)room_relay_in(A | B | C, 1, 0x09090909);
     room_start();
     room_run(60 * RT_S);
-    kept = room.kept_in[ANNOUNCEMENT_FORM_5];
-    assert_in_range(kept, 1, 2);
-    assert_int_equal(room.kept_in[ANNOUNCEMENT_FORM_8], kept);
-    assert_int_equal(room.kept_reached, A | B | C);
+    local_stores = room.local_stores_in[ANNOUNCEMENT_FORM_5];
+    assert_in_range(local_stores, 1, 2);
+    assert_int_equal(room.local_stores_in[ANNOUNCEMENT_FORM_8], local_stores);
+    assert_int_equal(room.local_reached, A | B | C);
     (void)room_relay_in(B, 2, 0x0a090909);
     room_run(900 * RT_S);
-    assert_int_equal(room.kept_reached, B);
+    assert_int_equal(room.local_reached, B);
     keys = room.store_count;
-    room_shut_down();
+    room_shutdown();
     keys = (room.store_count - keys) / ANNOUNCEMENT_FORMS;
-    assert_int_equal(room.shut_downs, 1);
-    assert_int_equal(room.farewells, 3 * keys);
-    assert_int_equal(room.farewells_in[WIRE_DIALECT_C][ANNOUNCEMENT_FORM_5], keys);
-    assert_int_equal(room.farewells_in[WIRE_DIALECT_C][ANNOUNCEMENT_FORM_8], keys);
-    assert_int_equal(room.farewells_in[WIRE_DIALECT_B][ANNOUNCEMENT_FORM_8], keys);
+    assert_int_equal(room.shutdown_replies, 1);
+    assert_int_equal(room.final_stores, 3 * keys);
+    assert_int_equal(room.final_stores_in[WIRE_DIALECT_C][ANNOUNCEMENT_FORM_5], keys);
+    assert_int_equal(room.final_stores_in[WIRE_DIALECT_C][ANNOUNCEMENT_FORM_8], keys);
+    assert_int_equal(room.final_stores_in[WIRE_DIALECT_B][ANNOUNCEMENT_FORM_8], keys);
     room_end();
 }
 
@@ -156,7 +156,7 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_checks),
-        cmocka_unit_test(test_kept_and_told),
+        cmocka_unit_test(test_local_and_final_stores),
     };
 
     return cmocka_run_group_tests(tests, test_setup, NULL);

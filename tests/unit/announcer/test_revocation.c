@@ -42,7 +42,7 @@ static void test_not_listed(void **state)
     assert_int_equal(room.dial_count, 2);
     assert_int_equal(room.revocation_lookups, 2);
     assert_int_equal(revoked_since(), 1);
-    assert_in_range(room.kept, 2, 4);
+    assert_in_range(room.local_stores, 2, 4);
     bad->of.issued_at += 600; /* another announcement, with another address */
     bad->addrs.at[0] = test_hop(0x0c090909);
     test_relay_make(bad);
@@ -63,16 +63,16 @@ static void test_dropped_when_notified(void **state)
     room_start();
     room_run(60 * RT_S);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_B, 64), 2);
-    room_tell_revoked(&relay->identity);
+    room_notify_revoked(&relay->identity);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_B, 64), 1);
-    assert_int_equal(room_said("its key is revoked"), 1);
-    room_tell_revoked(&relay->identity);
+    assert_int_equal(room_count_log("its key is revoked"), 1);
+    room_notify_revoked(&relay->identity);
     assert_int_equal(revoked_since(), 1);
     room_run(1800 * RT_S);
     assert_int_equal(room_ask_list_in(WIRE_DIALECT_A, 64), 1);
     assert_int_equal(room.dial_count, 1);
-    room_tell_revoked(&room.identity); /* our own key: a warning */
-    assert_int_equal(room_said("the key of this relay is revoked"), 1);
+    room_notify_revoked(&room.identity); /* our own key: a warning */
+    assert_int_equal(room_count_log("the key of this relay is revoked"), 1);
     room_end();
 }
 
@@ -84,7 +84,7 @@ static void test_never_dialled(void **state)
     begin();
     relay = room_relay_in(WIRE_DIALECTS_ALL, 1, 0x09090909);
     room_start();
-    room_tell_revoked(&relay->identity);
+    room_notify_revoked(&relay->identity);
     room_run(1800 * RT_S);
     assert_int_equal(room.dial_count, 0);
     assert_int_equal(room.revocation_lookups, 0);

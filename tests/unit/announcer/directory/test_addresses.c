@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: what is configured is announced whatever it is (loopback, private), each address once and
- * in one form, without a key, and what is bound is not looked at then; without it, of what is bound
- * only what anybody can dial; none is left: none is announced. What was verified stays so while it
- * is announced; a change is told, the same again is none; only ours can be verified, once each.
- * More than LIM_RELAY_ADDRS_MAX do not fit.
+ * Plan: configured addresses are announced as they are (also loopback and private ones), each once,
+ * normalised and without a key; bound addresses are then ignored. Without configured addresses,
+ * only bound addresses of global scope are announced, or none. A verified address stays verified
+ * while it is announced. Only a change is reported. Only announced addresses can be verified, once
+ * each. At most LIM_RELAY_ADDRS_MAX are announced.
  */
 #include "unit/announcer/support.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan:
- *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. An answer gives
- *    back the announcement. A candidate without remaining addresses is dropped.
+ *  - A candidate's addresses are dialled in turn, TCP first, with the relay's key. A reply
+ *    returns the announcement. A candidate without remaining addresses is dropped.
  *  - Two dials a second in all, eight at once, one at a time per network. The others wait.
- *  - A silent address is not dialled for a minute, then two, four, up to an hour, under any key. An
- *    answer resets the interval. An address that we may not dial is not remembered. A call without
- *    room is tried three times.
+ *  - An unreachable address is not dialled for a minute, then two, four, up to an hour, under any
+ * key. A reply resets the interval. An address that we may not dial is not remembered. A dial that
+ * the DHT has no room for is repeated three times.
  *  - A newer announcement with other addresses replaces a waiting one, but not one under way. With
  *    the same addresses it is accepted at any time, and the other form is kept.
  *  - A dropped candidate is not dialled. One under way stays until its dial ends.
@@ -38,11 +38,11 @@ static bool offer_new(struct candidates *c, uint32_t number, uint32_t ip, uint64
 }
 
 /* Ends a dial; true: reached. */
-static bool ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_end how,
+static bool ended(struct candidates *c, const struct wire_peer_hop *hop, enum candidate_result how,
                   uint64_t now_ns)
 {
     struct announcement_forms forms;
-    bool reached = candidates_ended(c, hop, how, now_ns, &forms);
+    bool reached = candidates_dial_ended(c, hop, how, now_ns, &forms);
 
     if (reached)
         forms_drop(&forms);
@@ -69,16 +69,16 @@ static void test_one_after_the_other(void **state)
     assert_true(hop.has_pubkey_hint);
     assert_memory_equal(hop.pubkey_hint, r->ann.relay_pubkey, 32);
     assert_false(candidates_next(c, S(2), &hop));
-    assert_false(ended(c, &hop, CANDIDATE_SILENT, S(2)));
+    assert_false(ended(c, &hop, CANDIDATE_UNREACHABLE, S(2)));
     assert_true(candidates_next(c, S(3), &hop));
     assert_int_equal(hop.transport, WIRE_QUIC);
-    assert_true(candidates_ended(c, &hop, CANDIDATE_THERE, S(3), &forms));
+    assert_true(candidates_dial_ended(c, &hop, CANDIDATE_REACHED, S(3), &forms));
     assert_int_equal(bytes->len, r->bytes.len);
     assert_memory_equal(bytes->ptr, r->bytes.ptr, bytes->len);
     assert_false(forms_has(&forms, ANNOUNCEMENT_FORM_8));
     forms_drop(&forms);
     assert_int_equal(candidates_count(c), 0);
-    assert_false(ended(c, &hop, CANDIDATE_THERE, S(3))); /* nobody's dial any more */
+    assert_false(ended(c, &hop, CANDIDATE_REACHED, S(3))); /* the dial has ended already */
     candidates_free(&c);
     test_relay_free(&r);
     assert_int_equal(rt_buf_live(), 0);
@@ -106,7 +106,7 @@ static void test_pace(void **state)
             under_way[dials++] = hop;
     assert_false(candidates_next(c, S(100), &hop)); /* eight at once */
     assert_int_equal(candidates_next_ns(c, S(100)), UINT64_MAX);
-    assert_true(ended(c, &under_way[3], CANDIDATE_THERE, S(100)));
+    assert_true(ended(c, &under_way[3], CANDIDATE_REACHED, S(100)));
     assert_true(candidates_next(c, S(100), &hop));
     assert_int_equal(candidates_count(c), 19);
     candidates_free(&c);
@@ -126,7 +126,7 @@ static void test_one_per_network(void **state)
     assert_true(candidates_next(c, S(2), &other));
     assert_int_equal(other.ip[0], 9);
     assert_false(candidates_next(c, S(3), &hop));
-    assert_false(ended(c, &first, CANDIDATE_SILENT, S(3)));
+    assert_false(ended(c, &first, CANDIDATE_UNREACHABLE, S(3)));
     assert_true(candidates_next(c, S(4), &hop));
     assert_int_equal(hop.ip[0], 8);
     assert_false(candidates_next(c, S(5), &hop));
@@ -146,7 +146,7 @@ static void test_silence_counts_for_all_that_wait(void **state)
     assert_true(offer_new(c, 100, 0x09090909, 0));
     assert_true(candidates_next(c, S(1), &hop));
     assert_int_equal(hop.ip[0], 8);
-    assert_false(ended(c, &hop, CANDIDATE_SILENT, S(2)));
+    assert_false(ended(c, &hop, CANDIDATE_UNREACHABLE, S(2)));
     assert_true(candidates_next(c, S(2), &hop));
     assert_int_equal(hop.ip[0], 9);
     assert_int_equal(candidates_count(c), 1);
@@ -166,7 +166,7 @@ static void test_silence_is_remembered(void **state)
 
         assert_true(offer_new(c, i, 0x08080808, t));
         assert_true(candidates_next(c, t, &hop));
-        assert_false(ended(c, &hop, CANDIDATE_SILENT, t));
+        assert_false(ended(c, &hop, CANDIDATE_UNREACHABLE, t));
         assert_int_equal(candidates_count(c), 0);
         alone_ns = alone_ns < LIM_REFUSED_NS ? alone_ns : LIM_REFUSED_NS;
         assert_false(offer_new(c, 100 + i, 0x08080808, t + alone_ns - 1));
@@ -174,10 +174,10 @@ static void test_silence_is_remembered(void **state)
     }
     assert_true(offer_new(c, 50, 0x08080808, t));
     assert_true(candidates_next(c, t, &hop));
-    assert_true(ended(c, &hop, CANDIDATE_THERE, t));
+    assert_true(ended(c, &hop, CANDIDATE_REACHED, t));
     assert_true(offer_new(c, 51, 0x08080808, t));
     assert_true(candidates_next(c, t + S(1), &hop));
-    assert_false(ended(c, &hop, CANDIDATE_SILENT, t + S(1)));
+    assert_false(ended(c, &hop, CANDIDATE_UNREACHABLE, t + S(1)));
     assert_true(offer_new(c, 52, 0x08080808, t + S(61))); /* a minute again */
     candidates_free(&c);
     assert_int_equal(rt_buf_live(), 0);
@@ -191,12 +191,12 @@ static void test_not_its_fault(void **state)
     (void)state;
     assert_true(offer_new(c, 1, 0x08080808, 0));
     assert_true(candidates_next(c, S(1), &hop));
-    assert_false(ended(c, &hop, CANDIDATE_NOT_OURS, S(1)));
+    assert_false(ended(c, &hop, CANDIDATE_NOT_DIALLABLE, S(1)));
     assert_int_equal(candidates_count(c), 0);
     assert_true(offer_new(c, 1, 0x08080808, S(2)));
     for (uint64_t i = 0; i < 3; i++) {
         assert_true(candidates_next(c, S(3 + i), &hop));
-        assert_false(ended(c, &hop, CANDIDATE_LATER, S(3 + i)));
+        assert_false(ended(c, &hop, CANDIDATE_POSTPONED, S(3 + i)));
     }
     assert_int_equal(candidates_count(c), 0);
     assert_true(offer_new(c, 1, 0x08080808, S(9)));
@@ -250,7 +250,7 @@ static void test_both_forms(void **state)
     assert_true(offer(c, eight, S(1)));
     assert_true(candidates_has(c, &eight->ann) && candidates_has(c, &five->ann));
     assert_int_equal(candidates_count(c), 1);
-    assert_true(candidates_ended(c, &hop, CANDIDATE_THERE, S(2), &forms));
+    assert_true(candidates_dial_ended(c, &hop, CANDIDATE_REACHED, S(2), &forms));
     assert_ptr_equal(forms.at[ANNOUNCEMENT_FORM_5].bytes.ptr, five->bytes.ptr);
     assert_ptr_equal(forms.at[ANNOUNCEMENT_FORM_8].bytes.ptr, eight->bytes.ptr);
     forms_drop(&forms);
@@ -276,7 +276,7 @@ static void test_dropped(void **state)
     assert_true(candidates_next(c, S(1), &hop));
     assert_true(candidates_drop(c, r->ann.relay_pubkey));
     assert_int_equal(candidates_count(c), 1);
-    assert_true(ended(c, &hop, CANDIDATE_THERE, S(2)));
+    assert_true(ended(c, &hop, CANDIDATE_REACHED, S(2)));
     candidates_free(&c);
     test_relay_free(&r);
     assert_int_equal(rt_buf_live(), 0);
@@ -293,7 +293,7 @@ static void test_bound(void **state)
     assert_false(offer_new(c, 9999, 0x09090909, 0));
     assert_int_equal(candidates_count(c), LIM_RELAY_CANDIDATES);
     assert_true(candidates_next(c, S(1), &hop));
-    assert_true(ended(c, &hop, CANDIDATE_THERE, S(1)));
+    assert_true(ended(c, &hop, CANDIDATE_REACHED, S(1)));
     assert_true(offer_new(c, 9999, 0x09090909, S(1)));
     candidates_free(&c);
     assert_int_equal(rt_buf_live(), 0);
@@ -322,7 +322,8 @@ static void test_at_random(void **state)
         if (count > 0 && dice % 3 == 0) {
             uint32_t which = (uint32_t)(dice >> 16) % count;
 
-            reached += ended(c, &under_way[which], (enum candidate_end)((dice >> 24) % 4), now_ns);
+            reached +=
+                ended(c, &under_way[which], (enum candidate_result)((dice >> 24) % 4), now_ns);
             under_way[which] = under_way[--count];
         }
         assert_true(candidates_count(c) <= LIM_RELAY_CANDIDATES);

@@ -118,7 +118,7 @@ static void test_verdicts(void **state)
     assert_int_equal(rt_buf_live(), 0);
 }
 
-static void test_last_word(void **state)
+static void test_final_announcement(void **state)
 {
     struct relay_list *l = new_list();
     struct test_relay *r = test_relay(1, 0x08080808, NOW_S);
@@ -239,7 +239,7 @@ static void assert_next(struct relay_list *l, uint64_t now_ns, const struct test
     enum wire_dialect asked;
     struct wire_peer_hop hop;
 
-    assert_true(relay_list_next(l, now_ns, &hop, &asked));
+    assert_true(relay_list_next_check(l, now_ns, &hop, &asked));
     assert_true(hop.has_pubkey_hint);
     assert_memory_equal(hop.pubkey_hint, r->ann.relay_pubkey, 32);
     assert_int_equal(asked, dialect);
@@ -250,7 +250,7 @@ static void assert_none(struct relay_list *l, uint64_t now_ns)
     enum wire_dialect asked;
     struct wire_peer_hop hop;
 
-    assert_false(relay_list_next(l, now_ns, &hop, &asked));
+    assert_false(relay_list_next_check(l, now_ns, &hop, &asked));
 }
 
 static void test_asking(void **state)
@@ -259,28 +259,29 @@ static void test_asking(void **state)
     struct test_relay *a = test_relay(1, 0x08080808, NOW_S), *b = test_relay(2, 0x09090909, NOW_S);
 
     (void)state;
-    assert_int_equal(relay_list_next_ns(l), UINT64_MAX);
+    assert_int_equal(relay_list_next_check_ns(l), UINT64_MAX);
     put_at(l, a, S(1), NOW_S);
     put_at(l, b, S(2), NOW_S);
-    assert_int_equal(relay_list_next_ns(l), S(1) + LIM_RELAY_CHECK_NS);
+    assert_int_equal(relay_list_next_check_ns(l), S(1) + LIM_RELAY_CHECK_NS);
     assert_none(l, LIM_RELAY_CHECK_NS);
     assert_next(l, S(3) + LIM_RELAY_CHECK_NS, a, WIRE_DIALECT_A);
     assert_next(l, S(3) + LIM_RELAY_CHECK_NS, b, WIRE_DIALECT_A);
     assert_none(l, S(3) + LIM_RELAY_CHECK_NS);
-    assert_false(relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1000)));
-    assert_int_equal(relay_list_next_ns(l), S(1060));
+    assert_false(relay_list_check_ended(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1000)));
+    assert_int_equal(relay_list_next_check_ns(l), S(1060));
     assert_next(l, S(1060), a, WIRE_DIALECT_A);
-    assert_false(relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1060)));
+    assert_false(relay_list_check_ended(l, a->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1060)));
     assert_next(l, S(1300), b, WIRE_DIALECT_A);
-    assert_false(relay_list_asked(l, b->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1300)));
+    assert_false(relay_list_check_ended(l, b->ann.relay_pubkey, WIRE_DIALECT_A, A, S(1300)));
     assert_next(l, S(1660), a, WIRE_DIALECT_A);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1660));
+    (void)relay_list_check_ended(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1660));
     assert_int_equal(relay_list_count(l), 2);
     assert_next(l, S(1720), a, WIRE_DIALECT_A);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1720));
+    (void)relay_list_check_ended(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1720));
     assert_int_equal(relay_list_count(l), 1);
     assert_int_equal(relay_list_lost(l), 1);
-    (void)relay_list_asked(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0, S(1720)); /* gone already */
+    (void)relay_list_check_ended(l, a->ann.relay_pubkey, WIRE_DIALECT_A, 0,
+                                 S(1720)); /* gone already */
     relay_list_free(&l);
     test_relay_free(&a);
     test_relay_free(&b);
@@ -303,7 +304,7 @@ static void check(struct relay_list *l, uint64_t now_ns, const struct test_relay
     uint8_t before = dialects_of(l, r);
 
     assert_next(l, now_ns, r, asked);
-    assert_int_equal(relay_list_asked(l, r->ann.relay_pubkey, spoken, claimed, now_ns),
+    assert_int_equal(relay_list_check_ended(l, r->ann.relay_pubkey, spoken, claimed, now_ns),
                      before != expected);
     assert_int_equal(dialects_of(l, r), expected);
 }
@@ -339,7 +340,7 @@ static void test_asking_in_every_dialect(void **state)
     for (int i = 0; i < 2; i++) { /* silent, twice */
         assert_int_equal(relay_list_count(l), 1);
         assert_next(l, due_ns, r, IN_B);
-        assert_false(relay_list_asked(l, r->ann.relay_pubkey, IN_B, 0, due_ns));
+        assert_false(relay_list_check_ended(l, r->ann.relay_pubkey, IN_B, 0, due_ns));
         due_ns += S(60);
     }
     assert_int_equal(relay_list_count(l), 0);
@@ -366,9 +367,9 @@ static void test_claims_more_than_it_speaks(void **state)
     for (int i = 0; i < 2; i++) { /* contradicting answers count as a silence */
         assert_int_equal(relay_list_count(l), 1);
         assert_next(l, due_ns, r, i == 0 ? IN_C : IN_A);
-        (void)relay_list_asked(l, r->ann.relay_pubkey, IN_C, B | C, due_ns);
+        (void)relay_list_check_ended(l, r->ann.relay_pubkey, IN_C, B | C, due_ns);
         assert_next(l, due_ns, r, IN_B);
-        (void)relay_list_asked(l, r->ann.relay_pubkey, IN_A, A, due_ns);
+        (void)relay_list_check_ended(l, r->ann.relay_pubkey, IN_A, A, due_ns);
         due_ns += S(60);
     }
     assert_int_equal(relay_list_count(l), 0);
@@ -454,19 +455,19 @@ static void test_revocations_are_due(void **state)
     uint8_t key[32];
 
     (void)state;
-    assert_int_equal(relay_list_lookup_next_ns(l), UINT64_MAX);
+    assert_int_equal(relay_list_next_lookup_ns(l), UINT64_MAX);
     put_at(l, a, S(1), NOW_S);
     put_at(l, b, S(2), NOW_S);
-    assert_int_equal(relay_list_lookup_next_ns(l), due_ns);
-    assert_false(relay_list_lookup_next(l, due_ns - 1, key));
+    assert_int_equal(relay_list_next_lookup_ns(l), due_ns);
+    assert_false(relay_list_next_lookup(l, due_ns - 1, key));
     a->of.issued_at++;
     test_relay_make(a);
     put_at(l, a, S(100), NOW_S); /* a new announcement does not delay the look-up */
-    assert_true(relay_list_lookup_next(l, due_ns, key));
+    assert_true(relay_list_next_lookup(l, due_ns, key));
     assert_memory_equal(key, a->ann.relay_pubkey, 32);
-    assert_false(relay_list_lookup_next(l, due_ns, key));
+    assert_false(relay_list_next_lookup(l, due_ns, key));
     assert_true(relay_list_drop(l, b->ann.relay_pubkey));
-    assert_int_equal(relay_list_lookup_next_ns(l), due_ns + LIM_REVOCATION_CHECK_NS);
+    assert_int_equal(relay_list_next_lookup_ns(l), due_ns + LIM_REVOCATION_CHECK_NS);
     relay_list_free(&l);
     test_relay_free(&a);
     test_relay_free(&b);
@@ -505,7 +506,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_final_announcement),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_one_network_floods),
         cmocka_unit_test(test_expired_gives_way),

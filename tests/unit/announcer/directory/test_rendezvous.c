@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: virtual time, two clocks. At start it is due at once, under both keys of the hour; what
- * nobody took is due again within a minute, in doubling steps from 2 s; what was taken follows in
- * doubling steps up to the interval, and from then on by the interval, less at most a tenth. Before
- * the hour the next one's keys are due once, six to ten minutes ahead, again when nobody took them,
- * and the hour itself then brings nothing; an hour that was missed (the clock jumped, forth or
- * back) is due at once. Over a simulated day, seeded, at every moment both keys of the current
- * hour, and 300 s before the next one its keys too, carry an announcement that lives. The last word
- * goes to the keys of the hour, and of the next where those have been used. Keys are never twice in
- * one list, also where a relay's two slots are the same.
+ * Plan, in virtual time with two clocks:
+ *  - At start both keys of the hour are due at once. Without a store they are due again within a
+ *    minute, in doubling steps from 2 s. Stored announcements follow in doubling steps up to the
+ *    interval, then once per interval, less a tenth at most.
+ *  - Six to ten minutes before the hour the next keys are due once, and again when no node stored
+ *    them. The hour itself then causes nothing. An hour that was missed because the clock jumped in
+ *    either direction is due at once.
+ *  - Seeded, over a day: at every moment a valid announcement is stored under both keys of the
+ * hour, and in the last 300 s of the hour also under the next keys.
+ *  - The final announcement has the keys of the hour, and the next keys if they have been used.
+ *  - A list of keys has no duplicates, even when both slots of a relay are the same.
  */
 #include "unit/announcer/support.h"
 
@@ -88,7 +90,7 @@ static void test_at_start(void **state)
     assert_true(k.count <= 2);
 }
 
-static void test_nobody_takes_it(void **state)
+static void test_not_stored(void **state)
 {
     static const uint64_t steps[] = {2, 4, 8, 16, 32, 60, 60};
     struct rendezvous_keys k;
@@ -103,7 +105,7 @@ static void test_nobody_takes_it(void **state)
         assert_int_equal(wait_due(&c, t, &k), steps[i]);
         t += steps[i];
     }
-    done(&c, t, 3); /* somebody is there: it begins with short steps again */
+    done(&c, t, 3); /* the first store: short steps again */
     assert_in_range(wait_due(&c, t, &k), 9, 10);
 }
 
@@ -186,7 +188,7 @@ static void test_ahead_of_the_hour(void **state)
         assert_in_range(ahead, 360, 600);
         done(&c, t, 0);
         assert_false(due(&c, t + 1, &k));
-        assert_true(due(&c, t + 60, &k)); /* nobody took it: again */
+        assert_true(due(&c, t + 60, &k)); /* no store: due again */
         assert_true(has_hour(&k, c.begin_s + 3600));
         /* The hour comes, and brings nothing of its own. */
         for (t += 60; t < 3600; t += wait_due(&c, t, &k))
@@ -266,7 +268,7 @@ static void test_a_day(void **state)
     }
 }
 
-static void test_last_word(void **state)
+static void test_final_announcement(void **state)
 {
     struct rendezvous_keys k;
     struct clocks c;
@@ -275,11 +277,11 @@ static void test_last_word(void **state)
     begin(&c, 600, 1800);
     assert_true(due(&c, 0, &k));
     done(&c, 0, 20);
-    rendezvous_everywhere(&c.r, pubkey, c.begin_s, &k);
+    rendezvous_current(&c.r, pubkey, c.begin_s, &k);
     assert_true(has_hour(&k, c.begin_s) && !has_hour(&k, c.begin_s + 3600));
     assert_true(due(&c, 2900, &k));
     done(&c, 2900, 20);
-    rendezvous_everywhere(&c.r, pubkey, c.begin_s + 2900, &k);
+    rendezvous_current(&c.r, pubkey, c.begin_s + 2900, &k);
     assert_true(has_hour(&k, c.begin_s) && has_hour(&k, c.begin_s + 3600));
 }
 
@@ -309,13 +311,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_at_start),
-        cmocka_unit_test(test_nobody_takes_it),
+        cmocka_unit_test(test_not_stored),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_by_the_interval),
         cmocka_unit_test(test_ahead_of_the_hour),
         cmocka_unit_test(test_clock_jumps),
         cmocka_unit_test(test_a_day),
-        cmocka_unit_test(test_last_word),
+        cmocka_unit_test(test_final_announcement),
         cmocka_unit_test(test_one_slot_twice),
     };
 
