@@ -79,7 +79,7 @@ struct dht_calls_hooks {
 struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
                                 uint8_t dialects, const struct dht_calls_hooks *hooks);
 /* Closes all sessions; no call is told. */
-void dht_calls_free(struct dht_calls **c);
+void dht_calls_free(struct dht_calls **pool);
 
 void dht_calls_set_transport(struct dht_calls *c, enum wire_transport kind,
                              const struct relay_transport *t, void *state);

@@ -10,6 +10,15 @@
 #include "session/session_limits.h"
 #include "wire_limits.h"
 
+/*
+ * States of enum dial_state:
+ *     START -> CONNECTING : dial_open
+ *     CONNECTING -> HELLO_SENT : the secure channel is open; our hello is sent
+ *     HELLO_SENT -> IDLE : the server's hello is valid; our acknowledgement is sent
+ *     IDLE -> WAITING : a request is sent
+ *     WAITING -> IDLE : its reply arrives
+ *     ANY -> END : the connection ends, or the server's hello or reply is refused
+ */
 enum dial_state { DIAL_CONNECTING, DIAL_HELLO_SENT, DIAL_IDLE, DIAL_WAITING };
 
 struct dial {

@@ -13,6 +13,16 @@
 #include "wire_envelope.h"
 #include "wire_refusal.h"
 
+/*
+ * States of enum session_state:
+ *     START -> HELLO : the connection is admitted
+ *     HELLO -> ACK : the client's hello is valid; our hello is sent
+ *     ACK -> READY : the client's acknowledgement is valid
+ *     READY -> BUSY : a request arrives
+ *     BUSY -> READY : its reply is sent
+ *     BUSY -> END : the request registers a tunnel, which takes the connection
+ *     ANY -> END : the connection ends, or a refusal closes it
+ */
 enum session_state { SESSION_HELLO, SESSION_ACK, SESSION_READY, SESSION_BUSY };
 
 /* Only while the handshake lasts. */

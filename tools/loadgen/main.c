@@ -319,12 +319,12 @@ static bool start(struct bench *b, struct relay_error *err)
         snprintf(err->text, sizeof(err->text), "out of memory");
         return false;
     }
-    for (uint16_t i = 0; i < b->o.threads; i++) {
+    for (uint32_t i = 0; i < b->o.threads; i++) {
         if (!start_lane(b, i, first_member, host, err))
             return false;
         first_member += share(b->plan.requesters, b->o.threads, i);
     }
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         if (rt_loop_start(b->loops[i], "bench") != RT_ERR_OK)
             return false;
     return true;
@@ -332,7 +332,7 @@ static bool start(struct bench *b, struct relay_error *err)
 
 static void tell_all(struct bench *b, uint16_t kind)
 {
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         rt_send_external(b->sys, load_lane_addr(b->lanes[i]),
                          rt_msg_new(kind, sizeof(struct rt_msg)));
 }
@@ -341,7 +341,7 @@ static uint32_t nodes_ready(const struct bench *b)
 {
     uint32_t n = 0;
 
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         n += load_lane_nodes_ready(b->lanes[i]);
     return n;
 }
@@ -350,14 +350,14 @@ static uint32_t nodes_alive(const struct bench *b)
 {
     uint32_t n = 0;
 
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         n += load_lane_nodes_alive(b->lanes[i]);
     return n;
 }
 
 static bool all_finished(const struct bench *b)
 {
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         if (!load_lane_finished(b->lanes[i]))
             return false;
     return true;
@@ -367,9 +367,9 @@ static void collect(struct bench *b, struct load_figures *out)
 {
     tell_all(b, LOAD_STOP);
     pause_ms(100);
-    for (uint16_t i = 0; i < b->o.threads; i++)
+    for (uint32_t i = 0; i < b->o.threads; i++)
         rt_loop_stop(b->loops[i]);
-    for (uint16_t i = 0; i < b->o.threads; i++) {
+    for (uint32_t i = 0; i < b->o.threads; i++) {
         rt_loop_join(b->loops[i]);
         load_lane_figures(b->lanes[i], out);
     }

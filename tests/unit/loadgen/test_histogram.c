@@ -40,7 +40,7 @@ static void test_percentiles_of_a_ramp(void **state)
     memset(&h, 0, sizeof(h));
     for (uint64_t i = 1; i <= 100000; i++)
         histogram_add(&h, i * 1000);
-    for (double p = 1; p <= 100; p += 1) {
+    for (int p = 1; p <= 100; p++) {
         uint64_t v = histogram_percentile(&h, p);
 
         assert_true(v >= last);

@@ -279,7 +279,8 @@ static void test_announcements_in_turn(void **state)
         uint64_t ttl;
 
         assert_true(dht_value_store_find(v, a[0].key, WIRE_DIALECT_A, NOW_S, &got, &ttl));
-        while (which < 5 && (got.len != a[which].len || memcmp(got.ptr, a[which].bytes, got.len)))
+        while (which < 5 &&
+               (got.len != a[which].len || memcmp(got.ptr, a[which].bytes, got.len) != 0))
             which++;
         assert_true(which < 5);
         assert_int_equal(seen[which]++, served / 5);
