@@ -29,8 +29,7 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
         return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
     }
     quic_count(qw, QUIC_COUNTER_DIALLED, 1);
-    c->user = user;
-    c->has_user = true;
+    quic_conn_begin(c, user);
     quic_output_mark(c);
     *out = c;
     return 0;

@@ -121,7 +121,7 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
     owner = quic_cid_map_find(&qw->cids, quic_cid_hash(&qw->cids, vc.dcid, vc.dcidlen));
     if (!owner && s->udp.is_connected) {
         /* none of its ids: perhaps a stateless reset of its peer */
-        return s->only && s->only->state == QUIC_OPEN ? s->only : NULL;
+        return s->only && !quic_conn_is_handshaking(s->only) ? s->only : NULL;
     }
     if (!owner) {
         answer_unknown(s, d, &vc);
@@ -134,7 +134,7 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
     c = RT_CONTAINER_OF(owner, struct relay_conn, owner);
     if (c->socket != s)
         return NULL;
-    if (c->state == QUIC_HANDSHAKE) {
+    if (quic_conn_is_handshaking(c)) {
         quic_accept_defer(s, d);
         return NULL;
     }
@@ -214,7 +214,7 @@ static void gather(struct quic_socket *s, const struct quic_datagram *in, struct
 /* A dialled socket hears that nobody is there. */
 static void on_unreachable(struct quic_socket *s, int error)
 {
-    if (s->only && s->only->state == QUIC_HANDSHAKE)
+    if (s->only && quic_conn_is_handshaking(s->only))
         quic_conn_end(s->only, RELAY_END_REFUSED, strerror(error));
 }
 
