@@ -36,7 +36,7 @@ void quic_conn_set_state(struct relay_conn *c, enum quic_conn_state to)
         [QUIC_CONN_GONE] = 0,
     };
 
-    QUIC_INSIST(may_follow[c->state] & BIT(to));
+    PLUGIN_INSIST(may_follow[c->state] & BIT(to));
     c->state = (uint8_t)to;
 }
 
@@ -83,7 +83,7 @@ static void conn_free(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
-    QUIC_INSIST(c->state == QUIC_CONN_GONE && !c->delivery);
+    PLUGIN_INSIST(c->state == QUIC_CONN_GONE && !c->delivery);
     vanished(c);
     rt_list_unlink(&c->dirty);
     rt_list_unlink(&c->ready);
@@ -141,7 +141,7 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
-    QUIC_INSIST(c->state != QUIC_CONN_NEW && !c->delivery);
+    PLUGIN_INSIST(c->state != QUIC_CONN_NEW && !c->delivery);
     if (why == RELAY_END_SYSTEM)
         quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
     if (c->state == QUIC_CONN_CLOSING && c->closing_for == RELAY_END_LOCAL)

@@ -119,12 +119,11 @@ void quic_output_run_dirty(struct quic_worker *qw);
 /* When it wants to be looked at next. */
 void quic_conn_arm(struct relay_conn *c);
 
-/* dial.c, listen.c and conn.c: the verbs of struct relay_transport. */
-int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
+/* dial.c, listen.c and conn.c: the verbs of struct relay_transport; state: a struct quic_worker. */
+int quic_dial(void *state, const struct sockaddr *addr, socklen_t len, void *user,
               struct relay_conn **out, struct relay_error *err);
-int quic_listen(struct quic_worker *qw, const struct relay_listen *spec,
-                struct relay_listener **out, struct sockaddr_storage *out_bound,
-                struct relay_error *err);
+int quic_listen(void *state, const struct relay_listen *spec, struct relay_listener **out,
+                struct sockaddr_storage *out_bound, struct relay_error *err);
 void quic_unlisten(struct relay_listener *l);
 void quic_conn_send(struct relay_conn *c, struct relay_vec *v);
 void quic_conn_pause(struct relay_conn *c);

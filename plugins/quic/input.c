@@ -143,7 +143,7 @@ void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
 {
     struct quic_delivery delivery = {0};
 
-    QUIC_INSIST(c->engine && c->state != QUIC_CONN_GONE && !c->delivery);
+    PLUGIN_INSIST(c->engine && c->state != QUIC_CONN_GONE && !c->delivery);
     c->delivery = &delivery;
     if (quic_engine_read(c->engine, d, c->worker->now_ns))
         c->is_urgent = true;

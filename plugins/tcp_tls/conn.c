@@ -18,7 +18,7 @@ struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sock
 
     if (!c)
         abort();
-    if (uv_poll_init(tw->loop, &c->poll, fd) != 0) {
+    if (uv_poll_init(tw->loop.uv, &c->poll, fd) != 0) {
         close(fd);
         free(c);
         return NULL;
@@ -76,7 +76,7 @@ void tls_conn_watch(struct relay_conn *c)
     if (events == c->events)
         return;
     c->events = (uint8_t)events;
-    TLS_INSIST(uv_poll_start(&c->poll, events, on_poll) == 0);
+    PLUGIN_INSIST(uv_poll_start(&c->poll, events, on_poll) == 0);
 }
 
 static void on_connected(struct relay_conn *c)

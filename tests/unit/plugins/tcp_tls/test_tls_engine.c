@@ -74,7 +74,8 @@ static void pair_init(struct pair *p, enum tls_signer signer)
     struct relay_error err;
 
     *p = (struct pair){0};
-    assert_int_equal(tls_creds_new(seed, serial, 1770000000, signer, &p->creds, &err), 0);
+    assert_int_equal(tls_creds_new(seed, serial, 1770000000, signer, TLS_PRIORITY, &p->creds, &err),
+                     0);
     side_init(&p->client, p->creds, false);
     side_init(&p->server, p->creds, true);
 }
