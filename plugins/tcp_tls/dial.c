@@ -28,7 +28,7 @@ int tls_dial(void *state, const struct sockaddr *addr, socklen_t addr_len, void 
         return plugin_error_set(err, "tcp_tls", "cannot dial", addr, addr_len, ENOMEM);
     tls_count(tw, TLS_COUNTER_DIALLED, 1);
     error = connect(fd, addr, addr_len) == 0 ? 0 : errno;
-    tls_conn_start(c, TLS_CONNECTING, user);
+    tls_conn_start(c, TLS_CONN_CONNECTING, user);
     if (error != 0 && error != EINPROGRESS)
         tls_conn_end_errno(c, error);
     *out = c;

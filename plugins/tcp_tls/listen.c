@@ -68,7 +68,7 @@ static void admit(struct tls_worker *tw, int fd, const struct sockaddr *peer, so
     user = tw->host->events->admit(tw->w, tw->table, c, peer);
     if (user) {
         tls_count(tw, TLS_COUNTER_ACCEPTED, 1);
-        tls_conn_start(c, TLS_HANDSHAKE, user);
+        tls_conn_start(c, TLS_CONN_HANDSHAKE, user);
     } else {
         tls_count(tw, TLS_COUNTER_REFUSED, 1);
         tls_conn_end(c, RELAY_END_LOCAL, NULL);

@@ -169,7 +169,7 @@ bool tls_engine_seal(struct tls_engine *e, const uint8_t *src, size_t n)
     return false;
 }
 
-bool tls_engine_bye(struct tls_engine *e)
+bool tls_engine_close_notify(struct tls_engine *e)
 {
     int rc = gnutls_bye(e->session, GNUTLS_SHUT_WR);
 
