@@ -9,6 +9,7 @@
 #include <gnutls/x509.h>
 #include <sodium.h>
 
+#define NS_PER_S UINT64_C(1000000000)
 #define HOUR_S 3600
 #define LIFETIME_S (10LL * 365 * 24 * HOUR_S)
 
@@ -105,7 +106,8 @@ static int make_certificate(struct builder *b, const uint8_t serial[TLS_SERIAL_B
     return rc;
 }
 
-static int make_credentials(struct builder *b, enum tls_signer signer, struct tls_creds *c)
+static int make_credentials(struct builder *b, enum tls_signer signer, const char *priority,
+                            struct tls_creds *c)
 {
     int rc = gnutls_certificate_allocate_credentials(&c->server);
 
@@ -117,15 +119,14 @@ static int make_credentials(struct builder *b, enum tls_signer signer, struct tl
         rc = gnutls_privkey_import_ext4(b->handshake_key, c, sign_ed25519, sign_hash_unsupported,
                                         NULL, NULL, signer_info, 0);
     else if (rc == 0)
-        rc = gnutls_privkey_import_x509(b->handshake_key, b->x509_key,
-                                        GNUTLS_PRIVKEY_IMPORT_COPY);
+        rc = gnutls_privkey_import_x509(b->handshake_key, b->x509_key, GNUTLS_PRIVKEY_IMPORT_COPY);
     if (rc == 0)
         rc = gnutls_certificate_set_key(c->server, NULL, 0, &b->pcert, 1, b->handshake_key);
     if (rc == 0) {
         /* the credentials own both now */
         b->handshake_key = NULL;
         b->pcert = (gnutls_pcert_st){0};
-        rc = gnutls_priority_init(&c->priority, TLS_PRIORITY, NULL);
+        rc = gnutls_priority_init(&c->priority, priority, NULL);
     }
     return rc;
 }
@@ -144,8 +145,8 @@ static void builder_fini(struct builder *b)
 }
 
 int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_SERIAL_BYTES],
-                  uint64_t now_s, enum tls_signer signer, struct tls_creds **out,
-                  struct relay_error *err)
+                  uint64_t now_s, enum tls_signer signer, const char *priority,
+                  struct tls_creds **out, struct relay_error *err)
 {
     struct builder b = {0};
     struct tls_creds *c;
@@ -162,7 +163,7 @@ int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_S
     if (rc == 0)
         rc = make_certificate(&b, serial, now_s);
     if (rc == 0)
-        rc = make_credentials(&b, signer, c);
+        rc = make_credentials(&b, signer, priority, c);
     builder_fini(&b);
     if (rc != 0) {
         snprintf(err->text, sizeof(err->text), "cannot make the TLS certificate: %s",
@@ -189,4 +190,45 @@ void tls_creds_free(struct tls_creds **cp)
         gnutls_certificate_free_credentials(c->server);
     sodium_memzero(c, sizeof(*c));
     free(c);
+}
+
+/* -- shared by the workers of a plugin -- */
+
+static int shared_make(const struct relay_host *host, struct relay_worker *w, const char *priority,
+                       struct tls_creds **out, struct relay_error *err)
+{
+    uint8_t seed[TLS_SEED_BYTES], serial[TLS_SERIAL_BYTES];
+    int rc;
+
+    host->random(w, seed, sizeof(seed));
+    host->random(w, serial, sizeof(serial));
+    rc = tls_creds_new(seed, serial, host->wall_ns(w) / NS_PER_S, TLS_SIGNER_SODIUM, priority, out,
+                       err);
+    sodium_memzero(seed, sizeof(seed));
+    return rc;
+}
+
+int tls_creds_share(struct tls_creds_shared *s, const struct relay_host *host,
+                    struct relay_worker *w, const char *priority, struct tls_creds **out,
+                    struct relay_error *err)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&s->lock);
+    if (!s->creds)
+        rc = shared_make(host, w, priority, &s->creds, err);
+    if (rc == 0) {
+        s->workers++;
+        *out = s->creds;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+void tls_creds_unshare(struct tls_creds_shared *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (--s->workers == 0)
+        tls_creds_free(&s->creds);
+    pthread_mutex_unlock(&s->lock);
 }

@@ -7,6 +7,7 @@
 #ifndef TLS_CREDS_H
 #define TLS_CREDS_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include <gnutls/gnutls.h>
@@ -36,13 +37,28 @@ struct tls_creds {
 
 /*
  * Makes the key from seed and the certificate (subject CN=localhost, valid from an hour before
- * now_s for ten years). 0 and *out, owned by the caller; or -1 and a sentence in *err.
+ * now_s for ten years). priority: GnuTLS's text of ciphers and versions. 0 and *out, owned by the
+ * caller; or -1 and a sentence in *err.
  */
 int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_SERIAL_BYTES],
-                  uint64_t now_s, enum tls_signer signer, struct tls_creds **out,
-                  struct relay_error *err);
+                  uint64_t now_s, enum tls_signer signer, const char *priority,
+                  struct tls_creds **out, struct relay_error *err);
 
 /* No session may use *c any more. Clears the caller's pointer and the key; NULL is allowed. */
 void tls_creds_free(struct tls_creds **c);
+
+/* Credentials that all workers of a plugin share; static, zeroed but for the lock. Any thread. */
+struct tls_creds_shared {
+    pthread_mutex_t lock;
+    struct tls_creds *creds;
+    uint32_t workers; /* that use them */
+};
+
+/* One worker more: *out, made with the first one. Or -1 and *err. */
+int tls_creds_share(struct tls_creds_shared *s, const struct relay_host *host,
+                    struct relay_worker *w, const char *priority, struct tls_creds **out,
+                    struct relay_error *err);
+/* One worker less; the last one frees them. */
+void tls_creds_unshare(struct tls_creds_shared *s);
 
 #endif

@@ -61,15 +61,15 @@ static struct relay_conn *serve(struct quic_socket *s, const struct quic_datagra
 {
     struct quic_worker *qw = s->worker;
     struct relay_conn *c = quic_conn_new(qw, s);
+    void *user = qw->host->events->admit(qw->w, qw->table, c, &d->remote->any);
 
-    c->user = qw->host->events->admit(qw->w, qw->table, c, &d->remote->any);
-    if (!c->user) {
+    if (!user) {
         quic_count(qw, QUIC_COUNTER_REFUSED, 1);
         quic_conn_discard(c);
         quic_stateless_close(s, d, &in->hd, NGTCP2_CONNECTION_REFUSED);
         return NULL;
     }
-    c->has_user = true;
+    quic_conn_begin(c, user);
     quic_count(qw, QUIC_COUNTER_ACCEPTED, 1);
     if (in->has_token) {
         quic_count(qw, QUIC_COUNTER_VALIDATED, 1);

@@ -1,10 +1,44 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The life of a connection:
+ *
+ *     NEW ----------> HALF_OPEN ----------> OPEN
+ *      |  admitted,    |    |   handshake    | |
+ *      |  dialled      |    |   complete     | |
+ *      |               |    |                | |
+ *      |               |    +---> CLOSING <--+ |   close, or no memory
+ *      |               |             |         |
+ *      +---> GONE <----+-------------+---------+   the engine has ended
+ *   refused
+ *
+ * NEW -> CLOSING happens, too: the host may close from inside admit. A graceful close waits in
+ * CLOSING until all is delivered, then at most QUIC_LINGER_NS for the peer's FIN.
+ *
+ * Invariant: the host gets `closed` exactly once if the connection left NEW, and nothing after it.
+ * is_paused, owes_* and has_eof are orthogonal to the state.
+ */
 #include "conn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "closing.h"
+
+#define BIT(state) (1u << (state))
+
+void quic_conn_set_state(struct relay_conn *c, enum quic_conn_state to)
+{
+    static const uint8_t may_follow[] = {
+        [QUIC_CONN_NEW] = BIT(QUIC_CONN_HALF_OPEN) | BIT(QUIC_CONN_CLOSING) | BIT(QUIC_CONN_GONE),
+        [QUIC_CONN_HALF_OPEN] = BIT(QUIC_CONN_OPEN) | BIT(QUIC_CONN_CLOSING) | BIT(QUIC_CONN_GONE),
+        [QUIC_CONN_OPEN] = BIT(QUIC_CONN_CLOSING) | BIT(QUIC_CONN_GONE),
+        [QUIC_CONN_CLOSING] = BIT(QUIC_CONN_GONE),
+        [QUIC_CONN_GONE] = 0,
+    };
+
+    PLUGIN_INSIST(may_follow[c->state] & BIT(to));
+    c->state = (uint8_t)to;
+}
 
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
 {
@@ -20,6 +54,13 @@ struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s)
     rt_list_init(&c->ready);
     qw->conns++;
     return c;
+}
+
+void quic_conn_begin(struct relay_conn *c, void *user)
+{
+    c->user = user;
+    if (c->state == QUIC_CONN_NEW) /* else closed from inside admit */
+        quic_conn_set_state(c, QUIC_CONN_HALF_OPEN);
 }
 
 void quic_conn_validated(struct relay_conn *c)
@@ -42,7 +83,7 @@ static void conn_free(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
-    c->state = QUIC_ENDED;
+    PLUGIN_INSIST(c->state == QUIC_CONN_GONE && !c->delivery);
     vanished(c);
     rt_list_unlink(&c->dirty);
     rt_list_unlink(&c->ready);
@@ -58,6 +99,7 @@ static void conn_free(struct relay_conn *c)
 
 void quic_conn_discard(struct relay_conn *c)
 {
+    quic_conn_set_state(c, QUIC_CONN_GONE);
     conn_free(c);
 }
 
@@ -89,7 +131,7 @@ static void close_engine(struct relay_conn *c)
 
 static void count_end(struct relay_conn *c, enum relay_end why)
 {
-    if (c->state != QUIC_HANDSHAKE)
+    if (c->state != QUIC_CONN_HALF_OPEN)
         return;
     if (why == RELAY_END_HANDSHAKE)
         quic_count(c->worker, QUIC_COUNTER_FAILED, 1);
@@ -99,15 +141,15 @@ static void count_end(struct relay_conn *c, enum relay_end why)
 
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail)
 {
+    PLUGIN_INSIST(c->state != QUIC_CONN_NEW && !c->delivery);
     if (why == RELAY_END_SYSTEM)
         quic_count(c->worker, QUIC_COUNTER_NO_MEMORY, 1);
-    if (c->is_closing)
+    if (c->state == QUIC_CONN_CLOSING && c->closing_for == RELAY_END_LOCAL)
         why = RELAY_END_LOCAL;
     count_end(c, why);
     close_engine(c);
-    c->state = QUIC_ENDED;
-    if (c->has_user)
-        c->worker->host->events->closed(c->user, why, detail);
+    quic_conn_set_state(c, QUIC_CONN_GONE);
+    c->worker->host->events->closed(c->user, why, detail);
     conn_free(c);
 }
 
@@ -139,12 +181,12 @@ void quic_conn_expire(struct relay_conn *c)
 
 void quic_conn_send(struct relay_conn *c, struct relay_vec *v)
 {
-    if (c->is_closing || c->is_broken || c->state == QUIC_ENDED) {
+    if (c->state != QUIC_CONN_HALF_OPEN && c->state != QUIC_CONN_OPEN) {
         relay_vec_drop(v);
         return;
     }
     if (!quic_engine_send(c->engine, v))
-        c->is_broken = true;
+        quic_conn_begin_closing(c, RELAY_END_SYSTEM);
     c->owes_sent = true;
     quic_output_mark(c);
 }
@@ -164,19 +206,26 @@ void quic_conn_resume(struct relay_conn *c)
     quic_worker_kick(c->worker);
 }
 
+void quic_conn_begin_closing(struct relay_conn *c, enum relay_end why)
+{
+    quic_conn_set_state(c, QUIC_CONN_CLOSING);
+    c->closing_for = (uint8_t)why;
+    rt_list_unlink(&c->ready);
+    if (c->engine) {
+        quic_engine_consumed(c->engine, c->held.bytes);
+        quic_engine_finish(c->engine);
+    }
+    quic_held_drop(&c->held);
+}
+
 void quic_conn_close(struct relay_conn *c, enum relay_close how)
 {
-    if (how == RELAY_CLOSE_ABORT || c->state == QUIC_HANDSHAKE)
+    if (c->state == QUIC_CONN_GONE)
+        return;
+    if (how == RELAY_CLOSE_ABORT || c->state == QUIC_CONN_NEW || c->state == QUIC_CONN_HALF_OPEN)
         c->is_aborted = true;
-    if (!c->is_closing) {
-        c->is_closing = true;
-        rt_list_unlink(&c->ready);
-        if (c->engine) {
-            quic_engine_consumed(c->engine, c->held.bytes);
-            quic_engine_finish(c->engine);
-        }
-        quic_held_drop(&c->held);
-    }
+    if (c->state != QUIC_CONN_CLOSING)
+        quic_conn_begin_closing(c, RELAY_END_LOCAL);
     quic_output_mark(c);
 }
 

@@ -2,13 +2,12 @@
 /*
  * One QUIC connection as the host knows it: an engine, its place in the worker, its events.
  *
- *     HANDSHAKE -> OPEN -> (closing: FIN sent, waiting for the peer's) -> ENDED
+ * Verbs record; what they ask for is written by quic_conn_flush at the end of the turn. `closed` is
+ * raised, and the struct freed, by quic_conn_end, which only the loop's own callbacks call, never
+ * those of an engine.
  *
- * Verbs record; what they ask for is written by quic_conn_flush at the end of the turn. `closed`
- * is raised, and the struct freed, by quic_conn_end, which is called from the loop's own callbacks
- * only, never below an engine's.
- *
- * conn.c: life and verbs.  input.c: data and events.  output.c: writing.
+ * conn.c, input.c and output.c are one module, split by size: life and verbs; data and events;
+ * writing. They call each other through the second part of this header. Thread: the worker's.
  */
 #ifndef QUIC_CONN_H
 #define QUIC_CONN_H
@@ -17,10 +16,13 @@
 #include "engine.h"
 #include "socket.h"
 
-enum quic_state {
-    QUIC_HANDSHAKE,
-    QUIC_OPEN,
-    QUIC_ENDED,
+/* See the diagram in conn.c. */
+enum quic_conn_state {
+    QUIC_CONN_NEW,       /* not the host's yet: it ends without an event */
+    QUIC_CONN_HALF_OPEN, /* the handshake goes on */
+    QUIC_CONN_OPEN,
+    QUIC_CONN_CLOSING, /* the host has called close, or memory ran out: no event but closed */
+    QUIC_CONN_GONE,    /* closed is being raised; then the struct is freed */
 };
 
 /*
@@ -34,12 +36,10 @@ struct quic_delivery {
 
 struct relay_conn {
     struct quic_owner owner; /* first: what the id map points at */
-    uint8_t state;           /* enum quic_state */
-    bool has_user : 1;       /* admitted or dialled: closed is due at the end */
+    uint8_t state;           /* enum quic_conn_state */
+    uint8_t closing_for;     /* CLOSING: RELAY_END_LOCAL or RELAY_END_SYSTEM */
     bool is_paused : 1;
-    bool is_closing : 1;     /* the host has called close: no event but closed */
-    bool is_aborted : 1;     /* ... and does not want to wait */
-    bool is_broken : 1;      /* out of memory: it ends at the end of the turn */
+    bool is_aborted : 1;     /* CLOSING: without waiting for what was sent to arrive */
     bool is_unvalidated : 1; /* counts in worker->unvalidated */
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
@@ -62,11 +62,13 @@ struct relay_conn {
     struct rt_list dirty, ready;
 };
 
-/* A connection of a socket, which it counts; without an engine and a user. */
+/* A NEW connection of a socket, which it counts; without an engine. */
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s);
+/* Makes a NEW one the host's: its events go to user. */
+void quic_conn_begin(struct relay_conn *c, void *user);
 /* Takes it apart and raises closed where one is due; frees it. */
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail);
-/* Frees one that was never anybody's. */
+/* Frees one that the host does not know. */
 void quic_conn_discard(struct relay_conn *c);
 /* The engine may have ended: then so does c. True: it is gone. */
 bool quic_conn_reap(struct relay_conn *c);
@@ -83,8 +85,21 @@ void quic_conn_expire(struct relay_conn *c);
 
 static inline bool quic_conn_is_reading(const struct relay_conn *c)
 {
-    return c->state == QUIC_OPEN && !c->is_paused && !c->is_closing && !c->is_broken;
+    return c->state == QUIC_CONN_OPEN && !c->is_paused;
 }
+
+/* Its engine's handshake goes on, whatever the host has asked for. */
+static inline bool quic_conn_is_handshaking(const struct relay_conn *c)
+{
+    return c->state != QUIC_CONN_OPEN && !quic_engine_is_open(c->engine);
+}
+
+/* -- between conn.c, input.c and output.c -- */
+
+/* Changes the state; one of the transitions in the diagram. */
+void quic_conn_set_state(struct relay_conn *c, enum quic_conn_state to);
+/* From now on no event but closed; why: RELAY_END_LOCAL or RELAY_END_SYSTEM. */
+void quic_conn_begin_closing(struct relay_conn *c, enum relay_end why);
 
 /* input.c */
 extern const struct quic_engine_ops quic_conn_engine_ops;
@@ -104,12 +119,11 @@ void quic_output_run_dirty(struct quic_worker *qw);
 /* When it wants to be looked at next. */
 void quic_conn_arm(struct relay_conn *c);
 
-/* dial.c, listen.c and conn.c: the verbs of struct relay_transport. */
-int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
+/* dial.c, listen.c and conn.c: the verbs of struct relay_transport; state: a struct quic_worker. */
+int quic_dial(void *state, const struct sockaddr *addr, socklen_t len, void *user,
               struct relay_conn **out, struct relay_error *err);
-int quic_listen(struct quic_worker *qw, const struct relay_listen *spec,
-                struct relay_listener **out, struct sockaddr_storage *out_bound,
-                struct relay_error *err);
+int quic_listen(void *state, const struct relay_listen *spec, struct relay_listener **out,
+                struct sockaddr_storage *out_bound, struct relay_error *err);
 void quic_unlisten(struct relay_listener *l);
 void quic_conn_send(struct relay_conn *c, struct relay_vec *v);
 void quic_conn_pause(struct relay_conn *c);

@@ -45,7 +45,8 @@ struct quic_datagram {
 /* A datagram with a copy of its addresses and bytes, which `d` points at; freed with free(). */
 struct quic_kept {
     struct rt_list node;
-    struct quic_socket *socket; /* for the owner's use */
+    struct quic_socket *socket; /* deferred: counted; else NULL */
+    _Atomic uint32_t *charged;  /* between workers: the bytes under way, these included */
     struct quic_datagram d;
     union quic_addr local, remote;
     uint8_t bytes[];

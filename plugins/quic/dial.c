@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/error.h"
 #include "conn.h"
 
-int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len, void *user,
+int quic_dial(void *state, const struct sockaddr *addr, socklen_t len, void *user,
               struct relay_conn **out, struct relay_error *err)
 {
+    struct quic_worker *qw = state;
     struct relay_conn *c;
     struct quic_socket *s;
     union quic_addr remote;
@@ -14,10 +16,10 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
     int error = quic_udp_connect(&u, addr, len);
 
     if (error != 0)
-        return quic_error_set(err, "cannot dial", addr, len, error);
+        return plugin_error_set(err, "quic", "cannot dial", addr, len, error);
     s = quic_socket_new(qw, &u);
     if (!s)
-        return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
+        return plugin_error_set(err, "quic", "cannot dial", addr, len, ENOMEM);
     c = quic_conn_new(qw, s);
     s->only = c;
     quic_socket_drop(&s); /* the connection's from here on */
@@ -26,11 +28,10 @@ int quic_dial(struct quic_worker *qw, const struct sockaddr *addr, socklen_t len
         quic_engine_dial(&qw->env, c, &c->socket->udp.local, &remote, quic_worker_clock(qw));
     if (!c->engine) {
         quic_conn_discard(c);
-        return quic_error_set(err, "cannot dial", addr, len, ENOMEM);
+        return plugin_error_set(err, "quic", "cannot dial", addr, len, ENOMEM);
     }
     quic_count(qw, QUIC_COUNTER_DIALLED, 1);
-    c->user = user;
-    c->has_user = true;
+    quic_conn_begin(c, user);
     quic_output_mark(c);
     *out = c;
     return 0;

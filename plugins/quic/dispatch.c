@@ -53,9 +53,8 @@ static void on_posted(void *state, void *arg)
     struct quic_kept *k = arg;
     struct quic_socket *s;
 
+    atomic_fetch_sub_explicit(k->charged, size_of(k), memory_order_relaxed);
     if (qw) {
-        atomic_fetch_sub_explicit(&qw->shared->posted[qw->env.worker], size_of(k),
-                                  memory_order_relaxed);
         quic_worker_clock(qw);
         s = socket_for(qw, &k->d);
         if (s)
@@ -71,6 +70,7 @@ void quic_dispatch_hand_over(struct quic_socket *s, uint16_t to, const struct qu
     struct quic_kept *k = quic_kept_new(d);
     uint32_t size = size_of(k);
 
+    k->charged = posted;
     if (atomic_fetch_add_explicit(posted, size, memory_order_relaxed) + size <=
             QUIC_POSTED_BYTES_MAX &&
         qw->host->post(to, qw->table->name, on_posted, k)) {
@@ -121,7 +121,7 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
     owner = quic_cid_map_find(&qw->cids, quic_cid_hash(&qw->cids, vc.dcid, vc.dcidlen));
     if (!owner && s->udp.is_connected) {
         /* none of its ids: perhaps a stateless reset of its peer */
-        return s->only && s->only->state == QUIC_OPEN ? s->only : NULL;
+        return s->only && !quic_conn_is_handshaking(s->only) ? s->only : NULL;
     }
     if (!owner) {
         answer_unknown(s, d, &vc);
@@ -134,7 +134,7 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
     c = RT_CONTAINER_OF(owner, struct relay_conn, owner);
     if (c->socket != s)
         return NULL;
-    if (c->state == QUIC_HANDSHAKE) {
+    if (quic_conn_is_handshaking(c)) {
         quic_accept_defer(s, d);
         return NULL;
     }
@@ -165,7 +165,7 @@ static void add_run(struct batch *b, struct relay_conn *c, const struct quic_dat
     struct quic_datagram *run = &b->runs[b->run_count++];
     unsigned i = 0;
 
-    QUIC_INSIST(b->run_count <= RUNS_MAX && !d->next);
+    PLUGIN_INSIST(b->run_count <= RUNS_MAX && !d->next);
     *run = *d;
     while (i < b->group_count && b->groups[i].conn != c)
         i++;
@@ -214,7 +214,7 @@ static void gather(struct quic_socket *s, const struct quic_datagram *in, struct
 /* A dialled socket hears that nobody is there. */
 static void on_unreachable(struct quic_socket *s, int error)
 {
-    if (s->only && s->only->state == QUIC_HANDSHAKE)
+    if (s->only && quic_conn_is_handshaking(s->only))
         quic_conn_end(s->only, RELAY_END_REFUSED, strerror(error));
 }
 

@@ -53,7 +53,6 @@ struct quic_env {
     const struct quic_engine_ops *ops;
     const ngtcp2_mem *mem;
     const struct tls_creds *creds;
-    gnutls_priority_t priority;
     quic_buf_new_fn *buf_new;
     void (*random)(void *ctx, void *out, size_t len);
     void *random_ctx;

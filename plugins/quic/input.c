@@ -10,10 +10,11 @@ static void on_opened(void *owner)
     struct relay_conn *c = owner;
 
     quic_count(c->worker, QUIC_COUNTER_HANDSHAKES, 1);
-    c->state = QUIC_OPEN;
     quic_conn_validated(c);
-    if (!c->is_closing)
-        c->worker->host->events->opened(c->user);
+    if (c->state == QUIC_CONN_CLOSING)
+        return;
+    quic_conn_set_state(c, QUIC_CONN_OPEN);
+    c->worker->host->events->opened(c->user);
 }
 
 static void tell_data(struct relay_conn *c, size_t n)
@@ -87,16 +88,16 @@ static void on_data(void *owner, const uint8_t *p, size_t n)
         done = deliver(c, p, n);
     if (done == n)
         return;
-    if (c->is_closing || c->is_broken)
+    if (c->state == QUIC_CONN_CLOSING)
         quic_engine_consumed(c->engine, n - done); /* thrown away */
     else if (!quic_held_push(&c->held, c->worker->host->buf_new, p + done, n - done))
-        c->is_broken = true;
+        quic_conn_begin_closing(c, RELAY_END_SYSTEM);
 }
 
 static void raise_eof(struct relay_conn *c)
 {
     c->owes_eof = false;
-    if (c->has_eof || c->is_closing || c->is_broken || c->state != QUIC_OPEN)
+    if (c->has_eof || c->state != QUIC_CONN_OPEN)
         return;
     c->has_eof = true;
     c->worker->host->events->eof(c->user);
@@ -142,7 +143,7 @@ void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
 {
     struct quic_delivery delivery = {0};
 
-    QUIC_INSIST(!c->delivery);
+    PLUGIN_INSIST(c->engine && c->state != QUIC_CONN_GONE && !c->delivery);
     c->delivery = &delivery;
     if (quic_engine_read(c->engine, d, c->worker->now_ns))
         c->is_urgent = true;

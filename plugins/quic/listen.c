@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/error.h"
 #include "conn.h"
 
 struct relay_listener {
@@ -33,10 +34,10 @@ static const struct sockaddr *spec_addr(const struct relay_listen *spec, const s
     return spec->fd < 0 ? spec->addr : &u->local.any;
 }
 
-int quic_listen(struct quic_worker *qw, const struct relay_listen *spec,
-                struct relay_listener **out, struct sockaddr_storage *out_bound,
-                struct relay_error *err)
+int quic_listen(void *state, const struct relay_listen *spec, struct relay_listener **out,
+                struct sockaddr_storage *out_bound, struct relay_error *err)
 {
+    struct quic_worker *qw = state;
     const struct sockaddr *addr;
     struct quic_socket *s = NULL;
     struct relay_listener *l;
@@ -54,7 +55,7 @@ int quic_listen(struct quic_worker *qw, const struct relay_listen *spec,
         error = s ? 0 : ENOMEM;
     }
     if (error != 0)
-        return quic_error_set(err, "cannot listen on", addr, len, error);
+        return plugin_error_set(err, "quic", "cannot listen on", addr, len, error);
     warn_small_buffer(qw, &u);
     if (spec->count > 1)
         qw->is_steered = quic_udp_steer(&u, spec->count) && spec->count == qw->env.workers;

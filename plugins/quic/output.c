@@ -45,8 +45,7 @@ static bool may_wait(const struct relay_conn *c)
                       (quic_engine_left(e) == 0 || quic_engine_in_flight(e) == c->in_flight);
 
     return c->unwritten < (most < QUIC_ACK_BYTES ? most : QUIC_ACK_BYTES) && is_settled &&
-           c->state == QUIC_OPEN && !c->is_closing && !c->is_broken && !c->owes_sent &&
-           rt_list_empty(&c->dirty);
+           c->state == QUIC_CONN_OPEN && !c->owes_sent && rt_list_empty(&c->dirty);
 }
 
 static void look_at(struct relay_conn *c, uint64_t at_ns)
@@ -66,8 +65,7 @@ static void raise_sent(struct relay_conn *c)
 {
     uint64_t left = quic_engine_left(c->engine);
 
-    if (c->state != QUIC_OPEN || c->is_closing || c->is_broken ||
-        (!c->owes_sent && left >= c->told_left))
+    if (c->state != QUIC_CONN_OPEN || (!c->owes_sent && left >= c->told_left))
         return;
     c->owes_sent = false;
     c->told_left = left;
@@ -174,7 +172,9 @@ static void advance_close(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
 
-    if (c->is_aborted)
+    if (c->closing_for == RELAY_END_SYSTEM)
+        quic_engine_abort(c->engine, RELAY_END_SYSTEM, "no memory for its buffers");
+    else if (c->is_aborted)
         quic_engine_end(c->engine, QUIC_APP_ABORTED);
     else if (quic_engine_is_finished(c->engine))
         quic_engine_end(c->engine, QUIC_APP_CLOSED);
@@ -188,10 +188,7 @@ void quic_conn_flush(struct relay_conn *c)
 
     c->unwritten = 0;
     c->is_urgent = false;
-    if (c->is_broken) {
-        quic_engine_abort(c->engine, RELAY_END_SYSTEM, "no memory for its buffers");
-    }
-    if (c->is_closing)
+    if (c->state == QUIC_CONN_CLOSING)
         advance_close(c);
     if (quic_conn_reap(c))
         return;

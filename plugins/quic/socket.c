@@ -10,8 +10,8 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void watch(struct quic_socket *s)
 {
-    QUIC_INSIST(uv_poll_start(&s->poll, UV_READABLE | (s->is_blocked ? UV_WRITABLE : 0), on_poll) ==
-                0);
+    PLUGIN_INSIST(
+        uv_poll_start(&s->poll, UV_READABLE | (s->is_blocked ? UV_WRITABLE : 0), on_poll) == 0);
 }
 
 struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_udp *u)
@@ -21,7 +21,7 @@ struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_ud
     if (!s)
         abort();
     s->udp = *u;
-    if (uv_poll_init(qw->loop, &s->poll, u->fd) != 0) {
+    if (uv_poll_init(qw->loop.uv, &s->poll, u->fd) != 0) {
         quic_udp_close(&s->udp);
         free(s);
         return NULL;

@@ -16,7 +16,7 @@ static ngtcp2_conn *conn_of(ngtcp2_crypto_conn_ref *ref)
 static int configure(const struct quic_engine *e, gnutls_session_t s)
 {
     const struct tls_creds *creds = e->env->creds;
-    int rc = gnutls_priority_set(s, e->env->priority);
+    int rc = gnutls_priority_set(s, creds->priority);
 
     if (rc == 0)
         rc = gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE,

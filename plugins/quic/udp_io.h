@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "abi/relay_transport.h"
 #include "datagram.h"
 
 #define QUIC_UDP_MAX 65535u   /* bytes of one write, or of one datagram (or joined ones) read */
@@ -58,9 +57,5 @@ int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
                   struct quic_datagram out[QUIC_READ_BATCH], unsigned *out_count);
 /* 0 or errno. *out_done: bytes that need not be written again (also those that never can be). */
 int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done);
-
-/* *err becomes "quic: WHAT ADDRESS: why", why from errno value `error`. Returns -1. */
-int quic_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
-                   socklen_t len, int error);
 
 #endif

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Sockets: options, addresses, what the kernel is asked to do. */
-#include <ctype.h>
+/* Making UDP sockets, and their options. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <netdb.h>
 #include <netinet/udp.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "udp_io.h"
@@ -175,26 +171,4 @@ void quic_udp_close(struct quic_udp *u)
     if (u->fd >= 0)
         close(u->fd);
     u->fd = -1;
-}
-
-static void address_text(const struct sockaddr *addr, socklen_t len, char *out, size_t cap)
-{
-    char host[64], port[8];
-
-    if (getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV | NI_DGRAM) != 0)
-        snprintf(out, cap, "an address of family %d", (int)addr->sa_family);
-    else
-        snprintf(out, cap, addr->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-int quic_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
-                   socklen_t len, int error)
-{
-    const char *why = strerror(error);
-    char text[80];
-
-    address_text(addr, len, text, sizeof(text));
-    snprintf(err->text, sizeof(err->text), "quic: %s %s: %c%s", what, text, tolower(*why), why + 1);
-    return -1;
 }

@@ -7,54 +7,26 @@
 
 #include "base/check.h"
 
-void quic_insist_failed(const char *expr, const char *file, int line)
-{
-    fprintf(stderr, "quic: INSIST(%s) failed at %s:%d\n", expr, file, line);
-    abort();
-}
-
-static void publish_counters(struct quic_worker *qw)
-{
-    for (int i = 0; i < QUIC_COUNTER_COUNT; i++) {
-        if (qw->counted[i] == 0)
-            continue;
-        atomic_fetch_add_explicit(qw->counters[i], qw->counted[i], memory_order_relaxed);
-        qw->counted[i] = 0;
-    }
-}
-
 static bool has_work(const struct quic_worker *qw)
 {
     return !rt_list_empty(&qw->dirty) || !rt_list_empty(&qw->ready) ||
            !rt_list_empty(&qw->deferred);
 }
 
-static void on_prepare(uv_prepare_t *h)
+static bool run(struct plugin_loop *l)
 {
-    struct quic_worker *qw = h->data;
+    struct quic_worker *qw = RT_CONTAINER_OF(l, struct quic_worker, loop);
 
-    if (qw->is_idling) {
-        qw->hooks->end_of_turn(qw);
-        if (!has_work(qw)) {
-            uv_idle_stop(&qw->idle);
-            qw->is_idling = false;
-        }
-    }
-    publish_counters(qw);
+    qw->hooks->end_of_turn(qw);
+    return has_work(qw);
 }
 
-static void on_idle(uv_idle_t *h)
+static void on_loop_closed(struct plugin_loop *l)
 {
-    (void)h; /* being active is all it is for: the loop polls without sleeping */
+    free(RT_CONTAINER_OF(l, struct quic_worker, loop));
 }
 
-void quic_worker_kick(struct quic_worker *qw)
-{
-    if (qw->is_idling)
-        return;
-    qw->is_idling = true;
-    uv_idle_start(&qw->idle, on_idle);
-}
+static const struct plugin_loop_ops loop_ops = {.run = run, .closed = on_loop_closed};
 
 uint64_t quic_worker_clock(struct quic_worker *qw)
 {
@@ -107,13 +79,13 @@ static void env_random(void *ctx, void *out, size_t len)
     qw->random_left -= (uint32_t)len;
 }
 
-static void env_init(struct quic_worker *qw, const uint8_t secret[2 * QUIC_SECRET_BYTES])
+static void env_init(struct quic_worker *qw, const struct tls_creds *creds,
+                     const uint8_t secret[2 * QUIC_SECRET_BYTES])
 {
     qw->env = (struct quic_env){
         .ops = qw->hooks->engine,
         .mem = quic_pool_mem(qw->pool),
-        .creds = qw->shared->creds,
-        .priority = qw->shared->priority,
+        .creds = creds,
         .buf_new = qw->host->buf_new,
         .random = env_random,
         .random_ctx = qw,
@@ -122,16 +94,6 @@ static void env_init(struct quic_worker *qw, const uint8_t secret[2 * QUIC_SECRE
     };
     memcpy(qw->env.reset_secret, secret, QUIC_SECRET_BYTES);
     memcpy(qw->retry_secret, secret + QUIC_SECRET_BYTES, QUIC_SECRET_BYTES);
-}
-
-static void loop_init(struct quic_worker *qw)
-{
-    uv_prepare_init(qw->loop, &qw->prepare);
-    uv_idle_init(qw->loop, &qw->idle);
-    qw->prepare.data = qw->idle.data = qw;
-    qw->open_handles = 2;
-    uv_prepare_start(&qw->prepare, on_prepare);
-    uv_unref((uv_handle_t *)&qw->prepare);
 }
 
 static uint8_t *packet_buffer(void)
@@ -155,7 +117,8 @@ static void lists_init(struct quic_worker *qw)
 
 int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
                      const struct quic_hooks *hooks, struct relay_worker *w,
-                     struct quic_shared *shared, struct quic_worker **out, struct relay_error *err)
+                     const struct tls_creds *creds, struct quic_shared *shared,
+                     struct quic_worker **out, struct relay_error *err)
 {
     static const char *const names[QUIC_COUNTER_COUNT] = {
 #define X(id, name) [QUIC_COUNTER_##id] = name,
@@ -166,10 +129,6 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
     const char *retry = host->option("retry");
     struct quic_worker *qw;
 
-    if (!host->loop(w)) {
-        snprintf(err->text, sizeof(err->text), "quic: this worker has no event loop");
-        return -1;
-    }
     if (host->secret("packets", secret, sizeof(secret)) != 0) {
         snprintf(err->text, sizeof(err->text), "quic: the state database gives no secret");
         return -1;
@@ -181,7 +140,6 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
     qw->table = table;
     qw->hooks = hooks;
     qw->w = w;
-    qw->loop = host->loop(w);
     qw->shared = shared;
     qw->pool = quic_pool_new(host->buf_new);
     qw->always_retry = retry && strcmp(retry, "always") == 0;
@@ -191,40 +149,30 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
     lists_init(qw);
     host->random(w, key, sizeof(key));
     quic_cid_map_init(&qw->cids, key);
-    for (int i = 0; i < QUIC_COUNTER_COUNT; i++)
-        qw->counters[i] = host->counter(names[i]);
+    plugin_counters_init(&qw->counters, host, names, QUIC_COUNTER_COUNT);
     quic_worker_clock(qw);
-    env_init(qw, secret);
+    env_init(qw, creds, secret);
     explicit_bzero(secret, sizeof(secret));
-    loop_init(qw);
+    plugin_loop_init(&qw->loop, host->loop(w), &loop_ops, &qw->counters);
     *out = qw;
     return 0;
-}
-
-static void on_handle_closed(uv_handle_t *h)
-{
-    struct quic_worker *qw = h->data;
-
-    if (--qw->open_handles == 0)
-        free(qw);
 }
 
 void quic_worker_fini(struct quic_worker *qw)
 {
     qw->hooks->stop(qw);
-    QUIC_INSIST(qw->conns == 0 && qw->listeners == 0 && qw->socket_count == 0);
-    QUIC_INSIST(!has_work(qw) && rt_list_empty(&qw->closing) && qw->cids.count == 0);
-    publish_counters(qw);
+    PLUGIN_INSIST(qw->conns == 0 && qw->listeners == 0 && qw->socket_count == 0);
+    PLUGIN_INSIST(!has_work(qw) && rt_list_empty(&qw->closing) && qw->cids.count == 0);
+    plugin_counters_publish(&qw->counters);
     qw->host->timer_disarm(qw->w, &qw->timer);
     quic_cid_map_fini(&qw->cids);
     quic_expiries_fini(&qw->expiries);
-    QUIC_INSIST(quic_pool_bytes(qw->pool) == 0);
+    PLUGIN_INSIST(quic_pool_bytes(qw->pool) == 0);
     quic_pool_free(&qw->pool);
     quic_udp_buffers_free(&qw->in);
     explicit_bzero(qw->random, sizeof(qw->random));
     free(qw->out);
     explicit_bzero(qw->retry_secret, sizeof(qw->retry_secret));
     explicit_bzero(qw->env.reset_secret, sizeof(qw->env.reset_secret));
-    uv_close((uv_handle_t *)&qw->prepare, on_handle_closed);
-    uv_close((uv_handle_t *)&qw->idle, on_handle_closed);
+    plugin_loop_close(&qw->loop);
 }

@@ -22,10 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uv.h>
-
 #include "abi/relay_transport.h"
 #include "base/list.h"
+#include "common/counters.h"
+#include "common/insist.h"
+#include "common/loop.h"
 #include "cid_map.h"
 #include "engine.h"
 #include "expiry.h"
@@ -104,8 +105,6 @@ struct quic_hooks {
 
 /* What all workers share: one per process, counted by them. */
 struct quic_shared {
-    struct tls_creds *creds;
-    gnutls_priority_t priority;
     _Atomic bool has_warned;
     _Atomic uint32_t posted[64]; /* bytes on their way to each worker */
 };
@@ -115,7 +114,6 @@ struct quic_worker {
     const struct relay_transport *table; /* ours, for admit */
     const struct quic_hooks *hooks;
     struct relay_worker *w;
-    uv_loop_t *loop;
     struct quic_shared *shared; /* borrowed */
     struct quic_env env;
     struct quic_pool *pool;
@@ -143,26 +141,26 @@ struct quic_worker {
     uint32_t vanished;    /* ... and of those that never did, of late: fewer with every moment */
     uint64_t vanished_at_ns;
     uint64_t stateless_tokens, stateless_at_ns;
-    uv_prepare_t prepare;
-    uv_idle_t idle;
-    bool is_idling;
-    uint8_t open_handles; /* of the two above, until their close callbacks */
+    struct plugin_loop loop;
+    struct plugin_counters counters; /* by enum quic_counter */
 
     uint32_t conns, listeners, socket_count;
-    uint64_t counted[QUIC_COUNTER_COUNT]; /* this turn's, added to the shared ones at its end */
-    _Atomic uint64_t *counters[QUIC_COUNTER_COUNT];
 };
 
-/* See relay_transport. shared and hooks are borrowed and must outlive the worker. */
+/* See relay_transport. creds, shared and hooks are borrowed and must outlive the worker. */
 int quic_worker_init(const struct relay_host *host, const struct relay_transport *table,
                      const struct quic_hooks *hooks, struct relay_worker *w,
-                     struct quic_shared *shared, struct quic_worker **out, struct relay_error *err);
+                     const struct tls_creds *creds, struct quic_shared *shared,
+                     struct quic_worker **out, struct relay_error *err);
 /* All connections and listeners are gone. The loop's handles need one more turn of it to close, and
  * the struct goes with them. */
 void quic_worker_fini(struct quic_worker *qw);
 
 /* There is work for the end of the turn: the loop must not sleep before it. */
-void quic_worker_kick(struct quic_worker *qw);
+static inline void quic_worker_kick(struct quic_worker *qw)
+{
+    plugin_loop_kick(&qw->loop);
+}
 /* Looks at the clock. */
 uint64_t quic_worker_clock(struct quic_worker *qw);
 /* The expiries or closing entries have changed. */
@@ -170,11 +168,7 @@ void quic_worker_arm(struct quic_worker *qw);
 
 static inline void quic_count(struct quic_worker *qw, enum quic_counter c, uint64_t n)
 {
-    qw->counted[c] += n;
+    plugin_count(&qw->counters, c, n);
 }
-
-/* Our own mistakes end the process; no input reaches one. */
-_Noreturn void quic_insist_failed(const char *expr, const char *file, int line);
-#define QUIC_INSIST(expr) ((expr) ? (void)0 : quic_insist_failed(#expr, __FILE__, __LINE__))
 
 #endif

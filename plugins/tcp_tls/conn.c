@@ -1,4 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The life of a connection:
+ *
+ *            half-open                                      closing
+ *     NEW -> CONNECTING -> HANDSHAKE -> OPEN ------> CLOSING -> LINGERING
+ *      |  dialled          ^             |    close     all      |
+ *      +-------------------+             |    called    flushed  |
+ *         accepted                       v                       v
+ *                                      BROKEN ----------------> GONE
+ *                           a write failed     input is read
+ *
+ * Every state but GONE may go to GONE: error, abort, refusal. Dialling begins in CONNECTING,
+ * accepting in HANDSHAKE.
+ *
+ * Invariant: in GONE nothing is held but the struct, on no list. The host gets `closed` exactly
+ * once if has_user, from the loop, and nothing after it. is_paused, is_muted, is_blocked,
+ * owes_sent, has_fin and has_eof are orthogonal to the state.
+ */
 #include "conn.h"
 
 #include <errno.h>
@@ -11,6 +29,25 @@
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+#define BIT(state) (1u << (state))
+
+void tls_conn_set_state(struct relay_conn *c, enum tls_conn_state to)
+{
+    static const uint8_t may_follow[] = {
+        [TLS_CONN_NEW] = BIT(TLS_CONN_CONNECTING) | BIT(TLS_CONN_HANDSHAKE) | BIT(TLS_CONN_GONE),
+        [TLS_CONN_CONNECTING] = BIT(TLS_CONN_HANDSHAKE) | BIT(TLS_CONN_GONE),
+        [TLS_CONN_HANDSHAKE] = BIT(TLS_CONN_OPEN) | BIT(TLS_CONN_GONE),
+        [TLS_CONN_OPEN] = BIT(TLS_CONN_BROKEN) | BIT(TLS_CONN_CLOSING) | BIT(TLS_CONN_GONE),
+        [TLS_CONN_BROKEN] = BIT(TLS_CONN_GONE),
+        [TLS_CONN_CLOSING] = BIT(TLS_CONN_LINGERING) | BIT(TLS_CONN_GONE),
+        [TLS_CONN_LINGERING] = BIT(TLS_CONN_GONE),
+        [TLS_CONN_GONE] = 0,
+    };
+
+    PLUGIN_INSIST(may_follow[c->state] & BIT(to));
+    c->state = (uint8_t)to;
+}
+
 struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sockaddr *peer,
                                 socklen_t peer_len)
 {
@@ -18,7 +55,7 @@ struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sock
 
     if (!c)
         abort();
-    if (uv_poll_init(tw->loop, &c->poll, fd) != 0) {
+    if (uv_poll_init(tw->loop.uv, &c->poll, fd) != 0) {
         close(fd);
         free(c);
         return NULL;
@@ -34,13 +71,13 @@ struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sock
     return c;
 }
 
-void tls_conn_start(struct relay_conn *c, enum tls_state state, void *user)
+void tls_conn_start(struct relay_conn *c, enum tls_conn_state state, void *user)
 {
     c->user = user;
     c->has_user = true;
-    if (c->state == TLS_ENDED)
+    if (c->state == TLS_CONN_GONE)
         return; /* closed from inside admit */
-    c->state = (uint8_t)state;
+    tls_conn_set_state(c, state);
     tls_conn_watch(c);
 }
 
@@ -49,18 +86,18 @@ static int events_wanted(const struct relay_conn *c)
     int events = c->is_blocked ? UV_WRITABLE : 0;
 
     switch (c->state) {
-    case TLS_CONNECTING:
+    case TLS_CONN_CONNECTING:
         return UV_WRITABLE;
-    case TLS_HANDSHAKE:
+    case TLS_CONN_HANDSHAKE:
         return events | UV_READABLE | UV_DISCONNECT;
-    case TLS_LINGER:
+    case TLS_CONN_LINGERING:
         return UV_READABLE;
     default:
         break;
     }
-    if (!c->has_fin && (c->is_closing || (!c->is_muted && !c->has_bye)))
+    if (!c->has_fin && (c->state == TLS_CONN_CLOSING || (!c->is_muted && !c->has_close_notify)))
         events |= UV_READABLE;
-    if (!c->has_eof && !c->is_closing)
+    if (!c->has_eof && c->state != TLS_CONN_CLOSING)
         events |= UV_DISCONNECT;
     /* nothing to wait for but a reset: that needs to be in the poll set all the same */
     return events ? events : UV_PRIORITIZED;
@@ -70,13 +107,13 @@ void tls_conn_watch(struct relay_conn *c)
 {
     int events;
 
-    if (c->state == TLS_ENDED || c->is_broken)
+    if (c->state == TLS_CONN_GONE || c->state == TLS_CONN_BROKEN)
         return;
     events = events_wanted(c);
     if (events == c->events)
         return;
     c->events = (uint8_t)events;
-    TLS_INSIST(uv_poll_start(&c->poll, events, on_poll) == 0);
+    PLUGIN_INSIST(uv_poll_start(&c->poll, events, on_poll) == 0);
 }
 
 static void on_connected(struct relay_conn *c)
@@ -87,7 +124,7 @@ static void on_connected(struct relay_conn *c)
         tls_conn_end_errno(c, error);
         return;
     }
-    c->state = TLS_HANDSHAKE;
+    tls_conn_set_state(c, TLS_CONN_HANDSHAKE);
     tls_input_queue_handshake(c);
     tls_conn_watch(c);
 }
@@ -96,7 +133,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct relay_conn *c = RT_CONTAINER_OF(poll, struct relay_conn, poll);
 
-    if (c->state == TLS_CONNECTING) {
+    if (c->state == TLS_CONN_CONNECTING) {
         on_connected(c);
         return;
     }
@@ -106,9 +143,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if (events & UV_WRITABLE)
         tls_output_writable(c);
-    if (c->state != TLS_ENDED && (events & (UV_READABLE | UV_DISCONNECT)))
+    if (c->state != TLS_CONN_GONE && (events & (UV_READABLE | UV_DISCONNECT)))
         tls_input_readable(c, events);
-    else if (c->state != TLS_ENDED && (events & UV_PRIORITIZED))
+    else if (c->state != TLS_CONN_GONE && (events & UV_PRIORITIZED))
         tls_conn_end(c, RELAY_END_PROTOCOL, "urgent data or hang-up");
 }
 
@@ -127,11 +164,11 @@ void tls_conn_end(struct relay_conn *c, enum relay_end end, const char *detail)
 {
     struct tls_worker *tw = c->worker;
 
-    if (c->state == TLS_ENDED)
+    if (c->state == TLS_CONN_GONE)
         return;
-    if (c->state == TLS_HANDSHAKE && (end == RELAY_END_PEER || end == RELAY_END_TIMEOUT))
+    if (c->state == TLS_CONN_HANDSHAKE && (end == RELAY_END_PEER || end == RELAY_END_TIMEOUT))
         tls_count(tw, TLS_COUNTER_FAILED_LEFT, 1);
-    c->state = TLS_ENDED;
+    tls_conn_set_state(c, TLS_CONN_GONE);
     c->end = (uint8_t)end;
     c->detail = detail;
     rt_list_unlink(&c->dirty);
@@ -160,9 +197,9 @@ static enum relay_end end_of_errno(const struct relay_conn *c, int error)
     case ENETUNREACH:
     case EHOSTDOWN:
     case ENETDOWN:
-        return c->state == TLS_CONNECTING ? RELAY_END_REFUSED : RELAY_END_TIMEOUT;
+        return c->state == TLS_CONN_CONNECTING ? RELAY_END_REFUSED : RELAY_END_TIMEOUT;
     default:
-        return c->state == TLS_CONNECTING ? RELAY_END_REFUSED : RELAY_END_PEER;
+        return c->state == TLS_CONN_CONNECTING ? RELAY_END_REFUSED : RELAY_END_PEER;
     }
 }
 
@@ -173,9 +210,9 @@ void tls_conn_end_errno(struct relay_conn *c, int error)
 
 void tls_conn_broken(struct relay_conn *c, int error)
 {
-    if (c->state == TLS_ENDED || c->is_broken)
+    if (c->state == TLS_CONN_GONE || c->state == TLS_CONN_BROKEN)
         return;
-    if (c->state == TLS_LINGER) {
+    if (c->state == TLS_CONN_LINGERING) {
         tls_conn_end(c, RELAY_END_LOCAL, NULL);
         return;
     }
@@ -183,7 +220,7 @@ void tls_conn_broken(struct relay_conn *c, int error)
         tls_conn_end_errno(c, error);
         return;
     }
-    c->is_broken = true;
+    tls_conn_set_state(c, TLS_CONN_BROKEN);
     c->error = error;
     c->events = 0;
     uv_poll_stop(&c->poll);
@@ -210,7 +247,7 @@ void tls_conn_flushed(struct relay_conn *c)
         tls_conn_end(c, RELAY_END_LOCAL, NULL);
         return;
     }
-    c->state = TLS_LINGER;
+    tls_conn_set_state(c, TLS_CONN_LINGERING);
     c->linger.fire = on_linger_over;
     host->timer_arm(c->worker->w, &c->linger, host->now_ns(c->worker->w) + TLS_LINGER_NS);
     tls_conn_watch(c);
@@ -235,22 +272,23 @@ void tls_conn_resume(struct relay_conn *c)
 
 void tls_conn_close(struct relay_conn *c, enum relay_close how)
 {
-    if (c->state == TLS_ENDED)
+    if (c->state == TLS_CONN_GONE)
         return;
     if (how == RELAY_CLOSE_ABORT) {
         tls_socket_reset_on_close(c->fd);
         tls_conn_end(c, RELAY_END_LOCAL, NULL);
         return;
     }
-    if (c->is_closing)
+    if (tls_conn_is_closing(c))
         return;
-    if (c->state != TLS_OPEN || c->is_broken) {
+    if (c->state != TLS_CONN_OPEN) {
         tls_conn_end(c, RELAY_END_LOCAL, NULL);
         return;
     }
-    c->is_closing = true;
-    /* a peer that just dropped the line, with nothing under way to it, is owed no goodbye */
-    c->said_bye = c->has_fin && !c->has_bye && !c->answered_fin && tls_output_left(c) == 0;
+    tls_conn_set_state(c, TLS_CONN_CLOSING);
+    /* a peer that closed TCP alone, with no output under way, does not wait for close_notify */
+    c->sent_close_notify =
+        c->has_fin && !c->has_close_notify && !c->answered_fin && tls_output_left(c) == 0;
     rt_list_unlink(&c->ready);
     relay_slice_drop(&c->stash);
     tls_output_mark(c);

@@ -2,15 +2,13 @@
 /*
  * One TLS connection over TCP: its states, its place in the loop, its end.
  *
- *     dialled: CONNECTING -> HANDSHAKE -> OPEN -> LINGER -> ENDED
- *     accepted:              HANDSHAKE -> OPEN -> LINGER -> ENDED
+ * A connection owns its descriptor, its uv_poll and (from the first byte to GONE) its TLS session.
+ * An idle one holds no buffer. The close callback of the uv_poll raises `closed` and frees the
+ * struct.
  *
- * A connection owns its descriptor, its uv_poll and (from the first byte to ENDED) its TLS session.
- * While nothing is under way it holds no buffer. ENDED: everything but the struct has been given
- * back; the close callback of the uv_poll raises `closed` and frees the struct.
- *
- * conn.c: states and polling.  input.c: reading, handshakes.  output.c: gathering, sealing,
- * flushing.
+ * conn.c (states and polling), input.c (reading, handshakes) and output.c (gathering, sealing,
+ * flushing) are one module, split by size. They call each other through this header. Thread: the
+ * worker's.
  */
 #ifndef TLS_CONN_H
 #define TLS_CONN_H
@@ -19,12 +17,16 @@
 
 #include "worker.h"
 
-enum tls_state {
-    TLS_CONNECTING,
-    TLS_HANDSHAKE,
-    TLS_OPEN,
-    TLS_LINGER, /* our side is shut; the peer's input is thrown away until it ends */
-    TLS_ENDED,
+/* See the diagram in conn.c. */
+enum tls_conn_state {
+    TLS_CONN_NEW,        /* not begun */
+    TLS_CONN_CONNECTING, /* half-open: TCP's handshake, of a dialled one */
+    TLS_CONN_HANDSHAKE,  /* half-open: TLS's handshake */
+    TLS_CONN_OPEN,
+    TLS_CONN_BROKEN,    /* a write failed: what was received is still read */
+    TLS_CONN_CLOSING,   /* the host has called close: output is flushed; no event but closed */
+    TLS_CONN_LINGERING, /* closing: our side is shut, input is discarded until the peer's FIN */
+    TLS_CONN_GONE,      /* everything but the struct is given back; closed follows */
 };
 
 /* Plaintext that waits for the socket. */
@@ -62,25 +64,23 @@ struct relay_conn {
     } peer;
     int fd;
     int error;      /* errno of a failed write, while the rest of the input is read */
-    uint8_t state;  /* enum tls_state */
+    uint8_t state;  /* enum tls_conn_state */
     uint8_t events; /* what the uv_poll watches */
-    uint8_t end;    /* enum relay_end, once ENDED */
+    uint8_t end;    /* enum relay_end, once GONE */
     bool is_server : 1;
-    bool has_user : 1; /* admitted or dialled: closed is due at the end */
+    bool has_user : 1; /* closed is due; may follow GONE: close from inside admit */
     bool is_paused : 1;
     bool is_muted : 1;   /* paused, and input has come meanwhile: only then the poll set changes */
     bool is_inside : 1;  /* the host waits for the rest of a message */
     bool is_blocked : 1; /* the socket takes no more for now */
-    bool is_closing : 1; /* the host has called close: no event but closed */
-    bool is_broken : 1;  /* the socket failed: only what it has received is left */
     bool is_large : 1;   /* out.buf counts in worker->large_gathering */
     bool has_fin : 1;    /* recv has said 0 */
     bool has_eof : 1;    /* eof has been raised */
-    bool has_bye : 1;    /* the peer sent close_notify */
-    bool said_bye : 1;   /* we did, or owe none */
-    bool owes_sent : 1;  /* a sent event is due */
-    bool answered_fin : 1; /* send was called after eof */
-    const char *detail;    /* of the end */
+    bool has_close_notify : 1;  /* the peer sent it */
+    bool sent_close_notify : 1; /* or none is due */
+    bool owes_sent : 1;         /* a sent event is due */
+    bool answered_fin : 1;      /* send was called after eof */
+    const char *detail;         /* of the end */
 };
 
 _Static_assert(sizeof(struct relay_conn) <= 700,
@@ -93,7 +93,7 @@ _Static_assert(sizeof(struct relay_conn) <= 700,
 struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sockaddr *peer,
                                 socklen_t peer_len);
 /* Begins, in state CONNECTING or HANDSHAKE, with events going to user. */
-void tls_conn_start(struct relay_conn *c, enum tls_state state, void *user);
+void tls_conn_start(struct relay_conn *c, enum tls_conn_state state, void *user);
 
 /* The end: gives everything back; `closed` follows from the loop. Idempotent. */
 void tls_conn_end(struct relay_conn *c, enum relay_end end, const char *detail);
@@ -108,10 +108,30 @@ void tls_conn_no_memory(struct relay_conn *c);
 void tls_conn_watch(struct relay_conn *c);
 /* After close: everything has been handed to the kernel. */
 void tls_conn_flushed(struct relay_conn *c);
+/* Changes the state; one of the transitions in the diagram. */
+void tls_conn_set_state(struct relay_conn *c, enum tls_conn_state to);
+/* Events other than data may be raised. */
+static inline bool tls_conn_is_open(const struct relay_conn *c)
+{
+    return c->state == TLS_CONN_OPEN || c->state == TLS_CONN_BROKEN;
+}
+
+/* Output may be written. */
+static inline bool tls_conn_may_write(const struct relay_conn *c)
+{
+    return c->state == TLS_CONN_OPEN || c->state == TLS_CONN_CLOSING;
+}
+
+/* The host has called close. */
+static inline bool tls_conn_is_closing(const struct relay_conn *c)
+{
+    return c->state == TLS_CONN_CLOSING || c->state == TLS_CONN_LINGERING;
+}
+
 /* Events may be raised, data included. */
 static inline bool tls_conn_is_reading(const struct relay_conn *c)
 {
-    return c->state == TLS_OPEN && !c->is_paused && !c->is_closing;
+    return tls_conn_is_open(c) && !c->is_paused;
 }
 
 /* input.c */
@@ -130,8 +150,8 @@ void tls_output_send(struct relay_conn *c, struct relay_vec *v);
 void tls_output_mark(struct relay_conn *c); /* flush it at the end of the turn */
 void tls_output_writable(struct relay_conn *c);
 void tls_output_run_dirty(struct tls_worker *tw);
-/* Best effort, for a last alert. */
-void tls_output_last_words(struct relay_conn *c);
+/* Writes what is sealed, once, without waiting: an alert before the end. */
+void tls_output_write_alert(struct relay_conn *c);
 void tls_output_drop(struct relay_conn *c);
 size_t tls_output_left(const struct relay_conn *c);
 

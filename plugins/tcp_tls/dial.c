@@ -3,30 +3,32 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/error.h"
 #include "conn.h"
 #include "listen.h"
 #include "socket.h"
 
-int tls_dial(struct tls_worker *tw, const struct sockaddr *addr, socklen_t addr_len, void *user,
+int tls_dial(void *state, const struct sockaddr *addr, socklen_t addr_len, void *user,
              struct relay_conn **out, struct relay_error *err)
 {
+    struct tls_worker *tw = state;
     struct relay_conn *c;
     int fd, error;
 
     fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return tls_error_set(err, "cannot dial", addr, addr_len, errno);
+        return plugin_error_set(err, "tcp_tls", "cannot dial", addr, addr_len, errno);
     error = tls_socket_tune(fd);
     if (error != 0) {
         close(fd);
-        return tls_error_set(err, "cannot dial", addr, addr_len, error);
+        return plugin_error_set(err, "tcp_tls", "cannot dial", addr, addr_len, error);
     }
     c = tls_conn_new(tw, fd, addr, addr_len);
     if (!c)
-        return tls_error_set(err, "cannot dial", addr, addr_len, ENOMEM);
+        return plugin_error_set(err, "tcp_tls", "cannot dial", addr, addr_len, ENOMEM);
     tls_count(tw, TLS_COUNTER_DIALLED, 1);
     error = connect(fd, addr, addr_len) == 0 ? 0 : errno;
-    tls_conn_start(c, TLS_CONNECTING, user);
+    tls_conn_start(c, TLS_CONN_CONNECTING, user);
     if (error != 0 && error != EINPROGRESS)
         tls_conn_end_errno(c, error);
     *out = c;

@@ -38,7 +38,7 @@ static ssize_t receive(struct relay_conn *c)
 
 static void raise_eof(struct relay_conn *c)
 {
-    if (c->has_eof || c->state != TLS_OPEN || c->is_closing)
+    if (c->has_eof || !tls_conn_is_open(c))
         return;
     c->has_eof = true;
     c->worker->host->events->eof(c->user);
@@ -71,7 +71,7 @@ static void keep(struct relay_conn *c, const struct relay_slice *from)
     struct tls_wire *wire = &c->worker->wire;
     struct relay_buf *b;
 
-    if (wire->in_len == 0 || c->state != TLS_OPEN || c->is_closing)
+    if (wire->in_len == 0 || !tls_conn_is_open(c))
         return;
     if (from) {
         c->stash = relay_slice_sub(*from, (uint32_t)(wire->in - from->ptr), (uint32_t)wire->in_len);
@@ -90,7 +90,7 @@ static void on_garbage(struct relay_conn *c)
 {
     const char *why = tls_engine_error_text(&c->engine);
 
-    tls_output_last_words(c);
+    tls_output_write_alert(c);
     tls_conn_end(c, RELAY_END_PROTOCOL, why);
 }
 
@@ -114,10 +114,10 @@ static void deliver(struct relay_conn *c, const uint8_t *p, size_t n,
         if (got > 0)
             c->is_inside = ev->data(c->user, got);
     }
-    if (result == TLS_FAILED && c->state == TLS_OPEN) {
+    if (result == TLS_FAILED && (tls_conn_is_open(c) || c->state == TLS_CONN_CLOSING)) {
         on_garbage(c);
     } else if (result == TLS_EOF) {
-        c->has_bye = true;
+        c->has_close_notify = true;
         raise_eof(c);
     } else {
         keep(c, from);
@@ -126,9 +126,9 @@ static void deliver(struct relay_conn *c, const uint8_t *p, size_t n,
 
 static void on_input_end(struct relay_conn *c, ssize_t n, int error)
 {
-    if (n < 0 && error == EAGAIN && !c->is_broken)
+    if (n < 0 && error == EAGAIN && c->state != TLS_CONN_BROKEN)
         return;
-    if (c->is_broken) {
+    if (c->state == TLS_CONN_BROKEN) {
         tls_conn_end_errno(c, c->error);
     } else if (n < 0) {
         tls_conn_end_errno(c, error);
@@ -143,7 +143,7 @@ static void read_open(struct relay_conn *c)
     int reads = 0;
 
     c->is_inside = false;
-    while (tls_conn_is_reading(c) && !c->has_bye && reads++ < TLS_READS_PER_EVENT) {
+    while (tls_conn_is_reading(c) && !c->has_close_notify && reads++ < TLS_READS_PER_EVENT) {
         ssize_t n = receive(c);
 
         if (n <= 0) {
@@ -151,7 +151,7 @@ static void read_open(struct relay_conn *c)
             break;
         }
         deliver(c, c->worker->scratch, (size_t)n, NULL);
-        if ((size_t)n < TLS_SCRATCH_BYTES && !c->is_broken)
+        if ((size_t)n < TLS_SCRATCH_BYTES && c->state != TLS_CONN_BROKEN)
             break;
     }
 }
@@ -159,16 +159,16 @@ static void read_open(struct relay_conn *c)
 /* What follows every delivery, whatever its source. */
 static void finish_read(struct relay_conn *c)
 {
-    if (c->state == TLS_ENDED)
+    if (c->state == TLS_CONN_GONE)
         return;
-    if (c->is_broken) {
-        if (tls_conn_is_reading(c) && !c->has_bye)
+    if (c->state == TLS_CONN_BROKEN) {
+        if (tls_conn_is_reading(c) && !c->has_close_notify)
             tls_input_ready(c);
         else
             tls_conn_end_errno(c, c->error);
         return;
     }
-    if (c->state == TLS_OPEN && !c->has_fin && !c->is_closing &&
+    if (c->state == TLS_CONN_OPEN && !c->has_fin &&
         (c->is_inside || tls_engine_is_mid_record(&c->engine)))
         tls_socket_quickack(c->fd);
     tls_conn_watch(c);
@@ -184,11 +184,11 @@ static void discard(struct relay_conn *c)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (c->state == TLS_LINGER)
+        if (c->state == TLS_CONN_LINGERING)
             tls_conn_end(c, RELAY_END_LOCAL, NULL);
         else if (n < 0)
             tls_conn_end_errno(c, errno);
-        if (c->state == TLS_ENDED)
+        if (c->state == TLS_CONN_GONE)
             return;
         c->has_fin = true;
         tls_conn_watch(c);
@@ -198,11 +198,11 @@ static void discard(struct relay_conn *c)
 
 void tls_input_readable(struct relay_conn *c, int events)
 {
-    if (c->state == TLS_HANDSHAKE) {
+    if (c->state == TLS_CONN_HANDSHAKE) {
         tls_input_queue_handshake(c);
         return;
     }
-    if (c->is_closing) {
+    if (tls_conn_is_closing(c)) {
         discard(c);
         return;
     }
@@ -212,7 +212,7 @@ void tls_input_readable(struct relay_conn *c, int events)
         c->is_muted = true;
         if (events & UV_DISCONNECT)
             raise_eof(c);
-        if (c->state != TLS_ENDED)
+        if (c->state != TLS_CONN_GONE)
             tls_conn_watch(c);
         return;
     }
@@ -226,10 +226,10 @@ static void run_ready(struct relay_conn *c)
 
     if (!tls_conn_is_reading(c))
         c->stash = relay_slice_take(&stash); /* paused again meanwhile */
-    else if (!c->has_bye)
+    else if (!c->has_close_notify)
         deliver(c, stash.ptr, stash.len, &stash);
     relay_slice_drop(&stash);
-    if (c->is_broken && c->state != TLS_ENDED)
+    if (c->state == TLS_CONN_BROKEN)
         read_open(c);
     finish_read(c);
 }
@@ -262,7 +262,7 @@ static void on_handshake_done(struct relay_conn *c)
     struct tls_worker *tw = c->worker;
 
     tls_count(tw, TLS_COUNTER_HANDSHAKES, 1);
-    c->state = TLS_OPEN;
+    tls_conn_set_state(c, TLS_CONN_OPEN);
     /* A client's first message may be waiting for the acknowledgement of its Finished. */
     c->is_inside = c->is_server;
     tw->host->events->opened(c->user);
@@ -310,7 +310,7 @@ static void run_handshake(struct relay_conn *c)
         break;
     default:
         count_failure(c);
-        tls_output_last_words(c);
+        tls_output_write_alert(c);
         tls_conn_end(c, RELAY_END_HANDSHAKE, tls_engine_error_text(&c->engine));
         break;
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "common/error.h"
 #include "conn.h"
 #include "socket.h"
 
@@ -67,7 +68,7 @@ static void admit(struct tls_worker *tw, int fd, const struct sockaddr *peer, so
     user = tw->host->events->admit(tw->w, tw->table, c, peer);
     if (user) {
         tls_count(tw, TLS_COUNTER_ACCEPTED, 1);
-        tls_conn_start(c, TLS_HANDSHAKE, user);
+        tls_conn_start(c, TLS_CONN_HANDSHAKE, user);
     } else {
         tls_count(tw, TLS_COUNTER_REFUSED, 1);
         tls_conn_end(c, RELAY_END_LOCAL, NULL);
@@ -121,9 +122,9 @@ static int bind_socket(const struct sockaddr *addr, socklen_t len, bool is_share
         if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof(only_v6)) != 0)
             error = errno;
     }
-    if (error == 0 && (set_on(fd, SOL_SOCKET, SO_REUSEADDR) != 0 ||
-                       (is_shared && set_on(fd, SOL_SOCKET, SO_REUSEPORT) != 0) ||
-                       bind(fd, addr, len) != 0))
+    if (error == 0 &&
+        (set_on(fd, SOL_SOCKET, SO_REUSEADDR) != 0 ||
+         (is_shared && set_on(fd, SOL_SOCKET, SO_REUSEPORT) != 0) || bind(fd, addr, len) != 0))
         error = errno;
     if (error != 0) {
         close(fd);
@@ -170,9 +171,10 @@ static const struct sockaddr *spec_addr(const struct relay_listen *spec,
     return (struct sockaddr *)bound;
 }
 
-int tls_listen(struct tls_worker *tw, const struct relay_listen *spec, struct relay_listener **out,
+int tls_listen(void *state, const struct relay_listen *spec, struct relay_listener **out,
                struct sockaddr_storage *out_bound, struct relay_error *err)
 {
+    struct tls_worker *tw = state;
     struct sockaddr_storage bound = {0};
     struct relay_listener *l = NULL;
     const struct sockaddr *addr;
@@ -196,7 +198,7 @@ int tls_listen(struct tls_worker *tw, const struct relay_listen *spec, struct re
     l = calloc(1, sizeof(*l));
     if (!l)
         abort();
-    error = -uv_poll_init(tw->loop, &l->poll, fd);
+    error = -uv_poll_init(tw->loop.uv, &l->poll, fd);
     if (error != 0)
         goto fail;
     l->worker = tw;
@@ -208,7 +210,7 @@ int tls_listen(struct tls_worker *tw, const struct relay_listen *spec, struct re
     *out_bound = bound;
     return 0;
 fail:
-    tls_error_set(err, "cannot listen on", addr, len, error);
+    plugin_error_set(err, "tcp_tls", "cannot listen on", addr, len, error);
     if (fd >= 0)
         close(fd);
     free(l);

@@ -58,7 +58,7 @@ static void relieve(struct tls_worker *tw, const struct relay_conn *but)
         struct relay_conn *c = RT_CONTAINER_OF(n, struct relay_conn, dirty);
 
         n = n->next;
-        if (c != but && c->is_large && c->state == TLS_OPEN)
+        if (c != but && c->is_large && tls_conn_may_write(c))
             flush_gathered(c);
     }
 }
@@ -100,7 +100,7 @@ bool tls_output_write(struct tls_engine *e, const struct iovec *v, int count)
 
     for (int i = 0; i < count; i++)
         n += v[i].iov_len;
-    if (c->is_broken)
+    if (c->state == TLS_CONN_BROKEN)
         return true;
     if (!ensure_room(c, n))
         return false;
@@ -197,7 +197,7 @@ static bool write_sealed(struct relay_conn *c)
 
 static bool is_writing(const struct relay_conn *c)
 {
-    return c->state == TLS_OPEN && !c->is_blocked && !c->is_broken;
+    return tls_conn_may_write(c) && !c->is_blocked;
 }
 
 /* Seals or stages n bytes at p, writing whenever a buffer is full. Returns how many it took: less
@@ -292,7 +292,7 @@ static void seal_queue(struct relay_conn *c)
         struct relay_slice *s = &o->head->slice;
         size_t n = put(c, s->ptr, s->len);
 
-        if (c->state == TLS_ENDED || c->is_broken)
+        if (c->state == TLS_CONN_GONE || c->state == TLS_CONN_BROKEN)
             return;
         s->ptr += n;
         s->len -= (uint32_t)n;
@@ -304,16 +304,16 @@ static void seal_queue(struct relay_conn *c)
 
 void tls_output_send(struct relay_conn *c, struct relay_vec *v)
 {
-    bool is_open = c->state == TLS_OPEN && !c->is_closing && !c->is_broken;
+    bool is_open = c->state == TLS_CONN_OPEN;
 
     for (uint32_t i = 0; is_open && i < v->count; i++) {
         struct relay_slice *s = &v->slice[i];
         size_t n = c->out.head ? 0 : put(c, s->ptr, s->len);
 
-        is_open = c->state == TLS_OPEN && !c->is_broken;
+        is_open = c->state == TLS_CONN_OPEN;
         if (is_open && n < s->len)
             push_chunk(c, s, n);
-        is_open = c->state == TLS_OPEN && !c->is_broken;
+        is_open = c->state == TLS_CONN_OPEN;
     }
     relay_vec_drop(v);
     if (!is_open)
@@ -323,9 +323,9 @@ void tls_output_send(struct relay_conn *c, struct relay_vec *v)
     tls_output_mark(c);
 }
 
-static bool owes_bye(const struct relay_conn *c)
+static bool owes_close_notify(const struct relay_conn *c)
 {
-    return c->is_closing && !c->said_bye && !c->out.head && c->state == TLS_OPEN;
+    return c->state == TLS_CONN_CLOSING && !c->sent_close_notify && !c->out.head;
 }
 
 static void flush(struct relay_conn *c)
@@ -335,9 +335,9 @@ static void flush(struct relay_conn *c)
     for (int i = 0; i < FLUSH_ROUNDS && !c->is_blocked; i++) {
         if (!seal_staged(c))
             return;
-        if (owes_bye(c)) {
-            c->said_bye = true;
-            tls_engine_bye(&c->engine);
+        if (owes_close_notify(c)) {
+            c->sent_close_notify = true;
+            tls_engine_close_notify(&c->engine);
         }
         if (!write_sealed(c))
             break;
@@ -346,18 +346,18 @@ static void flush(struct relay_conn *c)
             break;
         seal_queue(c);
     }
-    if (c->state == TLS_ENDED || c->is_broken)
+    if (c->state == TLS_CONN_GONE || c->state == TLS_CONN_BROKEN)
         return;
-    if (!c->is_blocked && (o->head || o->buf || owes_bye(c)))
+    if (!c->is_blocked && (o->head || o->buf || owes_close_notify(c)))
         tls_output_mark(c);
-    else if (!c->is_blocked && c->is_closing && c->state == TLS_OPEN)
+    else if (!c->is_blocked && c->state == TLS_CONN_CLOSING)
         tls_conn_flushed(c);
     tls_conn_watch(c);
 }
 
 static void raise_sent(struct relay_conn *c)
 {
-    if (c->state != TLS_OPEN || c->is_closing || c->is_broken || !c->owes_sent)
+    if (c->state != TLS_CONN_OPEN || !c->owes_sent)
         return;
     c->owes_sent = false;
     c->worker->host->events->sent(c->user, tls_output_left(c));
@@ -386,11 +386,11 @@ void tls_output_run_dirty(struct tls_worker *tw)
     }
 }
 
-void tls_output_last_words(struct relay_conn *c)
+void tls_output_write_alert(struct relay_conn *c)
 {
     struct tls_output *o = &c->out;
 
-    if (o->buf && !c->is_blocked && !c->is_broken && o->used > o->start)
+    if (o->buf && !c->is_blocked && c->state != TLS_CONN_BROKEN && o->used > o->start)
         (void)!send(c->fd, o->buf->bytes + o->start, o->used - o->start, MSG_NOSIGNAL);
 }
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "socket.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
 
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_INTERVAL_S 5
@@ -54,27 +50,4 @@ int tls_socket_error(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         return errno;
     return error;
-}
-
-void tls_addr_text(const struct sockaddr *addr, socklen_t len, char *out, size_t cap)
-{
-    char host[64], port[8];
-
-    if (getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        snprintf(out, cap, "an address of family %d", (int)addr->sa_family);
-    else
-        snprintf(out, cap, addr->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-int tls_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
-                  socklen_t len, int error)
-{
-    const char *why = strerror(error);
-    char text[80];
-
-    tls_addr_text(addr, len, text, sizeof(text));
-    snprintf(err->text, sizeof(err->text), "tcp_tls: %s %s: %c%s", what, text, tolower(*why),
-             why + 1);
-    return -1;
 }

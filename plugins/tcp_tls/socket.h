@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Socket options, addresses as text, error texts. */
+/* Socket options. */
 #ifndef TLS_SOCKET_H
 #define TLS_SOCKET_H
-
-#include <stddef.h>
-#include <sys/socket.h>
-
-#include "abi/relay_transport.h"
 
 /*
  * What every connection of ours has: no Nagle, keep-alive after 30 s, every 5 s, 3 times, and a
@@ -20,12 +15,5 @@ void tls_socket_quickack(int fd);
 void tls_socket_reset_on_close(int fd);
 /* SO_ERROR, cleared by reading. */
 int tls_socket_error(int fd);
-
-/* "127.0.0.1:7001", "[::1]:7001". */
-void tls_addr_text(const struct sockaddr *addr, socklen_t len, char *out, size_t cap);
-
-/* *err becomes "tcp_tls: WHAT ADDRESS: why", why from errno value `error`. Returns -1. */
-int tls_error_set(struct relay_error *err, const char *what, const struct sockaddr *addr,
-                  socklen_t len, int error);
 
 #endif

@@ -74,16 +74,16 @@ bool tls_engine_init(struct tls_engine *e, const struct tls_creds *creds, bool i
                      struct tls_wire *wire)
 {
     gnutls_session_t s;
-    unsigned int flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
-                         GNUTLS_NO_AUTO_SEND_TICKET;
+    unsigned int flags =
+        GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS | GNUTLS_NO_AUTO_SEND_TICKET;
 
     if (gnutls_init(&s, flags | (is_server ? GNUTLS_SERVER : GNUTLS_CLIENT)) != 0)
         return false;
     if (gnutls_priority_set(s, creds->priority) != 0 ||
         gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE,
                                is_server ? creds->server : creds->client) != 0 ||
-        (!is_server && gnutls_server_name_set(s, GNUTLS_NAME_DNS, SERVER_NAME,
-                                              sizeof(SERVER_NAME) - 1) != 0)) {
+        (!is_server &&
+         gnutls_server_name_set(s, GNUTLS_NAME_DNS, SERVER_NAME, sizeof(SERVER_NAME) - 1) != 0)) {
         gnutls_deinit(s);
         return false;
     }
@@ -169,7 +169,7 @@ bool tls_engine_seal(struct tls_engine *e, const uint8_t *src, size_t n)
     return false;
 }
 
-bool tls_engine_bye(struct tls_engine *e)
+bool tls_engine_close_notify(struct tls_engine *e)
 {
     int rc = gnutls_bye(e->session, GNUTLS_SHUT_WR);
 

@@ -84,7 +84,7 @@ bool tls_engine_pending(const struct tls_engine *e);
  * record: it has been read when write is called. */
 bool tls_engine_seal(struct tls_engine *e, const uint8_t *src, size_t n);
 /* Writes close_notify. */
-bool tls_engine_bye(struct tls_engine *e);
+bool tls_engine_close_notify(struct tls_engine *e);
 
 enum tls_failure tls_engine_failure(const struct tls_engine *e);
 /* A static text for e->error. */

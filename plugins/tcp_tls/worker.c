@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "conn.h"
-
-void tls_insist_failed(const char *expr, const char *file, int line)
-{
-    fprintf(stderr, "tcp_tls: INSIST(%s) failed at %s:%d\n", expr, file, line);
-    abort();
-}
-
-static void publish_counters(struct tls_worker *tw)
-{
-    for (int i = 0; i < TLS_COUNTER_COUNT; i++) {
-        if (tw->counted[i] == 0)
-            continue;
-        atomic_fetch_add_explicit(tw->counters[i], tw->counted[i], memory_order_relaxed);
-        tw->counted[i] = 0;
-    }
-}
 
 static bool has_work(const struct tls_worker *tw)
 {
@@ -31,59 +14,40 @@ static bool has_work(const struct tls_worker *tw)
            !rt_list_empty(&tw->handshakes);
 }
 
-static void on_prepare(uv_prepare_t *h)
+static bool run(struct plugin_loop *l)
 {
-    struct tls_worker *tw = h->data;
+    struct tls_worker *tw = RT_CONTAINER_OF(l, struct tls_worker, loop);
 
-    if (tw->is_idling) {
-        tls_input_run_ready(tw);
-        tls_output_run_dirty(tw);
-        tls_input_run_handshakes(tw);
-        tls_output_run_dirty(tw);
-        if (!has_work(tw)) {
-            uv_idle_stop(&tw->idle);
-            tw->is_idling = false;
-        }
-    }
-    publish_counters(tw);
+    tls_input_run_ready(tw);
+    tls_output_run_dirty(tw);
+    tls_input_run_handshakes(tw);
+    tls_output_run_dirty(tw);
+    return has_work(tw);
 }
 
-static void on_idle(uv_idle_t *h)
+static void on_loop_closed(struct plugin_loop *l)
 {
-    (void)h; /* being active is all it is for: the loop polls without sleeping */
+    free(RT_CONTAINER_OF(l, struct tls_worker, loop));
 }
 
-void tls_worker_kick(struct tls_worker *tw)
-{
-    if (tw->is_idling)
-        return;
-    tw->is_idling = true;
-    uv_idle_start(&tw->idle, on_idle);
-}
+static const struct plugin_loop_ops loop_ops = {.run = run, .closed = on_loop_closed};
 
-int tls_worker_init(const struct relay_host *host, const struct relay_transport *table,
-                    struct relay_worker *w, struct tls_creds *creds, struct tls_worker **out,
-                    struct relay_error *err)
+struct tls_worker *tls_worker_new(const struct relay_host *host,
+                                  const struct relay_transport *table, struct relay_worker *w,
+                                  struct tls_creds *creds)
 {
     static const char *const names[TLS_COUNTER_COUNT] = {
 #define X(id, name) [TLS_COUNTER_##id] = name,
         TLS_COUNTER_LIST(X)
 #undef X
     };
-    uv_loop_t *loop = host->loop(w);
-    struct tls_worker *tw;
+    struct tls_worker *tw = calloc(1, sizeof(*tw));
 
-    if (!loop) {
-        snprintf(err->text, sizeof(err->text), "tcp_tls: this worker has no event loop");
-        return -1;
-    }
-    tw = calloc(1, sizeof(*tw));
     if (!tw || !(tw->scratch = malloc(TLS_SCRATCH_BYTES)))
         abort();
     tw->host = host;
     tw->table = table;
     tw->w = w;
-    tw->loop = loop;
     tw->creds = creds;
     tw->wire.write = tls_output_write;
     rt_list_init(&tw->dirty);
@@ -92,24 +56,9 @@ int tls_worker_init(const struct relay_host *host, const struct relay_transport 
     tw->small = (struct tls_pool){tw->idle_small, 0, TLS_SMALL_POOL, TLS_SMALL_BYTES};
     tw->large = (struct tls_pool){tw->idle_large, 0, TLS_LARGE_POOL, TLS_LARGE_BYTES};
     tw->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (int i = 0; i < TLS_COUNTER_COUNT; i++)
-        tw->counters[i] = host->counter(names[i]);
-    uv_prepare_init(loop, &tw->prepare);
-    uv_idle_init(loop, &tw->idle);
-    tw->prepare.data = tw->idle.data = tw;
-    tw->open_handles = 2;
-    uv_prepare_start(&tw->prepare, on_prepare);
-    uv_unref((uv_handle_t *)&tw->prepare);
-    *out = tw;
-    return 0;
-}
-
-static void on_handle_closed(uv_handle_t *h)
-{
-    struct tls_worker *tw = h->data;
-
-    if (--tw->open_handles == 0)
-        free(tw);
+    plugin_counters_init(&tw->counters, host, names, TLS_COUNTER_COUNT);
+    plugin_loop_init(&tw->loop, host->loop(w), &loop_ops, &tw->counters);
+    return tw;
 }
 
 static void drain_pool(struct tls_pool *p)
@@ -118,19 +67,18 @@ static void drain_pool(struct tls_pool *p)
         relay_buf_drop(&p->idle[--p->count]);
 }
 
-void tls_worker_fini(struct tls_worker *tw)
+void tls_worker_free(struct tls_worker *tw)
 {
-    TLS_INSIST(tw->conns == 0 && tw->listeners == 0);
-    TLS_INSIST(!has_work(tw) && tw->large_gathering == 0);
-    publish_counters(tw);
+    PLUGIN_INSIST(tw->conns == 0 && tw->listeners == 0);
+    PLUGIN_INSIST(!has_work(tw) && tw->large_gathering == 0);
+    plugin_counters_publish(&tw->counters);
     drain_pool(&tw->small);
     drain_pool(&tw->large);
     free(tw->scratch);
     tw->scratch = NULL;
     if (tw->reserve_fd >= 0)
         close(tw->reserve_fd);
-    uv_close((uv_handle_t *)&tw->prepare, on_handle_closed);
-    uv_close((uv_handle_t *)&tw->idle, on_handle_closed);
+    plugin_loop_close(&tw->loop);
 }
 
 struct relay_buf *tls_buf_get(struct tls_worker *tw, bool is_large)

@@ -20,11 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uv.h>
-
 #include "abi/relay_transport.h"
 #include "base/list.h"
+#include "common/counters.h"
 #include "common/creds.h"
+#include "common/insist.h"
+#include "common/loop.h"
 #include "tls_engine.h"
 
 #define TLS_SCRATCH_BYTES (64u * 1024u) /* one recv(): more falls out of the L2 cache */
@@ -39,23 +40,23 @@
 
 /* X(id, name) */
 #define TLS_COUNTER_LIST(X)                                                                        \
-    X(ACCEPTED, "accepted_total")                                                          \
-    X(REFUSED, "refused_total")                                                            \
-    X(EMFILE, "out_of_descriptors_total")                                                  \
-    X(DIALLED, "dialled_total")                                                            \
-    X(HANDSHAKES, "handshakes_total")                                                      \
-    X(FAILED_NOT_TLS, "handshakes_failed_not_tls_total")                                   \
-    X(FAILED_NO_COMMON, "handshakes_failed_nothing_in_common_total")                       \
-    X(FAILED_ALERT, "handshakes_failed_alert_total")                                       \
-    X(FAILED_OTHER, "handshakes_failed_other_total")                                       \
-    X(FAILED_LEFT, "handshakes_abandoned_total")                                           \
-    X(RECORDS_IN, "records_in_total")                                                      \
-    X(RECORDS_OUT, "records_out_total")                                                    \
-    X(READS, "reads_total")                                                                \
-    X(WRITES, "writes_total")                                                              \
-    X(BYTES_IN, "bytes_in_total")                                                          \
-    X(BYTES_OUT, "bytes_out_total")                                                        \
-    X(BLOCKED, "writes_blocked_total")                                                     \
+    X(ACCEPTED, "accepted_total")                                                                  \
+    X(REFUSED, "refused_total")                                                                    \
+    X(EMFILE, "out_of_descriptors_total")                                                          \
+    X(DIALLED, "dialled_total")                                                                    \
+    X(HANDSHAKES, "handshakes_total")                                                              \
+    X(FAILED_NOT_TLS, "handshakes_failed_not_tls_total")                                           \
+    X(FAILED_NO_COMMON, "handshakes_failed_nothing_in_common_total")                               \
+    X(FAILED_ALERT, "handshakes_failed_alert_total")                                               \
+    X(FAILED_OTHER, "handshakes_failed_other_total")                                               \
+    X(FAILED_LEFT, "handshakes_abandoned_total")                                                   \
+    X(RECORDS_IN, "records_in_total")                                                              \
+    X(RECORDS_OUT, "records_out_total")                                                            \
+    X(READS, "reads_total")                                                                        \
+    X(WRITES, "writes_total")                                                                      \
+    X(BYTES_IN, "bytes_in_total")                                                                  \
+    X(BYTES_OUT, "bytes_out_total")                                                                \
+    X(BLOCKED, "writes_blocked_total")                                                             \
     X(NO_MEMORY, "closed_no_memory_total")
 
 enum tls_counter {
@@ -76,7 +77,6 @@ struct tls_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
     struct relay_worker *w;
-    uv_loop_t *loop;
     struct tls_creds *creds; /* borrowed */
 
     struct tls_wire wire;
@@ -85,10 +85,8 @@ struct tls_worker {
     struct rt_list dirty;      /* output to flush, or a sent event due */
     struct rt_list ready;      /* input held back may be delivered again */
     struct rt_list handshakes; /* handshake bytes to look at */
-    uv_prepare_t prepare;
-    uv_idle_t idle;
-    bool is_idling;
-    uint8_t open_handles; /* of the two above, until their close callbacks */
+    struct plugin_loop loop;
+    struct plugin_counters counters; /* by enum tls_counter */
 
     struct tls_pool small, large;
     uint32_t large_gathering; /* large buffers held by connections whose socket is not blocked */
@@ -96,34 +94,30 @@ struct tls_worker {
 
     int reserve_fd; /* given up to accept and close when descriptors run out; -1: none */
     uint32_t conns, listeners;
-
-    uint64_t counted[TLS_COUNTER_COUNT]; /* this turn's, added to the shared ones at its end */
-    _Atomic uint64_t *counters[TLS_COUNTER_COUNT];
 };
 
-/* See relay_transport. creds are borrowed and must outlive the worker. */
-int tls_worker_init(const struct relay_host *host, const struct relay_transport *table,
-                    struct relay_worker *w, struct tls_creds *creds, struct tls_worker **out,
-                    struct relay_error *err);
+/* creds are borrowed and must outlive the worker. */
+struct tls_worker *tls_worker_new(const struct relay_host *host,
+                                  const struct relay_transport *table, struct relay_worker *w,
+                                  struct tls_creds *creds);
 /* All connections and listeners are gone. Gives every buffer back at once; the loop's handles need
- * one more turn of it to close, and the struct goes with them. */
-void tls_worker_fini(struct tls_worker *tw);
+ * one more turn of it to close, and the struct is freed with them. */
+void tls_worker_free(struct tls_worker *tw);
 
 /* There is work for the end of the turn: the loop must not sleep before it. */
-void tls_worker_kick(struct tls_worker *tw);
+static inline void tls_worker_kick(struct tls_worker *tw)
+{
+    plugin_loop_kick(&tw->loop);
+}
 
 static inline void tls_count(struct tls_worker *tw, enum tls_counter c, uint64_t n)
 {
-    tw->counted[c] += n;
+    plugin_count(&tw->counters, c, n);
 }
 
 /* An output buffer with one count, from the pool or new; NULL: no memory. */
 struct relay_buf *tls_buf_get(struct tls_worker *tw, bool is_large);
 /* Takes the buffer back (any capacity) and clears the caller's pointer. */
 void tls_buf_put(struct tls_worker *tw, struct relay_buf **b);
-
-/* Our own mistakes end the process; no input reaches one. */
-_Noreturn void tls_insist_failed(const char *expr, const char *file, int line);
-#define TLS_INSIST(expr) ((expr) ? (void)0 : tls_insist_failed(#expr, __FILE__, __LINE__))
 
 #endif

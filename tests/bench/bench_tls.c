@@ -91,7 +91,7 @@ static struct tls_creds *make_creds(enum tls_signer signer)
     struct relay_error err;
     struct tls_creds *creds;
 
-    if (tls_creds_new(seed, serial, 1700000000, signer, &creds, &err) != 0)
+    if (tls_creds_new(seed, serial, 1700000000, signer, TLS_PRIORITY, &creds, &err) != 0)
         abort();
     return creds;
 }

@@ -183,7 +183,7 @@ void law_abort_after_graceful(void **state)
 
     cf_connect(b, &a, &z);
     cf_pause(z);
-    cf_send(a, 16u << 20); /* more than the network takes: the goodbye has to wait */
+    cf_send(a, 16u << 20); /* more than the network takes: close has to wait */
     cf_close(a, RELAY_CLOSE_GRACEFUL);
     cf_for(b, SETTLE_NS);
     CF_CHECK(!a->closed);

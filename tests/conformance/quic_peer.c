@@ -78,11 +78,10 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
     p->bench = b;
     memcpy(&p->remote, server, sizeof(p->remote));
     open_socket(p);
-    CF_CHECK(tls_creds_new(seed, serial, 1770000000, TLS_SIGNER_SODIUM, &p->creds, &err) == 0);
-    CF_CHECK(gnutls_priority_init(&p->priority, QUIC_PRIORITY, NULL) == 0);
+    CF_CHECK(tls_creds_new(seed, serial, 1770000000, TLS_SIGNER_SODIUM, QUIC_PRIORITY, &p->creds,
+                           &err) == 0);
     p->env = (struct quic_env){.ops = &ops,
                                .creds = p->creds,
-                               .priority = p->priority,
                                .buf_new = b->host->buf_new,
                                .random = give_random,
                                .workers = 1};
@@ -93,7 +92,6 @@ void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct socka
 void quic_peer_fini(struct quic_peer *p)
 {
     quic_engine_free(&p->engine);
-    gnutls_priority_deinit(p->priority);
     tls_creds_free(&p->creds);
     close(p->fd);
 }

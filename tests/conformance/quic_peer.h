@@ -16,7 +16,6 @@ struct quic_peer {
     struct quic_engine *engine;
     struct quic_env env;
     struct tls_creds *creds;
-    gnutls_priority_t priority;
     int fd;
     union quic_addr local, remote;
     struct cf_bench *bench;

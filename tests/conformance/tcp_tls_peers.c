@@ -190,7 +190,7 @@ void tls_half_close(void **state)
     cf_bench_close(b);
 }
 
-void tls_goodbyes(void **state)
+void tls_close_notify(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     uint64_t start;

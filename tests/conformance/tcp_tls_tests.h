@@ -12,7 +12,7 @@
     X(tls_what_is_shown, "TLS 1.3, AES-128-GCM, X25519, Ed25519; no ALPN, no ticket")              \
     X(tls_split_everywhere, "records may arrive in any pieces")                                    \
     X(tls_half_close, "after a half-close the answer is still delivered")                          \
-    X(tls_goodbyes, "close_notify, FIN, and at most a second of waiting")                          \
+    X(tls_close_notify, "close_notify, FIN, and at most a second of waiting")                      \
     X(tls_reset, "a reset ends the connection after what came before it")                          \
     X(tls_garbage_later, "garbage after the handshake ends as a protocol error")                   \
     X(tls_key_update, "key updates go between records")                                            \

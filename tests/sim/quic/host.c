@@ -36,11 +36,9 @@ size_t qsim_buffers_live(void)
 }
 
 static struct tls_creds *creds;
-static gnutls_priority_t priority;
 
 static void creds_free(void)
 {
-    gnutls_priority_deinit(priority);
     tls_creds_free(&creds);
 }
 
@@ -50,8 +48,8 @@ const struct tls_creds *qsim_creds(void)
     struct relay_error err;
 
     if (!creds) {
-        RT_INSIST(tls_creds_new(seed, serial, TLS_NOW_S, TLS_SIGNER_SODIUM, &creds, &err) == 0);
-        RT_INSIST(gnutls_priority_init(&priority, QUIC_PRIORITY, NULL) == 0);
+        RT_INSIST(tls_creds_new(seed, serial, TLS_NOW_S, TLS_SIGNER_SODIUM, QUIC_PRIORITY, &creds,
+                                &err) == 0);
         atexit(creds_free);
     }
     return creds;
@@ -80,7 +78,6 @@ void qsim_host_open(struct qsim_host *h, struct qsim_world *w, bool is_server)
                                .random_ctx = h,
                                .worker = 0,
                                .workers = 1};
-    h->env.priority = priority;
     give_random(h, h->env.reset_secret, sizeof(h->env.reset_secret));
     give_random(h, h->retry_secret, sizeof(h->retry_secret));
     give_random(h, key, sizeof(key));

@@ -212,7 +212,8 @@ static void test_rate(void **state)
 {
     (void)state;
     assert_int_equal(resets(3 * QUIC_STATELESS_BURST), QUIC_STATELESS_BURST);
-    assert_int_equal(w.worker.counted[QUIC_COUNTER_STATELESS_LIMITED], 2 * QUIC_STATELESS_BURST);
+    assert_int_equal(w.worker.counters.counted[QUIC_COUNTER_STATELESS_LIMITED],
+                     2 * QUIC_STATELESS_BURST);
     assert_int_equal(resets(1), 0);
     w.worker.now_ns += SECOND_NS / 10;
     assert_int_equal(resets(QUIC_STATELESS_BURST), QUIC_STATELESS_PER_S / 10);
@@ -220,9 +221,9 @@ static void test_rate(void **state)
         w.worker.now_ns += SECOND_NS / 1000;
         resets(QUIC_STATELESS_PER_S / 1000 * 2);
     }
-    assert_true(w.worker.counted[QUIC_COUNTER_RESETS] <=
+    assert_true(w.worker.counters.counted[QUIC_COUNTER_RESETS] <=
                 QUIC_STATELESS_BURST + QUIC_STATELESS_PER_S * 11 / 10);
-    assert_true(w.worker.counted[QUIC_COUNTER_RESETS] + 2 >=
+    assert_true(w.worker.counters.counted[QUIC_COUNTER_RESETS] + 2 >=
                 QUIC_STATELESS_BURST + QUIC_STATELESS_PER_S * 11 / 10);
     w.worker.now_ns += 1000000 * SECOND_NS;
     assert_int_equal(resets(3 * QUIC_STATELESS_BURST), QUIC_STATELESS_BURST);

@@ -74,7 +74,8 @@ static void pair_init(struct pair *p, enum tls_signer signer)
     struct relay_error err;
 
     *p = (struct pair){0};
-    assert_int_equal(tls_creds_new(seed, serial, 1770000000, signer, &p->creds, &err), 0);
+    assert_int_equal(tls_creds_new(seed, serial, 1770000000, signer, TLS_PRIORITY, &p->creds, &err),
+                     0);
     side_init(&p->client, p->creds, false);
     side_init(&p->server, p->creds, true);
 }
@@ -337,7 +338,7 @@ static void test_nothing_in_common(void **state)
     gnutls_priority_deinit(other);
 }
 
-static void test_bye(void **state)
+static void test_close_notify(void **state)
 {
     uint8_t got[10];
     struct pair p;
@@ -346,12 +347,12 @@ static void test_bye(void **state)
     pair_init(&p, TLS_SIGNER_SODIUM);
     handshake(&p, SIZE_MAX);
     assert_true(tls_engine_seal(&p.client.engine, (const uint8_t *)"last", 4));
-    assert_true(tls_engine_bye(&p.client.engine));
+    assert_true(tls_engine_close_notify(&p.client.engine));
     feed(&p.server, p.client.out, p.client.out_len);
     assert_int_equal(tls_engine_open(&p.server.engine, got, sizeof(got)), 4);
     assert_int_equal(tls_engine_open(&p.server.engine, got, sizeof(got)), TLS_EOF);
     say(&p.server, &p.client, 1000, 1000, 1000); /* the other half is still open */
-    assert_true(tls_engine_bye(&p.server.engine));
+    assert_true(tls_engine_close_notify(&p.server.engine));
     pair_fini(&p);
 }
 
@@ -406,7 +407,7 @@ int main(void)
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_spoilt_record),
         cmocka_unit_test(test_nothing_in_common),
-        cmocka_unit_test(test_bye),
+        cmocka_unit_test(test_close_notify),
         cmocka_unit_test(test_key_update),
         cmocka_unit_test(test_no_memory),
     };

@@ -25,7 +25,7 @@ static struct tls_creds *make(uint8_t seed_byte, enum tls_signer signer)
     struct relay_error err;
 
     memset(seed, seed_byte, sizeof(seed));
-    assert_int_equal(tls_creds_new(seed, serial, NOW_S, signer, &c, &err), 0);
+    assert_int_equal(tls_creds_new(seed, serial, NOW_S, signer, TLS_PRIORITY, &c, &err), 0);
     return c;
 }
 
