@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "dht/value_store/community_pages.h"
-#include "dht/value_store/community_search.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
+#include "dht/value_store/community_pages.h"
+#include "dht/value_store/community_search.h"
 
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
 typedef enum rt_refusal page_fn(const struct dht_communities *c,

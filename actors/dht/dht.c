@@ -5,10 +5,10 @@
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "dht/value_store/communities.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
+#include "dht/value_store/communities.h"
 #include "host/resolver.h"
 
 #define TICK_NS (10 * RT_S)
@@ -138,7 +138,7 @@ uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const ui
 
 struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
                                   struct relay_slice payload, uint64_t timeout_ns,
-                                  void (*done)(struct dht_call *c, const struct dht_call_end *end))
+                                  void (*done)(struct rpc_call *c, const struct rpc_end *end))
 {
     struct dht_errand *e = calloc(1, sizeof(*e));
 
@@ -158,7 +158,7 @@ struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to,
 
 void dht_errand_start(struct dht_errand *e)
 {
-    dht_calls_start(e->dht->calls, &e->call);
+    rpc_pool_start(e->dht->rpc, &e->call);
 }
 
 void dht_errand_end(struct dht_errand *e)
@@ -168,7 +168,7 @@ void dht_errand_end(struct dht_errand *e)
     free(e);
 }
 
-static void on_called(struct dht_call *c, const struct dht_call_end *end)
+static void on_called(struct rpc_call *c, const struct rpc_end *end)
 {
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     struct dht_call_ask *a = (struct dht_call_ask *)e->owed;
@@ -225,7 +225,7 @@ static void stop(struct dht *d)
     rt_timer_disarm(d->worker, &d->boot_timer);
     rt_timer_disarm(d->worker, &d->push_timer);
     dht_watch_stop(d);
-    dht_calls_stop(d->calls);
+    rpc_pool_stop(d->rpc);
 }
 
 static void on_question(struct dht *d, struct rt_msg *m)
@@ -364,7 +364,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
                                           .revoked_ctx = d,
                                           .ctx = c->disk.ctx};
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
-    struct dht_calls_hooks hooks;
+    struct rpc_pool_callbacks hooks;
 
     for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
         d->tables[i] = dht_table_new(d->self_id);
@@ -378,7 +378,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
                            dht_random, d);
     dht_network_hooks(d, &hooks);
-    d->calls = dht_calls_new(d->worker, d->identity, d->dialects, &hooks);
+    d->rpc = rpc_pool_new(d->worker, d->identity, d->dialects, &hooks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -417,7 +417,7 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
 
 static void free_parts(struct dht *d)
 {
-    dht_calls_free(&d->calls); /* first: calls lie in what the others own */
+    rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
     dht_answer_fini(d);
     dht_search_fini(d);
     dht_push_fini(d);
@@ -475,7 +475,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
 void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
                        const struct relay_transport *t, void *state)
 {
-    dht_calls_set_transport(dht_of(sys)->calls, kind, t, state);
+    rpc_pool_set_transport(dht_of(sys)->rpc, kind, t, state);
 }
 
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],

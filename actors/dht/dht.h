@@ -13,6 +13,7 @@
 #include "abi/relay_transport.h"
 #include "actor/actor.h"
 #include "crypto/crypto.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_msg.h"
 #include "dht/kademlia/bootstrap.h"
 #include "wire_state.h"

@@ -9,6 +9,7 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
+#include "dht/dht_limits.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
 #include "wire_refusal.h"

@@ -7,15 +7,15 @@
 #include "base/metric.h"
 #include "base/sketch.h"
 #include "dht/address/addr.h"
-#include "dht/kademlia/bootstrap.h"
-#include "dht/kademlia/routing_table.h"
-#include "dht/calls.h"
 #include "dht/dht.h"
+#include "dht/kademlia/bootstrap.h"
+#include "dht/kademlia/clock_skew.h"
 #include "dht/kademlia/lookup.h"
 #include "dht/kademlia/peer_db.h"
 #include "dht/kademlia/probe_queue.h"
 #include "dht/kademlia/replicate_plan.h"
-#include "dht/kademlia/clock_skew.h"
+#include "dht/kademlia/routing_table.h"
+#include "dht/rpc_pool.h"
 #include "dht/value_store/value_store.h"
 
 #define DHT_BOOT_HOPS_MAX 16u
@@ -47,7 +47,7 @@ struct dht {
     struct dht_trust *trust;
     struct dht_watch watch;
     struct dht_boot *boot;
-    struct dht_calls *calls;
+    struct rpc_pool *rpc;
     struct dht_clock_skew skew;
     struct rt_rate_sketch offers; /* PexOffers per identity */
 
@@ -112,7 +112,7 @@ extern struct rt_metric *const dht_gauges[DHT_GAUGES];
 
 /* A call of our own that needs no more state than this. */
 struct dht_errand {
-    struct dht_call call;
+    struct rpc_call call;
     struct rt_list node;
     struct dht *dht;
     uint32_t entry;      /* of the bootstrap list */
@@ -124,7 +124,7 @@ struct dht_errand {
  * change the call before the start. done must call dht_errand_end. payload moves. */
 struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
                                   struct relay_slice payload, uint64_t timeout_ns,
-                                  void (*done)(struct dht_call *c, const struct dht_call_end *end));
+                                  void (*done)(struct rpc_call *c, const struct rpc_end *end));
 void dht_errand_start(struct dht_errand *e);
 void dht_errand_end(struct dht_errand *e);
 
@@ -152,7 +152,7 @@ void dht_browse_init(struct dht *d);
 void dht_browse_fini(struct dht *d);
 
 /* -- network.c: who is there -- */
-void dht_network_hooks(struct dht *d, struct dht_calls_hooks *out);
+void dht_network_hooks(struct dht *d, struct rpc_pool_callbacks *out);
 /* Asks where we are now; drops what is out of scope. */
 void dht_network_self(struct dht *d);
 /* Whether an address may be dialled, kept, and passed on. */
@@ -201,7 +201,7 @@ struct dht_search {
     struct relay_timer timer; /* the end of its time */
     uint32_t adding;          /* the candidate whose answer is being read */
     struct dht_query {
-        struct dht_call call;
+        struct rpc_call call;
         struct dht_search *search;
         uint32_t candidate;
         struct wire_peer_hop hop; /* with the key it is said to have */

@@ -58,7 +58,7 @@ static void report_changed_key(const struct dht *d, uint32_t entry, const struct
 }
 
 static void report_reached(const struct dht *d, uint32_t entry, const struct wire_peer_hop *hop,
-                           const struct dht_call_end *end, enum dht_boot_verdict v)
+                           const struct rpc_end *end, enum dht_boot_verdict v)
 {
     static const char *const texts[] = {
         [DHT_BOOT_FINE] = "bootstrap peer reached",
@@ -108,7 +108,7 @@ static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8
     memcpy(place->hop.pubkey_hint, key, 32);
 }
 
-static void on_dialled(struct dht_call *c, const struct dht_call_end *end)
+static void on_dialled(struct rpc_call *c, const struct rpc_end *end)
 {
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     struct dht *d = e->dht;

@@ -6,10 +6,10 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "dht/value_store/communities.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
+#include "dht/value_store/communities.h"
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
@@ -64,7 +64,7 @@ static bool may_keep(const struct dht *d, const struct wire_peer_hop *hop)
 
 bool dht_network_may(const struct dht *d, const struct wire_peer_hop *hop)
 {
-    return may_keep(d, hop) && dht_calls_has_transport(d->calls, hop->transport);
+    return may_keep(d, hop) && rpc_pool_has_transport(d->rpc, hop->transport);
 }
 
 static bool keep(void *ctx, const struct wire_peer_hop *hop)
@@ -92,7 +92,7 @@ void dht_network_self(struct dht *d)
 
 /* -- our own addresses to others -- */
 
-static void errand_done(struct dht_call *c, const struct dht_call_end *end)
+static void errand_done(struct rpc_call *c, const struct rpc_end *end)
 {
     (void)end;
     dht_errand_end(RT_CONTAINER_OF(c, struct dht_errand, call));
@@ -258,9 +258,9 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
                "peers_differ_by_at_least_seconds=%lld", (long long)off_s);
 }
 
-void dht_network_hooks(struct dht *d, struct dht_calls_hooks *out)
+void dht_network_hooks(struct dht *d, struct rpc_pool_callbacks *out)
 {
-    *out = (struct dht_calls_hooks){on_reached, on_lost, on_skew, d};
+    *out = (struct rpc_pool_callbacks){on_reached, on_lost, on_skew, d};
 }
 
 /* -- what others say -- */
@@ -322,7 +322,7 @@ void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
 
 /* -- probes and pings -- */
 
-static void probe_done(struct dht_call *c, const struct dht_call_end *end)
+static void probe_done(struct rpc_call *c, const struct rpc_end *end)
 {
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     struct dht *d = e->dht;
@@ -369,7 +369,7 @@ static void take_peer(void *ctx, const struct wire_peer *p)
 static void ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node,
                  bool is_repeated);
 
-static void ping_done(struct dht_call *c, const struct dht_call_end *end)
+static void ping_done(struct rpc_call *c, const struct rpc_end *end)
 {
     struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
     enum wire_dialect dialect = e->call.dialect;

@@ -26,7 +26,7 @@ struct dht_push {
     bool is_limited;
     struct dht_publish_ask *owed; /* NULL: scheduled by replicate_plan.c */
     struct push_call {
-        struct dht_call call;
+        struct rpc_call call;
         struct dht_push *push;
     } calls[]; /* count of them */
 };
@@ -91,7 +91,7 @@ static bool says_limited(const struct wire_envelope *e)
 
 static void pump(struct dht_push *p);
 
-static void on_done(struct dht_call *c, const struct dht_call_end *e)
+static void on_done(struct rpc_call *c, const struct rpc_end *e)
 {
     struct dht_push *p = RT_CONTAINER_OF(c, struct push_call, call)->push;
     struct dht *d = p->dht;
@@ -114,11 +114,11 @@ static void on_done(struct dht_call *c, const struct dht_call_end *e)
 static void pump(struct dht_push *p)
 {
     while (p->in_flight < AT_ONCE && p->next < p->count) {
-        struct dht_call *c = &p->calls[p->next++].call;
+        struct rpc_call *c = &p->calls[p->next++].call;
 
         p->in_flight++;
         c->payload = relay_slice_ref(p->payload);
-        dht_calls_start(p->dht->calls, c);
+        rpc_pool_start(p->dht->rpc, c);
     }
     if (p->in_flight == 0)
         end(p);

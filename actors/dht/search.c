@@ -66,7 +66,7 @@ static void end(struct dht_search *s)
 
     for (uint32_t i = 0; i < DHT_ALPHA; i++)
         if (s->queries[i].is_under_way)
-            dht_calls_cancel(&s->queries[i].call);
+            rpc_pool_cancel(&s->queries[i].call);
     d->search_active--;
     s->done(s);
     search_free(s);
@@ -175,7 +175,7 @@ static bool take_answer(struct dht_search *s, const struct wire_envelope *e)
     return true;
 }
 
-static void on_failed(struct dht_query *q, const struct dht_call_end *e)
+static void on_failed(struct dht_query *q, const struct rpc_end *e)
 {
     struct dht *d = q->search->dht;
     uint8_t id[20];
@@ -192,7 +192,7 @@ static void on_failed(struct dht_query *q, const struct dht_call_end *e)
         dht_probe_queue_refused(d->probe, &q->hop, dht_now_ns(d) + FAILED_NS, dht_now_ns(d));
 }
 
-static void on_done(struct dht_call *c, const struct dht_call_end *e)
+static void on_done(struct rpc_call *c, const struct rpc_end *e)
 {
     struct dht_query *q = RT_CONTAINER_OF(c, struct dht_query, call);
     struct dht_search *s = q->search;
@@ -239,7 +239,7 @@ static void ask(struct dht_search *s, uint32_t candidate, const struct wire_peer
     q->call.timeout_ns = LIM_QUERY_NS;
     q->call.done = on_done;
     rt_metric_inc(RT_METRIC_DHT_QUERIES);
-    dht_calls_start(s->dht->calls, &q->call);
+    rpc_pool_start(s->dht->rpc, &q->call);
 }
 
 static void pump(struct dht_search *s)
