@@ -68,7 +68,7 @@ static void find_value(struct dht *d, struct dht_ask *a)
     struct wire_writer w;
 
     memcpy(store.key, a->key, sizeof(store.key));
-    (void)dht_value_store_find(d->values, a->key, a->dialect, dht_now_s(d), &value,
+    (void)dht_value_store_find(d->values, a->key, a->dialect, dht_now_s(&d->context), &value,
                                &store.ttl_secs);
     store.value = (struct wire_bytes){value.ptr, value.len};
     if (begin(a, count, value.len, &w)) {
@@ -86,7 +86,8 @@ static void find_manifest(struct dht *d, struct dht_ask *a)
     uint8_t key[32];
 
     wire_manifest_key(a->key, key);
-    if (!dht_value_store_find(d->values, key, a->dialect, dht_now_s(d), &value, &ttl_secs)) {
+    if (!dht_value_store_find(d->values, key, a->dialect, dht_now_s(&d->context), &value,
+                              &ttl_secs)) {
         a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
         return;
     }
@@ -104,7 +105,7 @@ static void pex_request(struct dht *d, struct dht_ask *a)
     struct wire_peer_hop hops[LIM_PEX_MAX];
     struct wire_peer peers[LIM_PEX_MAX];
     uint32_t max = a->max_peers < LIM_PEX_MAX ? a->max_peers : LIM_PEX_MAX;
-    uint32_t count = dht_peers_sample(d->peers, a->dialect, max, dht_now_s(d), hops);
+    uint32_t count = dht_peers_sample(d->peers, a->dialect, max, dht_now_s(&d->context), hops);
     struct wire_writer w;
 
     count = dht_peers_of(hops, count, a->origin.pubkey_hint, peers);
@@ -132,7 +133,7 @@ static void take_offered(void *ctx, const struct wire_peer *p)
 
 static bool may_offer(struct dht *d, const struct dht_ask *a)
 {
-    if (rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(d)))
+    if (rt_rate_sketch_take(&d->offers, a->origin.pubkey_hint, 32, dht_now_ns(&d->context)))
         return true;
     rt_metric_inc(RT_METRIC_DHT_OFFERS_DROPPED);
     return false;
@@ -185,14 +186,14 @@ static struct dht_origin origin_of(const struct dht *d, const struct dht_ask *a)
 {
     const struct wire_peer_hop *from = &a->origin;
     uint64_t net = dht_hop_net(from, DHT_NET_BUCKET);
-    struct dht_origin o = {.peer = rt_siphash(d->hash_key, from->pubkey_hint, 32),
-                           .net = rt_siphash(d->hash_key, &net, sizeof(net)),
+    struct dht_origin o = {.peer = rt_siphash(d->context.hash_key, from->pubkey_hint, 32),
+                           .net = rt_siphash(d->context.hash_key, &net, sizeof(net)),
                            .reached = a->reached_dialects};
 
     if (o.peer <= DHT_ORIGIN_LOADED)
         o.peer += DHT_ORIGIN_LOADED + 1;
     o.is_push = a->is_relay || dht_has_node(d, from->pubkey_hint);
-    o.unreached = d->dialects & (uint8_t)~a->peer_dialects;
+    o.unreached = d->context.dialects & (uint8_t)~a->peer_dialects;
     return o;
 }
 
@@ -200,10 +201,10 @@ static void store(struct dht *d, struct dht_ask *a)
 {
     struct dht_origin origin = origin_of(d, a);
     struct dht_checked checked;
-    uint64_t now_s = dht_now_s(d);
+    uint64_t now_s = dht_now_s(&d->context);
 
     if (dht_value_may_store(wire_value_kind(a->payload.ptr, a->payload.len),
-                            a->peer_dialects & d->dialects))
+                            a->peer_dialects & d->context.dialects))
         a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
     else
         a->refusal = RT_REFUSAL_STORE_VALUE;
@@ -232,17 +233,23 @@ static void store_one(struct rt_job *job)
     struct dht *d = RT_CONTAINER_OF(job, struct dht, store_job);
     struct rt_msg *m = rt_queue_pop(&d->stores);
 
-    store(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
-    rt_msg_reply(d->worker, m);
-    if (!rt_queue_is_empty(&d->stores))
-        rt_job_queue(d->worker, job);
+    d->stores = m->next;
+    if (!d->stores)
+        d->stores_tail = &d->stores;
+    m->next = NULL;
+    store(d, (struct dht_ask *)m);
+    rt_msg_reply(d->context.worker, m);
+    if (d->stores)
+        rt_job_queue(d->context.worker, job);
 }
 
 static void queue_store(struct dht *d, struct rt_msg *m)
 {
-    if (rt_queue_is_empty(&d->stores))
-        rt_job_queue(d->worker, &d->store_job);
-    rt_queue_push(&d->stores, m);
+    m->next = NULL;
+    if (!d->stores)
+        rt_job_queue(d->context.worker, &d->store_job);
+    *d->stores_tail = m;
+    d->stores_tail = &m->next;
 }
 
 void dht_answer(struct dht *d, struct dht_ask *a)
@@ -274,7 +281,7 @@ void dht_answer(struct dht *d, struct dht_ask *a)
         dht_browse(d, a);
         return;
     }
-    rt_msg_reply(d->worker, &a->msg);
+    rt_msg_reply(d->context.worker, &a->msg);
 }
 
 void dht_answer_init(struct dht *d)
@@ -288,6 +295,10 @@ void dht_answer_init(struct dht *d)
 void dht_answer_fini(struct dht *d)
 {
     dht_browse_fini(d);
-    rt_job_cancel(d->worker, &d->store_job);
-    rt_queue_clear(&d->stores);
+    rt_job_cancel(d->context.worker, &d->store_job);
+    for (struct rt_msg *m = d->stores, *next; m; m = next) {
+        next = m->next;
+        rt_msg_free(&m);
+    }
+    d->stores = NULL;
 }

@@ -45,14 +45,14 @@ static void answer_page(struct dht *d, struct dht_ask *a, decode_fn *decode, pag
     struct wire_browse_request q;
 
     if (read_request(a, decode, &q))
-        a->refusal = write(index_of(d), &q, dht_now_s(d), &a->answer);
-    rt_msg_reply(d->worker, &a->msg);
+        a->refusal = write(index_of(d), &q, dht_now_s(&d->context), &a->answer);
+    rt_msg_reply(d->context.worker, &a->msg);
 }
 
 static void answer_status(struct dht *d, struct dht_ask *a)
 {
-    a->is_joined = dht_page_community(index_of(d), a->key, dht_now_s(d)) != NULL;
-    rt_msg_reply(d->worker, &a->msg);
+    a->is_joined = dht_page_community(index_of(d), a->key, dht_now_s(&d->context)) != NULL;
+    rt_msg_reply(d->context.worker, &a->msg);
 }
 
 /* -- searches -- */
@@ -64,7 +64,7 @@ static void end_search(struct dht *d, struct search *s)
     rt_list_unlink(&s->node);
     d->browsing_count--;
     a->refusal = dht_community_search_end(&s->work, &a->answer);
-    rt_msg_reply(d->worker, s->owed);
+    rt_msg_reply(d->context.worker, s->owed);
     free(s);
 }
 
@@ -74,12 +74,12 @@ static void search_some(struct rt_job *job)
     struct search *s = RT_CONTAINER_OF(d->browsing.next, struct search, node);
 
     if (s->deadline_ns == 0)
-        s->deadline_ns = dht_now_ns(d) + LIM_SEARCH_NS;
-    if (!dht_community_search_run(s->work, index_of(d), dht_now_s(d)) ||
-        dht_now_ns(d) >= s->deadline_ns)
+        s->deadline_ns = dht_now_ns(&d->context) + LIM_SEARCH_NS;
+    if (!dht_community_search_run(s->work, index_of(d), dht_now_s(&d->context)) ||
+        dht_now_ns(&d->context) >= s->deadline_ns)
         end_search(d, s);
     if (!rt_list_empty(&d->browsing))
-        rt_job_queue(d->worker, job);
+        rt_job_queue(d->context.worker, job);
 }
 
 static uint32_t count_searches_of(const struct dht *d, uint64_t net)
@@ -115,7 +115,7 @@ static bool queue_search(struct dht *d, struct dht_ask *a)
         a->refusal = RT_REFUSAL_SEARCHES_FULL;
         return false;
     }
-    a->refusal = dht_community_search_new(index_of(d), &q, dht_now_s(d), &work);
+    a->refusal = dht_community_search_new(index_of(d), &q, dht_now_s(&d->context), &work);
     if (a->refusal != RT_REFUSAL_NONE)
         return false;
     s = calloc(1, sizeof(*s));
@@ -125,7 +125,7 @@ static bool queue_search(struct dht *d, struct dht_ask *a)
     s->net = net;
     rt_list_init(&s->node);
     if (rt_list_empty(&d->browsing))
-        rt_job_queue(d->worker, &d->browse_job);
+        rt_job_queue(d->context.worker, &d->browse_job);
     rt_list_push_back(&d->browsing, &s->node);
     d->browsing_count++;
     return true;
@@ -148,7 +148,7 @@ void dht_browse(struct dht *d, struct dht_ask *a)
         break;
     default:
         if (!queue_search(d, a))
-            rt_msg_reply(d->worker, &a->msg);
+            rt_msg_reply(d->context.worker, &a->msg);
     }
 }
 
@@ -163,7 +163,7 @@ void dht_browse_fini(struct dht *d)
 {
     struct rt_list *n;
 
-    rt_job_cancel(d->worker, &d->browse_job);
+    rt_job_cancel(d->context.worker, &d->browse_job);
     while ((n = rt_list_pop_front(&d->browsing))) {
         struct search *s = RT_CONTAINER_OF(n, struct search, node);
 

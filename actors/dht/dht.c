@@ -34,15 +34,6 @@ struct dht_local {
 
 static struct rt_local_key local_key;
 
-uint64_t dht_random(void *ctx)
-{
-    struct dht *d = ctx;
-    uint64_t n;
-
-    rt_random(d->worker, &n, sizeof(n));
-    return n;
-}
-
 /* -- questions -- */
 
 static void ask_fini(struct rt_msg *m)
@@ -179,7 +170,7 @@ static void on_called(struct rpc_call *c, const struct rpc_end *end)
         memcpy(a->peer_key, end->key, sizeof(a->peer_key));
         a->dialect = end->dialect;
         a->peer_dialects = dht_peers_spoken(e->dht->peers, &c->to, end->dialect, end->peer_dialects,
-                                            dht_now_s(e->dht));
+                                            dht_now_s(&e->dht->context));
     }
     if (end->answer) {
         a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
@@ -188,7 +179,7 @@ static void on_called(struct rpc_call *c, const struct rpc_end *end)
         if (!a->answer.owner)
             a->outcome = DHT_CALL_BUSY;
     }
-    rt_msg_reply(e->dht->worker, &a->msg);
+    rt_msg_reply(e->dht->context.worker, &a->msg);
     dht_errand_end(e);
 }
 
@@ -199,7 +190,7 @@ static void call(struct dht *d, struct dht_call_ask *a)
     dht_hop_normalise(&a->to);
     if (!dht_network_may(d, &a->to)) {
         a->outcome = DHT_CALL_NO_TRANSPORT;
-        rt_msg_reply(d->worker, &a->msg);
+        rt_msg_reply(d->context.worker, &a->msg);
         return;
     }
     e = dht_errand_new(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called);
@@ -213,17 +204,17 @@ static void tell_peers(struct dht *d, struct dht_peers_ask *a)
     if (a->max > DHT_PEERS_MAX)
         a->max = DHT_PEERS_MAX;
     a->count = dht_table_sample(d->tables[a->dialect], a->max, a->has_exclude ? a->exclude : NULL,
-                                dht_random, d, a->peers);
-    rt_msg_reply(d->worker, &a->msg);
+                                dht_random, &d->context, a->peers);
+    rt_msg_reply(d->context.worker, &a->msg);
 }
 
 static void stop(struct dht *d)
 {
-    d->is_stopped = true;
+    d->context.is_stopped = true;
     dht_value_store_flush(d->values);
-    rt_timer_disarm(d->worker, &d->probe_timer);
-    rt_timer_disarm(d->worker, &d->boot_timer);
-    rt_timer_disarm(d->worker, &d->push_timer);
+    rt_timer_disarm(d->context.worker, &d->probe_timer);
+    rt_timer_disarm(d->context.worker, &d->boot_timer);
+    rt_timer_disarm(d->context.worker, &d->push_timer);
     dht_watch_stop(d);
     rpc_pool_stop(d->rpc);
 }
@@ -248,7 +239,7 @@ static void on_question(struct dht *d, struct rt_msg *m)
         return;
     case DHT_STOP:
         stop(d);
-        rt_msg_reply(d->worker, m);
+        rt_msg_reply(d->context.worker, m);
         return;
     case DHT_INBOUND:
         dht_network_inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
@@ -278,7 +269,8 @@ static void on_tick(struct relay_timer *t)
     struct dht *d = RT_CONTAINER_OF(t, struct dht, tick_timer);
 
     dht_network_upkeep(d);
-    rt_timer_arm(d->worker, t, dht_now_ns(d) + TICK_NS - dht_random(d) % (TICK_NS / 4));
+    rt_timer_arm(d->context.worker, t,
+                 dht_now_ns(&d->context) + TICK_NS - dht_random(&d->context) % (TICK_NS / 4));
 }
 
 static void on_probe(struct relay_timer *t)
@@ -301,8 +293,8 @@ static void on_prove(struct rt_job *job)
 {
     struct dht *d = RT_CONTAINER_OF(job, struct dht, prove_job);
 
-    if (dht_value_store_prove(d->values, PROVE_AT_ONCE, dht_now_s(d)))
-        rt_job_queue(d->worker, job);
+    if (dht_value_store_prove(d->values, PROVE_AT_ONCE, dht_now_s(&d->context)))
+        rt_job_queue(d->context.worker, job);
 }
 
 /* -- contacts -- */
@@ -350,7 +342,7 @@ static void on_revoked(void *ctx, const uint8_t key[32])
     struct dht *d = ctx;
 
     if (d->revoked)
-        d->revoked(d->revoked_ctx, d->worker, key);
+        d->revoked(d->revoked_ctx, d->context.worker, key);
 }
 
 static void make_parts(struct dht *d, const struct dht_config *c)
@@ -367,18 +359,18 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     struct rpc_pool_callbacks hooks;
 
     for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        d->tables[i] = dht_table_new(d->self_id);
-    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, d);
+        d->tables[i] = dht_table_new(d->context.self_id);
+    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
     dht_value_store_set_sink(d->values, &values);
-    d->peers = dht_peers_new(c->hash_key, dht_random, d);
+    d->peers = dht_peers_new(c->hash_key, dht_random, &d->context);
     dht_peers_set_sink(d->peers, &peers);
     d->probe = dht_probe_queue_new(c->hash_key);
-    d->republish = dht_replicate_plan_new(d->self_id);
+    d->republish = dht_replicate_plan_new(d->context.self_id);
     dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
-                           dht_random, d);
+                           dht_random, &d->context);
     dht_network_hooks(d, &hooks);
-    d->rpc = rpc_pool_new(d->worker, d->identity, d->dialects, &hooks);
+    d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &hooks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -386,11 +378,11 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     struct dht *d = calloc(1, sizeof(*d));
 
     RT_INSIST(d != NULL);
-    d->worker = home;
-    d->identity = c->identity;
-    rt_node_id(c->identity->public_key, d->self_id);
-    memcpy(d->hash_key, c->hash_key, sizeof(d->hash_key));
-    d->dialects = c->dialects;
+    d->context.worker = home;
+    d->context.identity = c->identity;
+    rt_node_id(c->identity->public_key, d->context.self_id);
+    memcpy(d->context.hash_key, c->hash_key, sizeof(d->context.hash_key));
+    d->context.dialects = c->dialects;
     d->disk = c->disk;
     d->resolver = c->resolver;
     d->get_self = c->self;
@@ -436,12 +428,12 @@ static void free_parts(struct dht *d)
 
 static void free_dht(struct dht *d)
 {
-    rt_timer_disarm(d->worker, &d->tick_timer);
-    rt_timer_disarm(d->worker, &d->probe_timer);
-    rt_timer_disarm(d->worker, &d->boot_timer);
-    rt_timer_disarm(d->worker, &d->push_timer);
+    rt_timer_disarm(d->context.worker, &d->tick_timer);
+    rt_timer_disarm(d->context.worker, &d->probe_timer);
+    rt_timer_disarm(d->context.worker, &d->boot_timer);
+    rt_timer_disarm(d->context.worker, &d->push_timer);
     dht_watch_stop(d);
-    rt_job_cancel(d->worker, &d->prove_job);
+    rt_job_cancel(d->context.worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
     for (uint32_t i = 0; i < DHT_GAUGES; i++)
@@ -485,7 +477,7 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
     struct dht *d = dht_of(sys);
 
     (void)dht_value_store_load(d->values, key, sub, value, len, expires_s, event, origin,
-                               dht_now_s(d));
+                               dht_now_s(&d->context));
 }
 
 void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
@@ -500,7 +492,7 @@ void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_peers_load(d->peers, row, dialects, last, dht_now_s(d));
+    (void)dht_peers_load(d->peers, row, dialects, last, dht_now_s(&d->context));
 }
 
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
@@ -518,13 +510,13 @@ void dht_start(struct rt_system *sys)
 {
     struct dht *d = dht_of(sys);
 
-    d->is_started = true;
-    dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(d));
+    d->context.is_started = true;
+    dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(&d->context));
     dht_network_self(d);
-    rt_job_queue(d->worker, &d->prove_job);
-    rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));
-    rt_timer_arm(d->worker, &d->boot_timer, dht_now_ns(d));
-    rt_timer_arm(d->worker, &d->push_timer, dht_now_ns(d));
+    rt_job_queue(d->context.worker, &d->prove_job);
+    rt_timer_arm(d->context.worker, &d->tick_timer, dht_now_ns(&d->context));
+    rt_timer_arm(d->context.worker, &d->boot_timer, dht_now_ns(&d->context));
+    rt_timer_arm(d->context.worker, &d->push_timer, dht_now_ns(&d->context));
     dht_watch_start(d);
 }
 

@@ -7,9 +7,9 @@
 #include "base/metric.h"
 #include "base/sketch.h"
 #include "dht/address/addr.h"
+#include "dht/context.h"
 #include "dht/dht.h"
 #include "dht/kademlia/bootstrap.h"
-#include "dht/kademlia/clock_skew.h"
 #include "dht/kademlia/lookup.h"
 #include "dht/kademlia/peer_db.h"
 #include "dht/kademlia/probe_queue.h"
@@ -30,14 +30,9 @@ struct dht_watch {
 
 struct dht {
     struct rt_actor actor;
-    struct rt_worker *worker;
-    const struct rt_sign_key *identity;
-    uint8_t self_id[20];
-    uint8_t hash_key[16];
-    uint8_t dialects; /* of our networks */
+    struct dht_context context;
     struct dht_disk disk;
     const struct rt_resolver *resolver;
-    bool is_started, is_stopped;
 
     struct dht_table *tables[WIRE_DIALECTS];
     struct dht_value_store *values;
@@ -92,18 +87,6 @@ struct dht {
     } self_search[WIRE_DIALECTS];
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
-
-static inline uint64_t dht_now_ns(const struct dht *d)
-{
-    return rt_now_ns(d->worker);
-}
-
-static inline uint64_t dht_now_s(const struct dht *d)
-{
-    return rt_wall_ns(d->worker) / RT_S;
-}
-
-uint64_t dht_random(void *ctx); /* ctx: struct dht */
 
 /* Reported every tick: nodes of each dialect, values, their bytes, peers. */
 extern struct rt_metric *const dht_gauges[DHT_GAUGES];

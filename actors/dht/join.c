@@ -102,7 +102,7 @@ static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8
     if (!place && d->boot_hop_count < DHT_BOOT_HOPS_MAX)
         place = &d->boot_hops[d->boot_hop_count++];
     if (!place)
-        place = &d->boot_hops[dht_random(d) % DHT_BOOT_HOPS_MAX];
+        place = &d->boot_hops[dht_random(&d->context) % DHT_BOOT_HOPS_MAX];
     *place = (struct dht_boot_hop){*hop, dialects};
     place->hop.has_pubkey_hint = true;
     memcpy(place->hop.pubkey_hint, key, 32);
@@ -117,7 +117,7 @@ static void on_dialled(struct rpc_call *c, const struct rpc_end *end)
 
     if (end->outcome == DHT_CALL_REFUSED)
         dht_boot_closed(d->boot, entry);
-    v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(d));
+    v = dht_boot_dialled(d->boot, entry, end->key, dht_now_ns(&d->context));
     if (v == DHT_BOOT_PINNED) {
         save_pins(d);
         dht_watch_wake(d);
@@ -156,7 +156,7 @@ static void resolve(struct dht *d, uint32_t entry)
     struct name_question *q;
 
     if (!d->resolver) {
-        dht_boot_resolved(d->boot, entry, NULL, 0, dht_now_ns(d));
+        dht_boot_resolved(d->boot, entry, NULL, 0, dht_now_ns(&d->context));
         return;
     }
     q = rt_msg_new(RT_RESOLVE, sizeof(*q));
@@ -164,7 +164,7 @@ static void resolve(struct dht *d, uint32_t entry)
     memcpy(q->resolve.host, p->host, sizeof(q->resolve.host));
     q->resolve.port = p->hop.port;
     q->entry = entry;
-    d->resolver->resolve(d->resolver->ctx, d->worker, &q->resolve);
+    d->resolver->resolve(d->resolver->ctx, d->context.worker, &q->resolve);
 }
 
 void dht_join_resolved(struct dht *d, struct rt_msg *m)
@@ -177,7 +177,7 @@ void dht_join_resolved(struct dht *d, struct rt_msg *m)
     for (uint32_t i = 0; q->resolve.err == RT_ERR_OK && i < q->resolve.count; i++)
         if (dht_hop_from(&q->resolve.addrs[i], &addrs[count]))
             count++;
-    dht_boot_resolved(d->boot, q->entry, addrs, count, dht_now_ns(d));
+    dht_boot_resolved(d->boot, q->entry, addrs, count, dht_now_ns(&d->context));
     report_failure(d, q->entry, failures);
     rt_msg_free(&m);
     dht_join(d);
@@ -190,11 +190,12 @@ void dht_join(struct dht *d)
     uint32_t entry;
     uint64_t next_ns;
 
-    if (!d->is_started || d->is_stopped)
+    if (!d->context.is_started || d->context.is_stopped)
         return;
     if (dht_node_count(d) == 0)
         dht_boot_hurry(d->boot);
-    while ((what = dht_boot_next(d->boot, dht_now_ns(d), &entry, &hop)) != DHT_BOOT_NOTHING) {
+    while ((what = dht_boot_next(d->boot, dht_now_ns(&d->context), &entry, &hop)) !=
+           DHT_BOOT_NOTHING) {
         if (what == DHT_BOOT_RESOLVE)
             resolve(d, entry);
         else
@@ -202,5 +203,5 @@ void dht_join(struct dht *d)
     }
     next_ns = dht_boot_next_ns(d->boot);
     if (next_ns != UINT64_MAX)
-        rt_timer_arm(d->worker, &d->boot_timer, next_ns);
+        rt_timer_arm(d->context.worker, &d->boot_timer, next_ns);
 }

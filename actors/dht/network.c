@@ -109,7 +109,7 @@ static uint32_t own_peers(const struct dht *d, struct wire_peer *out)
             continue;
         out[count] = (struct wire_peer){.hop = hops[i]};
         out[count].hop.has_pubkey_hint = true;
-        memcpy(out[count++].hop.pubkey_hint, d->identity->public_key, 32);
+        memcpy(out[count++].hop.pubkey_hint, d->context.identity->public_key, 32);
     }
     return count;
 }
@@ -170,7 +170,7 @@ static uint8_t enter_tables(struct dht *d, const struct wire_peer_hop *hop, uint
             (void)dht_table_leave(d->tables[i], hop->pubkey_hint);
             continue;
         }
-        switch (dht_table_seen(d->tables[i], hop, dht_now_ns(d), &ping)) {
+        switch (dht_table_seen(d->tables[i], hop, dht_now_ns(&d->context), &ping)) {
         case DHT_SEEN_ADDED:
             added |= WIRE_DIALECT_BIT(i);
             break;
@@ -193,19 +193,19 @@ static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dia
     uint64_t before;
     uint8_t added;
 
-    if (memcmp(hop->pubkey_hint, d->identity->public_key, 32) == 0) {
+    if (memcmp(hop->pubkey_hint, d->context.identity->public_key, 32) == 0) {
         met_self(d, hop);
         return;
     }
     if (!may_keep(d, hop))
         return;
-    dialects = dht_peers_spoken(d->peers, hop, dialect, dialects, dht_now_s(d));
+    dialects = dht_peers_spoken(d->peers, hop, dialect, dialects, dht_now_s(&d->context));
     before = dht_peers_seen(d->peers, hop, dialect, dialects, hello ? &hello->capabilities : NULL,
-                            dht_now_s(d));
+                            dht_now_s(&d->context));
     dht_probe_queue_forgive(d->probe, hop);
     added = enter_tables(d, hop, dialects);
     if (added)
-        joined(d, hop, added, before + NEW_AGAIN_S < dht_now_s(d));
+        joined(d, hop, added, before + NEW_AGAIN_S < dht_now_s(&d->context));
 }
 
 void dht_network_failed(struct dht *d, const struct wire_peer_hop *node)
@@ -224,9 +224,9 @@ static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialec
     struct dht *d = ctx;
 
     if (is_refused) {
-        dht_peers_refused(d->peers, hop, dialect, dht_now_s(d));
+        dht_peers_refused(d->peers, hop, dialect, dht_now_s(&d->context));
     } else {
-        is_refused = dht_peers_failed(d->peers, hop, dialect, dht_now_s(d));
+        is_refused = dht_peers_failed(d->peers, hop, dialect, dht_now_s(&d->context));
         dht_network_failed(d, hop);
     }
     if (is_refused && hop->has_pubkey_hint)
@@ -243,7 +243,7 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
 
     if (skew_s > (int64_t)LIM_HELLO_SKEW_S || skew_s < -(int64_t)LIM_HELLO_SKEW_S) {
         dht_hop_text(hop, text, sizeof(text));
-        if (rt_log_allowed(&site, 1, dht_now_ns(d)))
+        if (rt_log_allowed(&site, 1, dht_now_ns(&d->context)))
             rt_log(hop->port != 0 ? RELAY_LOG_WARN : RELAY_LOG_INFO,
                    "a peer's clock and ours differ by more than 300 s: neither accepts the other",
                    "addr=%s seconds=%lld", text, (long long)skew_s);
@@ -251,7 +251,7 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
     if (dht_scope_of(hop) ==
         DHT_SCOPE_LOOPBACK) /* every peer of such a network is one of its own */
         net += hop->port;
-    if (dht_clock_skew_note(&d->skew, net, skew_s, dht_now_ns(d), &off_s))
+    if (dht_clock_skew_note(&d->skew, net, skew_s, dht_now_ns(&d->context), &off_s))
         rt_log(RELAY_LOG_ERROR,
                "this host's clock is wrong: every peer refuses us and is refused; set it, by NTP "
                "for instance",
@@ -272,9 +272,9 @@ bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_pee
     if (p->has_relay_via)
         return false;
     dht_hop_normalise(&hop);
-    if (hop.has_pubkey_hint && memcmp(hop.pubkey_hint, d->identity->public_key, 32) == 0) {
+    if (hop.has_pubkey_hint && memcmp(hop.pubkey_hint, d->context.identity->public_key, 32) == 0) {
         if (d->seen_self && is_self(d, &hop))
-            d->seen_self(d->seen_self_ctx, d->worker, &hop);
+            d->seen_self(d->seen_self_ctx, d->context.worker, &hop);
         return false;
     }
     if (!dht_network_may(d, &hop))
@@ -290,14 +290,14 @@ void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum w
 
     if (!dht_network_heard(d, p, &hop))
         return;
-    (void)dht_peers_heard(d->peers, &hop, dialect, dht_now_s(d));
+    (void)dht_peers_heard(d->peers, &hop, dialect, dht_now_s(&d->context));
     if (!dht_hop_same_ip(&hop, from) || !hop.has_pubkey_hint ||
         memcmp(hop.pubkey_hint, from->pubkey_hint, 32) != 0)
         return;
     /* Self-reported address with the same source IP. */
     dht_probe_queue_forgive(d->probe, &hop);
     if (!dht_peers_is_alive(d->peers, &hop))
-        (void)dht_probe_queue_offer(d->probe, &hop, dialect, dht_now_ns(d));
+        (void)dht_probe_queue_offer(d->probe, &hop, dialect, dht_now_ns(&d->context));
     dht_network_probe(d);
 }
 
@@ -315,7 +315,7 @@ void dht_network_inbound(struct dht *d, const struct dht_inbound *m)
         hop.transport = i == 0 ? WIRE_TCP : WIRE_QUIC;
         hop.port = i == 0 ? PORT_TCP : PORT_QUIC;
         if (dht_network_may(d, &hop) && !dht_peers_is_alive(d->peers, &hop))
-            (void)dht_probe_queue_offer(d->probe, &hop, first, dht_now_ns(d));
+            (void)dht_probe_queue_offer(d->probe, &hop, first, dht_now_ns(&d->context));
     }
     dht_network_probe(d);
 }
@@ -329,7 +329,7 @@ static void probe_done(struct rpc_call *c, const struct rpc_end *end)
 
     dht_probe_queue_ended(d->probe, &c->to,
                           end->outcome == DHT_CALL_ANSWERED || end->outcome == DHT_CALL_BUSY,
-                          dht_now_ns(d));
+                          dht_now_ns(&d->context));
     dht_errand_end(e);
     dht_network_probe(d);
 }
@@ -340,9 +340,9 @@ void dht_network_probe(struct dht *d)
     struct wire_peer_hop hop;
     uint64_t next_ns;
 
-    if (d->is_stopped || !d->is_started)
+    if (d->context.is_stopped || !d->context.is_started)
         return;
-    while (dht_probe_queue_next(d->probe, dht_now_ns(d), &hop, &first)) {
+    while (dht_probe_queue_next(d->probe, dht_now_ns(&d->context), &hop, &first)) {
         struct dht_errand *e;
 
         hop.has_pubkey_hint = false;
@@ -353,7 +353,7 @@ void dht_network_probe(struct dht *d)
     }
     next_ns = dht_probe_queue_next_ns(d->probe);
     if (next_ns != UINT64_MAX)
-        rt_timer_arm(d->worker, &d->probe_timer, next_ns);
+        rt_timer_arm(d->context.worker, &d->probe_timer, next_ns);
 }
 
 static void take_peer(void *ctx, const struct wire_peer *p)
@@ -363,7 +363,7 @@ static void take_peer(void *ctx, const struct wire_peer *p)
     struct wire_peer_hop hop;
 
     if (dht_network_heard(d, p, &hop))
-        (void)dht_peers_heard(d->peers, &hop, e->call.dialect, dht_now_s(d));
+        (void)dht_peers_heard(d->peers, &hop, e->call.dialect, dht_now_s(&d->context));
 }
 
 static void ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node,
@@ -380,7 +380,7 @@ static void ping_done(struct rpc_call *c, const struct rpc_end *end)
         (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)end->answer->payload.ptr,
                                      end->answer->payload.len, take_peer, e);
     else if (end->outcome != DHT_CALL_ANSWERED && dht_table_has(e->dht->tables[dialect], id) &&
-             !e->is_repeated && !e->dht->is_stopped)
+             !e->is_repeated && !e->dht->context.is_stopped)
         ping(e->dht, dialect, &c->to, true); /* meanwhile answers do not name the node */
     dht_errand_end(e);
 }
@@ -416,7 +416,7 @@ void dht_network_ping(struct dht *d, enum wire_dialect dialect, const struct wir
 static void ping_stale(struct dht *d, enum wire_dialect dialect)
 {
     struct dht_table *t = d->tables[dialect];
-    uint64_t now_ns = dht_now_ns(d);
+    uint64_t now_ns = dht_now_ns(&d->context);
     struct wire_peer_hop node;
 
     for (uint32_t i = 0; i <= dht_table_count(t) / 50; i++) {
@@ -439,7 +439,7 @@ static bool knows_any(const struct dht *d, enum wire_dialect dialect)
 static void search_around(struct dht *d, enum wire_dialect dialect)
 {
     struct dht_table *t = d->tables[dialect];
-    uint64_t now_ns = dht_now_ns(d), began_ns = d->self_search[dialect].began_ns;
+    uint64_t now_ns = dht_now_ns(&d->context), began_ns = d->self_search[dialect].began_ns;
     uint32_t nodes = dht_table_count(t);
     uint8_t random[20], target[20];
 
@@ -451,7 +451,7 @@ static void search_around(struct dht *d, enum wire_dialect dialect)
         dht_search_self(d, dialect);
         return;
     }
-    rt_random(d->worker, random, sizeof(random));
+    rt_random(d->context.worker, random, sizeof(random));
     if (d->search_active == 0 &&
         dht_table_refresh(t, now_ns > REFRESH_NS ? now_ns - REFRESH_NS : 0, random, target))
         dht_search_around(d, dialect, target);
@@ -463,10 +463,11 @@ static void try_candidates(struct dht *d)
     uint32_t count = dht_node_count(d) < DHT_K ? 4 : d->ticks % SELF_TICKS == 0;
     struct wire_peer_hop hop;
 
-    for (uint32_t i = 0; i < count && dht_peers_candidate(d->peers, dht_now_s(d), &hop); i++)
+    for (uint32_t i = 0; i < count && dht_peers_candidate(d->peers, dht_now_s(&d->context), &hop);
+         i++)
         if (dht_network_may(d, &hop))
             (void)dht_probe_queue_offer(d->probe, &hop, dht_peers_dialect(d->peers, &hop),
-                                        dht_now_ns(d));
+                                        dht_now_ns(&d->context));
     dht_network_probe(d);
 }
 
@@ -491,15 +492,15 @@ static void report(struct dht *d)
 
 void dht_network_upkeep(struct dht *d)
 {
-    (void)dht_value_store_expire(d->values, dht_now_s(d), EXPIRE_VALUES);
-    (void)dht_value_store_save_due(d->values, dht_now_s(d), SAVE_VALUES);
-    dht_communities_expire(dht_value_store_communities(d->values), dht_now_s(d),
+    (void)dht_value_store_expire(d->values, dht_now_s(&d->context), EXPIRE_VALUES);
+    (void)dht_value_store_save_due(d->values, dht_now_s(&d->context), SAVE_VALUES);
+    dht_communities_expire(dht_value_store_communities(d->values), dht_now_s(&d->context),
                            EXPIRE_COMMUNITIES);
-    dht_peers_expire(d->peers, dht_now_s(d), EXPIRE_PEERS);
+    dht_peers_expire(d->peers, dht_now_s(&d->context), EXPIRE_PEERS);
     report(d);
     if (++d->ticks % SELF_TICKS == 0)
         dht_network_self(d);
-    if (d->is_stopped)
+    if (d->context.is_stopped)
         return;
     for (uint32_t i = 0; i < WIRE_DIALECTS; i++) {
         enum wire_dialect dialect = (enum wire_dialect)((d->ticks + i) % WIRE_DIALECTS);
@@ -508,7 +509,8 @@ void dht_network_upkeep(struct dht *d)
         search_around(d, dialect);
     }
     try_candidates(d);
-    if (dht_value_store_next_fresh(d->values, dht_now_s(d))) /* fresh again after an hour */
+    if (dht_value_store_next_fresh(d->values,
+                                   dht_now_s(&d->context))) /* fresh again after an hour */
         dht_push_due(d);
     if (dht_node_count(d) == 0)
         dht_join(d);

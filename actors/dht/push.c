@@ -72,12 +72,12 @@ static void end(struct dht_push *p)
 
     if (p->owed) {
         p->owed->stored = p->stored;
-        rt_msg_reply(d->worker, &p->owed->msg);
+        rt_msg_reply(d->context.worker, &p->owed->msg);
     } else {
         d->push_count--;
         dht_replicate_plan_ended(d->republish, p->is_limited);
         if (p->is_owed && p->stored == 0)
-            dht_value_store_unreached(d->values, p->key, p->sub, true, dht_now_s(d));
+            dht_value_store_unreached(d->values, p->key, p->sub, true, dht_now_s(&d->context));
     }
     push_free(p);
 }
@@ -104,7 +104,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
         p->is_limited = true;
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
         for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-            dht_table_hold(d->tables[i], e->key, dht_now_ns(d) + LIMITED_NS);
+            dht_table_hold(d->tables[i], e->key, dht_now_ns(&d->context) + LIMITED_NS);
     } else if (e->outcome == DHT_CALL_ANSWERED) {
         rt_metric_inc(RT_METRIC_DHT_PUSH_REFUSED);
     }
@@ -209,7 +209,7 @@ static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publis
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
         struct dht_search *s = NULL;
 
-        if (plan->dialects & d->dialects & WIRE_DIALECT_BIT(i))
+        if (plan->dialects & d->context.dialects & WIRE_DIALECT_BIT(i))
             s = dht_search(d, i, plan->key, 0, found_closest, NULL);
         if (!s)
             continue;
@@ -231,7 +231,7 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     const struct dht_origin ours = {.reached = a->dialects}; /* spoken by this relay */
     struct dht_push_plan plan = {.ttl_secs = a->ttl_secs, .dialects = a->dialects};
     struct dht_checked checked;
-    uint64_t now_s = dht_now_s(d);
+    uint64_t now_s = dht_now_s(&d->context);
 
     a->stored = 0;
     a->refusal = dht_value_check(a->key, a->value.ptr, a->value.len, now_s, &checked);
@@ -242,7 +242,7 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
     plan.value = relay_slice_take(&a->value);
     if (a->refusal == RT_REFUSAL_STORE_VALUE || !publish(d, &plan, a)) {
         relay_slice_drop(&plan.value);
-        rt_msg_reply(d->worker, &a->msg);
+        rt_msg_reply(d->context.worker, &a->msg);
     }
 }
 
@@ -257,10 +257,10 @@ static void push_plan(struct dht *d, struct dht_push_plan *plan)
 
 void dht_push_due(struct dht *d)
 {
-    uint64_t now_ns = dht_now_ns(d), now_s = dht_now_s(d);
+    uint64_t now_ns = dht_now_ns(&d->context), now_s = dht_now_s(&d->context);
     struct dht_push_plan plan;
 
-    if (!d->is_started || d->is_stopped)
+    if (!d->context.is_started || d->context.is_stopped)
         return;
     if (d->push_count < PUSHES_MAX &&
         dht_replicate_plan_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
@@ -271,10 +271,10 @@ void dht_push_due(struct dht *d)
         relay_slice_drop(&plan.value);
     }
     if (d->push_count < PUSHES_MAX)
-        rt_timer_arm(d->worker, &d->push_timer,
+        rt_timer_arm(d->context.worker, &d->push_timer,
                      dht_replicate_plan_next_ns(d->republish, d->values, now_ns, now_s));
     else
-        rt_timer_arm(d->worker, &d->push_timer, now_ns + LIM_REPUBLISH_SPACE_NS);
+        rt_timer_arm(d->context.worker, &d->push_timer, now_ns + LIM_REPUBLISH_SPACE_NS);
 }
 
 void dht_push_fini(struct dht *d)

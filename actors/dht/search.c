@@ -23,7 +23,7 @@ static void search_free(struct dht_search *s)
 {
     struct dht *d = s->dht;
 
-    rt_timer_disarm(d->worker, &s->timer);
+    rt_timer_disarm(d->context.worker, &s->timer);
     rt_list_unlink(&s->node);
     for (uint32_t i = 0; i < s->value_count; i++)
         relay_slice_drop(&s->values[i]);
@@ -52,9 +52,10 @@ static void begin(struct dht_search *s)
 
     d->search_active++;
     rt_metric_inc(RT_METRIC_DHT_LOOKUPS);
-    dht_table_looked_up(d->tables[s->dialect], dht_lookup_target(s->lookup), dht_now_ns(d));
+    dht_table_looked_up(d->tables[s->dialect], dht_lookup_target(s->lookup),
+                        dht_now_ns(&d->context));
     add_seeds(s);
-    rt_timer_arm(d->worker, &s->timer, dht_now_ns(d) + LIM_LOOKUP_NS);
+    rt_timer_arm(d->context.worker, &s->timer, dht_now_ns(&d->context) + LIM_LOOKUP_NS);
     pump(s);
 }
 
@@ -89,7 +90,7 @@ struct dht_search *dht_search(struct dht *d, enum wire_dialect dialect, const ui
 {
     struct dht_search *s;
 
-    if (d->is_stopped)
+    if (d->context.is_stopped)
         return NULL;
     if (d->search_waiting >= LIM_LOOKUPS_QUEUED) {
         rt_metric_inc(RT_METRIC_DHT_LOOKUPS_DROPPED);
@@ -143,8 +144,8 @@ static void add_value(struct dht_search *s, const struct wire_store *store)
     struct relay_slice copy;
 
     if (s->value_count == s->values_max || memcmp(store->key, s->key, 32) != 0 ||
-        dht_value_check(s->key, store->value.ptr, store->value.len, dht_now_s(s->dht), &checked) !=
-            RT_REFUSAL_NONE)
+        dht_value_check(s->key, store->value.ptr, store->value.len, dht_now_s(&s->dht->context),
+                        &checked) != RT_REFUSAL_NONE)
         return;
     for (uint32_t i = 0; i < s->value_count; i++)
         if (s->values[i].len == store->value.len &&
@@ -189,7 +190,8 @@ static void on_failed(struct dht_query *q, const struct rpc_end *e)
     if (q->hop.has_pubkey_hint && dht_table_has(d->tables[q->search->dialect], id))
         dht_network_failed(d, &q->hop);
     else
-        dht_probe_queue_refused(d->probe, &q->hop, dht_now_ns(d) + FAILED_NS, dht_now_ns(d));
+        dht_probe_queue_refused(d->probe, &q->hop, dht_now_ns(&d->context) + FAILED_NS,
+                                dht_now_ns(&d->context));
 }
 
 static void on_done(struct rpc_call *c, const struct rpc_end *e)
@@ -248,15 +250,16 @@ static void pump(struct dht_search *s)
     struct dht *d = s->dht;
     uint32_t candidate;
 
-    while (!d->is_stopped && dht_lookup_next(s->lookup, &candidate, &hop)) {
-        if (dht_probe_queue_is_refused(d->probe, &hop, dht_now_ns(d)))
+    while (!d->context.is_stopped && dht_lookup_next(s->lookup, &candidate, &hop)) {
+        if (dht_probe_queue_is_refused(d->probe, &hop, dht_now_ns(&d->context)))
             dht_lookup_failed(s->lookup, candidate);
         else
             ask(s, candidate, &hop);
     }
     if ((s->values_max > 0 && s->value_count == s->values_max) || dht_lookup_is_done(s->lookup) ||
-        d->is_stopped)
-        rt_timer_arm(d->worker, &s->timer, dht_now_ns(d)); /* ends on a later turn */
+        d->context.is_stopped)
+        rt_timer_arm(d->context.worker, &s->timer,
+                     dht_now_ns(&d->context)); /* ends on a later turn */
 }
 
 /* -- who searches -- */
@@ -279,9 +282,9 @@ void dht_search_around(struct dht *d, enum wire_dialect dialect, const uint8_t t
 
 void dht_search_self(struct dht *d, enum wire_dialect dialect)
 {
-    d->self_search[dialect].began_ns = dht_now_ns(d);
+    d->self_search[dialect].began_ns = dht_now_ns(&d->context);
     d->self_search[dialect].nodes = dht_table_count(d->tables[dialect]);
-    dht_search_around(d, dialect, d->self_id);
+    dht_search_around(d, dialect, d->context.self_id);
 }
 
 static void looked_up(struct dht_search *s)
@@ -298,16 +301,16 @@ static void looked_up(struct dht_search *s)
         if (is_new)
             a->values[a->count++] = relay_slice_take(&s->values[i]);
     }
-    rt_msg_reply(s->dht->worker, &a->msg);
+    rt_msg_reply(s->dht->context.worker, &a->msg);
 }
 
 void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a)
 {
     if (a->values_max > DHT_LOOKUP_VALUES_MAX)
         a->values_max = DHT_LOOKUP_VALUES_MAX;
-    a->count = dht_value_store_find_all(d->values, a->key, a->dialect, a->values_max, dht_now_s(d),
-                                        a->values);
+    a->count = dht_value_store_find_all(d->values, a->key, a->dialect, a->values_max,
+                                        dht_now_s(&d->context), a->values);
     if (a->count == a->values_max ||
         !dht_search(d, a->dialect, a->key, a->values_max, looked_up, &a->msg))
-        rt_msg_reply(d->worker, &a->msg);
+        rt_msg_reply(d->context.worker, &a->msg);
 }

@@ -92,7 +92,7 @@ static void on_judged(void *ctx, const struct dht_trust_judgement *j)
         const uint8_t *key = dht_boot_key(d->boot, i);
 
         if (key && memcmp(key, j->root, 32) == 0)
-            report(p, j, dht_now_ns(d));
+            report(p, j, dht_now_ns(&d->context));
     }
     drop_boot_hops(d);
 }
@@ -122,14 +122,14 @@ static void on_drop(void *ctx, const uint8_t key[32])
 
 static void arm(struct dht *d, uint64_t at_ns)
 {
-    if (!d->is_stopped && (d->dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C)))
-        rt_timer_arm(d->worker, &d->watch.timer, at_ns);
+    if (!d->context.is_stopped && (d->context.dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C)))
+        rt_timer_arm(d->context.worker, &d->watch.timer, at_ns);
 }
 
 static void arm_next(struct dht *d)
 {
     uint64_t due_ns = d->watch.step == DHT_WATCH_IDLE ? dht_trust_due_ns(d->trust) : 0,
-             soon_ns = dht_now_ns(d) + LIM_TRUST_SPACE_NS;
+             soon_ns = dht_now_ns(&d->context) + LIM_TRUST_SPACE_NS;
 
     if (due_ns != UINT64_MAX)
         arm(d, due_ns > soon_ns ? due_ns : soon_ns);
@@ -137,7 +137,7 @@ static void arm_next(struct dht *d)
 
 static void note(struct dht *d, struct relay_slice value)
 {
-    (void)dht_trust_note(d->trust, value.ptr, value.len, dht_now_s(d));
+    (void)dht_trust_note(d->trust, value.ptr, value.len, dht_now_s(&d->context));
 }
 
 static void on_searched(struct dht_search *s)
@@ -147,7 +147,7 @@ static void on_searched(struct dht_search *s)
     for (uint32_t i = 0; i < s->value_count; i++)
         note(d, s->values[i]);
     if (dht_lookup_answers(s->lookup) == 0) {
-        arm(d, dht_now_ns(d) + RETRY_NS);
+        arm(d, dht_now_ns(&d->context) + RETRY_NS);
         return;
     }
     d->watch.step = d->watch.step == DHT_WATCH_ROTATION ? DHT_WATCH_REVOCATION : DHT_WATCH_IDLE;
@@ -159,7 +159,8 @@ static void note_own(struct dht *d, const uint8_t dht_key[32])
     struct relay_slice value;
     uint64_t ttl_secs;
 
-    if (!dht_value_store_find(d->values, dht_key, WIRE_DIALECT_C, dht_now_s(d), &value, &ttl_secs))
+    if (!dht_value_store_find(d->values, dht_key, WIRE_DIALECT_C, dht_now_s(&d->context), &value,
+                              &ttl_secs))
         return;
     note(d, value);
     relay_slice_drop(&value);
@@ -172,7 +173,7 @@ static void on_timer(struct relay_timer *t)
     uint8_t dht_key[32];
 
     if (w->step == DHT_WATCH_IDLE) {
-        if (!dht_trust_take(d->trust, dht_now_ns(d), w->key)) {
+        if (!dht_trust_take(d->trust, dht_now_ns(&d->context), w->key)) {
             arm_next(d);
             return;
         }
@@ -184,7 +185,7 @@ static void on_timer(struct relay_timer *t)
         wire_revocation_key(w->key, dht_key);
     note_own(d, dht_key);
     if (!dht_search(d, WIRE_DIALECT_C, dht_key, DHT_SEARCH_VALUES_MAX, on_searched, NULL))
-        arm(d, dht_now_ns(d) + RETRY_NS);
+        arm(d, dht_now_ns(&d->context) + RETRY_NS);
 }
 
 /* -- life -- */
@@ -193,29 +194,29 @@ void dht_watch_init(struct dht *d)
 {
     const struct dht_trust_hooks hooks = {on_put, on_drop, on_judged, d};
 
-    d->trust = dht_trust_new(d->hash_key, &hooks);
+    d->trust = dht_trust_new(d->context.hash_key, &hooks);
     d->watch.timer.fire = on_timer;
 }
 
 void dht_watch_start(struct dht *d)
 {
     dht_trust_begin(d->trust);
-    arm(d, dht_now_ns(d) + START_NS);
+    arm(d, dht_now_ns(&d->context) + START_NS);
 }
 
 void dht_watch_stop(struct dht *d)
 {
-    rt_timer_disarm(d->worker, &d->watch.timer);
+    rt_timer_disarm(d->context.worker, &d->watch.timer);
 }
 
 void dht_watch_wake(struct dht *d)
 {
-    if (d->is_started && d->watch.step == DHT_WATCH_IDLE)
+    if (d->context.is_started && d->watch.step == DHT_WATCH_IDLE)
         arm_next(d);
 }
 
 void dht_watch_heard(struct dht *d, struct relay_slice value)
 {
-    if (dht_trust_note(d->trust, value.ptr, value.len, dht_now_s(d)))
+    if (dht_trust_note(d->trust, value.ptr, value.len, dht_now_s(&d->context)))
         dht_watch_wake(d);
 }

@@ -45,7 +45,7 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_list_view v;
 
     l->count = relay_list_count(list);
@@ -98,7 +98,7 @@ static void searched(struct dht_search *s)
     bool is_found = false;
 
     for (uint32_t i = 0; i < s->value_count; i++)
-        is_found = is_found || is_of(&s->values[i], q->relay, dht_now_s(s->dht));
+        is_found = is_found || is_of(&s->values[i], q->relay, dht_now_s(&s->dht->context));
     q->found->ended++;
     q->found->found += is_found;
     rt_msg_free(&s->owed);
@@ -108,12 +108,12 @@ static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
     struct relay_slice own[LIM_ANNOUNCEMENTS_PER_KEY];
-    uint32_t count = dht_value_store_find_all(d->values, q->key, WIRE_DIALECT_C,
-                                              LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
+    uint32_t count = dht_value_store_find_all(
+        d->values, q->key, WIRE_DIALECT_C, LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(&d->context), own);
     bool is_found = false;
 
     for (uint32_t i = 0; i < count; i++) {
-        is_found = is_found || is_of(&own[i], q->relay, dht_now_s(d));
+        is_found = is_found || is_of(&own[i], q->relay, dht_now_s(&d->context));
         relay_slice_drop(&own[i]);
     }
     q->found->begun++;

@@ -59,14 +59,14 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_slice out[LIM_RELAYS_MAX];
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
     bool is_cut;
 
-    l->count =
-        relay_list_sample(list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(d), out, &is_cut);
+    l->count = relay_list_sample(list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(&d->context),
+                                 out, &is_cut);
     for (uint32_t i = 0; i < l->count; i++)
         l->unusable +=
             !announcement_read(&out[i], room, &ann) || !is_usable(l->network, &ann, l->dialect);
@@ -190,10 +190,10 @@ struct revoked_at {
 static void count_revoked(void *ctx, struct dht *d)
 {
     struct revoked_at *r = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_list_view v;
 
-    if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(d)))
+    if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(&d->context)))
         return;
     r->holders++;
     r->listed += relay_list_find(list, r->key, &v);

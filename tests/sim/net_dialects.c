@@ -118,7 +118,7 @@ static void read_peers(struct reading *r, struct dht *d, enum wire_dialect diale
 {
     uint32_t max = dht_peers_count(d->peers);
     struct wire_peer_hop *hops = sim_alloc((max + 1) * sizeof(*hops));
-    uint32_t count = dht_peers_sample(d->peers, dialect, max, dht_now_s(d), hops);
+    uint32_t count = dht_peers_sample(d->peers, dialect, max, dht_now_s(&d->context), hops);
 
     for (uint32_t i = 0; i < count; i++) {
         const struct net_member *m = net_member_of(r->n, hops[i].pubkey_hint);

@@ -224,7 +224,7 @@ static void publish_in(void *ctx, struct dht *d)
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
     a->ttl_secs = LIM_VALUE_TTL_MAX_S;
-    rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
+    rt_send(d->context.worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
 uint32_t net_note_value(struct network *n, const struct net_value *value)
@@ -284,7 +284,7 @@ static bool holds(const struct dht *d, const struct net_value *v, enum wire_dial
     bool is_it;
     uint64_t ttl;
 
-    if (!dht_value_store_find(d->values, v->key, dialect, dht_now_s(d), &own, &ttl))
+    if (!dht_value_store_find(d->values, v->key, dialect, dht_now_s(&d->context), &own, &ttl))
         return false;
     is_it = is_value(v, &own);
     relay_slice_drop(&own);
