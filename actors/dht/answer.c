@@ -42,7 +42,7 @@ static void end(struct dht_ask *a, const struct wire_writer *w)
 static uint32_t closest(const struct dht *d, const struct dht_ask *a, struct wire_peer *out)
 {
     struct wire_peer_hop hops[DHT_K];
-    uint32_t count = dht_table_closest(d->tables[a->dialect], a->key, DHT_K, hops);
+    uint32_t count = dht_table_closest(d->membership.tables[a->dialect], a->key, DHT_K, hops);
 
     return dht_peers_of(hops, count, a->origin.pubkey_hint, out);
 }
@@ -105,7 +105,8 @@ static void pex_request(struct dht *d, struct dht_ask *a)
     struct wire_peer_hop hops[LIM_PEX_MAX];
     struct wire_peer peers[LIM_PEX_MAX];
     uint32_t max = a->max_peers < LIM_PEX_MAX ? a->max_peers : LIM_PEX_MAX;
-    uint32_t count = dht_peers_sample(d->peers, a->dialect, max, dht_now_s(&d->context), hops);
+    uint32_t count =
+        dht_peers_sample(d->membership.peers, a->dialect, max, dht_now_s(&d->context), hops);
     struct wire_writer w;
 
     count = dht_peers_of(hops, count, a->origin.pubkey_hint, peers);
@@ -128,7 +129,7 @@ static void take_offered(void *ctx, const struct wire_peer *p)
     struct offer *o = ctx;
 
     if (o->count++ < LIM_PEX_MAX)
-        dht_network_offered(o->dht, o->from, o->dialect, p);
+        membership_offered(&o->dht->membership, o->from, o->dialect, p);
 }
 
 static bool may_offer(struct dht *d, const struct dht_ask *a)
@@ -192,7 +193,7 @@ static struct dht_origin origin_of(const struct dht *d, const struct dht_ask *a)
 
     if (o.peer <= DHT_ORIGIN_LOADED)
         o.peer += DHT_ORIGIN_LOADED + 1;
-    o.is_push = a->is_relay || dht_has_node(d, from->pubkey_hint);
+    o.is_push = a->is_relay || membership_has(&d->membership, from->pubkey_hint);
     o.unreached = d->context.dialects & (uint8_t)~a->peer_dialects;
     return o;
 }

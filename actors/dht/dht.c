@@ -137,7 +137,7 @@ struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to,
     e->dht = d;
     e->call.to = *to;
     e->call.dialect = DHT_DIALECT_ANY;
-    e->call.first = dht_peers_dialect(d->peers, to);
+    e->call.first = dht_peers_dialect(d->membership.peers, to);
     e->call.type = type;
     e->call.payload = payload;
     e->call.timeout_ns = timeout_ns;
@@ -169,8 +169,8 @@ static void on_called(struct rpc_call *c, const struct rpc_end *end)
     if (end->key) {
         memcpy(a->peer_key, end->key, sizeof(a->peer_key));
         a->dialect = end->dialect;
-        a->peer_dialects = dht_peers_spoken(e->dht->peers, &c->to, end->dialect, end->peer_dialects,
-                                            dht_now_s(&e->dht->context));
+        a->peer_dialects = dht_peers_spoken(e->dht->membership.peers, &c->to, end->dialect,
+                                            end->peer_dialects, dht_now_s(&e->dht->context));
     }
     if (end->answer) {
         a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
@@ -188,7 +188,7 @@ static void call(struct dht *d, struct dht_call_ask *a)
     struct dht_errand *e;
 
     dht_hop_normalise(&a->to);
-    if (!dht_network_may(d, &a->to)) {
+    if (!membership_may_dial(&d->membership, &a->to)) {
         a->outcome = DHT_CALL_NO_TRANSPORT;
         rt_msg_reply(d->context.worker, &a->msg);
         return;
@@ -203,8 +203,9 @@ static void tell_peers(struct dht *d, struct dht_peers_ask *a)
 {
     if (a->max > DHT_PEERS_MAX)
         a->max = DHT_PEERS_MAX;
-    a->count = dht_table_sample(d->tables[a->dialect], a->max, a->has_exclude ? a->exclude : NULL,
-                                dht_random, &d->context, a->peers);
+    a->count =
+        dht_table_sample(d->membership.tables[a->dialect], a->max,
+                         a->has_exclude ? a->exclude : NULL, dht_random, &d->context, a->peers);
     rt_msg_reply(d->context.worker, &a->msg);
 }
 
@@ -217,6 +218,13 @@ static void stop(struct dht *d)
     rt_timer_disarm(d->context.worker, &d->push_timer);
     dht_watch_stop(d);
     rpc_pool_stop(d->rpc);
+}
+
+static void inbound(struct dht *d, const struct dht_inbound *m)
+{
+    clock_watch_note(&d->clock, &m->from, m->skew_s);
+    if (m->skew_s == 0)
+        membership_inbound(&d->membership, m);
 }
 
 static void on_question(struct dht *d, struct rt_msg *m)
@@ -242,7 +250,7 @@ static void on_question(struct dht *d, struct rt_msg *m)
         rt_msg_reply(d->context.worker, m);
         return;
     case DHT_INBOUND:
-        dht_network_inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
+        inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
         break;
     default:
         break;
@@ -297,37 +305,47 @@ static void on_prove(struct rt_job *job)
         rt_job_queue(d->context.worker, job);
 }
 
-/* -- contacts -- */
+/* -- events of the parts -- */
 
-uint32_t dht_node_count(const struct dht *d)
+static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                       uint8_t dialects, const struct wire_hello *hello)
 {
-    uint32_t count = 0;
+    struct dht *d = ctx;
 
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        count += dht_table_count(d->tables[i]);
-    return count;
+    membership_reached(&d->membership, hop, dialect, dialects, hello);
 }
 
-bool dht_has_node(const struct dht *d, const uint8_t key[32])
+static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                    enum dht_outcome why)
 {
-    uint8_t id[20];
+    struct dht *d = ctx;
 
-    rt_node_id(key, id);
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        if (dht_table_has(d->tables[i], id))
-            return true;
-    return false;
+    membership_lost(&d->membership, hop, dialect, why);
 }
 
-enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
-                                   enum wire_dialect wanted)
+static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
 {
-    uint8_t id[20];
+    struct dht *d = ctx;
 
-    rt_node_id(key, id);
-    return dht_table_has(d->tables[wanted], id) && dht_table_has(d->tables[WIRE_DIALECT_C], id)
-               ? WIRE_DIALECT_C
-               : wanted;
+    clock_watch_note(&d->clock, hop, skew_s);
+}
+
+static void on_joined(void *ctx, const struct wire_peer_hop *node, uint8_t dialects)
+{
+    struct dht *d = ctx;
+
+    dht_replicate_plan_joined(d->republish, node, dialects);
+    dht_push_due(d);
+}
+
+static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer_hop *node)
+{
+    dht_network_ping(ctx, dialect, node);
+}
+
+static void on_probe_due(void *ctx)
+{
+    dht_network_probe(ctx);
 }
 
 /* -- life -- */
@@ -356,21 +374,20 @@ static void make_parts(struct dht *d, const struct dht_config *c)
                                           .revoked_ctx = d,
                                           .ctx = c->disk.ctx};
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
-    struct rpc_pool_callbacks hooks;
+    struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
+    struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
+    struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
 
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        d->tables[i] = dht_table_new(d->context.self_id);
+    d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &calls);
+    self_address_init(&d->self, &d->context, &self);
+    clock_watch_init(&d->clock, &d->context);
+    membership_init(&d->membership, &d->context, &d->self, d->rpc, &peers, &members);
     d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
     dht_value_store_set_sink(d->values, &values);
-    d->peers = dht_peers_new(c->hash_key, dht_random, &d->context);
-    dht_peers_set_sink(d->peers, &peers);
-    d->probe = dht_probe_queue_new(c->hash_key);
     d->republish = dht_replicate_plan_new(d->context.self_id);
     dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
                            dht_random, &d->context);
-    dht_network_hooks(d, &hooks);
-    d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &hooks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -385,10 +402,6 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->context.dialects = c->dialects;
     d->disk = c->disk;
     d->resolver = c->resolver;
-    d->get_self = c->self;
-    d->self_ctx = c->self_ctx;
-    d->seen_self = c->seen_self;
-    d->seen_self_ctx = c->seen_self_ctx;
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
     rt_list_init(&d->errands);
@@ -418,11 +431,8 @@ static void free_parts(struct dht *d)
     dht_boot_free(&d->boot);
     dht_trust_free(&d->trust);
     dht_replicate_plan_free(&d->republish);
-    dht_probe_queue_free(&d->probe);
-    dht_peers_free(&d->peers);
+    membership_fini(&d->membership);
     dht_value_store_free(&d->values);
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        dht_table_free(&d->tables[i]);
     rt_rate_sketch_fini(&d->offers);
 }
 
@@ -492,7 +502,7 @@ void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_peers_load(d->peers, row, dialects, last, dht_now_s(&d->context));
+    (void)dht_peers_load(d->membership.peers, row, dialects, last, dht_now_s(&d->context));
 }
 
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)

@@ -7,6 +7,7 @@
 #include "base/metric.h"
 #include "base/sketch.h"
 #include "dht/address/addr.h"
+#include "dht/clock_watch.h"
 #include "dht/context.h"
 #include "dht/dht.h"
 #include "dht/kademlia/bootstrap.h"
@@ -15,7 +16,9 @@
 #include "dht/kademlia/probe_queue.h"
 #include "dht/kademlia/replicate_plan.h"
 #include "dht/kademlia/routing_table.h"
+#include "dht/membership.h"
 #include "dht/rpc_pool.h"
+#include "dht/self_address.h"
 #include "dht/value_store/value_store.h"
 
 #define DHT_BOOT_HOPS_MAX 16u
@@ -34,29 +37,19 @@ struct dht {
     struct dht_disk disk;
     const struct rt_resolver *resolver;
 
-    struct dht_table *tables[WIRE_DIALECTS];
+    struct self_address self;
+    struct clock_watch clock;
+    struct membership membership;
     struct dht_value_store *values;
-    struct dht_peers *peers;
-    struct dht_probe_queue *probe;
     struct dht_replicate_plan *republish;
     struct dht_trust *trust;
     struct dht_watch watch;
     struct dht_boot *boot;
     struct rpc_pool *rpc;
-    struct dht_clock_skew skew;
     struct rt_rate_sketch offers; /* PexOffers per identity */
 
-    /* where we are: network.c */
-    void (*get_self)(void *ctx, struct dht_self *out);
-    void *self_ctx;
-    void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
-    void *seen_self_ctx;
     void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
     void *revoked_ctx;
-    struct dht_self self;
-    enum dht_scope scope;
-    uint32_t met_count;
-    struct wire_peer_hop met[DHT_SELF_MAX]; /* addresses at which we found ourselves */
 
     /* bootstrap peers reached, for look-ups while the table is thin: join.c */
     uint32_t boot_hop_count;
@@ -111,15 +104,6 @@ struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to,
 void dht_errand_start(struct dht_errand *e);
 void dht_errand_end(struct dht_errand *e);
 
-/* Nodes of all tables. A node that speaks several dialects counts once in each. */
-uint32_t dht_node_count(const struct dht *d);
-/* True: the node is a contact in some dialect. */
-bool dht_has_node(const struct dht *d, const uint8_t key[32]);
-/* The dialect of the session over which a contact gets a value that nodes of `wanted` accept. A
- * relay of this implementation gets all values over one session. */
-enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
-                                   enum wire_dialect wanted);
-
 /* Peers as they are written into messages. */
 uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
                       struct wire_peer *out);
@@ -135,18 +119,8 @@ void dht_browse_init(struct dht *d);
 void dht_browse_fini(struct dht *d);
 
 /* -- network.c: who is there -- */
-void dht_network_hooks(struct dht *d, struct rpc_pool_callbacks *out);
 /* Asks where we are now; drops what is out of scope. */
 void dht_network_self(struct dht *d);
-/* Whether an address may be dialled, kept, and passed on. */
-bool dht_network_may(const struct dht *d, const struct wire_peer_hop *hop);
-/* A node of the table could not be reached, or is somebody else. */
-void dht_network_failed(struct dht *d, const struct wire_peer_hop *node);
-/* Another relay names this peer: brought into form; true: it may be dialled. */
-bool dht_network_heard(struct dht *d, const struct wire_peer *p, struct wire_peer_hop *out);
-void dht_network_inbound(struct dht *d, const struct dht_inbound *m);
-void dht_network_offered(struct dht *d, const struct wire_peer_hop *from, enum wire_dialect dialect,
-                         const struct wire_peer *p);
 void dht_network_ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node);
 void dht_network_probe(struct dht *d);
 void dht_network_upkeep(struct dht *d); /* every tick */

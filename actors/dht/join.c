@@ -72,7 +72,7 @@ static void report_reached(const struct dht *d, uint32_t entry, const struct wir
     rt_log(v == DHT_BOOT_UNPINNED ? RELAY_LOG_WARN : RELAY_LOG_INFO, texts[v],
            "peer=%s addr=%s key=%s dialect=%s", dht_boot_peer(d->boot, entry)->text, addr, hex,
            wire_dialect_name(end->dialect));
-    if (!dht_network_may(d, hop))
+    if (!membership_may_dial(&d->membership, hop))
         rt_log(RELAY_LOG_WARN,
                "bootstrap peer's address is of narrower scope (loopback, private) than our own: it "
                "is asked, but neither of us tells others of the other",
@@ -192,7 +192,7 @@ void dht_join(struct dht *d)
 
     if (!d->context.is_started || d->context.is_stopped)
         return;
-    if (dht_node_count(d) == 0)
+    if (membership_count(&d->membership) == 0)
         dht_boot_hurry(d->boot);
     while ((what = dht_boot_next(d->boot, dht_now_ns(&d->context), &entry, &hop)) !=
            DHT_BOOT_NOTHING) {

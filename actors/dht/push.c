@@ -104,7 +104,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
         p->is_limited = true;
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
         for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-            dht_table_hold(d->tables[i], e->key, dht_now_ns(&d->context) + LIMITED_NS);
+            dht_table_hold(d->membership.tables[i], e->key, dht_now_ns(&d->context) + LIMITED_NS);
     } else if (e->outcome == DHT_CALL_ANSWERED) {
         rt_metric_inc(RT_METRIC_DHT_PUSH_REFUSED);
     }
@@ -179,8 +179,8 @@ static void add_target(struct dht_publication *p, const struct wire_peer_hop *ho
     for (uint32_t i = 0; i < to->count; i++)
         if (memcmp(to->to[i].hop.pubkey_hint, hop->pubkey_hint, 32) == 0)
             return;
-    to->to[to->count++] =
-        (struct dht_target){*hop, dht_push_dialect(p->dht, hop->pubkey_hint, dialect)};
+    to->to[to->count++] = (struct dht_target){
+        *hop, membership_push_dialect(&p->dht->membership, hop->pubkey_hint, dialect)};
 }
 
 static void found_closest(struct dht_search *s)
@@ -251,7 +251,8 @@ void dht_push_publish(struct dht *d, struct dht_publish_ask *a)
 static void push_plan(struct dht *d, struct dht_push_plan *plan)
 {
     for (uint32_t i = 0; i < plan->count; i++)
-        plan->to[i].dialect = dht_push_dialect(d, plan->to[i].hop.pubkey_hint, plan->to[i].dialect);
+        plan->to[i].dialect = membership_push_dialect(&d->membership, plan->to[i].hop.pubkey_hint,
+                                                      plan->to[i].dialect);
     push(d, plan, NULL);
 }
 
@@ -263,7 +264,8 @@ void dht_push_due(struct dht *d)
     if (!d->context.is_started || d->context.is_stopped)
         return;
     if (d->push_count < PUSHES_MAX &&
-        dht_replicate_plan_next(d->republish, d->values, d->tables, now_ns, now_s, &plan)) {
+        dht_replicate_plan_next(d->republish, d->values, d->membership.tables, now_ns, now_s,
+                                &plan)) {
         if (!plan.is_fresh)
             push_plan(d, &plan);
         else if (!publish(d, &plan, NULL))

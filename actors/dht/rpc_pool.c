@@ -22,6 +22,7 @@ struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *ide
     c->callbacks = *callbacks;
     rt_random(w, c->hash_key, sizeof(c->hash_key));
     rt_list_init(&c->idle);
+    rt_list_init(&c->kept);
     rt_list_init(&c->failing);
     return c;
 }
@@ -377,6 +378,44 @@ void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call)
     fail_later(call, why);
 }
 
+/* -- calls that the pool keeps -- */
+
+struct kept_call {
+    struct rpc_call call;
+    struct rt_list node;
+    rpc_reply_fn *reply;
+    void *owner;
+    uint64_t cookie;
+};
+
+static void on_kept_done(struct rpc_call *call, const struct rpc_end *end)
+{
+    struct kept_call *k = RT_CONTAINER_OF(call, struct kept_call, call);
+
+    rt_list_unlink(&k->node);
+    if (k->reply)
+        k->reply(k->owner, k->cookie, call, end);
+    free(k);
+}
+
+void rpc_pool_send(struct rpc_pool *c, const struct rpc_call *call, rpc_reply_fn *reply,
+                   void *owner, uint64_t cookie)
+{
+    struct kept_call *k = calloc(1, sizeof(*k));
+
+    RT_INSIST(k != NULL);
+    k->call = *call;
+    k->call.done = on_kept_done;
+    k->reply = reply;
+    k->owner = owner;
+    k->cookie = cookie;
+    rt_list_init(&k->node);
+    rt_list_push_back(&c->kept, &k->node);
+    rpc_pool_start(c, &k->call);
+}
+
+/* -- the end of calls and of the pool -- */
+
 void rpc_pool_cancel(struct rpc_call *call)
 {
     struct rpc_remote *r = call->remote;
@@ -441,6 +480,8 @@ void rpc_pool_free(struct rpc_pool **pool)
         rt_timer_disarm(c->worker, &call->timer);
         relay_slice_drop(&call->payload);
     }
+    for (struct rt_list *n; (n = rt_list_pop_front(&c->kept));)
+        free(RT_CONTAINER_OF(n, struct kept_call, node));
     free((void *)c->remotes.buckets);
     free(c);
 }

@@ -88,6 +88,14 @@ bool rpc_pool_has_transport(const struct rpc_pool *c, enum wire_transport kind);
 
 /* Begins a call; done follows, never from inside. */
 void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call);
+
+/* Receives the end of a call that the pool keeps, with the owner and cookie of rpc_pool_send. */
+typedef void rpc_reply_fn(void *owner, uint64_t cookie, const struct rpc_call *call,
+                          const struct rpc_end *end);
+/* Begins a copy of `call`, which the pool keeps until it is done; `done` of the call is ignored.
+ * reply may be NULL. rpc_pool_free drops the call without a reply. */
+void rpc_pool_send(struct rpc_pool *c, const struct rpc_call *call, rpc_reply_fn *reply,
+                   void *owner, uint64_t cookie);
 /* Ends a call that was started and is not done; done is not called. */
 void rpc_pool_cancel(struct rpc_call *call);
 

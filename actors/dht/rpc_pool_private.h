@@ -40,6 +40,7 @@ struct rpc_pool {
     uint8_t hash_key[16];
     struct rt_map remotes;
     struct rt_list idle;
+    struct rt_list kept;    /* struct kept_call: calls of rpc_pool_send */
     struct rt_list failing; /* failed calls; their done is called on a later turn */
     uint32_t calls;
     bool is_stopped;

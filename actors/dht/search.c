@@ -36,8 +36,8 @@ static void add_seeds(struct dht_search *s)
 {
     struct wire_peer_hop seeds[DHT_K];
     struct dht *d = s->dht;
-    uint32_t count =
-        dht_table_closest(d->tables[s->dialect], dht_lookup_target(s->lookup), DHT_K, seeds);
+    uint32_t count = dht_table_closest(d->membership.tables[s->dialect],
+                                       dht_lookup_target(s->lookup), DHT_K, seeds);
 
     for (uint32_t i = 0; i < count; i++)
         dht_lookup_add(s->lookup, &seeds[i], DHT_LOOKUP_SEED);
@@ -52,7 +52,7 @@ static void begin(struct dht_search *s)
 
     d->search_active++;
     rt_metric_inc(RT_METRIC_DHT_LOOKUPS);
-    dht_table_looked_up(d->tables[s->dialect], dht_lookup_target(s->lookup),
+    dht_table_looked_up(d->membership.tables[s->dialect], dht_lookup_target(s->lookup),
                         dht_now_ns(&d->context));
     add_seeds(s);
     rt_timer_arm(d->context.worker, &s->timer, dht_now_ns(&d->context) + LIM_LOOKUP_NS);
@@ -134,7 +134,7 @@ static void add_peer(void *ctx, const struct wire_peer *p)
     struct dht_search *s = ctx;
     struct wire_peer_hop hop;
 
-    if (dht_network_heard(s->dht, p, &hop))
+    if (membership_heard(&s->dht->membership, p, &hop))
         dht_lookup_add(s->lookup, &hop, s->adding);
 }
 
@@ -187,10 +187,10 @@ static void on_failed(struct dht_query *q, const struct rpc_end *e)
         return; /* says nothing of it, or was told by the pool: it knew the key */
     if (q->hop.has_pubkey_hint)
         rt_node_id(q->hop.pubkey_hint, id);
-    if (q->hop.has_pubkey_hint && dht_table_has(d->tables[q->search->dialect], id))
-        dht_network_failed(d, &q->hop);
+    if (q->hop.has_pubkey_hint && dht_table_has(d->membership.tables[q->search->dialect], id))
+        membership_failed(&d->membership, &q->hop);
     else
-        dht_probe_queue_refused(d->probe, &q->hop, dht_now_ns(&d->context) + FAILED_NS,
+        dht_probe_queue_refused(d->membership.probe, &q->hop, dht_now_ns(&d->context) + FAILED_NS,
                                 dht_now_ns(&d->context));
 }
 
@@ -204,7 +204,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
         on_failed(q, e);
     } else {
         if (q->hop.has_pubkey_hint && memcmp(q->hop.pubkey_hint, e->key, 32) != 0)
-            dht_network_failed(s->dht, &q->hop);
+            membership_failed(&s->dht->membership, &q->hop);
         dht_lookup_answered(s->lookup, q->candidate, e->key);
         s->adding = q->candidate;
         (void)take_answer(s, e->answer);
@@ -235,7 +235,7 @@ static void ask(struct dht_search *s, uint32_t candidate, const struct wire_peer
     q->call.to = *hop;
     q->call.to.has_pubkey_hint = false; /* whoever is there may answer, as itself */
     q->call.dialect = s->dialect;
-    q->call.is_exact = !dht_peers_is_alive(s->dht->peers, hop);
+    q->call.is_exact = !dht_peers_is_alive(s->dht->membership.peers, hop);
     q->call.type = s->values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
     q->call.payload = question(s);
     q->call.timeout_ns = LIM_QUERY_NS;
@@ -251,7 +251,7 @@ static void pump(struct dht_search *s)
     uint32_t candidate;
 
     while (!d->context.is_stopped && dht_lookup_next(s->lookup, &candidate, &hop)) {
-        if (dht_probe_queue_is_refused(d->probe, &hop, dht_now_ns(&d->context)))
+        if (dht_probe_queue_is_refused(d->membership.probe, &hop, dht_now_ns(&d->context)))
             dht_lookup_failed(s->lookup, candidate);
         else
             ask(s, candidate, &hop);
@@ -283,7 +283,7 @@ void dht_search_around(struct dht *d, enum wire_dialect dialect, const uint8_t t
 void dht_search_self(struct dht *d, enum wire_dialect dialect)
 {
     d->self_search[dialect].began_ns = dht_now_ns(&d->context);
-    d->self_search[dialect].nodes = dht_table_count(d->tables[dialect]);
+    d->self_search[dialect].nodes = dht_table_count(d->membership.tables[dialect]);
     dht_search_around(d, dialect, d->context.self_id);
 }
 

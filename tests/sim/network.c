@@ -424,7 +424,7 @@ static void holds_in(void *ctx, struct dht *d)
 {
     struct holding *h = ctx;
 
-    h->nodes = dht_table_count(d->tables[WIRE_DIALECT_C]);
+    h->nodes = dht_table_count(d->membership.tables[WIRE_DIALECT_C]);
     h->has = false;
     for (enum wire_dialect i = WIRE_DIALECT_A; h->value && i < WIRE_DIALECTS; i++)
         h->has = h->has || (h->value->dialects & WIRE_DIALECT_BIT(i) && holds(d, h->value, i));

@@ -30,7 +30,7 @@ static void make_value(uint8_t number, struct value *out)
 
 static void count_in(void *ctx, struct dht *d)
 {
-    *(uint32_t *)ctx = dht_table_count(d->tables[WIRE_DIALECT_C]);
+    *(uint32_t *)ctx = dht_table_count(d->membership.tables[WIRE_DIALECT_C]);
 }
 
 static void publish_in(void *ctx, struct dht *d)
