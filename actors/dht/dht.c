@@ -155,58 +155,7 @@ void dht_errand_start(struct dht_errand *e)
 void dht_errand_end(struct dht_errand *e)
 {
     rt_list_unlink(&e->node);
-    rt_msg_free(&e->owed);
     free(e);
-}
-
-static void on_called(struct rpc_call *c, const struct rpc_end *end)
-{
-    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
-    struct dht_call_ask *a = (struct dht_call_ask *)e->owed;
-
-    e->owed = NULL;
-    a->outcome = end->outcome;
-    if (end->key) {
-        memcpy(a->peer_key, end->key, sizeof(a->peer_key));
-        a->dialect = end->dialect;
-        a->peer_dialects = dht_peers_spoken(e->dht->membership.peers, &c->to, end->dialect,
-                                            end->peer_dialects, dht_now_s(&e->dht->context));
-    }
-    if (end->answer) {
-        a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
-        a->answer_type = end->answer->type;
-        a->answer = rt_slice_copy(end->answer->payload.ptr, end->answer->payload.len);
-        if (!a->answer.owner)
-            a->outcome = DHT_CALL_BUSY;
-    }
-    rt_msg_reply(e->dht->context.worker, &a->msg);
-    dht_errand_end(e);
-}
-
-static void call(struct dht *d, struct dht_call_ask *a)
-{
-    struct dht_errand *e;
-
-    dht_hop_normalise(&a->to);
-    if (!membership_may_dial(&d->membership, &a->to)) {
-        a->outcome = DHT_CALL_NO_TRANSPORT;
-        rt_msg_reply(d->context.worker, &a->msg);
-        return;
-    }
-    e = dht_errand_new(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called);
-    e->owed = &a->msg;
-    e->call.dialect = a->dialect;
-    dht_errand_start(e);
-}
-
-static void tell_peers(struct dht *d, struct dht_peers_ask *a)
-{
-    if (a->max > DHT_PEERS_MAX)
-        a->max = DHT_PEERS_MAX;
-    a->count =
-        dht_table_sample(d->membership.tables[a->dialect], a->max,
-                         a->has_exclude ? a->exclude : NULL, dht_random, &d->context, a->peers);
-    rt_msg_reply(d->context.worker, &a->msg);
 }
 
 static void stop(struct dht *d)
@@ -237,13 +186,14 @@ static void on_question(struct dht *d, struct rt_msg *m)
         dht_push_publish(d, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
         return;
     case DHT_LOOKUP:
-        dht_search_lookup(d, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
+        actor_requests_lookup(&d->actor_requests,
+                              RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
         return;
     case DHT_CALL:
-        call(d, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
+        actor_requests_call(&d->actor_requests, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
         return;
     case DHT_PEERS:
-        tell_peers(d, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
+        actor_requests_peers(&d->actor_requests, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
         return;
     case DHT_STOP:
         stop(d);
@@ -343,6 +293,17 @@ static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer
     dht_network_ping(ctx, dialect, node);
 }
 
+static uint32_t on_seeds(void *ctx, enum wire_dialect dialect, struct wire_peer_hop *out)
+{
+    const struct dht *d = ctx;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < d->boot_hop_count; i++)
+        if (d->boot_hops[i].dialects & WIRE_DIALECT_BIT(dialect))
+            out[count++] = d->boot_hops[i].hop;
+    return count;
+}
+
 static void on_probe_due(void *ctx)
 {
     dht_network_probe(ctx);
@@ -376,14 +337,18 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
     struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
+    struct lookup_run_callbacks lookups = {on_seeds, d};
     struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
 
     d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &calls);
     self_address_init(&d->self, &d->context, &self);
     clock_watch_init(&d->clock, &d->context);
     membership_init(&d->membership, &d->context, &d->self, d->rpc, &peers, &members);
+    lookup_run_init(&d->lookups, &d->context, &d->membership, d->rpc, &lookups);
     d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
     dht_value_store_set_sink(d->values, &values);
+    actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
+                        d->rpc);
     d->republish = dht_replicate_plan_new(d->context.self_id);
     dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
@@ -405,8 +370,6 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
     rt_list_init(&d->errands);
-    rt_list_init(&d->searches);
-    rt_list_init(&d->searching);
     rt_list_init(&d->publications);
     rt_list_init(&d->pushes);
     d->prove_job.run = on_prove;
@@ -424,7 +387,8 @@ static void free_parts(struct dht *d)
 {
     rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
     dht_answer_fini(d);
-    dht_search_fini(d);
+    lookup_run_fini(&d->lookups);
+    actor_requests_fini(&d->actor_requests);
     dht_push_fini(d);
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/metric.h"
 #include "base/sketch.h"
+#include "dht/actor_requests.h"
 #include "dht/address/addr.h"
 #include "dht/clock_watch.h"
 #include "dht/context.h"
@@ -16,12 +17,12 @@
 #include "dht/kademlia/probe_queue.h"
 #include "dht/kademlia/replicate_plan.h"
 #include "dht/kademlia/routing_table.h"
+#include "dht/lookup_run.h"
 #include "dht/membership.h"
 #include "dht/rpc_pool.h"
 #include "dht/self_address.h"
 #include "dht/value_store/value_store.h"
 
-#define DHT_BOOT_HOPS_MAX 16u
 #define DHT_GAUGES (3u + WIRE_DIALECTS)
 
 /* Look-ups of records of bootstrap peers' keys: trust_watch.c. */
@@ -40,6 +41,8 @@ struct dht {
     struct self_address self;
     struct clock_watch clock;
     struct membership membership;
+    struct lookup_runs lookups;
+    struct actor_requests actor_requests;
     struct dht_value_store *values;
     struct dht_replicate_plan *republish;
     struct dht_trust *trust;
@@ -56,11 +59,9 @@ struct dht {
     struct dht_boot_hop {
         struct wire_peer_hop hop;
         uint8_t dialects;
-    } boot_hops[DHT_BOOT_HOPS_MAX];
+    } boot_hops[LOOKUP_RUN_SEEDS_MAX];
 
-    struct rt_list errands;             /* struct dht_errand, under way */
-    struct rt_list searches, searching; /* struct dht_search: waiting, under way */
-    uint32_t search_waiting, search_active;
+    struct rt_list errands;      /* struct dht_errand, under way */
     struct rt_list publications; /* struct dht_publication, under way */
     struct rt_list pushes;       /* struct dht_push, under way */
     uint32_t push_count;
@@ -74,10 +75,6 @@ struct dht {
 
     struct relay_timer tick_timer, probe_timer, boot_timer, push_timer;
     uint64_t ticks;
-    struct {
-        uint64_t began_ns; /* the last look-up of ourselves */
-        uint32_t nodes;    /* the table's count then */
-    } self_search[WIRE_DIALECTS];
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
 
@@ -91,9 +88,8 @@ struct dht_errand {
     struct rpc_call call;
     struct rt_list node;
     struct dht *dht;
-    uint32_t entry;      /* of the bootstrap list */
-    bool is_repeated;    /* of pings */
-    struct rt_msg *owed; /* a question it is for */
+    uint32_t entry;   /* of the bootstrap list */
+    bool is_repeated; /* of pings */
 };
 
 /* Makes a call of any dialect, with the dialect last spoken at the address first. The caller may
@@ -138,45 +134,6 @@ void dht_watch_stop(struct dht *d);
 void dht_watch_wake(struct dht *d);
 /* A STORE had a valid value 0x36 or 0x37. The value may have been refused for lack of room. */
 void dht_watch_heard(struct dht *d, struct relay_slice value);
-
-/* -- search.c: look-ups -- */
-
-#define DHT_SEARCH_VALUES_MAX DHT_LOOKUP_VALUES_MAX
-
-struct dht_search {
-    struct rt_list node;
-    struct dht *dht;
-    enum wire_dialect dialect;
-    struct dht_lookup *lookup;
-    uint8_t key[32];     /* of a value; its first 20 bytes are the target */
-    uint32_t values_max; /* 0: nodes only */
-    uint32_t value_count;
-    struct relay_slice values[DHT_SEARCH_VALUES_MAX];
-    void (*done)(struct dht_search *s); /* its owner takes what it wants; it is freed after */
-    struct rt_msg *owed;                /* what it is for; done takes it */
-    void *user;
-    struct relay_timer timer; /* the end of its time */
-    uint32_t adding;          /* the candidate whose answer is being read */
-    struct dht_query {
-        struct rpc_call call;
-        struct dht_search *search;
-        uint32_t candidate;
-        struct wire_peer_hop hop; /* with the key it is said to have */
-        bool is_under_way;
-    } queries[DHT_ALPHA];
-};
-
-/* Begins a look-up among the nodes of a dialect, of target (its first 20 bytes for nodes, all 32
- * for values), or queues it. NULL: too many wait, and done is not called. */
-struct dht_search *dht_search(struct dht *d, enum wire_dialect dialect, const uint8_t target[32],
-                              uint32_t values_max, void (*done)(struct dht_search *s),
-                              struct rt_msg *owed);
-/* A node look-up whose answers only fill the table. */
-void dht_search_around(struct dht *d, enum wire_dialect dialect, const uint8_t target[20]);
-/* The same around ourselves. */
-void dht_search_self(struct dht *d, enum wire_dialect dialect);
-void dht_search_fini(struct dht *d);
-void dht_search_lookup(struct dht *d, struct dht_lookup_ask *a);
 
 /* -- push.c: values to others -- */
 void dht_push_publish(struct dht *d, struct dht_publish_ask *a);

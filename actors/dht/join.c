@@ -99,10 +99,10 @@ static void keep_hop(struct dht *d, const struct wire_peer_hop *hop, const uint8
     for (uint32_t i = 0; i < d->boot_hop_count; i++)
         if (dht_hop_same(&d->boot_hops[i].hop, hop))
             place = &d->boot_hops[i];
-    if (!place && d->boot_hop_count < DHT_BOOT_HOPS_MAX)
+    if (!place && d->boot_hop_count < LOOKUP_RUN_SEEDS_MAX)
         place = &d->boot_hops[d->boot_hop_count++];
     if (!place)
-        place = &d->boot_hops[dht_random(&d->context) % DHT_BOOT_HOPS_MAX];
+        place = &d->boot_hops[dht_random(&d->context) % LOOKUP_RUN_SEEDS_MAX];
     *place = (struct dht_boot_hop){*hop, dialects};
     place->hop.has_pubkey_hint = true;
     memcpy(place->hop.pubkey_hint, key, 32);
@@ -125,12 +125,12 @@ static void on_dialled(struct rpc_call *c, const struct rpc_end *end)
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(d, entry, &c->to, end->key);
     if (v == DHT_BOOT_PINNED || v == DHT_BOOT_UNPINNED || v == DHT_BOOT_FINE) {
-        if (v == DHT_BOOT_PINNED || failures > 0 || d->self_search[end->dialect].began_ns == 0)
+        if (v == DHT_BOOT_PINNED || failures > 0 || d->lookups.self[end->dialect].began_ns == 0)
             report_reached(d, entry, &c->to, end, v);
         keep_hop(d, &c->to, end->key, end->peer_dialects);
         for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
             if (end->peer_dialects & WIRE_DIALECT_BIT(i))
-                dht_search_self(d, i);
+                lookup_run_self(&d->lookups, i);
     }
     report_failure(d, entry, failures);
     dht_errand_end(e);

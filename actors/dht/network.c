@@ -141,33 +141,25 @@ static void ping_stale(struct dht *d, enum wire_dialect dialect)
     }
 }
 
-static bool knows_any(const struct dht *d, enum wire_dialect dialect)
-{
-    for (uint32_t i = 0; i < d->boot_hop_count; i++)
-        if (d->boot_hops[i].dialects & WIRE_DIALECT_BIT(dialect))
-            return true;
-    return dht_table_count(d->membership.tables[dialect]) > 0;
-}
-
 static void search_around(struct dht *d, enum wire_dialect dialect)
 {
     struct dht_table *t = d->membership.tables[dialect];
-    uint64_t now_ns = dht_now_ns(&d->context), began_ns = d->self_search[dialect].began_ns;
+    uint64_t now_ns = dht_now_ns(&d->context), began_ns = d->lookups.self[dialect].began_ns;
     uint32_t nodes = dht_table_count(t);
     uint8_t random[20], target[20];
 
-    if (!knows_any(d, dialect))
+    if (!lookup_run_has_seed(&d->lookups, dialect))
         return;
     if (began_ns == 0 || now_ns - began_ns >= SELF_SEARCH_NS ||
         (now_ns - began_ns >= SELF_SEARCH_SOON_NS && nodes < DHT_K &&
-         nodes != d->self_search[dialect].nodes)) {
-        dht_search_self(d, dialect);
+         nodes != d->lookups.self[dialect].nodes)) {
+        lookup_run_self(&d->lookups, dialect);
         return;
     }
     rt_random(d->context.worker, random, sizeof(random));
-    if (d->search_active == 0 &&
+    if (d->lookups.active_count == 0 &&
         dht_table_refresh(t, now_ns > REFRESH_NS ? now_ns - REFRESH_NS : 0, random, target))
-        dht_search_around(d, dialect, target);
+        lookup_run_around(&d->lookups, dialect, target);
 }
 
 /* Many while we know few, and one a minute always: the table follows the network. */

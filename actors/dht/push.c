@@ -183,14 +183,14 @@ static void add_target(struct dht_publication *p, const struct wire_peer_hop *ho
         *hop, membership_push_dialect(&p->dht->membership, hop->pubkey_hint, dialect)};
 }
 
-static void found_closest(struct dht_search *s)
+static void found_closest(void *owner, struct lookup_run *r)
 {
-    struct dht_publication *p = s->user;
+    struct dht_publication *p = owner;
     struct wire_peer_hop to[DHT_K];
-    uint32_t count = dht_lookup_closest(s->lookup, DHT_K, true, to);
+    uint32_t count = dht_lookup_closest(r->lookup, DHT_K, true, to);
 
     for (uint32_t i = 0; i < count; i++)
-        add_target(p, &to[i], s->dialect);
+        add_target(p, &to[i], r->ask.dialect);
     p->searching--;
     looked_up(p);
 }
@@ -207,14 +207,12 @@ static bool publish(struct dht *d, struct dht_push_plan *plan, struct dht_publis
     plan->value = (struct relay_slice){0};
     rt_list_init(&p->node);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
-        struct dht_search *s = NULL;
+        const struct lookup_run_ask ask = {
+            .dialect = i, .key = p->plan.key, .done = found_closest, .owner = p};
 
-        if (plan->dialects & d->context.dialects & WIRE_DIALECT_BIT(i))
-            s = dht_search(d, i, plan->key, 0, found_closest, NULL);
-        if (!s)
-            continue;
-        s->user = p;
-        p->searching++;
+        if ((plan->dialects & d->context.dialects & WIRE_DIALECT_BIT(i)) &&
+            lookup_run_start(&d->lookups, &ask))
+            p->searching++;
     }
     if (p->searching == 0) {
         publication_free(p);

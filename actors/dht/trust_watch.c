@@ -140,13 +140,13 @@ static void note(struct dht *d, struct relay_slice value)
     (void)dht_trust_note(d->trust, value.ptr, value.len, dht_now_s(&d->context));
 }
 
-static void on_searched(struct dht_search *s)
+static void on_searched(void *owner, struct lookup_run *r)
 {
-    struct dht *d = s->dht;
+    struct dht *d = owner;
 
-    for (uint32_t i = 0; i < s->value_count; i++)
-        note(d, s->values[i]);
-    if (dht_lookup_answers(s->lookup) == 0) {
+    for (uint32_t i = 0; i < r->value_count; i++)
+        note(d, r->values[i]);
+    if (dht_lookup_answers(r->lookup) == 0) {
         arm(d, dht_now_ns(&d->context) + RETRY_NS);
         return;
     }
@@ -171,6 +171,11 @@ static void on_timer(struct relay_timer *t)
     struct dht *d = RT_CONTAINER_OF(t, struct dht, watch.timer);
     struct dht_watch *w = &d->watch;
     uint8_t dht_key[32];
+    const struct lookup_run_ask ask = {.dialect = WIRE_DIALECT_C,
+                                       .key = dht_key,
+                                       .values_max = LOOKUP_RUN_VALUES_MAX,
+                                       .done = on_searched,
+                                       .owner = d};
 
     if (w->step == DHT_WATCH_IDLE) {
         if (!dht_trust_take(d->trust, dht_now_ns(&d->context), w->key)) {
@@ -184,7 +189,7 @@ static void on_timer(struct relay_timer *t)
     else
         wire_revocation_key(w->key, dht_key);
     note_own(d, dht_key);
-    if (!dht_search(d, WIRE_DIALECT_C, dht_key, DHT_SEARCH_VALUES_MAX, on_searched, NULL))
+    if (!lookup_run_start(&d->lookups, &ask))
         arm(d, dht_now_ns(&d->context) + RETRY_NS);
 }
 

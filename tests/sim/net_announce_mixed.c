@@ -109,27 +109,33 @@ static bool have_ended(void *ctx)
     return !*(bool *)ctx;
 }
 
-static void searched(struct dht_search *s)
+static void searched(void *owner, struct lookup_run *r)
 {
-    struct search *q = (struct search *)s->owed;
+    struct search *q = (struct search *)r->ask.cookie;
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement a;
 
-    for (uint32_t i = 0; i < s->value_count; i++) {
-        if (!announcement_read(&s->values[i], room, &a) || !is_usable(q->network, &a, q->dialect))
+    (void)owner;
+    for (uint32_t i = 0; i < r->value_count; i++) {
+        if (!announcement_read(&r->values[i], room, &a) || !is_usable(q->network, &a, q->dialect))
             ++*q->unusable;
         else if (memcmp(a.relay_pubkey, q->relay, 32) == 0)
             *q->is_found = true;
     }
     *q->is_pending = false;
-    rt_msg_free(&s->owed);
+    rt_msg_free(&r->ask.cookie);
 }
 
 static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
+    const struct lookup_run_ask ask = {.dialect = q->dialect,
+                                       .key = q->key,
+                                       .values_max = LOOKUP_RUN_VALUES_MAX,
+                                       .done = searched,
+                                       .cookie = &q->msg};
 
-    if (dht_search(d, q->dialect, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+    if (lookup_run_start(&d->lookups, &ask))
         return;
     *q->is_pending = false;
     rt_msg_free((struct rt_msg **)&q);
