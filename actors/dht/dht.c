@@ -12,6 +12,11 @@
 #include "host/resolver.h"
 
 #define TICK_NS (10 * RT_S)
+#define SELF_TICKS 6u      /* our addresses are read every so many ticks */
+#define EXPIRE_VALUES 512u /* in one tick */
+#define SAVE_VALUES 4096u
+#define EXPIRE_COMMUNITIES 64u
+#define EXPIRE_PEERS 16u
 #define OFFERS_WIDTH 256u
 #define PROVE_AT_ONCE 4u /* signatures of loaded manifests in one heavy job */
 #define INBOUND_CELLS 256u
@@ -162,7 +167,7 @@ static void stop(struct dht *d)
 {
     d->context.is_stopped = true;
     dht_value_store_flush(d->values);
-    rt_timer_disarm(d->context.worker, &d->probe_timer);
+    maintenance_stop(&d->maintenance);
     rt_timer_disarm(d->context.worker, &d->boot_timer);
     rt_timer_disarm(d->context.worker, &d->push_timer);
     dht_watch_stop(d);
@@ -222,18 +227,67 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
 
 /* -- timers -- */
 
+static struct rt_metric *const gauges[DHT_GAUGES] = {
+    RT_METRIC_DHT_NODES_A, RT_METRIC_DHT_NODES_B,     RT_METRIC_DHT_NODES_C,
+    RT_METRIC_DHT_VALUES,  RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+
+static void report(struct dht *d)
+{
+    uint64_t now[DHT_GAUGES] = {
+        dht_table_count(d->membership.tables[WIRE_DIALECT_A]),
+        dht_table_count(d->membership.tables[WIRE_DIALECT_B]),
+        dht_table_count(d->membership.tables[WIRE_DIALECT_C]),
+        dht_value_store_count(d->values),
+        dht_value_store_bytes(d->values),
+        dht_peers_count(d->membership.peers),
+    };
+
+    for (uint32_t i = 0; i < DHT_GAUGES; i++) {
+        rt_metric_add(gauges[i], now[i]);
+        rt_metric_sub(gauges[i], d->gauges[i]);
+        d->gauges[i] = now[i];
+    }
+}
+
+static void refresh_self(struct dht *d)
+{
+    if (self_address_refresh(&d->self))
+        membership_rescope(&d->membership);
+}
+
+static void expire(struct dht *d)
+{
+    uint64_t now_s = dht_now_s(&d->context);
+
+    (void)dht_value_store_expire(d->values, now_s, EXPIRE_VALUES);
+    (void)dht_value_store_save_due(d->values, now_s, SAVE_VALUES);
+    dht_communities_expire(dht_value_store_communities(d->values), now_s, EXPIRE_COMMUNITIES);
+    dht_peers_expire(d->membership.peers, now_s, EXPIRE_PEERS);
+}
+
+static void upkeep(struct dht *d)
+{
+    expire(d);
+    report(d);
+    if (++d->ticks % SELF_TICKS == 0)
+        refresh_self(d);
+    if (d->context.is_stopped)
+        return;
+    maintenance_tick(&d->maintenance, d->ticks);
+    /* A value that no node took is fresh again after an hour. */
+    if (dht_value_store_next_fresh(d->values, dht_now_s(&d->context)))
+        dht_push_due(d);
+    if (membership_count(&d->membership) == 0)
+        dht_join(d);
+}
+
 static void on_tick(struct relay_timer *t)
 {
     struct dht *d = RT_CONTAINER_OF(t, struct dht, tick_timer);
 
-    dht_network_upkeep(d);
+    upkeep(d);
     rt_timer_arm(d->context.worker, t,
                  dht_now_ns(&d->context) + TICK_NS - dht_random(&d->context) % (TICK_NS / 4));
-}
-
-static void on_probe(struct relay_timer *t)
-{
-    dht_network_probe(RT_CONTAINER_OF(t, struct dht, probe_timer));
 }
 
 static void on_boot(struct relay_timer *t)
@@ -290,7 +344,9 @@ static void on_joined(void *ctx, const struct wire_peer_hop *node, uint8_t diale
 
 static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer_hop *node)
 {
-    dht_network_ping(ctx, dialect, node);
+    struct dht *d = ctx;
+
+    maintenance_ping(&d->maintenance, dialect, node);
 }
 
 static uint32_t on_seeds(void *ctx, enum wire_dialect dialect, struct wire_peer_hop *out)
@@ -306,7 +362,9 @@ static uint32_t on_seeds(void *ctx, enum wire_dialect dialect, struct wire_peer_
 
 static void on_probe_due(void *ctx)
 {
-    dht_network_probe(ctx);
+    struct dht *d = ctx;
+
+    maintenance_probe(&d->maintenance);
 }
 
 /* -- life -- */
@@ -345,6 +403,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     clock_watch_init(&d->clock, &d->context);
     membership_init(&d->membership, &d->context, &d->self, d->rpc, &peers, &members);
     lookup_run_init(&d->lookups, &d->context, &d->membership, d->rpc, &lookups);
+    maintenance_init(&d->maintenance, &d->context, &d->membership, &d->lookups, d->rpc);
     d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
     dht_value_store_set_sink(d->values, &values);
     actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
@@ -376,7 +435,6 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     rt_list_init(&d->prove_job.node);
     dht_answer_init(d);
     d->tick_timer.fire = on_tick;
-    d->probe_timer.fire = on_probe;
     d->boot_timer.fire = on_boot;
     d->push_timer.fire = on_push;
     make_parts(d, c);
@@ -403,7 +461,7 @@ static void free_parts(struct dht *d)
 static void free_dht(struct dht *d)
 {
     rt_timer_disarm(d->context.worker, &d->tick_timer);
-    rt_timer_disarm(d->context.worker, &d->probe_timer);
+    maintenance_stop(&d->maintenance);
     rt_timer_disarm(d->context.worker, &d->boot_timer);
     rt_timer_disarm(d->context.worker, &d->push_timer);
     dht_watch_stop(d);
@@ -411,7 +469,7 @@ static void free_dht(struct dht *d)
     rt_actor_stop(&d->actor);
     free_parts(d);
     for (uint32_t i = 0; i < DHT_GAUGES; i++)
-        rt_metric_sub(dht_gauges[i], d->gauges[i]);
+        rt_metric_sub(gauges[i], d->gauges[i]);
     free(d);
 }
 
@@ -486,7 +544,7 @@ void dht_start(struct rt_system *sys)
 
     d->context.is_started = true;
     dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(&d->context));
-    dht_network_self(d);
+    refresh_self(d);
     rt_job_queue(d->context.worker, &d->prove_job);
     rt_timer_arm(d->context.worker, &d->tick_timer, dht_now_ns(&d->context));
     rt_timer_arm(d->context.worker, &d->boot_timer, dht_now_ns(&d->context));

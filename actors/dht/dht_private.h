@@ -11,13 +11,13 @@
 #include "dht/clock_watch.h"
 #include "dht/context.h"
 #include "dht/dht.h"
-#include "dht/kademlia/bootstrap.h"
 #include "dht/kademlia/lookup.h"
 #include "dht/kademlia/peer_db.h"
 #include "dht/kademlia/probe_queue.h"
 #include "dht/kademlia/replicate_plan.h"
 #include "dht/kademlia/routing_table.h"
 #include "dht/lookup_run.h"
+#include "dht/maintenance.h"
 #include "dht/membership.h"
 #include "dht/rpc_pool.h"
 #include "dht/self_address.h"
@@ -43,6 +43,7 @@ struct dht {
     struct membership membership;
     struct lookup_runs lookups;
     struct actor_requests actor_requests;
+    struct maintenance maintenance;
     struct dht_value_store *values;
     struct dht_replicate_plan *republish;
     struct dht_trust *trust;
@@ -73,13 +74,10 @@ struct dht {
     struct rt_job browse_job;
     struct rt_job prove_job; /* loaded manifests */
 
-    struct relay_timer tick_timer, probe_timer, boot_timer, push_timer;
+    struct relay_timer tick_timer, boot_timer, push_timer;
     uint64_t ticks;
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
-
-/* Reported every tick: nodes of each dialect, values, their bytes, peers. */
-extern struct rt_metric *const dht_gauges[DHT_GAUGES];
 
 /* -- dht.c -- */
 
@@ -88,8 +86,7 @@ struct dht_errand {
     struct rpc_call call;
     struct rt_list node;
     struct dht *dht;
-    uint32_t entry;   /* of the bootstrap list */
-    bool is_repeated; /* of pings */
+    uint32_t entry; /* of the bootstrap list */
 };
 
 /* Makes a call of any dialect, with the dialect last spoken at the address first. The caller may
@@ -113,13 +110,6 @@ void dht_answer_fini(struct dht *d);
 void dht_browse(struct dht *d, struct dht_ask *a);
 void dht_browse_init(struct dht *d);
 void dht_browse_fini(struct dht *d);
-
-/* -- network.c: who is there -- */
-/* Asks where we are now; drops what is out of scope. */
-void dht_network_self(struct dht *d);
-void dht_network_ping(struct dht *d, enum wire_dialect dialect, const struct wire_peer_hop *node);
-void dht_network_probe(struct dht *d);
-void dht_network_upkeep(struct dht *d); /* every tick */
 
 /* -- join.c: bootstrap -- */
 void dht_join(struct dht *d);
