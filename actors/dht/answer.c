@@ -225,7 +225,7 @@ static void store(struct dht *d, struct dht_ask *a)
             announced(d, a);
     }
     if (dht_value_store_next_fresh(d->values, now_s))
-        dht_push_due(d);
+        replicate_due(&d->replicate);
     relay_slice_drop(&a->payload);
 }
 

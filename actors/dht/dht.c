@@ -169,7 +169,7 @@ static void stop(struct dht *d)
     dht_value_store_flush(d->values);
     maintenance_stop(&d->maintenance);
     rt_timer_disarm(d->context.worker, &d->boot_timer);
-    rt_timer_disarm(d->context.worker, &d->push_timer);
+    replicate_stop(&d->replicate);
     dht_watch_stop(d);
     rpc_pool_stop(d->rpc);
 }
@@ -188,7 +188,7 @@ static void on_question(struct dht *d, struct rt_msg *m)
         dht_answer(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
         return;
     case DHT_PUBLISH:
-        dht_push_publish(d, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
+        replicate_publish(&d->replicate, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
         return;
     case DHT_LOOKUP:
         actor_requests_lookup(&d->actor_requests,
@@ -276,7 +276,7 @@ static void upkeep(struct dht *d)
     maintenance_tick(&d->maintenance, d->ticks);
     /* A value that no node took is fresh again after an hour. */
     if (dht_value_store_next_fresh(d->values, dht_now_s(&d->context)))
-        dht_push_due(d);
+        replicate_due(&d->replicate);
     if (membership_count(&d->membership) == 0)
         dht_join(d);
 }
@@ -293,11 +293,6 @@ static void on_tick(struct relay_timer *t)
 static void on_boot(struct relay_timer *t)
 {
     dht_join(RT_CONTAINER_OF(t, struct dht, boot_timer));
-}
-
-static void on_push(struct relay_timer *t)
-{
-    dht_push_due(RT_CONTAINER_OF(t, struct dht, push_timer));
 }
 
 /* What the disk gave proves its shares' keys bit by bit, behind the established sessions. */
@@ -338,8 +333,7 @@ static void on_joined(void *ctx, const struct wire_peer_hop *node, uint8_t diale
 {
     struct dht *d = ctx;
 
-    dht_replicate_plan_joined(d->republish, node, dialects);
-    dht_push_due(d);
+    replicate_joined(&d->replicate, node, dialects);
 }
 
 static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer_hop *node)
@@ -408,7 +402,7 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     dht_value_store_set_sink(d->values, &values);
     actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
                         d->rpc);
-    d->republish = dht_replicate_plan_new(d->context.self_id);
+    replicate_init(&d->replicate, &d->context, &d->membership, &d->lookups, d->values, d->rpc);
     dht_watch_init(d);
     d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
                            dht_random, &d->context);
@@ -429,14 +423,11 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
     rt_list_init(&d->errands);
-    rt_list_init(&d->publications);
-    rt_list_init(&d->pushes);
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
     dht_answer_init(d);
     d->tick_timer.fire = on_tick;
     d->boot_timer.fire = on_boot;
-    d->push_timer.fire = on_push;
     make_parts(d, c);
     return d;
 }
@@ -447,12 +438,11 @@ static void free_parts(struct dht *d)
     dht_answer_fini(d);
     lookup_run_fini(&d->lookups);
     actor_requests_fini(&d->actor_requests);
-    dht_push_fini(d);
+    replicate_fini(&d->replicate);
     for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
         dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
     dht_boot_free(&d->boot);
     dht_trust_free(&d->trust);
-    dht_replicate_plan_free(&d->republish);
     membership_fini(&d->membership);
     dht_value_store_free(&d->values);
     rt_rate_sketch_fini(&d->offers);
@@ -463,7 +453,7 @@ static void free_dht(struct dht *d)
     rt_timer_disarm(d->context.worker, &d->tick_timer);
     maintenance_stop(&d->maintenance);
     rt_timer_disarm(d->context.worker, &d->boot_timer);
-    rt_timer_disarm(d->context.worker, &d->push_timer);
+    replicate_stop(&d->replicate);
     dht_watch_stop(d);
     rt_job_cancel(d->context.worker, &d->prove_job);
     rt_actor_stop(&d->actor);
@@ -548,7 +538,7 @@ void dht_start(struct rt_system *sys)
     rt_job_queue(d->context.worker, &d->prove_job);
     rt_timer_arm(d->context.worker, &d->tick_timer, dht_now_ns(&d->context));
     rt_timer_arm(d->context.worker, &d->boot_timer, dht_now_ns(&d->context));
-    rt_timer_arm(d->context.worker, &d->push_timer, dht_now_ns(&d->context));
+    replicate_start(&d->replicate);
     dht_watch_start(d);
 }
 

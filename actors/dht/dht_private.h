@@ -19,6 +19,7 @@
 #include "dht/lookup_run.h"
 #include "dht/maintenance.h"
 #include "dht/membership.h"
+#include "dht/replicate.h"
 #include "dht/rpc_pool.h"
 #include "dht/self_address.h"
 #include "dht/value_store/value_store.h"
@@ -44,8 +45,8 @@ struct dht {
     struct lookup_runs lookups;
     struct actor_requests actor_requests;
     struct maintenance maintenance;
+    struct replicate replicate;
     struct dht_value_store *values;
-    struct dht_replicate_plan *republish;
     struct dht_trust *trust;
     struct dht_watch watch;
     struct dht_boot *boot;
@@ -62,10 +63,7 @@ struct dht {
         uint8_t dialects;
     } boot_hops[LOOKUP_RUN_SEEDS_MAX];
 
-    struct rt_list errands;      /* struct dht_errand, under way */
-    struct rt_list publications; /* struct dht_publication, under way */
-    struct rt_list pushes;       /* struct dht_push, under way */
-    uint32_t push_count;
+    struct rt_list errands; /* struct dht_errand, under way */
 
     struct rt_queue stores; /* STOREs that wait for their check: answer.c */
     struct rt_job store_job;
@@ -74,7 +72,7 @@ struct dht {
     struct rt_job browse_job;
     struct rt_job prove_job; /* loaded manifests */
 
-    struct relay_timer tick_timer, boot_timer, push_timer;
+    struct relay_timer tick_timer, boot_timer;
     uint64_t ticks;
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
@@ -124,11 +122,5 @@ void dht_watch_stop(struct dht *d);
 void dht_watch_wake(struct dht *d);
 /* A STORE had a valid value 0x36 or 0x37. The value may have been refused for lack of room. */
 void dht_watch_heard(struct dht *d, struct relay_slice value);
-
-/* -- push.c: values to others -- */
-void dht_push_publish(struct dht *d, struct dht_publish_ask *a);
-/* Republishing: begins what is due, and arms the timer for the rest. */
-void dht_push_due(struct dht *d);
-void dht_push_fini(struct dht *d);
 
 #endif
