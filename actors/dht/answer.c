@@ -211,7 +211,7 @@ static void store(struct dht *d, struct dht_ask *a)
         a->refusal = RT_REFUSAL_STORE_VALUE;
     if (a->refusal == RT_REFUSAL_NONE &&
         (checked.kind == WIRE_VALUE_ROTATION || checked.kind == WIRE_VALUE_REVOCATION))
-        dht_watch_heard(d, a->payload);
+        trust_lookups_heard(&d->trust_lookups, a->payload);
     /* A relay that stores its own announcement speaks the dialects of its session. */
     if (a->refusal == RT_REFUSAL_NONE && checked.kind == WIRE_VALUE_ANNOUNCEMENT &&
         memcmp(checked.subject, a->origin.pubkey_hint, sizeof(checked.subject)) == 0)

@@ -12,6 +12,7 @@
 
 struct dht_context {
     struct rt_worker *worker;
+    struct rt_addr address; /* of the actor */
     const struct rt_sign_key *identity;
     uint8_t self_id[20];  /* node id of the identity */
     uint8_t hash_key[16]; /* secret, and the same after a restart */

@@ -130,47 +130,14 @@ uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const ui
     return taken;
 }
 
-/* -- errands -- */
-
-struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
-                                  struct relay_slice payload, uint64_t timeout_ns,
-                                  void (*done)(struct rpc_call *c, const struct rpc_end *end))
-{
-    struct dht_errand *e = calloc(1, sizeof(*e));
-
-    RT_INSIST(e != NULL);
-    e->dht = d;
-    e->call.to = *to;
-    e->call.dialect = DHT_DIALECT_ANY;
-    e->call.first = dht_peers_dialect(d->membership.peers, to);
-    e->call.type = type;
-    e->call.payload = payload;
-    e->call.timeout_ns = timeout_ns;
-    e->call.done = done;
-    rt_list_init(&e->node);
-    rt_list_push_back(&d->errands, &e->node);
-    return e;
-}
-
-void dht_errand_start(struct dht_errand *e)
-{
-    rpc_pool_start(e->dht->rpc, &e->call);
-}
-
-void dht_errand_end(struct dht_errand *e)
-{
-    rt_list_unlink(&e->node);
-    free(e);
-}
-
 static void stop(struct dht *d)
 {
     d->context.is_stopped = true;
     dht_value_store_flush(d->values);
     maintenance_stop(&d->maintenance);
-    rt_timer_disarm(d->context.worker, &d->boot_timer);
+    bootstrap_run_stop(&d->bootstrap);
     replicate_stop(&d->replicate);
-    dht_watch_stop(d);
+    trust_lookups_stop(&d->trust_lookups);
     rpc_pool_stop(d->rpc);
 }
 
@@ -220,7 +187,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     if (m->is_bounced)
         rt_msg_free(&m);
     else if (m->kind == RT_RESOLVED)
-        dht_join_resolved(d, m);
+        bootstrap_run_resolved(&d->bootstrap, m);
     else
         on_question(d, m);
 }
@@ -278,7 +245,7 @@ static void upkeep(struct dht *d)
     if (dht_value_store_next_fresh(d->values, dht_now_s(&d->context)))
         replicate_due(&d->replicate);
     if (membership_count(&d->membership) == 0)
-        dht_join(d);
+        bootstrap_run_due(&d->bootstrap);
 }
 
 static void on_tick(struct relay_timer *t)
@@ -288,11 +255,6 @@ static void on_tick(struct relay_timer *t)
     upkeep(d);
     rt_timer_arm(d->context.worker, t,
                  dht_now_ns(&d->context) + TICK_NS - dht_random(&d->context) % (TICK_NS / 4));
-}
-
-static void on_boot(struct relay_timer *t)
-{
-    dht_join(RT_CONTAINER_OF(t, struct dht, boot_timer));
 }
 
 /* What the disk gave proves its shares' keys bit by bit, behind the established sessions. */
@@ -346,12 +308,44 @@ static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer
 static uint32_t on_seeds(void *ctx, enum wire_dialect dialect, struct wire_peer_hop *out)
 {
     const struct dht *d = ctx;
-    uint32_t count = 0;
 
-    for (uint32_t i = 0; i < d->boot_hop_count; i++)
-        if (d->boot_hops[i].dialects & WIRE_DIALECT_BIT(dialect))
-            out[count++] = d->boot_hops[i].hop;
-    return count;
+    return bootstrap_run_seeds(&d->bootstrap, dialect, out);
+}
+
+static void on_pinned(void *ctx, struct relay_slice pins)
+{
+    struct dht *d = ctx;
+
+    if (d->disk.put_pins && pins.owner)
+        d->disk.put_pins(d->disk.ctx, relay_slice_take(&pins));
+    relay_slice_drop(&pins);
+    trust_lookups_wake(&d->trust_lookups);
+}
+
+static void on_identity_put(void *ctx, const uint8_t key[32], const uint8_t *value, size_t len)
+{
+    struct dht *d = ctx;
+    struct relay_slice copy = rt_slice_copy(value, (uint32_t)len);
+
+    /* Out of memory: the record is not saved and must be found again after a restart. */
+    if (copy.owner && d->disk.put_identity)
+        d->disk.put_identity(d->disk.ctx, key, relay_slice_take(&copy));
+    relay_slice_drop(&copy);
+}
+
+static void on_identity_dropped(void *ctx, const uint8_t key[32])
+{
+    struct dht *d = ctx;
+
+    if (d->disk.drop_identity)
+        d->disk.drop_identity(d->disk.ctx, key);
+}
+
+static void on_judged(void *ctx, const struct dht_trust_judgement *j)
+{
+    struct dht *d = ctx;
+
+    bootstrap_run_judged(&d->bootstrap, j);
 }
 
 static void on_probe_due(void *ctx)
@@ -389,6 +383,9 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
     struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
+    struct dht_trust_hooks trust = {on_identity_put, on_identity_dropped, on_judged, d};
+    struct bootstrap_run_config boot = {
+        .peers = c->bootstrap, .count = c->bootstrap_count, .resolver = c->resolver};
     struct lookup_run_callbacks lookups = {on_seeds, d};
     struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
 
@@ -403,9 +400,10 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
                         d->rpc);
     replicate_init(&d->replicate, &d->context, &d->membership, &d->lookups, d->values, d->rpc);
-    dht_watch_init(d);
-    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
-                           dht_random, &d->context);
+    trust_lookups_init(&d->trust_lookups, &d->context, &d->lookups, d->values, &trust);
+    boot.trust = d->trust_lookups.trust;
+    bootstrap_run_init(&d->bootstrap, &d->context, &d->membership, &d->lookups, d->rpc, &boot,
+                       &(struct bootstrap_run_callbacks){on_pinned, d});
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -419,15 +417,12 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     memcpy(d->context.hash_key, c->hash_key, sizeof(d->context.hash_key));
     d->context.dialects = c->dialects;
     d->disk = c->disk;
-    d->resolver = c->resolver;
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
-    rt_list_init(&d->errands);
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
     dht_answer_init(d);
     d->tick_timer.fire = on_tick;
-    d->boot_timer.fire = on_boot;
     make_parts(d, c);
     return d;
 }
@@ -439,10 +434,8 @@ static void free_parts(struct dht *d)
     lookup_run_fini(&d->lookups);
     actor_requests_fini(&d->actor_requests);
     replicate_fini(&d->replicate);
-    for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
-        dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
-    dht_boot_free(&d->boot);
-    dht_trust_free(&d->trust);
+    bootstrap_run_fini(&d->bootstrap);
+    trust_lookups_fini(&d->trust_lookups);
     membership_fini(&d->membership);
     dht_value_store_free(&d->values);
     rt_rate_sketch_fini(&d->offers);
@@ -452,9 +445,9 @@ static void free_dht(struct dht *d)
 {
     rt_timer_disarm(d->context.worker, &d->tick_timer);
     maintenance_stop(&d->maintenance);
-    rt_timer_disarm(d->context.worker, &d->boot_timer);
+    bootstrap_run_stop(&d->bootstrap);
     replicate_stop(&d->replicate);
-    dht_watch_stop(d);
+    trust_lookups_stop(&d->trust_lookups);
     rt_job_cancel(d->context.worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
@@ -471,6 +464,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
                                      config->hash_key);
 
     rt_actor_start(&d->actor, home, on_msg);
+    d->context.address = rt_actor_addr(&d->actor);
     if (err != RT_ERR_OK) {
         free_dht(d);
         return err;
@@ -519,13 +513,13 @@ void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8
 
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
 {
-    dht_boot_load_pins(dht_of(sys)->boot, payload, len);
+    dht_boot_load_pins(dht_of(sys)->bootstrap.boot, payload, len);
 }
 
 void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
                        size_t len)
 {
-    dht_trust_load(dht_of(sys)->trust, key, value, len);
+    dht_trust_load(dht_of(sys)->trust_lookups.trust, key, value, len);
 }
 
 void dht_start(struct rt_system *sys)
@@ -537,9 +531,9 @@ void dht_start(struct rt_system *sys)
     refresh_self(d);
     rt_job_queue(d->context.worker, &d->prove_job);
     rt_timer_arm(d->context.worker, &d->tick_timer, dht_now_ns(&d->context));
-    rt_timer_arm(d->context.worker, &d->boot_timer, dht_now_ns(&d->context));
+    bootstrap_run_start(&d->bootstrap);
     replicate_start(&d->replicate);
-    dht_watch_start(d);
+    trust_lookups_start(&d->trust_lookups);
 }
 
 void dht_fini(struct rt_system *sys)
