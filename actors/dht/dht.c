@@ -17,7 +17,6 @@
 #define SAVE_VALUES 4096u
 #define EXPIRE_COMMUNITIES 64u
 #define EXPIRE_PEERS 16u
-#define OFFERS_WIDTH 256u
 #define PROVE_AT_ONCE 4u /* signatures of loaded manifests in one heavy job */
 #define INBOUND_CELLS 256u
 
@@ -119,17 +118,6 @@ bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
     return true;
 }
 
-uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
-                      struct wire_peer *out)
-{
-    uint32_t taken = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (memcmp(hops[i].pubkey_hint, skip_key, 32) != 0)
-            out[taken++] = (struct wire_peer){.hop = hops[i]};
-    return taken;
-}
-
 static void stop(struct dht *d)
 {
     d->context.is_stopped = true;
@@ -148,11 +136,19 @@ static void inbound(struct dht *d, const struct dht_inbound *m)
         membership_inbound(&d->membership, m);
 }
 
+static void serve(struct dht *d, struct dht_ask *a)
+{
+    if (a->op >= DHT_COMMUNITY_STATUS)
+        community_requests_serve(&d->community_requests, a);
+    else
+        requests_serve(&d->requests, a);
+}
+
 static void on_question(struct dht *d, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_ASK:
-        dht_answer(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
+        serve(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
         return;
     case DHT_PUBLISH:
         replicate_publish(&d->replicate, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
@@ -348,6 +344,20 @@ static void on_judged(void *ctx, const struct dht_trust_judgement *j)
     bootstrap_run_judged(&d->bootstrap, j);
 }
 
+static void on_identity_record(void *ctx, struct relay_slice value)
+{
+    struct dht *d = ctx;
+
+    trust_lookups_heard(&d->trust_lookups, value);
+}
+
+static void on_fresh_value(void *ctx)
+{
+    struct dht *d = ctx;
+
+    replicate_due(&d->replicate);
+}
+
 static void on_probe_due(void *ctx)
 {
     struct dht *d = ctx;
@@ -370,24 +380,28 @@ static void on_revoked(void *ctx, const uint8_t key[32])
         d->revoked(d->revoked_ctx, d->context.worker, key);
 }
 
-static void make_parts(struct dht *d, const struct dht_config *c)
+static void make_store(struct dht *d, const struct dht_config *c)
 {
     struct dht_value_store_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
                                             LIM_VALUE_BYTES_PER_PEER};
-    struct dht_value_store_sink values = {.put = c->disk.put_value,
-                                          .drop = c->disk.drop_value,
-                                          .put_mark = c->disk.put_mark,
-                                          .revoked = on_revoked,
-                                          .revoked_ctx = d,
-                                          .ctx = c->disk.ctx};
-    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
+    struct dht_value_store_sink sink = {.put = c->disk.put_value,
+                                        .drop = c->disk.drop_value,
+                                        .put_mark = c->disk.put_mark,
+                                        .revoked = on_revoked,
+                                        .revoked_ctx = d,
+                                        .ctx = c->disk.ctx};
+
+    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
+    dht_value_store_set_sink(d->values, &sink);
+}
+
+static void make_network(struct dht *d, const struct dht_config *c)
+{
     struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
     struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
-    struct dht_trust_hooks trust = {on_identity_put, on_identity_dropped, on_judged, d};
-    struct bootstrap_run_config boot = {
-        .peers = c->bootstrap, .count = c->bootstrap_count, .resolver = c->resolver};
-    struct lookup_run_callbacks lookups = {on_seeds, d};
+    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
     struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
+    struct lookup_run_callbacks lookups = {on_seeds, d};
 
     d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &calls);
     self_address_init(&d->self, &d->context, &self);
@@ -395,15 +409,30 @@ static void make_parts(struct dht *d, const struct dht_config *c)
     membership_init(&d->membership, &d->context, &d->self, d->rpc, &peers, &members);
     lookup_run_init(&d->lookups, &d->context, &d->membership, d->rpc, &lookups);
     maintenance_init(&d->maintenance, &d->context, &d->membership, &d->lookups, d->rpc);
-    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
-    dht_value_store_set_sink(d->values, &values);
+    replicate_init(&d->replicate, &d->context, &d->membership, &d->lookups, d->values, d->rpc);
+}
+
+static void make_bootstrap(struct dht *d, const struct dht_config *c)
+{
+    struct dht_trust_hooks trust = {on_identity_put, on_identity_dropped, on_judged, d};
+    struct bootstrap_run_config config = {
+        .peers = c->bootstrap, .count = c->bootstrap_count, .resolver = c->resolver};
+    struct bootstrap_run_callbacks callbacks = {on_pinned, d};
+
+    trust_lookups_init(&d->trust_lookups, &d->context, &d->lookups, d->values, &trust);
+    config.trust = d->trust_lookups.trust;
+    bootstrap_run_init(&d->bootstrap, &d->context, &d->membership, &d->lookups, d->rpc, &config,
+                       &callbacks);
+}
+
+static rt_err make_requests(struct dht *d)
+{
+    struct requests_callbacks callbacks = {on_identity_record, on_fresh_value, d};
+
     actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
                         d->rpc);
-    replicate_init(&d->replicate, &d->context, &d->membership, &d->lookups, d->values, d->rpc);
-    trust_lookups_init(&d->trust_lookups, &d->context, &d->lookups, d->values, &trust);
-    boot.trust = d->trust_lookups.trust;
-    bootstrap_run_init(&d->bootstrap, &d->context, &d->membership, &d->lookups, d->rpc, &boot,
-                       &(struct bootstrap_run_callbacks){on_pinned, d});
+    community_requests_init(&d->community_requests, &d->context, d->values);
+    return requests_init(&d->requests, &d->context, &d->membership, d->values, &callbacks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -421,16 +450,18 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     d->revoked_ctx = c->revoked_ctx;
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
-    dht_answer_init(d);
     d->tick_timer.fire = on_tick;
-    make_parts(d, c);
+    make_store(d, c);
+    make_network(d, c);
+    make_bootstrap(d, c);
     return d;
 }
 
 static void free_parts(struct dht *d)
 {
     rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
-    dht_answer_fini(d);
+    community_requests_fini(&d->community_requests);
+    requests_fini(&d->requests);
     lookup_run_fini(&d->lookups);
     actor_requests_fini(&d->actor_requests);
     replicate_fini(&d->replicate);
@@ -438,7 +469,6 @@ static void free_parts(struct dht *d)
     trust_lookups_fini(&d->trust_lookups);
     membership_fini(&d->membership);
     dht_value_store_free(&d->values);
-    rt_rate_sketch_fini(&d->offers);
 }
 
 static void free_dht(struct dht *d)
@@ -460,8 +490,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
 {
     struct rt_worker *home = rt_system_worker(sys, 0);
     struct dht *d = make(home, config);
-    rt_err err = rt_rate_sketch_init(&d->offers, OFFERS_WIDTH, 60 * RT_S / LIM_PEX_OFFERS_NS, 2,
-                                     config->hash_key);
+    rt_err err = make_requests(d);
 
     rt_actor_start(&d->actor, home, on_msg);
     d->context.address = rt_actor_addr(&d->actor);

@@ -9,6 +9,7 @@
 #include "dht/actor_requests.h"
 #include "dht/bootstrap_run.h"
 #include "dht/clock_watch.h"
+#include "dht/community_requests.h"
 #include "dht/context.h"
 #include "dht/dht.h"
 #include "dht/kademlia/clock_skew.h"
@@ -21,6 +22,7 @@
 #include "dht/maintenance.h"
 #include "dht/membership.h"
 #include "dht/replicate.h"
+#include "dht/requests.h"
 #include "dht/rpc_pool.h"
 #include "dht/self_address.h"
 #include "dht/trust_lookups.h"
@@ -37,6 +39,8 @@ struct dht {
     struct clock_watch clock;
     struct membership membership;
     struct lookup_runs lookups;
+    struct requests requests;
+    struct community_requests community_requests;
     struct actor_requests actor_requests;
     struct maintenance maintenance;
     struct replicate replicate;
@@ -44,37 +48,15 @@ struct dht {
     struct bootstrap_run bootstrap;
     struct dht_value_store *values;
     struct rpc_pool *rpc;
-    struct rt_rate_sketch offers; /* PexOffers per identity */
 
     void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
     void *revoked_ctx;
 
-    struct rt_queue stores; /* STOREs that wait for their check: answer.c */
-    struct rt_job store_job;
-    struct rt_list browsing; /* searches in communities, the first under way: browse.c */
-    uint32_t browsing_count;
-    struct rt_job browse_job;
     struct rt_job prove_job; /* loaded manifests */
 
     struct relay_timer tick_timer;
     uint64_t ticks;
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
-
-/* -- dht.c -- */
-
-/* Peers as they are written into messages. */
-uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
-                      struct wire_peer *out);
-
-/* -- answer.c: requests of peers -- */
-void dht_answer(struct dht *d, struct dht_ask *a);
-void dht_answer_init(struct dht *d);
-void dht_answer_fini(struct dht *d);
-
-/* -- browse.c: requests of peers about communities -- */
-void dht_browse(struct dht *d, struct dht_ask *a);
-void dht_browse_init(struct dht *d);
-void dht_browse_fini(struct dht *d);
 
 #endif
