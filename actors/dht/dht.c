@@ -8,6 +8,7 @@
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
+#include "dht/dht_worker.h"
 #include "dht/value_store/communities.h"
 #include "host/resolver.h"
 
@@ -18,105 +19,6 @@
 #define EXPIRE_COMMUNITIES 64u
 #define EXPIRE_PEERS 16u
 #define PROVE_AT_ONCE 4u /* signatures of loaded manifests in one heavy job */
-#define INBOUND_CELLS 256u
-
-/* Addresses reported of late, so that a crowd from few of them is reported once. */
-struct inbound_cells {
-    struct {
-        uint64_t hash, until_ns;
-    } at[INBOUND_CELLS];
-};
-
-/* What every worker has. */
-struct dht_local {
-    struct rt_addr addr;
-    struct dht *dht; /* worker 0 */
-    struct inbound_cells *cells;
-    uint64_t window_s;
-    uint32_t in_window;
-};
-
-static struct rt_local_key local_key;
-
-/* -- questions -- */
-
-static void ask_fini(struct rt_msg *m)
-{
-    struct dht_ask *a = (struct dht_ask *)m;
-
-    relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
-}
-
-struct dht_ask *dht_ask_new(enum dht_op op)
-{
-    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
-
-    a->msg.fini = ask_fini;
-    a->op = op;
-    return a;
-}
-
-static void publish_fini(struct rt_msg *m)
-{
-    relay_slice_drop(&((struct dht_publish_ask *)m)->value);
-}
-
-struct dht_publish_ask *dht_publish_ask_new(void)
-{
-    struct dht_publish_ask *a = rt_msg_new(DHT_PUBLISH, sizeof(*a));
-
-    a->msg.fini = publish_fini;
-    return a;
-}
-
-static void lookup_fini(struct rt_msg *m)
-{
-    struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
-
-    for (uint32_t i = 0; i < a->count; i++)
-        relay_slice_drop(&a->values[i]);
-}
-
-struct dht_lookup_ask *dht_lookup_ask_new(void)
-{
-    struct dht_lookup_ask *a = rt_msg_new(DHT_LOOKUP, sizeof(*a));
-
-    a->msg.fini = lookup_fini;
-    return a;
-}
-
-static void call_fini(struct rt_msg *m)
-{
-    struct dht_call_ask *a = (struct dht_call_ask *)m;
-
-    relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
-}
-
-struct dht_call_ask *dht_call_ask_new(void)
-{
-    struct dht_call_ask *a = rt_msg_new(DHT_CALL, sizeof(*a));
-
-    a->msg.fini = call_fini;
-    return a;
-}
-
-struct dht_peers_ask *dht_peers_ask_new(void)
-{
-    return rt_msg_new(DHT_PEERS, sizeof(struct dht_peers_ask));
-}
-
-bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
-                struct wire_peer_hop *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (!dht_hop_from(addr, out))
-        return false;
-    out->has_pubkey_hint = true;
-    memcpy(out->pubkey_hint, key, 32);
-    return true;
-}
 
 static void stop(struct dht *d)
 {
@@ -369,7 +271,7 @@ static void on_probe_due(void *ctx)
 
 static struct dht *dht_of(struct rt_system *sys)
 {
-    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), &local_key))->dht;
+    return RT_CONTAINER_OF(dht_worker_actor(sys), struct dht, actor);
 }
 
 static void on_revoked(void *ctx, const uint8_t key[32])
@@ -498,14 +400,7 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
         free_dht(d);
         return err;
     }
-    for (uint16_t i = 0; i < rt_system_count(sys); i++) {
-        struct dht_local *l = calloc(1, sizeof(*l));
-
-        RT_INSIST(l != NULL);
-        l->addr = rt_actor_addr(&d->actor);
-        l->dht = i == 0 ? d : NULL;
-        rt_worker_set_local(rt_system_worker(sys, i), &local_key, l);
-    }
+    dht_worker_init(sys, &d->actor);
     return RT_ERR_OK;
 }
 
@@ -567,70 +462,8 @@ void dht_start(struct rt_system *sys)
 
 void dht_fini(struct rt_system *sys)
 {
-    for (uint16_t i = 0; i < rt_system_count(sys); i++) {
-        struct rt_worker *w = rt_system_worker(sys, i);
-        struct dht_local *l = rt_worker_local(w, &local_key);
-
-        if (!l)
-            continue;
-        if (l->dht)
-            free_dht(l->dht);
-        free(l->cells);
-        free(l);
-        rt_worker_set_local(w, &local_key, NULL);
-    }
-}
-
-/* -- on any worker -- */
-
-struct rt_addr dht_addr(const struct rt_worker *w)
-{
-    const struct dht_local *l = rt_worker_local(w, &local_key);
-
-    return l->addr;
-}
-
-/* Whether this address is news, and this second has room for a report. */
-static bool is_news(struct rt_worker *w, struct dht_local *l, const struct wire_peer_hop *from,
-                    bool has_skew)
-{
-    uint64_t now_ns = rt_now_ns(w), hash = dht_hop_net(from, 32, 56) + has_skew;
-    uint64_t cell = (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
-
-    if (!l->cells) {
-        l->cells = calloc(1, sizeof(*l->cells));
-        RT_INSIST(l->cells != NULL);
-    }
-    if (l->cells->at[cell].hash == hash && l->cells->at[cell].until_ns > now_ns)
-        return false;
-    if (l->window_s != now_ns / RT_S) {
-        l->window_s = now_ns / RT_S;
-        l->in_window = 0;
-    }
-    if (l->in_window == LIM_INBOUND_PER_S) {
-        rt_metric_inc(RT_METRIC_DHT_INBOUND_DROPPED);
-        return false;
-    }
-    l->in_window++;
-    l->cells->at[cell].hash = hash;
-    l->cells->at[cell].until_ns = now_ns + LIM_REFUSED_NS;
-    return true;
-}
-
-void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
-                      const struct sockaddr_storage *from, enum wire_dialect dialect,
-                      uint8_t peer_dialects, int64_t skew_s)
-{
-    struct dht_local *l = rt_worker_local(w, &local_key);
-    struct wire_peer_hop hop;
-    struct dht_inbound *m;
-
-    if (!l || !dht_hop_of(from, key, &hop) || !is_news(w, l, &hop, skew_s != 0))
+    if (!dht_worker_actor(sys))
         return;
-    m = rt_msg_new(DHT_INBOUND, sizeof(*m));
-    m->from = hop;
-    m->dialect = dialect;
-    m->peer_dialects = peer_dialects;
-    m->skew_s = skew_s;
-    rt_send(w, l->addr, &m->msg);
+    free_dht(dht_of(sys));
+    dht_worker_fini(sys);
 }
