@@ -10,23 +10,6 @@
 #include "dht/address/addr.h"
 #include "dht/rpc_pool_private.h"
 
-struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *identity,
-                              uint8_t dialects, const struct rpc_pool_callbacks *callbacks)
-{
-    struct rpc_pool *c = calloc(1, sizeof(*c));
-
-    RT_INSIST(c != NULL);
-    c->worker = w;
-    c->identity = identity;
-    c->dialects = dialects;
-    c->callbacks = *callbacks;
-    rt_random(w, c->hash_key, sizeof(c->hash_key));
-    rt_list_init(&c->idle);
-    rt_list_init(&c->kept);
-    rt_list_init(&c->failing);
-    return c;
-}
-
 void rpc_pool_set_transport(struct rpc_pool *c, enum wire_transport kind,
                             const struct relay_transport *t, void *state)
 {
@@ -278,7 +261,26 @@ static void on_ended(void *user, const struct dial_end *why)
     dial_again(&was, &queue);
 }
 
-const struct dial_ops rpc_remote_ops = {on_ready, on_answer, on_ended};
+/* -- life -- */
+
+struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *identity,
+                              uint8_t dialects, const struct rpc_pool_callbacks *callbacks)
+{
+    static const struct dial_ops ops = {on_ready, on_answer, on_ended};
+    struct rpc_pool *c = calloc(1, sizeof(*c));
+
+    RT_INSIST(c != NULL);
+    c->worker = w;
+    c->identity = identity;
+    c->dialects = dialects;
+    c->callbacks = *callbacks;
+    c->ops = &ops;
+    rt_random(w, c->hash_key, sizeof(c->hash_key));
+    rt_list_init(&c->idle);
+    rt_list_init(&c->kept);
+    rt_list_init(&c->failing);
+    return c;
+}
 
 /* -- starting and ending calls -- */
 

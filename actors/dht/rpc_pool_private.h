@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Shared by rpc_pool.c (the pool's calls) and rpc_remote.c (the pool's sessions). */
+/*
+ * Shared by rpc_pool.c (the pool's calls) and rpc_remote.c (the pool's sessions). rpc_pool.c calls
+ * rpc_remote.c, and gives it the table of a session's events.
+ */
 #ifndef RPC_POOL_PRIVATE_H
 #define RPC_POOL_PRIVATE_H
 
@@ -36,6 +39,7 @@ struct rpc_pool {
     const struct rt_sign_key *identity;
     uint8_t dialects; /* spoken by this relay */
     struct rpc_pool_callbacks callbacks;
+    const struct dial_ops *ops; /* events of a session; user: struct rpc_remote */
     struct rpc_dialler transports[2];
     uint8_t hash_key[16];
     struct rt_map remotes;
@@ -70,8 +74,5 @@ void rpc_remote_close(struct rpc_remote *r);
 bool rpc_remote_is_wrong_key(const struct rpc_remote *r, const struct rpc_call *call);
 /* The outcome of a call that the session cannot serve; ANSWERED: the session can serve it. */
 enum dht_outcome rpc_remote_fault(const struct rpc_remote *r, const struct rpc_call *call);
-
-/* -- rpc_pool.c -- */
-extern const struct dial_ops rpc_remote_ops; /* events of a session; user: struct rpc_remote */
 
 #endif

@@ -84,7 +84,7 @@ static bool dial(struct rpc_remote *r)
     struct relay_error err;
 
     if (dial_open(c->worker, &hello, t->table, t->state, (const struct sockaddr *)&addr, len,
-                  &rpc_remote_ops, r, &r->dial, &err) != RT_ERR_OK)
+                  c->ops, r, &r->dial, &err) != RT_ERR_OK)
         return false;
     rt_metric_inc(RT_METRIC_DHT_DIALS);
     return true;
