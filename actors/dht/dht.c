@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The dht actor: its life, its messages, and what every worker knows of it. */
+/*
+ * The dht actor: the life of its parts, and the routes of messages, timers and events between them.
+ *
+ * Invariant: parts are made from the lowest layer up. rpc_pool is freed first, because its calls
+ * lie in the memory of other parts; then the look-ups, then what owns them. After DHT_STOP no part
+ * dials, looks up or pushes.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,7 +161,7 @@ static void on_tick(struct relay_timer *t)
                  dht_now_ns(&d->context) + TICK_NS - dht_random(&d->context) % (TICK_NS / 4));
 }
 
-/* What the disk gave proves its shares' keys bit by bit, behind the established sessions. */
+/* Loaded manifests prove the keys of their shares step by step, after the established sessions. */
 static void on_prove(struct rt_job *job)
 {
     struct dht *d = RT_CONTAINER_OF(job, struct dht, prove_job);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the files of the dht actor share. All of it on worker 0. */
+/*
+ * The struct of the dht actor: its parts, in the order of the layers (README.md). For dht.c, and
+ * for tests that read the state of a part. Thread: worker 0.
+ */
 #ifndef DHT_PRIVATE_H
 #define DHT_PRIVATE_H
 
@@ -35,27 +38,26 @@ struct dht {
     struct dht_context context;
     struct dht_disk disk;
 
+    struct dht_value_store *values;
+    struct rpc_pool *rpc;
     struct self_address self;
     struct clock_watch clock;
     struct membership membership;
     struct lookup_runs lookups;
-    struct requests requests;
-    struct community_requests community_requests;
-    struct actor_requests actor_requests;
     struct maintenance maintenance;
     struct replicate replicate;
     struct trust_lookups trust_lookups;
     struct bootstrap_run bootstrap;
-    struct dht_value_store *values;
-    struct rpc_pool *rpc;
+    struct actor_requests actor_requests;
+    struct community_requests community_requests;
+    struct requests requests;
 
     void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
     void *revoked_ctx;
 
-    struct rt_job prove_job; /* loaded manifests */
-
+    struct rt_job prove_job; /* proves the shares of loaded manifests */
     struct relay_timer tick_timer;
-    uint64_t ticks;
+    uint64_t ticks;              /* since the start */
     uint64_t gauges[DHT_GAUGES]; /* as last reported */
 };
 
