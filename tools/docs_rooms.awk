@@ -34,7 +34,7 @@ function resolve_includes(    i, target) {
     for (i = 1; i <= include_count; i++) {
         target = target_of(includes[i], from[i])
         if (target == from[i]) continue
-        if (includes[i] ~ /_msg\.h$/ && from[i] ~ /^actors\//) sends[from[i], target] = 1
+        if (includes[i] ~ /_(msg|worker)\.h$/ && from[i] ~ /^actors\//) sends[from[i], target] = 1
         else uses[from[i], target] = 1
     }
 }

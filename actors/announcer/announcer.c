@@ -27,6 +27,7 @@
 #include "announcer/verify_queue.h"
 #include "base/check.h"
 #include "dht/dht_msg.h"
+#include "dht/dht_worker.h"
 
 struct announcer {
     struct rt_actor actor;

@@ -1,257 +1,82 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The dht actor: its life, its messages, and what every worker knows of it. */
+/*
+ * The dht actor: the life of its parts, and the routes of messages, timers and events between them.
+ *
+ * Invariant: parts are made from the lowest layer up. rpc_pool is freed first, because its calls
+ * lie in the memory of other parts; then the look-ups, then what owns them. After DHT_STOP no part
+ * dials, looks up or pushes.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/budget.h"
 #include "base/check.h"
-#include "dht/value_store/communities.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/dht_private.h"
+#include "dht/dht_worker.h"
+#include "dht/value_store/communities.h"
 #include "host/resolver.h"
 
 #define TICK_NS (10 * RT_S)
-#define OFFERS_WIDTH 256u
+#define SELF_TICKS 6u      /* our addresses are read every so many ticks */
+#define EXPIRE_VALUES 512u /* in one tick */
+#define SAVE_VALUES 4096u
+#define EXPIRE_COMMUNITIES 64u
+#define EXPIRE_PEERS 16u
 #define PROVE_AT_ONCE 4u /* signatures of loaded manifests in one heavy job */
-#define INBOUND_CELLS 256u
-
-/* Addresses reported of late, so that a crowd from few of them is reported once. */
-struct inbound_cells {
-    struct {
-        uint64_t hash, until_ns;
-    } at[INBOUND_CELLS];
-};
-
-/* What every worker has. */
-struct dht_local {
-    struct rt_addr addr;
-    struct dht *dht; /* worker 0 */
-    struct inbound_cells *cells;
-    uint64_t window_s;
-    uint32_t in_window;
-};
-
-static struct rt_local_key local_key;
-
-uint64_t dht_random(void *ctx)
-{
-    struct dht *d = ctx;
-    uint64_t n;
-
-    rt_random(d->worker, &n, sizeof(n));
-    return n;
-}
-
-/* -- questions -- */
-
-static void ask_fini(struct rt_msg *m)
-{
-    struct dht_ask *a = (struct dht_ask *)m;
-
-    relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
-}
-
-struct dht_ask *dht_ask_new(enum dht_op op)
-{
-    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
-
-    a->msg.fini = ask_fini;
-    a->op = op;
-    return a;
-}
-
-static void publish_fini(struct rt_msg *m)
-{
-    relay_slice_drop(&((struct dht_publish_ask *)m)->value);
-}
-
-struct dht_publish_ask *dht_publish_ask_new(void)
-{
-    struct dht_publish_ask *a = rt_msg_new(DHT_PUBLISH, sizeof(*a));
-
-    a->msg.fini = publish_fini;
-    return a;
-}
-
-static void lookup_fini(struct rt_msg *m)
-{
-    struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
-
-    for (uint32_t i = 0; i < a->count; i++)
-        relay_slice_drop(&a->values[i]);
-}
-
-struct dht_lookup_ask *dht_lookup_ask_new(void)
-{
-    struct dht_lookup_ask *a = rt_msg_new(DHT_LOOKUP, sizeof(*a));
-
-    a->msg.fini = lookup_fini;
-    return a;
-}
-
-static void call_fini(struct rt_msg *m)
-{
-    struct dht_call_ask *a = (struct dht_call_ask *)m;
-
-    relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
-}
-
-struct dht_call_ask *dht_call_ask_new(void)
-{
-    struct dht_call_ask *a = rt_msg_new(DHT_CALL, sizeof(*a));
-
-    a->msg.fini = call_fini;
-    return a;
-}
-
-struct dht_peers_ask *dht_peers_ask_new(void)
-{
-    return rt_msg_new(DHT_PEERS, sizeof(struct dht_peers_ask));
-}
-
-bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
-                struct wire_peer_hop *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (!dht_hop_from(addr, out))
-        return false;
-    out->has_pubkey_hint = true;
-    memcpy(out->pubkey_hint, key, 32);
-    return true;
-}
-
-uint32_t dht_peers_of(const struct wire_peer_hop *hops, uint32_t count, const uint8_t *skip_key,
-                      struct wire_peer *out)
-{
-    uint32_t taken = 0;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (memcmp(hops[i].pubkey_hint, skip_key, 32) != 0)
-            out[taken++] = (struct wire_peer){.hop = hops[i]};
-    return taken;
-}
-
-/* -- errands -- */
-
-struct dht_errand *dht_errand_new(struct dht *d, const struct wire_peer_hop *to, uint16_t type,
-                                  struct relay_slice payload, uint64_t timeout_ns,
-                                  void (*done)(struct dht_call *c, const struct dht_call_end *end))
-{
-    struct dht_errand *e = calloc(1, sizeof(*e));
-
-    RT_INSIST(e != NULL);
-    e->dht = d;
-    e->call.to = *to;
-    e->call.dialect = DHT_DIALECT_ANY;
-    e->call.first = dht_peers_dialect(d->peers, to);
-    e->call.type = type;
-    e->call.payload = payload;
-    e->call.timeout_ns = timeout_ns;
-    e->call.done = done;
-    rt_list_init(&e->node);
-    rt_list_push_back(&d->errands, &e->node);
-    return e;
-}
-
-void dht_errand_start(struct dht_errand *e)
-{
-    dht_calls_start(e->dht->calls, &e->call);
-}
-
-void dht_errand_end(struct dht_errand *e)
-{
-    rt_list_unlink(&e->node);
-    rt_msg_free(&e->owed);
-    free(e);
-}
-
-static void on_called(struct dht_call *c, const struct dht_call_end *end)
-{
-    struct dht_errand *e = RT_CONTAINER_OF(c, struct dht_errand, call);
-    struct dht_call_ask *a = (struct dht_call_ask *)e->owed;
-
-    e->owed = NULL;
-    a->outcome = end->outcome;
-    if (end->key) {
-        memcpy(a->peer_key, end->key, sizeof(a->peer_key));
-        a->dialect = end->dialect;
-        a->peer_dialects = dht_peers_spoken(e->dht->peers, &c->to, end->dialect, end->peer_dialects,
-                                            dht_now_s(e->dht));
-    }
-    if (end->answer) {
-        a->is_error = end->answer->flags & WIRE_FLAG_ERROR;
-        a->answer_type = end->answer->type;
-        a->answer = rt_slice_copy(end->answer->payload.ptr, end->answer->payload.len);
-        if (!a->answer.owner)
-            a->outcome = DHT_CALL_BUSY;
-    }
-    rt_msg_reply(e->dht->worker, &a->msg);
-    dht_errand_end(e);
-}
-
-static void call(struct dht *d, struct dht_call_ask *a)
-{
-    struct dht_errand *e;
-
-    dht_hop_normalise(&a->to);
-    if (!dht_network_may(d, &a->to)) {
-        a->outcome = DHT_CALL_NO_TRANSPORT;
-        rt_msg_reply(d->worker, &a->msg);
-        return;
-    }
-    e = dht_errand_new(d, &a->to, a->type, relay_slice_take(&a->payload), a->timeout_ns, on_called);
-    e->owed = &a->msg;
-    e->call.dialect = a->dialect;
-    dht_errand_start(e);
-}
-
-static void tell_peers(struct dht *d, struct dht_peers_ask *a)
-{
-    if (a->max > DHT_PEERS_MAX)
-        a->max = DHT_PEERS_MAX;
-    a->count = dht_table_sample(d->tables[a->dialect], a->max, a->has_exclude ? a->exclude : NULL,
-                                dht_random, d, a->peers);
-    rt_msg_reply(d->worker, &a->msg);
-}
 
 static void stop(struct dht *d)
 {
-    d->is_stopped = true;
+    d->context.is_stopped = true;
     dht_value_store_flush(d->values);
-    rt_timer_disarm(d->worker, &d->probe_timer);
-    rt_timer_disarm(d->worker, &d->boot_timer);
-    rt_timer_disarm(d->worker, &d->push_timer);
-    dht_watch_stop(d);
-    dht_calls_stop(d->calls);
+    maintenance_stop(&d->maintenance);
+    bootstrap_run_stop(&d->bootstrap);
+    replicate_stop(&d->replicate);
+    trust_lookups_stop(&d->trust_lookups);
+    rpc_pool_stop(d->rpc);
+}
+
+static void inbound(struct dht *d, const struct dht_inbound *m)
+{
+    clock_watch_note(&d->clock, &m->from, m->skew_s);
+    if (m->skew_s == 0)
+        membership_inbound(&d->membership, m);
+}
+
+static void serve(struct dht *d, struct dht_ask *a)
+{
+    if (a->op >= DHT_COMMUNITY_STATUS)
+        community_requests_serve(&d->community_requests, a);
+    else
+        requests_serve(&d->requests, a);
 }
 
 static void on_question(struct dht *d, struct rt_msg *m)
 {
     switch (m->kind) {
     case DHT_ASK:
-        dht_answer(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
+        serve(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
         return;
     case DHT_PUBLISH:
-        dht_push_publish(d, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
+        replicate_publish(&d->replicate, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
         return;
     case DHT_LOOKUP:
-        dht_search_lookup(d, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
+        actor_requests_lookup(&d->actor_requests,
+                              RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
         return;
     case DHT_CALL:
-        call(d, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
+        actor_requests_call(&d->actor_requests, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
         return;
     case DHT_PEERS:
-        tell_peers(d, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
+        actor_requests_peers(&d->actor_requests, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
         return;
     case DHT_STOP:
         stop(d);
-        rt_msg_reply(d->worker, m);
+        rt_msg_reply(d->context.worker, m);
         return;
     case DHT_INBOUND:
-        dht_network_inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
+        inbound(d, RT_MSG_CAST(m, struct dht_inbound, DHT_INBOUND));
         break;
     default:
         break;
@@ -266,83 +91,193 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     if (m->is_bounced)
         rt_msg_free(&m);
     else if (m->kind == RT_RESOLVED)
-        dht_join_resolved(d, m);
+        bootstrap_run_resolved(&d->bootstrap, m);
     else
         on_question(d, m);
 }
 
 /* -- timers -- */
 
+static struct rt_metric *const gauges[DHT_GAUGES] = {
+    RT_METRIC_DHT_NODES_A, RT_METRIC_DHT_NODES_B,     RT_METRIC_DHT_NODES_C,
+    RT_METRIC_DHT_VALUES,  RT_METRIC_DHT_VALUE_BYTES, RT_METRIC_DHT_PEERS};
+
+static void report(struct dht *d)
+{
+    uint64_t now[DHT_GAUGES] = {
+        dht_table_count(d->membership.tables[WIRE_DIALECT_A]),
+        dht_table_count(d->membership.tables[WIRE_DIALECT_B]),
+        dht_table_count(d->membership.tables[WIRE_DIALECT_C]),
+        dht_value_store_count(d->values),
+        dht_value_store_bytes(d->values),
+        dht_peers_count(d->membership.peers),
+    };
+
+    for (uint32_t i = 0; i < DHT_GAUGES; i++) {
+        rt_metric_add(gauges[i], now[i]);
+        rt_metric_sub(gauges[i], d->gauges[i]);
+        d->gauges[i] = now[i];
+    }
+}
+
+static void refresh_self(struct dht *d)
+{
+    if (self_address_refresh(&d->self))
+        membership_rescope(&d->membership);
+}
+
+static void expire(struct dht *d)
+{
+    uint64_t now_s = dht_now_s(&d->context);
+
+    (void)dht_value_store_expire(d->values, now_s, EXPIRE_VALUES);
+    (void)dht_value_store_save_due(d->values, now_s, SAVE_VALUES);
+    dht_communities_expire(dht_value_store_communities(d->values), now_s, EXPIRE_COMMUNITIES);
+    dht_peers_expire(d->membership.peers, now_s, EXPIRE_PEERS);
+}
+
+static void upkeep(struct dht *d)
+{
+    expire(d);
+    report(d);
+    if (++d->ticks % SELF_TICKS == 0)
+        refresh_self(d);
+    if (d->context.is_stopped)
+        return;
+    maintenance_tick(&d->maintenance, d->ticks);
+    /* A value that no node took is fresh again after an hour. */
+    if (dht_value_store_next_fresh(d->values, dht_now_s(&d->context)))
+        replicate_due(&d->replicate);
+    if (membership_count(&d->membership) == 0)
+        bootstrap_run_due(&d->bootstrap);
+}
+
 static void on_tick(struct relay_timer *t)
 {
     struct dht *d = RT_CONTAINER_OF(t, struct dht, tick_timer);
 
-    dht_network_upkeep(d);
-    rt_timer_arm(d->worker, t, dht_now_ns(d) + TICK_NS - dht_random(d) % (TICK_NS / 4));
+    upkeep(d);
+    rt_timer_arm(d->context.worker, t,
+                 dht_now_ns(&d->context) + TICK_NS - dht_random(&d->context) % (TICK_NS / 4));
 }
 
-static void on_probe(struct relay_timer *t)
-{
-    dht_network_probe(RT_CONTAINER_OF(t, struct dht, probe_timer));
-}
-
-static void on_boot(struct relay_timer *t)
-{
-    dht_join(RT_CONTAINER_OF(t, struct dht, boot_timer));
-}
-
-static void on_push(struct relay_timer *t)
-{
-    dht_push_due(RT_CONTAINER_OF(t, struct dht, push_timer));
-}
-
-/* What the disk gave proves its shares' keys bit by bit, behind the established sessions. */
+/* Loaded manifests prove the keys of their shares step by step, after the established sessions. */
 static void on_prove(struct rt_job *job)
 {
     struct dht *d = RT_CONTAINER_OF(job, struct dht, prove_job);
 
-    if (dht_value_store_prove(d->values, PROVE_AT_ONCE, dht_now_s(d)))
-        rt_job_queue(d->worker, job);
+    if (dht_value_store_prove(d->values, PROVE_AT_ONCE, dht_now_s(&d->context)))
+        rt_job_queue(d->context.worker, job);
 }
 
-/* -- contacts -- */
+/* -- events of the parts -- */
 
-uint32_t dht_node_count(const struct dht *d)
+static void on_reached(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                       uint8_t dialects, const struct wire_hello *hello)
 {
-    uint32_t count = 0;
+    struct dht *d = ctx;
 
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        count += dht_table_count(d->tables[i]);
-    return count;
+    membership_reached(&d->membership, hop, dialect, dialects, hello);
 }
 
-bool dht_has_node(const struct dht *d, const uint8_t key[32])
+static void on_lost(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
+                    enum dht_outcome why)
 {
-    uint8_t id[20];
+    struct dht *d = ctx;
 
-    rt_node_id(key, id);
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        if (dht_table_has(d->tables[i], id))
-            return true;
-    return false;
+    membership_lost(&d->membership, hop, dialect, why);
 }
 
-enum wire_dialect dht_push_dialect(const struct dht *d, const uint8_t key[32],
-                                   enum wire_dialect wanted)
+static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
 {
-    uint8_t id[20];
+    struct dht *d = ctx;
 
-    rt_node_id(key, id);
-    return dht_table_has(d->tables[wanted], id) && dht_table_has(d->tables[WIRE_DIALECT_C], id)
-               ? WIRE_DIALECT_C
-               : wanted;
+    clock_watch_note(&d->clock, hop, skew_s);
+}
+
+static void on_joined(void *ctx, const struct wire_peer_hop *node, uint8_t dialects)
+{
+    struct dht *d = ctx;
+
+    replicate_joined(&d->replicate, node, dialects);
+}
+
+static void on_ping(void *ctx, enum wire_dialect dialect, const struct wire_peer_hop *node)
+{
+    struct dht *d = ctx;
+
+    maintenance_ping(&d->maintenance, dialect, node);
+}
+
+static uint32_t on_seeds(void *ctx, enum wire_dialect dialect, struct wire_peer_hop *out)
+{
+    const struct dht *d = ctx;
+
+    return bootstrap_run_seeds(&d->bootstrap, dialect, out);
+}
+
+static void on_pinned(void *ctx, struct relay_slice pins)
+{
+    struct dht *d = ctx;
+
+    if (d->disk.put_pins && pins.owner)
+        d->disk.put_pins(d->disk.ctx, relay_slice_take(&pins));
+    relay_slice_drop(&pins);
+    trust_lookups_wake(&d->trust_lookups);
+}
+
+static void on_identity_put(void *ctx, const uint8_t key[32], const uint8_t *value, size_t len)
+{
+    struct dht *d = ctx;
+    struct relay_slice copy = rt_slice_copy(value, (uint32_t)len);
+
+    /* Out of memory: the record is not saved and must be found again after a restart. */
+    if (copy.owner && d->disk.put_identity)
+        d->disk.put_identity(d->disk.ctx, key, relay_slice_take(&copy));
+    relay_slice_drop(&copy);
+}
+
+static void on_identity_dropped(void *ctx, const uint8_t key[32])
+{
+    struct dht *d = ctx;
+
+    if (d->disk.drop_identity)
+        d->disk.drop_identity(d->disk.ctx, key);
+}
+
+static void on_judged(void *ctx, const struct dht_trust_judgement *j)
+{
+    struct dht *d = ctx;
+
+    bootstrap_run_judged(&d->bootstrap, j);
+}
+
+static void on_identity_record(void *ctx, struct relay_slice value)
+{
+    struct dht *d = ctx;
+
+    trust_lookups_heard(&d->trust_lookups, value);
+}
+
+static void on_fresh_value(void *ctx)
+{
+    struct dht *d = ctx;
+
+    replicate_due(&d->replicate);
+}
+
+static void on_probe_due(void *ctx)
+{
+    struct dht *d = ctx;
+
+    maintenance_probe(&d->maintenance);
 }
 
 /* -- life -- */
 
 static struct dht *dht_of(struct rt_system *sys)
 {
-    return ((struct dht_local *)rt_worker_local(rt_system_worker(sys, 0), &local_key))->dht;
+    return RT_CONTAINER_OF(dht_worker_actor(sys), struct dht, actor);
 }
 
 static void on_revoked(void *ctx, const uint8_t key[32])
@@ -350,35 +285,62 @@ static void on_revoked(void *ctx, const uint8_t key[32])
     struct dht *d = ctx;
 
     if (d->revoked)
-        d->revoked(d->revoked_ctx, d->worker, key);
+        d->revoked(d->revoked_ctx, d->context.worker, key);
 }
 
-static void make_parts(struct dht *d, const struct dht_config *c)
+static void make_store(struct dht *d, const struct dht_config *c)
 {
     struct dht_value_store_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
                                             LIM_VALUE_BYTES_PER_PEER};
-    struct dht_value_store_sink values = {.put = c->disk.put_value,
-                                          .drop = c->disk.drop_value,
-                                          .put_mark = c->disk.put_mark,
-                                          .revoked = on_revoked,
-                                          .revoked_ctx = d,
-                                          .ctx = c->disk.ctx};
-    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
-    struct dht_calls_hooks hooks;
+    struct dht_value_store_sink sink = {.put = c->disk.put_value,
+                                        .drop = c->disk.drop_value,
+                                        .put_mark = c->disk.put_mark,
+                                        .revoked = on_revoked,
+                                        .revoked_ctx = d,
+                                        .ctx = c->disk.ctx};
 
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        d->tables[i] = dht_table_new(d->self_id);
-    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, d);
-    dht_value_store_set_sink(d->values, &values);
-    d->peers = dht_peers_new(c->hash_key, dht_random, d);
-    dht_peers_set_sink(d->peers, &peers);
-    d->probe = dht_probe_queue_new(c->hash_key);
-    d->republish = dht_replicate_plan_new(d->self_id);
-    dht_watch_init(d);
-    d->boot = dht_boot_new(c->bootstrap, c->bootstrap_count, c->identity->public_key, d->trust,
-                           dht_random, d);
-    dht_network_hooks(d, &hooks);
-    d->calls = dht_calls_new(d->worker, d->identity, d->dialects, &hooks);
+    d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
+    dht_value_store_set_sink(d->values, &sink);
+}
+
+static void make_network(struct dht *d, const struct dht_config *c)
+{
+    struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
+    struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
+    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
+    struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
+    struct lookup_run_callbacks lookups = {on_seeds, d};
+
+    d->rpc = rpc_pool_new(d->context.worker, d->context.identity, d->context.dialects, &calls);
+    self_address_init(&d->self, &d->context, &self);
+    clock_watch_init(&d->clock, &d->context);
+    membership_init(&d->membership, &d->context, &d->self, d->rpc, &peers, &members);
+    lookup_run_init(&d->lookups, &d->context, &d->membership, d->rpc, &lookups);
+    maintenance_init(&d->maintenance, &d->context, &d->membership, &d->lookups, d->rpc);
+    replicate_init(&d->replicate, &d->context, &d->membership, &d->lookups, d->values, d->rpc);
+}
+
+static void make_bootstrap(struct dht *d, const struct dht_config *c)
+{
+    struct dht_trust_hooks trust = {on_identity_put, on_identity_dropped, on_judged, d};
+    struct bootstrap_run_config config = {
+        .peers = c->bootstrap, .count = c->bootstrap_count, .resolver = c->resolver};
+    struct bootstrap_run_callbacks callbacks = {on_pinned, d};
+
+    trust_lookups_init(&d->trust_lookups, &d->context, &d->lookups, d->values, &trust);
+    config.trust = d->trust_lookups.trust;
+    bootstrap_run_init(&d->bootstrap, &d->context, &d->membership, &d->lookups, d->rpc, &config,
+                       &callbacks);
+}
+
+static rt_err make_requests(struct dht *d)
+{
+    struct requests_callbacks callbacks = {on_identity_record, on_fresh_value, d};
+
+    actor_requests_init(&d->actor_requests, &d->context, &d->membership, &d->lookups, d->values,
+                        d->rpc);
+    community_requests_init(&d->community_requests, &d->context, d->values);
+    return requests_init(&d->requests, &d->context, &d->membership, d->values, &callbacks);
 }
 
 static struct dht *make(struct rt_worker *home, const struct dht_config *c)
@@ -386,66 +348,49 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     struct dht *d = calloc(1, sizeof(*d));
 
     RT_INSIST(d != NULL);
-    d->worker = home;
-    d->identity = c->identity;
-    rt_node_id(c->identity->public_key, d->self_id);
-    memcpy(d->hash_key, c->hash_key, sizeof(d->hash_key));
-    d->dialects = c->dialects;
+    d->context.worker = home;
+    d->context.identity = c->identity;
+    rt_node_id(c->identity->public_key, d->context.self_id);
+    memcpy(d->context.hash_key, c->hash_key, sizeof(d->context.hash_key));
+    d->context.dialects = c->dialects;
     d->disk = c->disk;
-    d->resolver = c->resolver;
-    d->get_self = c->self;
-    d->self_ctx = c->self_ctx;
-    d->seen_self = c->seen_self;
-    d->seen_self_ctx = c->seen_self_ctx;
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
-    rt_list_init(&d->errands);
-    rt_list_init(&d->searches);
-    rt_list_init(&d->searching);
-    rt_list_init(&d->publications);
-    rt_list_init(&d->pushes);
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
-    dht_answer_init(d);
     d->tick_timer.fire = on_tick;
-    d->probe_timer.fire = on_probe;
-    d->boot_timer.fire = on_boot;
-    d->push_timer.fire = on_push;
-    make_parts(d, c);
+    make_store(d, c);
+    make_network(d, c);
+    make_bootstrap(d, c);
     return d;
 }
 
 static void free_parts(struct dht *d)
 {
-    dht_calls_free(&d->calls); /* first: calls lie in what the others own */
-    dht_answer_fini(d);
-    dht_search_fini(d);
-    dht_push_fini(d);
-    for (struct rt_list *n; (n = rt_list_pop_front(&d->errands));)
-        dht_errand_end(RT_CONTAINER_OF(n, struct dht_errand, node));
-    dht_boot_free(&d->boot);
-    dht_trust_free(&d->trust);
-    dht_replicate_plan_free(&d->republish);
-    dht_probe_queue_free(&d->probe);
-    dht_peers_free(&d->peers);
+    rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
+    community_requests_fini(&d->community_requests);
+    requests_fini(&d->requests);
+    lookup_run_fini(&d->lookups);
+    actor_requests_fini(&d->actor_requests);
+    replicate_fini(&d->replicate);
+    bootstrap_run_fini(&d->bootstrap);
+    trust_lookups_fini(&d->trust_lookups);
+    membership_fini(&d->membership);
     dht_value_store_free(&d->values);
-    for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-        dht_table_free(&d->tables[i]);
-    rt_rate_sketch_fini(&d->offers);
 }
 
 static void free_dht(struct dht *d)
 {
-    rt_timer_disarm(d->worker, &d->tick_timer);
-    rt_timer_disarm(d->worker, &d->probe_timer);
-    rt_timer_disarm(d->worker, &d->boot_timer);
-    rt_timer_disarm(d->worker, &d->push_timer);
-    dht_watch_stop(d);
-    rt_job_cancel(d->worker, &d->prove_job);
+    rt_timer_disarm(d->context.worker, &d->tick_timer);
+    maintenance_stop(&d->maintenance);
+    bootstrap_run_stop(&d->bootstrap);
+    replicate_stop(&d->replicate);
+    trust_lookups_stop(&d->trust_lookups);
+    rt_job_cancel(d->context.worker, &d->prove_job);
     rt_actor_stop(&d->actor);
     free_parts(d);
     for (uint32_t i = 0; i < DHT_GAUGES; i++)
-        rt_metric_sub(dht_gauges[i], d->gauges[i]);
+        rt_metric_sub(gauges[i], d->gauges[i]);
     free(d);
 }
 
@@ -453,29 +398,22 @@ rt_err dht_init(struct rt_system *sys, const struct dht_config *config)
 {
     struct rt_worker *home = rt_system_worker(sys, 0);
     struct dht *d = make(home, config);
-    rt_err err = rt_rate_sketch_init(&d->offers, OFFERS_WIDTH, 60 * RT_S / LIM_PEX_OFFERS_NS, 2,
-                                     config->hash_key);
+    rt_err err = make_requests(d);
 
     rt_actor_start(&d->actor, home, on_msg);
+    d->context.address = rt_actor_addr(&d->actor);
     if (err != RT_ERR_OK) {
         free_dht(d);
         return err;
     }
-    for (uint16_t i = 0; i < rt_system_count(sys); i++) {
-        struct dht_local *l = calloc(1, sizeof(*l));
-
-        RT_INSIST(l != NULL);
-        l->addr = rt_actor_addr(&d->actor);
-        l->dht = i == 0 ? d : NULL;
-        rt_worker_set_local(rt_system_worker(sys, i), &local_key, l);
-    }
+    dht_worker_init(sys, &d->actor);
     return RT_ERR_OK;
 }
 
 void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
                        const struct relay_transport *t, void *state)
 {
-    dht_calls_set_transport(dht_of(sys)->calls, kind, t, state);
+    rpc_pool_set_transport(dht_of(sys)->rpc, kind, t, state);
 }
 
 void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t sub[32],
@@ -485,7 +423,7 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
     struct dht *d = dht_of(sys);
 
     (void)dht_value_store_load(d->values, key, sub, value, len, expires_s, event, origin,
-                               dht_now_s(d));
+                               dht_now_s(&d->context));
 }
 
 void dht_load_mark(struct rt_system *sys, const uint8_t community_id[32], uint64_t mark,
@@ -500,100 +438,38 @@ void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8
 {
     struct dht *d = dht_of(sys);
 
-    (void)dht_peers_load(d->peers, row, dialects, last, dht_now_s(d));
+    (void)dht_peers_load(d->membership.peers, row, dialects, last, dht_now_s(&d->context));
 }
 
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len)
 {
-    dht_boot_load_pins(dht_of(sys)->boot, payload, len);
+    dht_boot_load_pins(dht_of(sys)->bootstrap.boot, payload, len);
 }
 
 void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
                        size_t len)
 {
-    dht_trust_load(dht_of(sys)->trust, key, value, len);
+    dht_trust_load(dht_of(sys)->trust_lookups.trust, key, value, len);
 }
 
 void dht_start(struct rt_system *sys)
 {
     struct dht *d = dht_of(sys);
 
-    d->is_started = true;
-    dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(d));
-    dht_network_self(d);
-    rt_job_queue(d->worker, &d->prove_job);
-    rt_timer_arm(d->worker, &d->tick_timer, dht_now_ns(d));
-    rt_timer_arm(d->worker, &d->boot_timer, dht_now_ns(d));
-    rt_timer_arm(d->worker, &d->push_timer, dht_now_ns(d));
-    dht_watch_start(d);
+    d->context.is_started = true;
+    dht_communities_loaded(dht_value_store_communities(d->values), dht_now_s(&d->context));
+    refresh_self(d);
+    rt_job_queue(d->context.worker, &d->prove_job);
+    rt_timer_arm(d->context.worker, &d->tick_timer, dht_now_ns(&d->context));
+    bootstrap_run_start(&d->bootstrap);
+    replicate_start(&d->replicate);
+    trust_lookups_start(&d->trust_lookups);
 }
 
 void dht_fini(struct rt_system *sys)
 {
-    for (uint16_t i = 0; i < rt_system_count(sys); i++) {
-        struct rt_worker *w = rt_system_worker(sys, i);
-        struct dht_local *l = rt_worker_local(w, &local_key);
-
-        if (!l)
-            continue;
-        if (l->dht)
-            free_dht(l->dht);
-        free(l->cells);
-        free(l);
-        rt_worker_set_local(w, &local_key, NULL);
-    }
-}
-
-/* -- on any worker -- */
-
-struct rt_addr dht_addr(const struct rt_worker *w)
-{
-    const struct dht_local *l = rt_worker_local(w, &local_key);
-
-    return l->addr;
-}
-
-/* Whether this address is news, and this second has room for a report. */
-static bool is_news(struct rt_worker *w, struct dht_local *l, const struct wire_peer_hop *from,
-                    bool has_skew)
-{
-    uint64_t now_ns = rt_now_ns(w), hash = dht_hop_net(from, 32, 56) + has_skew;
-    uint64_t cell = (hash * UINT64_C(0x9e3779b97f4a7c15)) >> 56;
-
-    if (!l->cells) {
-        l->cells = calloc(1, sizeof(*l->cells));
-        RT_INSIST(l->cells != NULL);
-    }
-    if (l->cells->at[cell].hash == hash && l->cells->at[cell].until_ns > now_ns)
-        return false;
-    if (l->window_s != now_ns / RT_S) {
-        l->window_s = now_ns / RT_S;
-        l->in_window = 0;
-    }
-    if (l->in_window == LIM_INBOUND_PER_S) {
-        rt_metric_inc(RT_METRIC_DHT_INBOUND_DROPPED);
-        return false;
-    }
-    l->in_window++;
-    l->cells->at[cell].hash = hash;
-    l->cells->at[cell].until_ns = now_ns + LIM_REFUSED_NS;
-    return true;
-}
-
-void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
-                      const struct sockaddr_storage *from, enum wire_dialect dialect,
-                      uint8_t peer_dialects, int64_t skew_s)
-{
-    struct dht_local *l = rt_worker_local(w, &local_key);
-    struct wire_peer_hop hop;
-    struct dht_inbound *m;
-
-    if (!l || !dht_hop_of(from, key, &hop) || !is_news(w, l, &hop, skew_s != 0))
+    if (!dht_worker_actor(sys))
         return;
-    m = rt_msg_new(DHT_INBOUND, sizeof(*m));
-    m->from = hop;
-    m->dialect = dialect;
-    m->peer_dialects = peer_dialects;
-    m->skew_s = skew_s;
-    rt_send(w, l->addr, &m->msg);
+    free_dht(dht_of(sys));
+    dht_worker_fini(sys);
 }

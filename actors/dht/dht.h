@@ -13,20 +13,14 @@
 #include "abi/relay_transport.h"
 #include "actor/actor.h"
 #include "crypto/crypto.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_msg.h"
 #include "dht/kademlia/bootstrap.h"
+#include "dht/self_address.h"
 #include "wire_state.h"
 
 struct rt_resolver;
 struct dht_value;
-
-/* Where a relay can be reached. */
-#define DHT_SELF_MAX 16u
-struct dht_self {
-    uint32_t announced_count, bound_count;
-    struct wire_peer_hop announced[DHT_SELF_MAX]; /* by the operator's word */
-    struct wire_peer_hop bound[DHT_SELF_MAX];     /* bound addresses, wildcards expanded */
-};
 
 /* What is to be on disk; called on worker 0. Any may be NULL. */
 struct dht_disk {

@@ -9,6 +9,7 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
+#include "dht/dht_limits.h"
 #include "wire_dialect.h"
 #include "wire_peer.h"
 #include "wire_refusal.h"
@@ -148,22 +149,5 @@ struct dht_publish_ask *dht_publish_ask_new(void);
 struct dht_lookup_ask *dht_lookup_ask_new(void);
 struct dht_call_ask *dht_call_ask_new(void);
 struct dht_peers_ask *dht_peers_ask_new(void);
-
-/* The address and key of a peer; false (and *out zeroed) where the address is neither IPv4 nor
- * IPv6. */
-bool dht_hop_of(const struct sockaddr_storage *addr, const uint8_t key[32],
-                struct wire_peer_hop *out);
-
-/* The dht actor's address, from any worker of the relay. */
-struct rt_addr dht_addr(const struct rt_worker *w);
-
-/*
- * A session's word on who came in, on the session's worker. Sends DHT_INBOUND, but at most once an
- * hour per address and LIM_INBOUND_PER_S times a second; the rest is dropped, so that a crowd costs
- * worker 0 nothing.
- */
-void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
-                      const struct sockaddr_storage *from, enum wire_dialect dialect,
-                      uint8_t peer_dialects, int64_t skew_s);
 
 #endif

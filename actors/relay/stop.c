@@ -4,6 +4,7 @@
 #include "announcer/announcer_msg.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "dht/dht_worker.h"
 #include "relay_private.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"

@@ -6,6 +6,7 @@
 #include "announcer/announcer_msg.h"
 #include "base/list.h"
 #include "dht/dht_msg.h"
+#include "dht/dht_worker.h"
 #include "session/handshake.h"
 #include "session/session.h"
 #include "tunnel/tunnel.h"

@@ -45,7 +45,7 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_list_view v;
 
     l->count = relay_list_count(list);
@@ -92,33 +92,39 @@ static bool is_of(const struct relay_slice *value, const uint8_t relay[32], uint
            announcement_is_sound(&a, at_s);
 }
 
-static void searched(struct dht_search *s)
+static void searched(void *owner, struct lookup_run *r)
 {
-    struct search *q = (struct search *)s->owed;
+    struct search *q = (struct search *)r->ask.cookie;
+    const struct dht *d = owner;
     bool is_found = false;
 
-    for (uint32_t i = 0; i < s->value_count; i++)
-        is_found = is_found || is_of(&s->values[i], q->relay, dht_now_s(s->dht));
+    for (uint32_t i = 0; i < r->value_count; i++)
+        is_found = is_found || is_of(&r->values[i], q->relay, dht_now_s(&d->context));
     q->found->ended++;
     q->found->found += is_found;
-    rt_msg_free(&s->owed);
+    rt_msg_free(&r->ask.cookie);
 }
 
 static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
+    const struct lookup_run_ask ask = {.dialect = WIRE_DIALECT_C,
+                                       .key = q->key,
+                                       .values_max = LOOKUP_RUN_VALUES_MAX,
+                                       .done = searched,
+                                       .owner = d,
+                                       .cookie = &q->msg};
     struct relay_slice own[LIM_ANNOUNCEMENTS_PER_KEY];
-    uint32_t count = dht_value_store_find_all(d->values, q->key, WIRE_DIALECT_C,
-                                              LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(d), own);
+    uint32_t count = dht_value_store_find_all(
+        d->values, q->key, WIRE_DIALECT_C, LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(&d->context), own);
     bool is_found = false;
 
     for (uint32_t i = 0; i < count; i++) {
-        is_found = is_found || is_of(&own[i], q->relay, dht_now_s(d));
+        is_found = is_found || is_of(&own[i], q->relay, dht_now_s(&d->context));
         relay_slice_drop(&own[i]);
     }
     q->found->begun++;
-    if (!is_found &&
-        dht_search(d, WIRE_DIALECT_C, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+    if (!is_found && lookup_run_start(&d->lookups, &ask))
         return;
     q->found->ended++;
     q->found->found += is_found;

@@ -59,14 +59,14 @@ struct listing {
 static void list_in(void *ctx, struct dht *d)
 {
     struct listing *l = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_slice out[LIM_RELAYS_MAX];
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
     bool is_cut;
 
-    l->count =
-        relay_list_sample(list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(d), out, &is_cut);
+    l->count = relay_list_sample(list, l->dialect, LIM_RELAYS_MAX, SIZE_MAX, dht_now_s(&d->context),
+                                 out, &is_cut);
     for (uint32_t i = 0; i < l->count; i++)
         l->unusable +=
             !announcement_read(&out[i], room, &ann) || !is_usable(l->network, &ann, l->dialect);
@@ -109,27 +109,33 @@ static bool have_ended(void *ctx)
     return !*(bool *)ctx;
 }
 
-static void searched(struct dht_search *s)
+static void searched(void *owner, struct lookup_run *r)
 {
-    struct search *q = (struct search *)s->owed;
+    struct search *q = (struct search *)r->ask.cookie;
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement a;
 
-    for (uint32_t i = 0; i < s->value_count; i++) {
-        if (!announcement_read(&s->values[i], room, &a) || !is_usable(q->network, &a, q->dialect))
+    (void)owner;
+    for (uint32_t i = 0; i < r->value_count; i++) {
+        if (!announcement_read(&r->values[i], room, &a) || !is_usable(q->network, &a, q->dialect))
             ++*q->unusable;
         else if (memcmp(a.relay_pubkey, q->relay, 32) == 0)
             *q->is_found = true;
     }
     *q->is_pending = false;
-    rt_msg_free(&s->owed);
+    rt_msg_free(&r->ask.cookie);
 }
 
 static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
+    const struct lookup_run_ask ask = {.dialect = q->dialect,
+                                       .key = q->key,
+                                       .values_max = LOOKUP_RUN_VALUES_MAX,
+                                       .done = searched,
+                                       .cookie = &q->msg};
 
-    if (dht_search(d, q->dialect, q->key, DHT_LOOKUP_VALUES_MAX, searched, &q->msg))
+    if (lookup_run_start(&d->lookups, &ask))
         return;
     *q->is_pending = false;
     rt_msg_free((struct rt_msg **)&q);
@@ -190,10 +196,10 @@ struct revoked_at {
 static void count_revoked(void *ctx, struct dht *d)
 {
     struct revoked_at *r = ctx;
-    struct relay_list *list = announcer_directory(d->worker)->list;
+    struct relay_list *list = announcer_directory(d->context.worker)->list;
     struct relay_list_view v;
 
-    if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(d)))
+    if (!dht_value_store_is_revoked(d->values, r->key, dht_now_s(&d->context)))
         return;
     r->holders++;
     r->listed += relay_list_find(list, r->key, &v);

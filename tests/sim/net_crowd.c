@@ -184,8 +184,8 @@ struct fullness {
 
 static void fullness_in(void *ctx, struct dht *d)
 {
-    *(struct fullness *)ctx = (struct fullness){dht_value_store_bytes(d->values),
-                                                dht_table_count(d->tables[WIRE_DIALECT_C])};
+    *(struct fullness *)ctx = (struct fullness){
+        dht_value_store_bytes(d->values), dht_table_count(d->membership.tables[WIRE_DIALECT_C])};
 }
 
 /* Two hundred keys of one network fill one relay's small store. What others store there afterwards

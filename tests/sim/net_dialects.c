@@ -100,10 +100,10 @@ struct reading {
 static void read_table(struct reading *r, const struct dht *d, enum wire_dialect dialect)
 {
     const struct net_member *m = r->n->members;
-    uint32_t known = 0, count = dht_table_count(d->tables[dialect]);
+    uint32_t known = 0, count = dht_table_count(d->membership.tables[dialect]);
 
     for (uint32_t i = 0; i < r->n->count; i++) {
-        if (!m[i].relay || !dht_table_has(d->tables[dialect], m[i].id))
+        if (!m[i].relay || !dht_table_has(d->membership.tables[dialect], m[i].id))
             continue;
         known++;
         r->known[r->holder * r->n->count + i] |= WIRE_DIALECT_BIT(dialect);
@@ -116,9 +116,10 @@ static void read_table(struct reading *r, const struct dht *d, enum wire_dialect
 /* All that the peer exchange of this relay could name. */
 static void read_peers(struct reading *r, struct dht *d, enum wire_dialect dialect)
 {
-    uint32_t max = dht_peers_count(d->peers);
+    uint32_t max = dht_peers_count(d->membership.peers);
     struct wire_peer_hop *hops = sim_alloc((max + 1) * sizeof(*hops));
-    uint32_t count = dht_peers_sample(d->peers, dialect, max, dht_now_s(d), hops);
+    uint32_t count =
+        dht_peers_sample(d->membership.peers, dialect, max, dht_now_s(&d->context), hops);
 
     for (uint32_t i = 0; i < count; i++) {
         const struct net_member *m = net_member_of(r->n, hops[i].pubkey_hint);

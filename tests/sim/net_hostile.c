@@ -248,7 +248,7 @@ static void publish(struct dht *d, const uint8_t key[32], const uint8_t *value, 
     a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, key, sizeof(a->key));
     a->value = rt_slice_copy(value, len);
-    rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
+    rt_send(d->context.worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
 static void publish_share_in(void *ctx, struct dht *d)
@@ -278,7 +278,7 @@ static void store_everywhere_in(void *ctx, struct dht *d)
         a->type = WIRE_STORE;
         a->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
         a->timeout_ns = 10 * RT_S;
-        rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
+        rt_send(d->context.worker, rt_actor_addr(&d->actor), &a->msg);
     }
 }
 
@@ -294,8 +294,8 @@ static void holds_true_in(void *ctx, struct dht *d)
     uint64_t ttl;
 
     h->is_true = false;
-    if (!dht_value_store_find(d->values, h->values->head_key, WIRE_DIALECT_C, dht_now_s(d), &own,
-                              &ttl))
+    if (!dht_value_store_find(d->values, h->values->head_key, WIRE_DIALECT_C,
+                              dht_now_s(&d->context), &own, &ttl))
         return;
     h->is_true = own.len == h->values->head_len && memcmp(own.ptr, h->values->head, own.len) == 0;
     relay_slice_drop(&own);

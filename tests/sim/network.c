@@ -224,7 +224,7 @@ static void publish_in(void *ctx, struct dht *d)
     memcpy(a->key, v->key, sizeof(a->key));
     a->value = rt_slice_copy(v->bytes, v->len);
     a->ttl_secs = LIM_VALUE_TTL_MAX_S;
-    rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
+    rt_send(d->context.worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
 uint32_t net_note_value(struct network *n, const struct net_value *value)
@@ -284,7 +284,7 @@ static bool holds(const struct dht *d, const struct net_value *v, enum wire_dial
     bool is_it;
     uint64_t ttl;
 
-    if (!dht_value_store_find(d->values, v->key, dialect, dht_now_s(d), &own, &ttl))
+    if (!dht_value_store_find(d->values, v->key, dialect, dht_now_s(&d->context), &own, &ttl))
         return false;
     is_it = is_value(v, &own);
     relay_slice_drop(&own);
@@ -301,30 +301,36 @@ struct query {
     uint8_t closest[20];
 };
 
-static void searched(struct dht_search *s)
+static void searched(void *owner, struct lookup_run *r)
 {
-    struct query *q = (struct query *)s->owed;
+    struct query *q = (struct query *)r->ask.cookie;
     struct net_stats *st = q->stats;
-    uint32_t hops = dht_lookup_hops(s->lookup);
+    uint32_t hops = dht_lookup_hops(r->lookup);
     struct wire_peer_hop first;
     uint8_t id[20];
 
+    (void)owner;
     st->ended++;
     st->hops += hops;
     st->hops_max = hops > st->hops_max ? hops : st->hops_max;
-    st->asked += dht_lookup_asked(s->lookup);
-    st->answers += dht_lookup_answers(s->lookup);
-    st->found += s->value_count > 0 && is_value(&q->value, &s->values[0]);
-    if (q->is_for_nodes && dht_lookup_closest(s->lookup, 1, false, &first) == 1) {
+    st->asked += dht_lookup_asked(r->lookup);
+    st->answers += dht_lookup_answers(r->lookup);
+    st->found += r->value_count > 0 && is_value(&q->value, &r->values[0]);
+    if (q->is_for_nodes && dht_lookup_closest(r->lookup, 1, false, &first) == 1) {
         rt_node_id(first.pubkey_hint, id);
         st->closest += memcmp(id, q->closest, sizeof(id)) == 0;
     }
-    rt_msg_free(&s->owed);
+    rt_msg_free(&r->ask.cookie);
 }
 
 static void look_in(void *ctx, struct dht *d)
 {
     struct query *q = ctx;
+    const struct lookup_run_ask ask = {.dialect = q->dialect,
+                                       .key = q->value.key,
+                                       .values_max = q->is_for_nodes ? 0 : 1,
+                                       .done = searched,
+                                       .cookie = &q->msg};
 
     q->stats->begun++;
     if (!q->is_for_nodes && holds(d, &q->value, q->dialect)) {
@@ -332,8 +338,7 @@ static void look_in(void *ctx, struct dht *d)
         q->stats->found++;
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
-    } else if (!dht_search(d, q->dialect, q->value.key, q->is_for_nodes ? 0 : 1, searched,
-                           &q->msg)) {
+    } else if (!lookup_run_start(&d->lookups, &ask)) {
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
     }
@@ -424,7 +429,7 @@ static void holds_in(void *ctx, struct dht *d)
 {
     struct holding *h = ctx;
 
-    h->nodes = dht_table_count(d->tables[WIRE_DIALECT_C]);
+    h->nodes = dht_table_count(d->membership.tables[WIRE_DIALECT_C]);
     h->has = false;
     for (enum wire_dialect i = WIRE_DIALECT_A; h->value && i < WIRE_DIALECTS; i++)
         h->has = h->has || (h->value->dialects & WIRE_DIALECT_BIT(i) && holds(d, h->value, i));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "dht/dht.h"
+#include "dht/dht_worker.h"
 #include "dht/dht_limits.h"
 #include "disk.h"
 #include "relay/relay.h"

@@ -30,7 +30,7 @@ static void make_value(uint8_t number, struct value *out)
 
 static void count_in(void *ctx, struct dht *d)
 {
-    *(uint32_t *)ctx = dht_table_count(d->tables[WIRE_DIALECT_C]);
+    *(uint32_t *)ctx = dht_table_count(d->membership.tables[WIRE_DIALECT_C]);
 }
 
 static void publish_in(void *ctx, struct dht *d)
@@ -43,7 +43,7 @@ static void publish_in(void *ctx, struct dht *d)
     a->value = rt_slice_copy(v->bytes, v->len);
     a->dialects = WIRE_DIALECTS_ALL;
     a->ttl_secs = LIM_VALUE_TTL_MIN_S;
-    rt_send(d->worker, rt_actor_addr(&d->actor), &a->msg);
+    rt_send(d->context.worker, rt_actor_addr(&d->actor), &a->msg);
 }
 
 /* The answer has this key, and so a value, in its first bytes. */

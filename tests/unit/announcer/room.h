@@ -10,6 +10,7 @@
 
 #include "announcer/announcer.h"
 #include "dht/dht_msg.h"
+#include "dht/dht_worker.h"
 
 #define ROOM_RELAYS 450u
 #define ROOM_STORES 2048u

@@ -4,6 +4,7 @@
 #define ACTOR_WORLD_H
 
 #include "dht/dht.h"
+#include "dht/dht_worker.h"
 #include "fake_dial.h"
 
 extern struct rt_sign_key actor_identity;

@@ -10,7 +10,7 @@
  * are never told; stopping ends all; freeing tells nobody; peers reached and lost are reported, and
  * clocks.
  */
-#include "calls_room.h"
+#include "rpc_pool_room.h"
 
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
@@ -45,7 +45,7 @@ static void test_one_session_one_request_at_a_time(void **state)
     assert_false(d->has_request);
     assert_int_equal(fake_opened, 1);
     assert_int_equal(reached, 4); /* once dialled, three answers */
-    assert_int_equal(dht_calls_under_way(pool), 0);
+    assert_int_equal(rpc_pool_under_way(pool), 0);
 }
 
 static void test_authenticating_needs_no_request(void **state)
@@ -112,7 +112,7 @@ static void test_idle_sessions_end(void **state)
     fake_ready(fake_to(&to), key);
     fake_end(fake_to(&to), RT_CONN_END_TRANSPORT, RELAY_END_PEER, 0);
     assert_int_equal(lost, 0);
-    assert_int_equal(dht_calls_sessions(pool), 0);
+    assert_int_equal(rpc_pool_sessions(pool), 0);
 }
 
 static void test_used_session_that_ends_is_dialled_once_more(void **state)
@@ -258,7 +258,7 @@ static void test_calls_are_bounded(void **state)
     assert_int_equal(c[LIM_CALLS_MAX].outcome, DHT_CALL_BUSY);
     assert_int_equal(c[LIM_CALLS_MAX].done, 1);
     assert_int_equal(rt_metric_get(RT_METRIC_DHT_CALLS_DROPPED), dropped + 1);
-    assert_int_equal(dht_calls_under_way(pool), LIM_CALLS_MAX);
+    assert_int_equal(rpc_pool_under_way(pool), LIM_CALLS_MAX);
     for (uint32_t i = 0; i < LIM_CALLS_MAX; i++)
         assert_int_equal(c[i].done, 0);
     world_pass(10 * RT_S);
@@ -277,14 +277,14 @@ static void test_cancelled_calls_are_never_told(void **state)
     start(&in_flight, &to, 200);
     start(&behind, &to, 201);
     fake_ready(fake_to(&to), key);
-    dht_calls_cancel(&in_flight.call); /* its answer cannot be told from the next: a new session */
+    rpc_pool_cancel(&in_flight.call); /* its answer cannot be told from the next: a new session */
     assert_int_equal(fake_opened, 2);
     fake_ready(fake_to(&to), key);
     assert_int_equal(fake_to(&to)->type, 201);
-    dht_calls_cancel(&behind.call);
+    rpc_pool_cancel(&behind.call);
     world_pass(10 * RT_S);
     assert_int_equal(in_flight.done + behind.done, 0);
-    assert_int_equal(dht_calls_under_way(pool), 0);
+    assert_int_equal(rpc_pool_under_way(pool), 0);
 }
 
 static void test_stopping_ends_all(void **state)
@@ -298,7 +298,7 @@ static void test_stopping_ends_all(void **state)
     start(&c[0], &a, 200);
     start(&c[1], &b, 200);
     fake_ready(fake_to(&a), key);
-    dht_calls_stop(pool);
+    rpc_pool_stop(pool);
     assert_int_equal(fake_count, 0);
     start(&c[2], &a, 200);
     world_pass(2 * RT_MS);
@@ -319,7 +319,7 @@ static void test_freeing_tells_nobody(void **state)
     fake_fails = true;
     a = address(2);
     start(&c[1], &a, 200);
-    dht_calls_free(&pool);
+    rpc_pool_free(&pool);
     assert_int_equal(c[0].done + c[1].done, 0);
 }
 

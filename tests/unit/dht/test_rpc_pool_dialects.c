@@ -6,7 +6,7 @@
  * address can have sessions of several dialects. A marked relay speaks the dialects of its marker,
  * except those that it refused.
  */
-#include "calls_room.h"
+#include "rpc_pool_room.h"
 
 static void test_refused_hellos_go_through_all_dialects(void **state)
 {
@@ -16,12 +16,12 @@ static void test_refused_hellos_go_through_all_dialects(void **state)
 
     (void)state;
     memset(&c, 0, sizeof(c));
-    c.call = (struct dht_call){.to = to,
+    c.call = (struct rpc_call){.to = to,
                                .dialect = DHT_DIALECT_ANY,
                                .first = WIRE_DIALECT_B,
                                .timeout_ns = 5 * RT_S,
                                .done = on_done};
-    dht_calls_start(pool, &c.call);
+    rpc_pool_start(pool, &c.call);
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(fake_opened, i + 1);
         assert_int_equal(fake_to(&to)->dialect, order[i]);
@@ -32,7 +32,7 @@ static void test_refused_hellos_go_through_all_dialects(void **state)
     assert_int_equal(c.done, 1);
     assert_int_equal(c.outcome, DHT_CALL_REFUSED);
     assert_int_equal(lost_why, DHT_CALL_REFUSED);
-    assert_int_equal(dht_calls_sessions(pool), 0);
+    assert_int_equal(rpc_pool_sessions(pool), 0);
 }
 
 static void test_the_dialect_that_works_answers(void **state)
@@ -95,18 +95,18 @@ static void test_an_exact_call_tries_no_other_dialect(void **state)
 
     (void)state;
     memset(&exact, 0, sizeof(exact));
-    exact.call = (struct dht_call){.to = to,
+    exact.call = (struct rpc_call){.to = to,
                                    .dialect = WIRE_DIALECT_B,
                                    .is_exact = true,
                                    .timeout_ns = 5 * RT_S,
                                    .done = on_done};
-    dht_calls_start(pool, &exact.call);
+    rpc_pool_start(pool, &exact.call);
     fake_refuse(fake_to(&to));
     assert_int_equal(exact.outcome, DHT_CALL_REFUSED);
     assert_int_equal(fake_opened, 1);
 
     /* A second call without is_exact allows further dials. */
-    dht_calls_start(pool, &exact.call);
+    rpc_pool_start(pool, &exact.call);
     start_in(&other, &to, WIRE_FIND_NODE, WIRE_DIALECT_B);
     fake_refuse(fake_to(&to));
     assert_int_equal(fake_opened, 3);
@@ -149,7 +149,7 @@ static void test_the_time_of_a_call_covers_all_its_dials(void **state)
     world_pass(RT_S + RT_MS);
     assert_int_equal(c.done, 1);
     assert_int_equal(c.outcome, DHT_CALL_TIMEOUT);
-    assert_int_equal(dht_calls_sessions(pool), 0);
+    assert_int_equal(rpc_pool_sessions(pool), 0);
 }
 
 static void test_a_marked_relay(void **state)
@@ -168,7 +168,7 @@ static void test_a_marked_relay(void **state)
 
     /* A second session has another dialect. A refused dialect does not count as spoken. */
     start_in(&a, &to, WIRE_FIND_NODE, WIRE_DIALECT_A);
-    assert_int_equal(dht_calls_sessions(pool), 2);
+    assert_int_equal(rpc_pool_sessions(pool), 2);
     fake_refuse(fake_dials);
     wire_nonce_mark(fake_dials->hello.nonce, WIRE_DIALECTS_ALL);
     fake_ready(fake_dials, key);

@@ -13,22 +13,23 @@
  * A session that ends while idle is not a failure of the peer. A session that was used before and
  * ends during a request is dialled again, once.
  *
- * Thread: the worker's. dht_calls_start calls no callback.
+ * Thread: the worker's. rpc_pool_start calls no callback.
  */
-#ifndef DHT_CALLS_H
-#define DHT_CALLS_H
+#ifndef RPC_POOL_H
+#define RPC_POOL_H
 
 #include "abi/relay_transport.h"
 #include "actor/actor.h"
 #include "crypto/crypto.h"
+#include "dht/dht_limits.h"
 #include "dht/dht_msg.h"
 #include "wire_envelope.h"
 #include "wire_hello.h"
 
-struct dht_calls;
-struct dht_remote;
+struct rpc_pool;
+struct rpc_remote;
 
-struct dht_call_end {
+struct rpc_end {
     enum dht_outcome outcome;
     const uint8_t *key;                 /* authenticated key, also without an answer; NULL: none */
     enum wire_dialect dialect;          /* of the session, if key is not NULL ... */
@@ -37,7 +38,7 @@ struct dht_call_end {
 };
 
 /* A call, in its owner's memory, zeroed but for what the owner sets. */
-struct dht_call {
+struct rpc_call {
     /* the owner's */
     struct wire_peer_hop to;    /* with pubkey_hint: only that key will do */
     enum wire_dialect dialect;  /* or DHT_DIALECT_ANY */
@@ -47,11 +48,11 @@ struct dht_call {
     struct relay_slice payload; /* moved; owned or empty */
     uint64_t timeout_ns;        /* for all of it */
     /* Called once, and then the call is the owner's again. */
-    void (*done)(struct dht_call *c, const struct dht_call_end *end);
+    void (*done)(struct rpc_call *c, const struct rpc_end *end);
 
     /* the pool's */
-    struct dht_calls *pool;
-    struct dht_remote *remote;
+    struct rpc_pool *pool;
+    struct rpc_remote *remote;
     struct rt_list node;
     struct relay_timer timer;
     enum dht_outcome failure; /* what is known already when it is started: told on a later turn */
@@ -61,7 +62,7 @@ struct dht_call {
 };
 
 /* What the pool learns of peers; called before the calls concerned are done. */
-struct dht_calls_hooks {
+struct rpc_pool_callbacks {
     /* A dialled peer authenticated with the key in hop, on a session of this dialect. dialects:
      * spoken by the peer. hello NULL: the peer answered a request on such a session. */
     void (*reached)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
@@ -76,24 +77,32 @@ struct dht_calls_hooks {
 };
 
 /* dialects: spoken by this relay. */
-struct dht_calls *dht_calls_new(struct rt_worker *w, const struct rt_sign_key *identity,
-                                uint8_t dialects, const struct dht_calls_hooks *hooks);
+struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *identity,
+                              uint8_t dialects, const struct rpc_pool_callbacks *callbacks);
 /* Closes all sessions; no call is told. */
-void dht_calls_free(struct dht_calls **pool);
+void rpc_pool_free(struct rpc_pool **pool);
 
-void dht_calls_set_transport(struct dht_calls *c, enum wire_transport kind,
-                             const struct relay_transport *t, void *state);
-bool dht_calls_has_transport(const struct dht_calls *c, enum wire_transport kind);
+void rpc_pool_set_transport(struct rpc_pool *c, enum wire_transport kind,
+                            const struct relay_transport *t, void *state);
+bool rpc_pool_has_transport(const struct rpc_pool *c, enum wire_transport kind);
 
 /* Begins a call; done follows, never from inside. */
-void dht_calls_start(struct dht_calls *c, struct dht_call *call);
+void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call);
+
+/* Receives the end of a call that the pool keeps, with the owner and cookie of rpc_pool_send. */
+typedef void rpc_reply_fn(void *owner, uint64_t cookie, const struct rpc_call *call,
+                          const struct rpc_end *end);
+/* Begins a copy of `call`, which the pool keeps until it is done; `done` of the call is ignored.
+ * reply may be NULL. rpc_pool_free drops the call without a reply. */
+void rpc_pool_send(struct rpc_pool *c, const struct rpc_call *call, rpc_reply_fn *reply,
+                   void *owner, uint64_t cookie);
 /* Ends a call that was started and is not done; done is not called. */
-void dht_calls_cancel(struct dht_call *call);
+void rpc_pool_cancel(struct rpc_call *call);
 
 /* No session is dialled from here on; those there are are closed, calls end as BUSY. */
-void dht_calls_stop(struct dht_calls *c);
+void rpc_pool_stop(struct rpc_pool *c);
 
-uint32_t dht_calls_sessions(const struct dht_calls *c);
-uint32_t dht_calls_under_way(const struct dht_calls *c);
+uint32_t rpc_pool_sessions(const struct rpc_pool *c);
+uint32_t rpc_pool_under_way(const struct rpc_pool *c);
 
 #endif

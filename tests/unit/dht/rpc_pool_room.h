@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* A pool of outbound sessions with simulated dials (fake_dial.h), and calls that record their
  * outcome. */
-#ifndef TEST_DHT_CALLS_ROOM_H
-#define TEST_DHT_CALLS_ROOM_H
+#ifndef TEST_DHT_RPC_POOL_ROOM_H
+#define TEST_DHT_RPC_POOL_ROOM_H
 
-#include "dht/calls.h"
+#include "dht/rpc_pool.h"
 #include "fake_dial.h"
 
-extern struct dht_calls *pool;
-/* Recorded by the pool's hooks. */
+extern struct rpc_pool *pool;
+/* Recorded by the pool's callbacks. */
 extern uint32_t reached, lost;
 extern uint8_t reached_dialects;
 extern enum dht_outcome lost_why;
@@ -16,7 +16,7 @@ extern enum wire_dialect lost_dialect;
 extern int64_t last_skew;
 
 struct call {
-    struct dht_call call;
+    struct rpc_call call;
     uint32_t done;
     enum dht_outcome outcome;
     bool has_key, is_error;
@@ -37,7 +37,7 @@ int calls_end(void **state);
 void start(struct call *c, const struct wire_peer_hop *to, uint16_t type);
 void start_in(struct call *c, const struct wire_peer_hop *to, uint16_t type,
               enum wire_dialect dialect);
-void on_done(struct dht_call *c, const struct dht_call_end *e);
+void on_done(struct rpc_call *c, const struct rpc_end *e);
 
 struct wire_peer_hop address(uint32_t n);
 

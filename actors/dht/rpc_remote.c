@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 #include "dht/address/addr.h"
-#include "dht/calls_private.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
+#include "dht/rpc_pool_private.h"
 
-static uint64_t hash_of(const struct dht_calls *c, const struct wire_peer_hop *hop,
+static uint64_t hash_of(const struct rpc_pool *c, const struct wire_peer_hop *hop,
                         enum wire_dialect place)
 {
     uint8_t bytes[DHT_HOP_BYTES + 1];
@@ -20,27 +20,27 @@ static uint64_t hash_of(const struct dht_calls *c, const struct wire_peer_hop *h
     return rt_siphash(c->hash_key, bytes, sizeof(bytes));
 }
 
-static bool is_at(const struct dht_remote *r, const struct wire_peer_hop *hop,
+static bool is_at(const struct rpc_remote *r, const struct wire_peer_hop *hop,
                   enum wire_dialect place)
 {
     return r->place == place && dht_hop_same(&r->hop, hop);
 }
 
 /* The session found under exactly this dialect, or ANY. */
-static struct dht_remote *find_at(const struct dht_calls *c, const struct wire_peer_hop *hop,
+static struct rpc_remote *find_at(const struct rpc_pool *c, const struct wire_peer_hop *hop,
                                   enum wire_dialect place)
 {
     struct rt_map_node *n = rt_map_find(&c->remotes, hash_of(c, hop, place));
 
-    while (n && !is_at((struct dht_remote *)n, hop, place))
+    while (n && !is_at((struct rpc_remote *)n, hop, place))
         n = rt_map_find_next(n);
-    return (struct dht_remote *)n;
+    return (struct rpc_remote *)n;
 }
 
-struct dht_remote *dht_remote_find(const struct dht_calls *c, const struct wire_peer_hop *hop,
+struct rpc_remote *rpc_remote_find(const struct rpc_pool *c, const struct wire_peer_hop *hop,
                                    enum wire_dialect dialect)
 {
-    struct dht_remote *r = find_at(c, hop, dialect);
+    struct rpc_remote *r = find_at(c, hop, dialect);
 
     for (int d = WIRE_DIALECT_C; !r && dialect == DHT_DIALECT_ANY && d >= WIRE_DIALECT_A; d--) {
         r = find_at(c, hop, (enum wire_dialect)d);
@@ -50,9 +50,9 @@ struct dht_remote *dht_remote_find(const struct dht_calls *c, const struct wire_
     return r;
 }
 
-void dht_remote_free(struct dht_remote *r)
+void rpc_remote_free(struct rpc_remote *r)
 {
-    struct dht_calls *c = r->pool;
+    struct rpc_pool *c = r->pool;
 
     rt_timer_disarm(c->worker, &r->timer);
     rt_list_unlink(&r->idle);
@@ -60,23 +60,23 @@ void dht_remote_free(struct dht_remote *r)
     free(r);
 }
 
-void dht_remote_close(struct dht_remote *r)
+void rpc_remote_close(struct rpc_remote *r)
 {
     if (r->dial)
         dial_close(r->dial);
-    dht_remote_free(r);
+    rpc_remote_free(r);
 }
 
 static void on_idle(struct relay_timer *t)
 {
-    dht_remote_close(RT_CONTAINER_OF(t, struct dht_remote, timer));
+    rpc_remote_close(RT_CONTAINER_OF(t, struct rpc_remote, timer));
 }
 
 /* Sends our hello in r's dialect over a new connection. */
-static bool dial(struct dht_remote *r)
+static bool dial(struct rpc_remote *r)
 {
-    struct dht_calls *c = r->pool;
-    const struct dht_dialler *t = &c->transports[r->hop.transport];
+    struct rpc_pool *c = r->pool;
+    const struct rpc_dialler *t = &c->transports[r->hop.transport];
     struct dial_hello hello = {
         .identity = c->identity, .dialect = r->dialect, .dialects_served = c->dialects};
     struct sockaddr_storage addr;
@@ -84,14 +84,14 @@ static bool dial(struct dht_remote *r)
     struct relay_error err;
 
     if (dial_open(c->worker, &hello, t->table, t->state, (const struct sockaddr *)&addr, len,
-                  &dht_remote_ops, r, &r->dial, &err) != RT_ERR_OK)
+                  c->ops, r, &r->dial, &err) != RT_ERR_OK)
         return false;
     rt_metric_inc(RT_METRIC_DHT_DIALS);
     return true;
 }
 
 /* Sets the next dialect in the order C, B, A, of those spoken here and not yet refused. */
-static bool next_dialect(struct dht_remote *r)
+static bool next_dialect(struct rpc_remote *r)
 {
     uint8_t left = r->pool->dialects & (uint8_t)~r->refused;
 
@@ -104,7 +104,7 @@ static bool next_dialect(struct dht_remote *r)
     return false;
 }
 
-bool dht_remote_dial_next(struct dht_remote *r)
+bool rpc_remote_dial_next(struct rpc_remote *r)
 {
     r->dial = NULL;
     r->refused |= WIRE_DIALECT_BIT(r->dialect);
@@ -114,11 +114,11 @@ bool dht_remote_dial_next(struct dht_remote *r)
     return dial(r);
 }
 
-struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_hop *hop,
+struct rpc_remote *rpc_remote_open(struct rpc_pool *c, const struct wire_peer_hop *hop,
                                    enum wire_dialect place, enum wire_dialect first,
                                    enum dht_outcome *out_why)
 {
-    struct dht_remote *r;
+    struct rpc_remote *r;
 
     *out_why = DHT_CALL_NO_TRANSPORT;
     if (!c->transports[hop->transport].table)
@@ -127,7 +127,7 @@ struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_h
     if (c->remotes.count >= LIM_OUTBOUND_MAX) {
         if (rt_list_empty(&c->idle))
             return NULL;
-        dht_remote_close(RT_CONTAINER_OF(c->idle.next, struct dht_remote, idle));
+        rpc_remote_close(RT_CONTAINER_OF(c->idle.next, struct rpc_remote, idle));
     }
     r = calloc(1, sizeof(*r));
     RT_INSIST(r != NULL);
@@ -150,32 +150,32 @@ struct dht_remote *dht_remote_open(struct dht_calls *c, const struct wire_peer_h
     return r;
 }
 
-void dht_remote_go_idle(struct dht_remote *r)
+void rpc_remote_go_idle(struct rpc_remote *r)
 {
-    struct dht_calls *c = r->pool;
+    struct rpc_pool *c = r->pool;
 
     r->state = IDLE;
     rt_list_push_back(&c->idle, &r->idle);
     rt_timer_arm(c->worker, &r->timer, rt_now_ns(c->worker) + LIM_OUTBOUND_IDLE_NS);
 }
 
-bool dht_remote_is_wrong_key(const struct dht_remote *r, const struct dht_call *call)
+bool rpc_remote_is_wrong_key(const struct rpc_remote *r, const struct rpc_call *call)
 {
     return call->to.has_pubkey_hint && memcmp(call->to.pubkey_hint, r->hop.pubkey_hint, 32) != 0;
 }
 
-enum dht_outcome dht_remote_fault(const struct dht_remote *r, const struct dht_call *call)
+enum dht_outcome rpc_remote_fault(const struct rpc_remote *r, const struct rpc_call *call)
 {
-    if (dht_remote_is_wrong_key(r, call))
+    if (rpc_remote_is_wrong_key(r, call))
         return DHT_CALL_WRONG_KEY;
     return call->dialect != DHT_DIALECT_ANY && call->dialect != r->dialect ? DHT_CALL_WRONG_DIALECT
                                                                            : DHT_CALL_ANSWERED;
 }
 
 /* Files the session under its dialect, unless another session is there. */
-static void settle(struct dht_remote *r)
+static void settle(struct rpc_remote *r)
 {
-    struct dht_calls *c = r->pool;
+    struct rpc_pool *c = r->pool;
 
     if (r->place == r->dialect || find_at(c, &r->hop, r->dialect))
         return;
@@ -185,14 +185,14 @@ static void settle(struct dht_remote *r)
 }
 
 /* A marked relay speaks the dialects of its marker, except those that it refused. */
-static uint8_t dialects_of(const struct dht_remote *r, const struct wire_hello *hello)
+static uint8_t dialects_of(const struct rpc_remote *r, const struct wire_hello *hello)
 {
     uint8_t marked = wire_nonce_dialects(hello->nonce) & r->pool->dialects & (uint8_t)~r->refused;
 
     return marked | WIRE_DIALECT_BIT(r->dialect);
 }
 
-void dht_remote_ready(struct dht_remote *r, const struct wire_hello *hello)
+void rpc_remote_ready(struct rpc_remote *r, const struct wire_hello *hello)
 {
     r->hop.has_pubkey_hint = true;
     memcpy(r->hop.pubkey_hint, hello->node_pubkey, 32);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "calls_room.h"
+#include "rpc_pool_room.h"
 
-struct dht_calls *pool;
+struct rpc_pool *pool;
 uint32_t reached, lost;
 uint8_t reached_dialects;
 enum dht_outcome lost_why;
@@ -35,7 +35,7 @@ static void on_skew(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s)
 
 int calls_begin(void **state)
 {
-    static const struct dht_calls_hooks hooks = {on_reached, on_lost, on_skew, NULL};
+    static const struct rpc_pool_callbacks callbacks = {on_reached, on_lost, on_skew, NULL};
     static struct rt_sign_key identity;
 
     (void)state;
@@ -43,20 +43,20 @@ int calls_begin(void **state)
     test_sign_key(1, &identity);
     reached = lost = 0;
     last_skew = 0;
-    pool = dht_calls_new(world_worker(), &identity, WIRE_DIALECTS_ALL, &hooks);
-    dht_calls_set_transport(pool, WIRE_TCP, &world_transport, NULL);
+    pool = rpc_pool_new(world_worker(), &identity, WIRE_DIALECTS_ALL, &callbacks);
+    rpc_pool_set_transport(pool, WIRE_TCP, &world_transport, NULL);
     return 0;
 }
 
 int calls_end(void **state)
 {
     (void)state;
-    dht_calls_free(&pool);
+    rpc_pool_free(&pool);
     world_end();
     return 0;
 }
 
-void on_done(struct dht_call *c, const struct dht_call_end *e)
+void on_done(struct rpc_call *c, const struct rpc_end *e)
 {
     struct call *call = (struct call *)c;
 
@@ -90,7 +90,7 @@ void start_in(struct call *c, const struct wire_peer_hop *to, uint16_t type,
     if (type)
         c->call.payload = rt_slice_copy("ask", 3);
     is_starting = true;
-    dht_calls_start(pool, &c->call);
+    rpc_pool_start(pool, &c->call);
     is_starting = false;
 }
 
