@@ -112,7 +112,8 @@ static void read_list(struct verify_queue *q, const struct relay_slice *payload)
     struct reading r = {.queue = q};
 
     /* Decoding compacts in place; the queue is the only owner of the payload. */
-    if (wire_relay_list_decode(payload->ptr, payload->len, read_one, &r) != RT_ERR_OK)
+    if (wire_relay_list_decode((uint8_t *)(uintptr_t)payload->ptr, payload->len, read_one, &r) !=
+        RT_ERR_OK)
         rt_metric_inc(RT_METRIC_RELAYS_REFUSED);
 }
 

@@ -36,7 +36,7 @@ static struct dht_communities *index_of(struct community_requests *c)
 static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_browse_request *out)
 {
     /* a owns the payload. It was decoded before, so decoding changes nothing in it. */
-    if (decode(a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
+    if (decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
         return true;
     a->refusal = RT_REFUSAL_PAYLOAD_MALFORMED;
     return false;

@@ -164,7 +164,8 @@ static void pex_offer(struct requests *r, struct dht_ask *a)
 
     /* The payload is the ask's own, and reading peers changes nothing in it. */
     if (a->payload.owner && may_offer(r, a))
-        (void)!wire_pex_offer_decode(a->payload.ptr, a->payload.len, take_offered, &o);
+        (void)!wire_pex_offer_decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len,
+                                     take_offered, &o);
     relay_slice_drop(&a->payload);
 }
 
