@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: MPL-2.0
-# Prints docs/states.md. Reads the sources. A diagram is a comment with the line
-# "States of enum NAME:" and, below it, one line "FROM -> TO : event" for each transition. FROM and
-# TO are members of the enum without their common prefix. START and END are outside of the enum; ANY
-# is every state. Fails if the comment and the enum do not have the same states.
+# Prints docs/states.md. Reads the sources. A diagram has one of two sources:
+#
+# - a comment with the line "States of enum NAME:" and, below it, one line "FROM -> TO : event" for
+#   each transition. FROM and TO are members of the enum without their common prefix. START and END
+#   are outside of the enum; ANY is every state. The comment and the enum must have the same states.
+# - a table `may_follow[]` with one line "[FROM] = BIT(TO) | BIT(TO)," for each state.
 
-FNR == 1 { machine = ""; enum = "" }
+FNR == 1 { machine = ""; enum = ""; in_table = 0 }
+
+/may_follow\[\] = \{/ {
+    in_table = ++tables; table_file[tables] = FILENAME; table[tables] = ""
+    next
+}
+in_table {
+    if ($0 ~ /^ *\};/) in_table = 0
+    else table[in_table] = table[in_table] " " $0
+    next
+}
 
 /^ \* States of enum [a-z_]+:$/ {
     machine = $5; sub(/:$/, "", machine)
@@ -31,8 +43,25 @@ enum != "" {
     if (text ~ /\}/) enum = ""
 }
 
+# Turns the table k into transitions of the enum that has its states.
+function add_table(k,    entries, n, i, from, name, to, e) {
+    n = split(table[k], entries, /\[/)
+    for (i = 2; i <= n; i++) {
+        from = entries[i]; sub(/\].*/, "", from)
+        if (i == 2) for (e in members) if (members[e] ~ ("[ ,]" from "[ ,]")) name = e
+        if (i == 2) { machines[++count] = name; place[name] = table_file[k]; read_members(name) }
+        while (match(entries[i], /BIT\([A-Z_]+\)/)) {
+            to = substr(entries[i], RSTART + 4, RLENGTH - 5)
+            entries[i] = substr(entries[i], RSTART + RLENGTH)
+            e = ++transitions[name]
+            source[name, e] = substr(from, length(prefix) + 1)
+            target[name, e] = substr(to, length(prefix) + 1)
+        }
+    }
+}
+
 # The members of an enum without values, commas, and their common prefix up to a `_`.
-function read_members(name,    list, n, i, prefix) {
+function read_members(name,    list, n, i) {
     split("", is_member)
     gsub(/[};,]/, " ", members[name])
     n = split(members[name], list, " ")
@@ -65,7 +94,8 @@ function mermaid(state) { return state == "START" || state == "END" ? "[*]" : st
 
 END {
     print "# States\n"
-    print "Generated from comments in the sources: run `tools/docs` after a change."
+    print "Generated from the sources: run `tools/docs` after a change."
+    for (k = 1; k <= tables; k++) add_table(k)
     for (k = 1; k <= count; k++) {
         name = machines[k]
         check(name)
@@ -73,7 +103,9 @@ END {
         for (i = 1; i <= transitions[name]; i++)
             if (source[name, i] != "ANY")
                 print "    " mermaid(source[name, i]) " --> " mermaid(target[name, i])
-        print "```\n\n| from | to | event |\n|---|---|---|"
+        print "```"
+        if (!((name, 1) in events)) continue
+        print "\n| from | to | event |\n|---|---|---|"
         for (i = 1; i <= transitions[name]; i++)
             print "| " source[name, i] " | " target[name, i] " | " events[name, i] " |"
     }

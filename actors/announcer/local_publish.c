@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "announcer/announcer_limits.h"
-#include "announcer/announcer_limits.h"
 #include "announcer/directory/rendezvous.h"
 #include "announcer/part.h"
 #include "base/budget.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Relay announcements, alone and in lists; of one alone the rules and the rendezvous keys as well.
+/* Relay announcements, single and in lists. For a single one, also its rules and rendezvous keys.
  */
 #include <stdlib.h>
 #include <string.h>

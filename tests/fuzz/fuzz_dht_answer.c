@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a node answers to a look-up, as anybody may: the last byte says which question it is for and
- * who answers under which key; the rest is the payload, given as every node's answer, cut a little
- * more each time. The look-up must end within its bound, whatever is named.
+ * Hostile replies to the queries of a look-up. The last byte of the input selects the kind of the
+ * look-up, the replying node and the key. The rest is the payload of every reply, a little shorter
+ * each time. The look-up must end within its limits, whatever nodes the replies name.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A value of anybody's, on its way into the store: under the key its content names and under
- * another, from two peers, whole, cut, and twice; then found, loaded, proved, walked and expired.
- * What the store holds must pass the check it came in by, and its bounds must hold.
+ * Values that a hostile peer stores: under the key that the content names and under another one,
+ * from two peers, whole, truncated, and twice. Then the values are found, loaded, verified,
+ * iterated and expired. Every stored value must pass the check of the store again, within its
+ * limits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static void key_of_tagged(uint8_t *copy, uint32_t len, uint8_t key[32])
         wire_revocation_key(revocation.pubkey, key);
 }
 
-/* The key the content names, as far as it can be read. */
+/* The key that the content names, if the content can be decoded. */
 static void key_of(uint8_t *copy, uint32_t len, uint8_t key[32])
 {
     uint8_t *room = malloc(WIRE_MANIFEST_ENCODED_MAX(len)), id[32];
@@ -125,7 +126,7 @@ static void store(struct dht_value_store *v, const uint8_t *value, uint32_t len,
     free(copy);
     if (dht_value_check(key, value, len, now_s, &checked) != RT_REFUSAL_NONE)
         return;
-    /* The fuzzer signs nothing: announcements get past their signature by loading only. */
+    /* The fuzzer cannot sign. Announcements are loaded, which does not check signatures. */
     if (dht_value_store_put(v, key, &checked, relay_slice_view(value, len), 0, &origin, now_s) !=
         RT_REFUSAL_NONE)
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A stream of frames as a relay meets it: cut by length, the envelope decoded, of a RelayStream the
- * inner envelope too, and its head written anew in front of the same payload, as for a tunnel.
+ * A stream of frames, processed as by a relay: it is cut by length, and each envelope is decoded.
+ * For a RelayStream, the inner envelope is decoded too, and its head is encoded again in front of
+ * the same payload, as for a tunnel.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Datagrams of strangers into a listening worker of plugins/quic, through real sockets on loopback,
- * the kernel's joining and splitting included; only time is made up. Nobody here can finish a
- * handshake, so these hold: nothing opens; no peer is sent more than three times what it has sent;
- * when the host closes what it admitted and time passes, nothing is left.
+ * Datagrams of unknown peers to a listening worker of plugins/quic. The sockets on loopback are
+ * real, so the kernel joins and splits datagrams; the time is simulated. No peer here can complete
+ * a handshake. Therefore no connection opens, and no peer receives more than three times the bytes
+ * that it sent. After the host closes all admitted connections and time passes, no object is left.
  */
 #include <string.h>
 
@@ -33,8 +33,8 @@ uint64_t __wrap_uv_hrtime(void);
 
 struct peer {
     int fd;
-    uint64_t said, heard; /* bytes */
-    uint8_t id[20];       /* the server's last, of id_len bytes */
+    uint64_t said, heard; /* bytes sent, bytes received */
+    uint8_t id[20];       /* the server's latest connection id, of id_len bytes */
     uint8_t id_len;
 };
 
@@ -133,7 +133,7 @@ static void on_idle(uv_idle_t *h)
     (void)h;
 }
 
-/* There is always something to do, so that the loop never sleeps. */
+/* An active idle handle, so that the loop never sleeps. */
 static void keep_awake(uv_loop_t *loop)
 {
     static uv_idle_t idle;
@@ -219,7 +219,7 @@ static void pass_time(unsigned how)
         turn(TURNS);
 }
 
-/* The id where the server looks for it, in front of each datagram. */
+/* Writes the connection id to its place in each datagram. */
 static void patch(const struct peer *p, uint8_t *bytes, size_t n, size_t segment)
 {
     for (size_t at = 0; p->id_len > 0 && at < n; at += segment) {
@@ -259,7 +259,7 @@ static void finish(void)
             w.transport->close(w.conns[i], RELAY_CLOSE_ABORT);
     }
     turn(TURNS);
-    w.now_ns += 100 * SECOND_NS; /* what answered for the dead goes, too */
+    w.now_ns += 100 * SECOND_NS; /* closed connections stop answering */
     turn(TURNS);
     for (int i = 0; i < CONNS_MAX; i++)
         RT_INSIST(!w.conns[i]);

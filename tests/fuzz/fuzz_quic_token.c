@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Tokens and packet heads as strangers write them: no token but ours is good, nor ours for another
- * address; and what the dispatch reads of a datagram lies within it.
+ * Tokens and packet heads of unknown peers. Only a token that this relay made is valid, and only
+ * for its address. The dispatch of a datagram reads no byte outside of the datagram.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static void try_head(const uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = malloc(size + 1); /* of its own, so that a byte too far is seen */
+    uint8_t *copy = malloc(size + 1); /* an exact copy, so that ASan sees a read beyond it */
 
     RT_INSIST(copy);
     if (size > 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The input of fuzz_quic: one byte of options for all, then records, each one sending of datagrams.
+ * The input of fuzz_quic: one byte of options, then records. Each record is one send of datagrams.
  *
  *     record = flags (1 byte)  length (2, big-endian)  segment (2, where QUIC_RECORD_JOINED)  bytes
  */

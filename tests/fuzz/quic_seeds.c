@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * quic_seeds DIR: what fuzz_quic and fuzz_quic_token begin with: what clients of the simulator say
- * to its server, scenario by scenario, as records (DIR/quic) and datagram by datagram
- * (DIR/quic_token).
+ * quic_seeds DIR: writes the first inputs of fuzz_quic and fuzz_quic_token. They are the datagrams
+ * that the clients of tests/sim/quic send: as records, one file per scenario (DIR/quic), and one
+ * file per datagram (DIR/quic_token).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,7 +52,7 @@ static void on_datagram(void *ctx, bool is_to_server, const uint8_t *p, size_t n
         return;
     if (seed.datagrams < SINGLES_MAX)
         write_seed("quic_token", seed.datagrams, p, n);
-    /* what follows a hello is for the id that came back */
+    /* datagrams after the first one use the connection id of the server */
     add_record(seed.datagrams++ ? QUIC_RECORD_PATCHED | (n % 4) << 4 : 0, p, n);
 }
 
@@ -82,7 +82,7 @@ static void record_connection(const char *name, bool always_retries, bool is_abo
     qsim_close(&w);
 }
 
-/* Two hellos in one reading, as the kernel joins what came together. */
+/* Two hellos in one read: the kernel joins datagrams that arrive together. */
 static void write_joined(void)
 {
     static const uint8_t noise[200] = {0x40, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -94,7 +94,7 @@ static void write_joined(void)
     write_seed("quic", 0, record, sizeof(record));
 }
 
-/* A version nobody speaks, in a datagram long enough to be answered. */
+/* An unknown version, in a datagram long enough to be answered. */
 static void write_odd_version(void)
 {
     uint8_t p[1200] = {0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8};

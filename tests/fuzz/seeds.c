@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * seeds DIR: writes what the fuzz targets begin with, one directory each: every vector that is not
- * too long, as it is and in odd forms, to the groups whose decoders take it; for `frame` envelopes
- * with their length in front, alone and inside a RelayStream.
+ * seeds DIR: writes the first inputs of the fuzz targets, one directory for each target. Every
+ * vector of moderate length is written, as it is and in unusual forms, for the groups whose
+ * decoders accept it. The inputs of `frame` are envelopes with their length in front, alone and
+ * inside a RelayStream.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-# Prints what breaks the house's rules, one finding a line: PATH:LINE: RULE: words. Runs in the
-# tree's root. Variables: rules, the file rooms.txt; sources, a list of the paths to read.
+# Prints violations of the style rules, one per line: PATH:LINE: RULE: text. Runs in the root of
+# the tree. Variables: rules, the file rooms.txt; sources, a list of the paths to read.
 
 BEGIN {
     line_max = 100; file_max = 600; function_max = 70
@@ -86,7 +86,7 @@ function check_library(name,    i, h, stem) {
         h = library[i]; stem = h; sub(/\*$/, "", stem)
         if (name == h || (h != stem && substr(name, 1, length(stem)) == stem))
             if (!allowed(path, "library " h))
-                finding(FNR, "library", "<" name "> is not for this place")
+                finding(FNR, "library", "<" name "> may not be used here")
     }
 }
 
@@ -184,7 +184,7 @@ FNR <= 2 && /SPDX-License-Identifier: MPL-2\.0/ {
 FNR == 1 { first = $0 }
 length($0) > line_max { finding(FNR, "line", length($0) " columns, at most " line_max) }
 /[ \t]$/ { finding(FNR, "space", "white space at the end of the line") }
-$0 ~ forbidden { finding(FNR, "word", "unfinished work is not marked, it is finished") }
+$0 ~ forbidden { finding(FNR, "word", "a mark of unfinished work") }
 
 is_c {
     if ($0 ~ /\t/) finding(FNR, "space", "a tab")

@@ -8,7 +8,6 @@
 
 #include "crypto/crypto.h"
 #include "dht/value_store/value_check.h"
-#include <string.h>
 
 /* A value under check. sub not NULL: the value is stored under this sub and is only decoded. */
 struct check {

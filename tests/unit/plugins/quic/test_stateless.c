@@ -34,13 +34,13 @@ static struct {
 } w;
 
 /* In place of socket.c's. */
-void quic_socket_write(struct quic_socket *s, const struct quic_datagram *o)
+void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d)
 {
     assert_ptr_equal(s, &w.socket);
-    assert_ptr_equal(o->remote, &w.remote);
-    assert_true(o->len <= sizeof(w.answer) && o->segment == o->len);
-    memcpy(w.answer, o->bytes, o->len);
-    w.answer_len = o->len;
+    assert_ptr_equal(d->remote, &w.remote);
+    assert_true(d->len <= sizeof(w.answer) && d->segment == d->len);
+    memcpy(w.answer, d->bytes, d->len);
+    w.answer_len = d->len;
     w.answers++;
 }
 
