@@ -151,7 +151,7 @@ void session_done(struct session *s)
         rt_conn_release(s->conn);
 }
 
-void session_abandon(struct session *s, bool drop_written)
+static void abandon(struct session *s, bool drop_written)
 {
     struct tunnel_cancel *c;
 
@@ -324,7 +324,7 @@ static void on_eof(void *user)
         return;
     }
     s->is_leaving = true;
-    session_abandon(s, false);
+    abandon(s, false);
 }
 
 /* The peer has read its answers: now it may ask on. */
@@ -347,7 +347,7 @@ static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
         note_drop(s,
                   s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE : RT_REFUSAL_FRAME_OVERSIZE,
                   NULL);
-    session_abandon(s, true);
+    abandon(s, true);
     session_free(s);
 }
 
@@ -434,7 +434,7 @@ static void on_drain_timer(struct relay_timer *t)
             session_resume(s, back.conn, back.has_eof);
         }
         if (s->state == SESSION_BUSY) {
-            session_abandon(s, true);
+            abandon(s, true);
             session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
         } else {
             leave(s);
@@ -517,11 +517,6 @@ void session_worker_fini(struct rt_worker *w)
     rt_actor_stop(&sw->control);
     free(sw);
     rt_worker_set_local(w, &local_key, NULL);
-}
-
-uint32_t session_worker_count(const struct rt_worker *w)
-{
-    return session_worker_of(w)->count;
 }
 
 struct rt_addr session_control_addr(const struct rt_worker *w)

@@ -37,7 +37,7 @@ static void on_soon(struct relay_timer *t)
     }
 }
 
-void conn_soon(struct rt_conn *c, struct rt_list *list)
+static void soon(struct rt_conn *c, struct rt_list *list)
 {
     struct conn_worker *cw = c->cw;
 
@@ -317,7 +317,7 @@ void conn_end(struct rt_conn *c, enum rt_conn_end how)
     } else {
         c->transport->close(c->tc, RELAY_CLOSE_ABORT);
     }
-    conn_soon(c, &c->cw->ending);
+    soon(c, &c->cw->ending);
 }
 
 void rt_conn_worker_close_all(struct rt_worker *w)
@@ -447,7 +447,7 @@ void rt_conn_release(struct rt_conn *c)
     c->is_held = false;
     keep_alive(c);
     if (!c->is_dispatching && !c->is_closing && (c->stash.ptr || c->is_paused))
-        conn_soon(c, &c->cw->ready);
+        soon(c, &c->cw->ready);
 }
 
 void rt_conn_expect_more(struct rt_conn *c)
