@@ -488,7 +488,7 @@ static void on_control(struct rt_actor *self, struct rt_msg *m)
     }
 }
 
-rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
+void session_worker_init(struct rt_worker *w, struct session_shared *shared)
 {
     struct session_worker *sw = calloc(1, sizeof(*sw));
 
@@ -500,7 +500,6 @@ rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
     rt_list_init(&sw->sessions);
     rt_actor_start(&sw->control, w, on_control);
     rt_worker_set_local(w, &local_key, sw);
-    return RT_ERR_OK;
 }
 
 void session_worker_fini(struct rt_worker *w)

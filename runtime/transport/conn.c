@@ -49,8 +49,8 @@ static void soon(struct rt_conn *c, struct rt_list *list)
 
 struct rt_local_key conn_local_key;
 
-rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
-                           struct rt_conn_acceptor acceptor)
+void rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
+                         struct rt_conn_acceptor acceptor)
 {
     struct conn_worker *cw = calloc(1, sizeof(*cw));
 
@@ -70,7 +70,6 @@ rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
     for (uint32_t i = 0; i < CONN_HALF_OPEN_BUCKETS; i++)
         rt_list_init(&cw->half_open_by_prefix[i]);
     rt_worker_set_local(w, &conn_local_key, cw);
-    return RT_ERR_OK;
 }
 
 void rt_conn_worker_fini(struct rt_worker *w)
