@@ -41,7 +41,7 @@ static void read_capacity(struct wire_reader *r, struct wire_announcement *a)
     wire_map_require(r, &m, 1u << MAX_TUNNELS | 1u << BANDWIDTH);
 }
 
-void wire_read_announcement(struct wire_reader *r, struct wire_announcement *out)
+static void read_announcement(struct wire_reader *r, struct wire_announcement *out)
 {
     *out = (struct wire_announcement){0};
     struct wire_map m = wire_map_open(r, names, KEYS);
@@ -78,7 +78,7 @@ rt_err wire_announcement_decode(uint8_t *buf, size_t len, struct wire_announceme
     struct wire_announcement a;
     struct wire_reader r;
     wire_reader_init(&r, buf, len);
-    wire_read_announcement(&r, &a);
+    read_announcement(&r, &a);
     if (r.err == RT_ERR_OK)
         *out = a;
     return r.err;
@@ -173,7 +173,7 @@ rt_err wire_relay_list_decode(uint8_t *buf, size_t len, wire_announcement_fn *fn
     while (wire_map_next(&r, &m) >= 0) {
         for (struct wire_seq s = wire_read_array(&r); wire_seq_next(&r, &s);) {
             struct wire_announcement a;
-            wire_read_announcement(&r, &a);
+            read_announcement(&r, &a);
             if (fn != NULL && r.err == RT_ERR_OK)
                 fn(ctx, &a);
         }

@@ -28,7 +28,6 @@ struct wire_announcement {
 /* A signature of another length than 64 is RT_ERR_BAD_SIGNATURE. */
 RT_MUST_CHECK rt_err wire_announcement_decode(uint8_t *buf, size_t len,
                                               struct wire_announcement *out);
-void wire_read_announcement(struct wire_reader *r, struct wire_announcement *out);
 void wire_write_announcement(struct wire_writer *w, const struct wire_announcement *a);
 void wire_write_announcement_signed(struct wire_writer *w, const struct wire_announcement *a);
 

@@ -142,8 +142,7 @@ void wire_write_bool(struct wire_writer *w, bool v);
 void wire_write_null(struct wire_writer *w);
 void wire_write_text(struct wire_writer *w, const char *ptr, size_t len);
 void wire_write_key(struct wire_writer *w, const char *literal); /* NUL-terminated text */
-void wire_write_bytes(struct wire_writer *w, const uint8_t *ptr, size_t len); /* major type 2 */
-void wire_write_bytes_head(struct wire_writer *w, uint64_t len); /* ... whose bytes follow apart */
+void wire_write_bytes(struct wire_writer *w, const uint8_t *ptr, size_t len);     /* major type 2 */
 void wire_write_int_array(struct wire_writer *w, const uint8_t *ptr, size_t len); /* major type 4 */
 void wire_write_array(struct wire_writer *w, uint64_t count);
 void wire_write_map(struct wire_writer *w, uint64_t count);

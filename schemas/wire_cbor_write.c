@@ -80,11 +80,6 @@ void wire_write_bytes(struct wire_writer *w, const uint8_t *ptr, size_t len)
     wire_write_raw(w, ptr, len);
 }
 
-void wire_write_bytes_head(struct wire_writer *w, uint64_t len)
-{
-    write_head(w, 2, len);
-}
-
 void wire_write_int_array(struct wire_writer *w, const uint8_t *ptr, size_t len)
 {
     size_t wide = 0;

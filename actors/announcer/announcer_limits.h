@@ -14,7 +14,9 @@
 /* Candidates' addresses dialled, each in up to three dialects: prevents port scans through us. */
 #define LIM_RELAY_DIALS_PER_S 2u
 #define LIM_RELAY_DIALS_MAX 8u          /* ... and dials in progress, one per /24 or /48 */
+#define LIM_RELAY_DIAL_ADDRS 4u         /* addresses dialled per announcement */
 #define LIM_RELAY_CHECK_NS (600 * RT_S) /* interval of the checks of a listed relay */
+#define LIM_RELAY_FAILURES 2u           /* failed checks in a row, then the relay leaves the list */
 #define LIM_RELAYS_REVOKED 1024u        /* revoked keys remembered: 64 KiB */
 #define LIM_REVOCATION_CHECK_NS                                                                    \
     (86400 * RT_S) /* interval of look-ups of a listed relay's revocation ... */

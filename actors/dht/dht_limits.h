@@ -15,6 +15,7 @@
 #define LIM_VALUE_TTL_MAX_S 604800u          /* a longer one is cut to a week */
 #define LIM_VALUES_PER_PEER 6250u            /* of one storing key: a sixteenth of all */
 #define LIM_VALUE_BYTES_PER_PEER (16u << 20) /* likewise, bytes */
+#define LIM_VALUE_EVICTIONS 64u              /* to make room for one value of up to 64 KiB */
 #define LIM_PROVIDERS_MAX 64u                /* protocol: entries of a Providers value ... */
 #define LIM_MEMBERS_MAX 256u                 /* ... and of CommunityMembers */
 #define LIM_SET_PER_PEER 8u                  /* protocol: entries of either from one storing key */
@@ -37,17 +38,19 @@
 #define LIM_VALUE_SAVE_S 600u          /* least delay of the write of a renewed record */
 
 /* -- network -- */
-#define LIM_LOOKUPS_MAX 32u       /* look-ups in progress; more of ours wait ... */
-#define LIM_LOOKUPS_QUEUED 256u   /* ... up to this number */
-#define LIM_LOOKUP_ASKED_MAX 60u  /* dials of one look-up: K answers and twice that in failures */
-#define LIM_LOOKUP_LIES_MAX 3u    /* false addresses named by one node before it is ignored */
-#define LIM_LOOKUP_NS (60 * RT_S) /* a whole look-up */
-#define LIM_QUERY_NS (5 * RT_S)   /* one query of it: dial, handshake, answer */
-#define LIM_OUTBOUND_MAX 256u     /* outbound sessions, idle ones included */
+#define LIM_LOOKUPS_MAX 32u        /* look-ups in progress; more of ours wait ... */
+#define LIM_LOOKUPS_QUEUED 256u    /* ... up to this number */
+#define LIM_LOOKUP_CANDIDATES 128u /* candidates of one look-up */
+#define LIM_LOOKUP_ASKED_MAX 60u   /* dials of one look-up: K answers and twice that in failures */
+#define LIM_LOOKUP_LIES_MAX 3u     /* false addresses named by one node before it is ignored */
+#define LIM_LOOKUP_NS (60 * RT_S)  /* a whole look-up */
+#define LIM_QUERY_NS (5 * RT_S)    /* one query of it: dial, handshake, answer */
+#define LIM_OUTBOUND_MAX 256u      /* outbound sessions, idle ones included */
 #define LIM_OUTBOUND_IDLE_NS (20 * RT_S) /* an idle one is closed */
 #define LIM_CALLS_MAX 2048u              /* calls in progress or waiting for a session */
 #define LIM_PROBES_PER_S 5u /* unverified addresses dialled, each in up to three dialects */
 #define LIM_PROBES_QUEUED 256u
+#define LIM_PROBES_ACTIVE 32u         /* probes in progress */
 #define LIM_REFUSED_ENTRIES 4096u     /* addresses that refused, remembered ... */
 #define LIM_REFUSED_NS (3600 * RT_S)  /* ... for this long */
 #define LIM_INBOUND_PER_S 20u         /* reports on inbound peers from one worker */
@@ -58,9 +61,13 @@
 #define LIM_PEER_FORGET_S 604800u     /* one not seen since is forgotten */
 #define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
-    (250 * RT_MS)             /* between two values: 240 stores a minute per remote */
+    (250 * RT_MS) /* between two values: 240 stores a minute per remote */
+#define LIM_JOINED_WAITING                                                                         \
+    64u                       /* new contacts that wait for their values; the oldest is dropped    \
+                               */
 #define LIM_PUSH_AGAIN_S 300u /* delay of the next push of a new value that no node accepted */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
+#define LIM_BOOTSTRAP_TRIES 16u /* of one bootstrap peer: eight addresses by two transports */
 
 /* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */
 #define LIM_PINS_MAX 1024u    /* pins, including those of peers no longer configured */

@@ -42,23 +42,18 @@ static rt_err make_shared(struct relay *r, const struct rt_seams *seams)
                                    session_key);
 }
 
-static rt_err make_node(struct relay *r, uint16_t index)
+static void make_node(struct relay *r, uint16_t index)
 {
     struct tunnel_config tunnels = {.max_tunnels = r->config.max_tunnels};
     struct relay_node *n = &r->nodes[index];
-    rt_err e;
 
     n->relay = r;
     n->worker = rt_system_worker(r->system, index);
-    e = session_worker_init(n->worker, &r->sessions);
-    if (!e)
-        e = rt_conn_worker_init(n->worker, r->door, session_acceptor(n->worker));
-    if (e)
-        return e;
+    session_worker_init(n->worker, &r->sessions);
+    rt_conn_worker_init(n->worker, r->door, session_acceptor(n->worker));
     memcpy(tunnels.slot_secret, r->slot_secret, sizeof(tunnels.slot_secret));
-    e = tunnel_worker_init(n->worker, &tunnels);
+    tunnel_worker_init(n->worker, &tunnels);
     rt_wipe(&tunnels, sizeof(tunnels));
-    return e;
 }
 
 static void notify_seen_self(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop)
@@ -123,7 +118,7 @@ static rt_err make_rooms(struct relay *r, const struct rt_seams *seams, struct r
         return e;
     e = make_shared(r, seams);
     for (uint16_t i = 0; !e && i < r->config.workers; i++)
-        e = make_node(r, i);
+        make_node(r, i);
     if (!e)
         e = make_dht(r);
     if (e) {

@@ -151,7 +151,7 @@ void session_done(struct session *s)
         rt_conn_release(s->conn);
 }
 
-void session_abandon(struct session *s, bool drop_written)
+static void abandon(struct session *s, bool drop_written)
 {
     struct tunnel_cancel *c;
 
@@ -324,7 +324,7 @@ static void on_eof(void *user)
         return;
     }
     s->is_leaving = true;
-    session_abandon(s, false);
+    abandon(s, false);
 }
 
 /* The peer has read its answers: now it may ask on. */
@@ -347,7 +347,7 @@ static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
         note_drop(s,
                   s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE : RT_REFUSAL_FRAME_OVERSIZE,
                   NULL);
-    session_abandon(s, true);
+    abandon(s, true);
     session_free(s);
 }
 
@@ -434,7 +434,7 @@ static void on_drain_timer(struct relay_timer *t)
             session_resume(s, back.conn, back.has_eof);
         }
         if (s->state == SESSION_BUSY) {
-            session_abandon(s, true);
+            abandon(s, true);
             session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
         } else {
             leave(s);
@@ -488,7 +488,7 @@ static void on_control(struct rt_actor *self, struct rt_msg *m)
     }
 }
 
-rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
+void session_worker_init(struct rt_worker *w, struct session_shared *shared)
 {
     struct session_worker *sw = calloc(1, sizeof(*sw));
 
@@ -500,7 +500,6 @@ rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared)
     rt_list_init(&sw->sessions);
     rt_actor_start(&sw->control, w, on_control);
     rt_worker_set_local(w, &local_key, sw);
-    return RT_ERR_OK;
 }
 
 void session_worker_fini(struct rt_worker *w)
@@ -517,11 +516,6 @@ void session_worker_fini(struct rt_worker *w)
     rt_actor_stop(&sw->control);
     free(sw);
     rt_worker_set_local(w, &local_key, NULL);
-}
-
-uint32_t session_worker_count(const struct rt_worker *w)
-{
-    return session_worker_of(w)->count;
 }
 
 struct rt_addr session_control_addr(const struct rt_worker *w)

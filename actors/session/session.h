@@ -45,9 +45,8 @@ RT_MUST_CHECK rt_err session_shared_init(struct session_shared *s,
 void session_shared_fini(struct session_shared *s);
 
 /* Per worker; shared must outlive it. */
-RT_MUST_CHECK rt_err session_worker_init(struct rt_worker *w, struct session_shared *shared);
+void session_worker_init(struct rt_worker *w, struct session_shared *shared);
 void session_worker_fini(struct rt_worker *w);
-uint32_t session_worker_count(const struct rt_worker *w);
 
 /* For rt_conn_worker_init. */
 struct rt_conn_acceptor session_acceptor(struct rt_worker *w);

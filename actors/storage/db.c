@@ -11,7 +11,6 @@
 #include "storage/storage_limits.h"
 
 /* Another program (a backup, a look with sqlite3) may hold the file for a moment. */
-#define BUSY_MS 2000
 
 struct db {
     sqlite3 *handle;
@@ -80,7 +79,7 @@ rt_err db_open(const char *path, bool is_alone, struct db **out, struct relay_er
     code = sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE, NULL);
     RT_INSIST(d->handle);
     if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(d->handle, BUSY_MS);
+        code = sqlite3_busy_timeout(d->handle, LIM_STORAGE_BUSY_MS);
     if (code == SQLITE_OK)
         code = configure(d, is_alone);
     /* SQLite opens what it may not write to read-only, and says so no further. */

@@ -11,6 +11,7 @@
 #define LIM_STORAGE_BATCH_BYTES (8u << 20)   /* ... and bytes: the log's growth, and its time */
 #define LIM_STORAGE_QUEUED 65536u            /* queued writes; more are dropped ... */
 #define LIM_STORAGE_QUEUED_BYTES (64u << 20) /* ... and their bytes; an eighth of memory_max */
+#define LIM_STORAGE_BUSY_MS 2000             /* longest wait for a lock on the database */
 #define LIM_STORAGE_RETRY_NS (5 * RT_S)      /* interval of attempts after the disk failed */
 #define LIM_STORAGE_FLUSH_NS (5 * RT_S)      /* at shutdown: later writes are lost */
 #define LIM_STORAGE_SWEEP_NS (600 * RT_S)    /* interval of the removal of expired rows ... */

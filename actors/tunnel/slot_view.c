@@ -106,7 +106,7 @@ uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32])
     return id != 0 ? id : 1;
 }
 
-rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config)
+void tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config)
 {
     struct tunnel_worker *first = tunnel_worker_of(rt_system_worker(rt_worker_system(w), 0));
     struct tunnel_worker *tw = calloc(1, sizeof(*tw));
@@ -123,7 +123,6 @@ rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *confi
     }
     tw->authority_addr = slots_addr(first->authority);
     slots_add_view(first->authority, rt_actor_addr(&tw->view));
-    return RT_ERR_OK;
 }
 
 static void view_release(void *ctx, struct rt_map_node *n)

@@ -16,7 +16,6 @@
 #include "tunnel/tunnel_private.h"
 
 /* A tunnel's slot lives as long as its connection; clients ignore the time they are told. */
-#define TUNNEL_EXPIRES_S 86400u
 
 struct slot_link {
     struct rt_addr addr;
@@ -179,7 +178,7 @@ static enum rt_refusal register_tunnel(struct slots *s, struct slots_request *a)
         rt_metric_inc(RT_METRIC_TUNNELS);
     }
     a->slot_id = id;
-    a->expires_at_s = rt_wall_ns(s->actor.worker) / RT_S + TUNNEL_EXPIRES_S;
+    a->expires_at_s = rt_wall_ns(s->actor.worker) / RT_S + LIM_TUNNEL_TTL_S;
     link_add(s, slot, a->link);
     return RT_REFUSAL_NONE;
 }

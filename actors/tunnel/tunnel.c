@@ -22,7 +22,6 @@
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
-#define UNSENT_MAX (256u * 1024u)    /* above it a node is written nothing more */
 #define MEMORY_RETRY_NS (20 * RT_MS) /* until memory for an answer is asked for again */
 #define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables outlive the last request so long */
 #define LOG_BURST 20u                /* lines a second of one kind */
@@ -128,7 +127,7 @@ static void pump(struct tunnel *t)
     t->wants_memory = false;
     if (t->registering || t->is_silent)
         return;
-    while (pending_can_write(&t->pending) && rt_conn_unsent(t->conn) <= UNSENT_MAX) {
+    while (pending_can_write(&t->pending) && rt_conn_unsent(t->conn) <= LIM_LINK_UNSENT) {
         uint32_t reserved = pending_reserve(&t->pending);
         struct tunnel_request *r;
 

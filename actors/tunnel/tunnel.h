@@ -61,7 +61,7 @@ struct tunnel_config {
 };
 /* Creates the slot view of worker w; worker 0 also gets the authority. Call for every worker in
  * order before threads start. */
-RT_MUST_CHECK rt_err tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config);
+void tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config);
 void tunnel_worker_fini(struct rt_worker *w);
 
 #endif

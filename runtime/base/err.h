@@ -14,18 +14,14 @@
 #define RT_ERR_LIST(X)                                                                             \
     X(OK, "success")                                                                               \
     X(NO_MEMORY, "memory limit reached")                                                           \
-    X(LIMIT, "over a limit")                                                                       \
     X(MALFORMED, "malformed")                                                                      \
     X(TRUNCATED, "ends too early")                                                                 \
     X(TOO_LARGE, "too large")                                                                      \
     X(BAD_SIGNATURE, "signature does not verify")                                                  \
     X(BAD_VERSION, "version not supported")                                                        \
-    X(STALE, "clock too far off")                                                                  \
     X(MISMATCH, "not the expected value")                                                          \
     X(NOT_FOUND, "not found")                                                                      \
-    X(EXISTS, "exists already")                                                                    \
     X(REFUSED, "refused")                                                                          \
-    X(CLOSED, "closed")                                                                            \
     X(TIMEOUT, "timed out")                                                                        \
     X(CORRUPT, "stored data is corrupt")                                                           \
     X(SYSTEM, "operating system error")

@@ -45,7 +45,7 @@ bool rt_log_enabled(enum relay_log_level level)
     return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-void rt_log_v(enum relay_log_level level, const char *msg, const char *fields, va_list ap)
+void rt_log(enum relay_log_level level, const char *msg, const char *fields, ...)
 {
     char formatted[RT_LOG_LINE_MAX] = "", line[RT_LOG_LINE_MAX];
     struct rt_log_parts parts = {.level = level, .msg = msg, .fields = formatted};
@@ -53,23 +53,19 @@ void rt_log_v(enum relay_log_level level, const char *msg, const char *fields, v
 
     if (!rt_log_enabled(level))
         return;
-    if (fields)
+    if (fields) {
+        va_list ap;
+
+        va_start(ap, fields);
         parts.is_fields_cut =
             vsnprintf(formatted, sizeof formatted, fields, ap) >= (int)sizeof formatted;
+        va_end(ap);
+    }
     parts.wall_ns = clock_fn(clock_ctx);
     len = rt_log_format_line(
         &parts, (enum rt_log_format)atomic_load_explicit(&log_format, memory_order_relaxed), line);
     if (!rt_log_ring_put(line, len) && write(STDERR_FILENO, line, len) < 0)
         rt_metric_inc(RT_METRIC_LOG_DROPPED);
-}
-
-void rt_log(enum relay_log_level level, const char *msg, const char *fields, ...)
-{
-    va_list ap;
-
-    va_start(ap, fields);
-    rt_log_v(level, msg, fields, ap);
-    va_end(ap);
 }
 
 bool rt_log_allowed(struct rt_log_site *site, uint32_t burst, uint64_t now_ns)

@@ -36,8 +36,6 @@ bool rt_log_enabled(enum relay_log_level level);
  *     rt_log(RELAY_LOG_INFO, "relay node ready", "pubkey=%s version=%s", hex, version);
  */
 void rt_log(enum relay_log_level level, const char *msg, const char *fields, ...) RT_PRINTF(3, 4);
-void rt_log_v(enum relay_log_level level, const char *msg, const char *fields, va_list ap)
-    RT_PRINTF(3, 0);
 
 /*
  * A per-site limit for lines that strangers can provoke: true at most `burst` times per second; the

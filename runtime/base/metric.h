@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Counters and gauges: relaxed atomics, any thread. Names are Prometheus style. Every limit has a
- * counter that moves when the limit is reached.
+ * Counters and gauges: relaxed atomics, any thread. Names are Prometheus style. What a limit
+ * refuses, drops or evicts is counted.
  *
  * A room lists its counters in ROOM_metrics.h, in a table ROOM_METRICS(X) of X(id, name, help).
  * There RT_METRIC_DECLARE declares them; RT_METRIC_TABLE in ROOM_metrics.c defines them and their

@@ -37,7 +37,7 @@ static void on_soon(struct relay_timer *t)
     }
 }
 
-void conn_soon(struct rt_conn *c, struct rt_list *list)
+static void soon(struct rt_conn *c, struct rt_list *list)
 {
     struct conn_worker *cw = c->cw;
 
@@ -49,8 +49,8 @@ void conn_soon(struct rt_conn *c, struct rt_list *list)
 
 struct rt_local_key conn_local_key;
 
-rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
-                           struct rt_conn_acceptor acceptor)
+void rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
+                         struct rt_conn_acceptor acceptor)
 {
     struct conn_worker *cw = calloc(1, sizeof(*cw));
 
@@ -70,7 +70,6 @@ rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
     for (uint32_t i = 0; i < CONN_HALF_OPEN_BUCKETS; i++)
         rt_list_init(&cw->half_open_by_prefix[i]);
     rt_worker_set_local(w, &conn_local_key, cw);
-    return RT_ERR_OK;
 }
 
 void rt_conn_worker_fini(struct rt_worker *w)
@@ -317,7 +316,7 @@ void conn_end(struct rt_conn *c, enum rt_conn_end how)
     } else {
         c->transport->close(c->tc, RELAY_CLOSE_ABORT);
     }
-    conn_soon(c, &c->cw->ending);
+    soon(c, &c->cw->ending);
 }
 
 void rt_conn_worker_close_all(struct rt_worker *w)
@@ -447,7 +446,7 @@ void rt_conn_release(struct rt_conn *c)
     c->is_held = false;
     keep_alive(c);
     if (!c->is_dispatching && !c->is_closing && (c->stash.ptr || c->is_paused))
-        conn_soon(c, &c->cw->ready);
+        soon(c, &c->cw->ready);
 }
 
 void rt_conn_expect_more(struct rt_conn *c)

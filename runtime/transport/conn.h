@@ -90,8 +90,8 @@ RT_MUST_CHECK rt_err rt_door_new(const struct rt_door_limits *limits, uint16_t w
 void rt_door_free(struct rt_door **d);
 
 /* Per-worker state (scratch, stalled list, half-open lists). */
-RT_MUST_CHECK rt_err rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
-                                         struct rt_conn_acceptor acceptor);
+void rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
+                         struct rt_conn_acceptor acceptor);
 void rt_conn_worker_fini(struct rt_worker *w);
 uint32_t rt_conn_worker_count(const struct rt_worker *w);
 /* Closes every connection gracefully; the consumers are told `ended`. For shutdown. */

@@ -114,7 +114,6 @@ void conn_write_pressure(struct relay_timer *t);
 void conn_end(struct rt_conn *c, enum rt_conn_end how);
 /* Makes sure that rx_timer fires by at_ns. */
 void conn_arm_rx(struct rt_conn *c, uint64_t at_ns);
-void conn_soon(struct rt_conn *c, struct rt_list *list);
 /* memory_max is pressed: closes the longest-stalled readers of this worker. */
 void conn_relieve(struct conn_worker *cw);
 

@@ -19,7 +19,7 @@ static void turn(struct cf_bench *b, int *turns)
     cf_for(b, TURN_NS);
 }
 
-void raw_connect_to(struct raw_peer *p, const struct sockaddr_storage *addr, socklen_t len)
+static void raw_connect_to(struct raw_peer *p, const struct sockaddr_storage *addr, socklen_t len)
 {
     *p = (struct raw_peer){.fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     CF_CHECK(p->fd >= 0);

@@ -22,7 +22,6 @@ struct raw_peer {
 
 /* Connects to the bench's listener over TCP. */
 void raw_connect(struct cf_bench *b, struct raw_peer *p);
-void raw_connect_to(struct raw_peer *p, const struct sockaddr_storage *addr, socklen_t len);
 /* TLS on top; false: the handshake failed. */
 bool raw_handshake(struct cf_bench *b, struct raw_peer *p, const char *priority);
 /* Connects, with TLS, and waits for the other end: returned, open. */

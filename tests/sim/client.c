@@ -290,11 +290,6 @@ struct sim_client *sim_client_new(struct sim_world *w, const struct sim_identity
     return c;
 }
 
-bool sim_client_is_ready(const struct sim_client *c)
-{
-    return c->state == CLIENT_READY;
-}
-
 void sim_client_send(struct sim_client *c, const void *head, size_t head_len, const void *body,
                      size_t body_len)
 {

@@ -71,7 +71,6 @@ struct sim_client *sim_client_new(struct sim_world *w, const struct sim_identity
                                   const struct sim_target *to, const struct sim_path *path,
                                   enum sim_trick trick, const struct sim_client_ops *ops,
                                   void *user);
-bool sim_client_is_ready(const struct sim_client *c);
 /* One frame: [length][head][body]. */
 void sim_client_send(struct sim_client *c, const void *head, size_t head_len, const void *body,
                      size_t body_len);

@@ -10,7 +10,7 @@ void sim_mailbox_init(struct sim_mailbox *b)
     b->tail = &b->head;
 }
 
-void sim_mailbox_push(struct sim_mailbox *b, struct sim_mail *m)
+static void sim_mailbox_push(struct sim_mailbox *b, struct sim_mail *m)
 {
     m->next = NULL;
     *b->tail = m;

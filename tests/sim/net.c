@@ -238,7 +238,6 @@ static void set_from(struct sim_link *l)
 
 static void dialled(struct sim_link *l)
 {
-    struct sim_server *s = l->net->servers;
     enum sim_pass pass = SIM_PASS;
 
     sim_path_good(&l->path);
@@ -251,18 +250,10 @@ static void dialled(struct sim_link *l)
             sim_link_tell(l, SIM_TELL_CLOSED, NULL, 0, RELAY_END_REFUSED);
         return;
     }
-    while (s && !sim_addr_equal(generic(&s->addr), generic(&l->to)))
-        s = s->next;
-    if (s) {
-        l->user = s->fn(s->ctx, l, &l->ops, &l->path);
-        sim_pipe_init(&l->up, true, &l->path);
-        sim_pipe_init(&l->down, false, &l->path);
-        begin_secure(l);
-    } else if (sim_net_is_listened(l)) {
+    if (sim_net_is_listened(l))
         sim_bridge(l);
-    } else {
+    else
         sim_link_tell(l, SIM_TELL_CLOSED, NULL, 0, RELAY_END_REFUSED);
-    }
 }
 
 /* Orderly: what was sent still arrives, then nobody is there any more. */
@@ -432,18 +423,6 @@ void sim_link_vanish(struct sim_link *l)
 
 /* -- the net itself -- */
 
-void sim_serve(struct sim_net *n, const struct sockaddr *addr, sim_server_fn *fn, void *ctx)
-{
-    struct sim_server *s = sim_alloc(sizeof(*s));
-
-    memcpy(&s->addr, addr,
-           addr->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    s->fn = fn;
-    s->ctx = ctx;
-    s->next = n->servers;
-    n->servers = s;
-}
-
 void sim_net_set_filter(struct sim_net *n, sim_filter_fn *fn, void *ctx)
 {
     n->filter = fn;
@@ -502,10 +481,6 @@ void sim_net_free(struct sim_net **net)
     if (!n)
         return;
     RT_REQUIRE(n->count == 0 && n->listening_count == 0);
-    for (struct sim_server *s = n->servers, *next; s; s = next) {
-        next = s->next;
-        free(s);
-    }
     pthread_mutex_destroy(&n->lock);
     free(n);
 }

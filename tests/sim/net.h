@@ -82,11 +82,6 @@ void sim_link_close(struct sim_link *l);
 void sim_link_reset(struct sim_link *l);
 void sim_link_vanish(struct sim_link *l);
 
-/* Somebody the relay may dial. Returns the user pointer for *out_ops; both outs must be filled. */
-typedef void *sim_server_fn(void *ctx, struct sim_link *l, const struct sim_link_ops **out_ops,
-                            struct sim_path *out_path);
-void sim_serve(struct sim_net *n, const struct sockaddr *addr, sim_server_fn *fn, void *ctx);
-
 /* What becomes of a relay's dial, asked when it is made: NULL or SIM_PASS lets it through. */
 enum sim_pass { SIM_PASS, SIM_REFUSE, SIM_SILENCE /* nobody ever answers */ };
 typedef enum sim_pass sim_filter_fn(void *ctx, const struct sockaddr *from,

@@ -18,6 +18,16 @@
 #include "dht/dht_metrics.h"
 #include "net_values.h"
 
+/* The contents of the routing tables of all members. */
+struct tables {
+    uint32_t foreign; /* nodes in a table of a dialect that they, or its holder, do not serve */
+    uint32_t gone;    /* entries that are no living member */
+    uint32_t named_foreign; /* peers that peer exchange could name to askers of another dialect */
+    /* Of a member's DHT_K closest in the dialect, the percentage that knows it: the least. */
+    uint32_t known_percent[WIRE_DIALECTS];
+    double mean[WIRE_DIALECTS]; /* nodes in a table of those that serve the dialect */
+};
+
 #define SETTLE_S 900u
 #define LOOK_UPS 100u
 #define VALUES_EACH 5u
@@ -42,7 +52,7 @@ uint32_t net_count_serving(const struct network *n, uint8_t dialects)
     return count;
 }
 
-uint32_t net_count_exact(const struct network *n, uint8_t dialects)
+static uint32_t count_exact(const struct network *n, uint8_t dialects)
 {
     uint32_t count = 0;
 
@@ -92,7 +102,7 @@ void net_populate(struct network *n, uint32_t size, const struct net_mix *mix)
 struct reading {
     struct network *n;
     uint32_t holder;
-    struct net_tables *out;
+    struct tables *out;
     uint8_t *known; /* the dialects of the tables that a node is in, by holder and node */
     uint64_t nodes[WIRE_DIALECTS];
 };
@@ -189,11 +199,11 @@ static void read_all(struct reading *r, enum wire_dialect dialect)
     r->out->mean[dialect] = serving ? (double)r->nodes[dialect] / serving : 0;
 }
 
-void net_tables_read(struct network *n, struct net_tables *out)
+static void read_tables(struct network *n, struct tables *out)
 {
     struct reading r = {.n = n, .out = out, .known = sim_alloc((size_t)n->count * n->count)};
 
-    *out = (struct net_tables){0};
+    *out = (struct tables){0};
     for (r.holder = 0; r.holder < n->count; r.holder++)
         if (n->members[r.holder].relay)
             sim_relay_in_dht(n->members[r.holder].relay, read_in, &r);
@@ -202,12 +212,12 @@ void net_tables_read(struct network *n, struct net_tables *out)
     free(r.known);
 }
 
-static void print_tables(struct network *n, const char *when, const struct net_tables *t)
+static void print_tables(struct network *n, const char *when, const struct tables *t)
 {
-    printf("%s members=%u all=%u", when, n->living, net_count_exact(n, WIRE_DIALECTS_ALL));
+    printf("%s members=%u all=%u", when, n->living, count_exact(n, WIRE_DIALECTS_ALL));
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++)
         printf(" %s=%u table=%.1f known=%u%%", wire_dialect_name(i),
-               net_count_exact(n, WIRE_DIALECT_BIT(i)), t->mean[i], t->known_percent[i]);
+               count_exact(n, WIRE_DIALECT_BIT(i)), t->mean[i], t->known_percent[i]);
     printf(" foreign=%u gone=%u named_foreign=%u dials=%llu redials=%llu\n", t->foreign, t->gone,
            t->named_foreign, (unsigned long long)rt_metric_get(RT_METRIC_DHT_DIALS),
            (unsigned long long)rt_metric_get(RT_METRIC_DHT_DIALECT_REDIALS));
@@ -217,9 +227,9 @@ static void print_tables(struct network *n, const char *when, const struct net_t
 /* Every member is known to those closest to it in each of its networks, and in no other. */
 static void expect_tables(struct network *n, const char *when)
 {
-    struct net_tables t;
+    struct tables t;
 
-    net_tables_read(n, &t);
+    read_tables(n, &t);
     print_tables(n, when, &t);
     net_expect(n, t.foreign == 0, "%s %u nodes are in tables of a dialect they do not speak", when,
                t.foreign);

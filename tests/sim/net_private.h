@@ -55,13 +55,6 @@ struct sim_listening {
     struct relay_listener *listener;
 };
 
-struct sim_server {
-    struct sim_server *next;
-    struct sockaddr_storage addr;
-    sim_server_fn *fn;
-    void *ctx;
-};
-
 #define SIM_LISTEN_BUCKETS 4096u
 
 struct sim_net {
@@ -71,7 +64,6 @@ struct sim_net {
     struct sim_link *links;
     uint64_t next_id;
     uint32_t count;
-    struct sim_server *servers;
     pthread_mutex_t lock;                                 /* guards listenings and next_port */
     struct sim_listening *listenings[SIM_LISTEN_BUCKETS]; /* by address */
     uint32_t listening_count;

@@ -209,11 +209,6 @@ static struct count count_all(struct sim_relay *r)
     return c;
 }
 
-uint32_t sim_relay_connections(struct sim_relay *r)
-{
-    return count_all(r).connections;
-}
-
 uint32_t sim_relay_actors(struct sim_relay *r)
 {
     return count_all(r).actors - r->standing_actors;

@@ -42,7 +42,6 @@ const struct sim_target *sim_relay_target(const struct sim_relay *r);
 /* Runs fn(ctx, dht) where the relay's DHT lives; the world goes on meanwhile. */
 void sim_relay_in_dht(struct sim_relay *r, void (*fn)(void *ctx, struct dht *d), void *ctx);
 /* Connections of all workers; the world runs meanwhile. */
-uint32_t sim_relay_connections(struct sim_relay *r);
 /* Actors beyond those every relay has: sessions and tunnels. */
 uint32_t sim_relay_actors(struct sim_relay *r);
 

@@ -67,7 +67,6 @@ struct sim_world {
 };
 
 void sim_mailbox_init(struct sim_mailbox *b);
-void sim_mailbox_push(struct sim_mailbox *b, struct sim_mail *m);
 struct sim_mail *sim_mailbox_take(struct sim_mailbox *b);
 void sim_mail_run_all(struct sim_mail *m);
 

@@ -286,11 +286,11 @@ static bool start_lane(struct bench *b, uint16_t i, uint32_t first_member,
     plan.nodes = share(b->plan.nodes, b->o.threads, i);
     plan.requesters = share(b->plan.requesters, b->o.threads, i);
     plan.first_member = first_member;
-    if (rt_loop_new(w, &b->loops[i]) != RT_ERR_OK ||
-        rt_conn_worker_init(w, b->door, load_acceptor()) != RT_ERR_OK) {
+    if (rt_loop_new(w, &b->loops[i]) != RT_ERR_OK) {
         snprintf(err->text, sizeof(err->text), "cannot start a worker");
         return false;
     }
+    rt_conn_worker_init(w, b->door, load_acceptor());
     if (b->transport->worker_init(host, w, &b->states[i], err) != 0)
         return false;
     rt_services_set_state(b->o.plugin, i, b->states[i]);

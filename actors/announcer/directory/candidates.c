@@ -16,7 +16,6 @@
 #include "base/map.h"
 #include "dht/dht_limits.h"
 
-#define HOPS_MAX 4u             /* addresses dialled per announcement */
 #define POSTPONED_MAX 3u        /* times that the DHT has no room for the dial */
 #define LOOK_AT_MAX 16u         /* candidates inspected for one whose network has no dial */
 #define UNREACHABLE_CELLS 1024u /* addresses by hash; a collision overwrites the older one */
@@ -29,7 +28,7 @@ struct candidate {
     uint8_t key[32];
     struct announcement_forms forms;
     uint32_t hop_count, next_hop, postponed;
-    struct wire_peer_hop hops[HOPS_MAX];
+    struct wire_peer_hop hops[LIM_RELAY_DIAL_ADDRS];
     bool is_under_way;
 };
 
@@ -124,7 +123,7 @@ static void pick_hop(void *ctx, const struct wire_peer *p)
     struct wire_peer_hop hop = p->hop;
 
     dht_hop_normalise(&hop);
-    if (hop.transport != k->transport || k->one->hop_count == HOPS_MAX ||
+    if (hop.transport != k->transport || k->one->hop_count == LIM_RELAY_DIAL_ADDRS ||
         dht_scope_of(&hop) == DHT_SCOPE_NONE || is_unreachable(k->candidates, &hop, k->now_ns))
         return;
     hop.has_pubkey_hint = true;

@@ -18,7 +18,6 @@
 
 #define DRAWN 16u            /* entries drawn to find one to evict */
 #define RETRY_NS (60 * RT_S) /* after a check without a reply */
-#define FAILURES_MAX 2u      /* in a row */
 #define DIAL_LIFETIME_MIN_S 120u
 
 /* Arrays of relays: one for each form, and one of all. */
@@ -314,7 +313,7 @@ uint64_t relay_list_next_check_ns(const struct relay_list *l)
 static void on_no_reply(struct relay_list *l, struct relay *r, uint64_t now_ns)
 {
     r->unchecked = 0;
-    if (++r->failures == FAILURES_MAX) {
+    if (++r->failures == LIM_RELAY_FAILURES) {
         drop(l, r);
         l->lost++;
         return;

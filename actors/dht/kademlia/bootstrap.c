@@ -17,7 +17,6 @@
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 
-#define TRIES_MAX 16u /* eight addresses by two transports */
 #define BACKOFF_FIRST_NS (1 * RT_S)
 #define BACKOFF_LAST_NS (300 * RT_S)
 #define AGAIN_NS (900 * RT_S)
@@ -41,7 +40,7 @@ struct entry {
     bool has_shown;            /* the peer used a right key since the start ... */
     uint8_t shown[32];         /* ... the last such key */
     uint32_t try_count, try_next;
-    struct wire_peer_hop tries[TRIES_MAX];
+    struct wire_peer_hop tries[LIM_BOOTSTRAP_TRIES];
 };
 
 struct dht_boot {
@@ -247,7 +246,7 @@ static void add_try(struct entry *e, struct wire_peer_hop hop)
     for (uint32_t i = 0; i < e->try_count; i++)
         if (dht_hop_same(&e->tries[i], &hop))
             return;
-    if (e->try_count < TRIES_MAX)
+    if (e->try_count < LIM_BOOTSTRAP_TRIES)
         e->tries[e->try_count++] = hop;
 }
 
@@ -259,8 +258,8 @@ void dht_boot_resolved(struct dht_boot *b, uint32_t entry, const struct wire_pee
     RT_REQUIRE(entry < b->count && e->state == RESOLVING);
     e->try_count = e->try_next = 0;
     e->fault = count ? DHT_BOOT_SILENT : DHT_BOOT_NO_ADDRESS;
-    if (count > TRIES_MAX / 2)
-        count = TRIES_MAX / 2;
+    if (count > LIM_BOOTSTRAP_TRIES / 2)
+        count = LIM_BOOTSTRAP_TRIES / 2;
     for (uint32_t other = 0; other < 2; other++) {
         for (uint32_t i = 0; i < count; i++) {
             struct wire_peer_hop hop = addrs[i];

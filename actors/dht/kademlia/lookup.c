@@ -16,8 +16,6 @@
 #include "dht/kademlia/routing_table.h"
 #include "dht/dht_limits.h"
 
-#define CANDIDATES_MAX 128u
-
 enum state {
     NEW,
     ASKED,
@@ -42,7 +40,7 @@ struct dht_lookup {
     bool is_thorough;
     uint32_t count, capacity;
     struct candidate *at;
-    uint8_t order[CANDIDATES_MAX]; /* indices, closest first */
+    uint8_t order[LIM_LOOKUP_CANDIDATES]; /* indices, closest first */
     uint32_t in_flight, asked, answers, hops;
     uint32_t fruitless; /* answers in a row that named no new candidate */
     bool has_new;       /* the current answer named a new candidate */
@@ -151,7 +149,7 @@ static bool merge(struct dht_lookup *l, struct candidate *known, const struct wi
 
 static struct candidate *make_room(struct dht_lookup *l)
 {
-    if (l->count == CANDIDATES_MAX)
+    if (l->count == LIM_LOOKUP_CANDIDATES)
         return NULL;
     if (l->count == l->capacity) {
         l->capacity = l->capacity ? 2 * l->capacity : 32;

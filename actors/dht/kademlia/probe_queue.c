@@ -19,7 +19,6 @@
 #include "dht/dht_metrics.h"
 
 #define SPACE_NS (RT_S / LIM_PROBES_PER_S)
-#define UNDER_WAY_MAX 32u
 #define CROWDED (LIM_PROBES_QUEUED / 2) /* from here on each network has a share of the queue */
 #define NET_SHARE (LIM_PROBES_QUEUED / 8)
 
@@ -43,7 +42,7 @@ struct dht_probe_queue {
     struct rt_list queue, refusals;
     uint64_t next_ns; /* no dial before */
     uint32_t under_way;
-    uint64_t nets[UNDER_WAY_MAX];
+    uint64_t nets[LIM_PROBES_ACTIVE];
 };
 
 struct dht_probe_queue *dht_probe_queue_new(const uint8_t hash_key[16])
@@ -184,7 +183,7 @@ static bool is_busy(const struct dht_probe_queue *p, uint64_t net)
 
 static struct waiting *next(const struct dht_probe_queue *p)
 {
-    if (p->under_way == UNDER_WAY_MAX)
+    if (p->under_way == LIM_PROBES_ACTIVE)
         return NULL;
     for (struct rt_list *n = p->queue.next; n != &p->queue; n = n->next) {
         struct waiting *w = RT_CONTAINER_OF(n, struct waiting, order);
@@ -202,7 +201,7 @@ bool dht_probe_queue_next(struct dht_probe_queue *p, uint64_t now_ns, struct wir
 
     if (!w)
         return false;
-    RT_REQUIRE(p->under_way < UNDER_WAY_MAX);
+    RT_REQUIRE(p->under_way < LIM_PROBES_ACTIVE);
     p->next_ns = now_ns + SPACE_NS;
     p->nets[p->under_way++] = w->net;
     *out = w->hop;

@@ -15,9 +15,8 @@
 #include "dht/address/addr.h"
 #include "dht/dht_limits.h"
 
-#define JOINED_MAX 64u /* new contacts that wait for their values; the oldest is dropped */
-#define LOOK_AT 64u    /* values checked in one call */
-#define HOLDERS 2u     /* the number of closest nodes that hand a value over */
+#define LOOK_AT 64u /* values checked in one call */
+#define HOLDERS 2u  /* the number of closest nodes that hand a value over */
 #define LIFE_LEFT_MIN_S (LIM_VALUE_TTL_MIN_S / 2)
 #define SLOWEST 16u /* the largest multiple of the space between two pushes */
 #define IDLE_NS (3600 * RT_S)
@@ -30,7 +29,7 @@ struct dht_replicate_plan {
     struct newcomer {
         struct wire_peer_hop node;
         uint8_t dialects;
-    } joined[JOINED_MAX];
+    } joined[LIM_JOINED_WAITING];
     uint32_t first, count;
     bool is_walking;  /* through the values near joined[first] */
     enum source turn; /* the next to try */
@@ -58,7 +57,7 @@ void dht_replicate_plan_free(struct dht_replicate_plan **r)
 static void next_joined(struct dht_replicate_plan *r)
 {
     RT_REQUIRE(r->count > 0);
-    r->first = (r->first + 1) % JOINED_MAX;
+    r->first = (r->first + 1) % LIM_JOINED_WAITING;
     r->count--;
     r->is_walking = false;
 }
@@ -66,9 +65,9 @@ static void next_joined(struct dht_replicate_plan *r)
 void dht_replicate_plan_joined(struct dht_replicate_plan *r, const struct wire_peer_hop *node,
                                uint8_t dialects)
 {
-    if (r->count == JOINED_MAX)
+    if (r->count == LIM_JOINED_WAITING)
         next_joined(r);
-    r->joined[(r->first + r->count++) % JOINED_MAX] = (struct newcomer){*node, dialects};
+    r->joined[(r->first + r->count++) % LIM_JOINED_WAITING] = (struct newcomer){*node, dialects};
 }
 
 /* True: the value lives long enough to be pushed. */

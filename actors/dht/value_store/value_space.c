@@ -5,8 +5,7 @@
 #include "dht/dht_metrics.h"
 #include "dht/value_store/value_store_private.h"
 
-#define DRAWS 8u          /* entries drawn to find a victim */
-#define EVICTIONS_MAX 64u /* for one value of up to 64 KiB */
+#define DRAWS 8u /* entries drawn to find a victim */
 
 /* An owner's share of the store, values and bytes combined in one number. */
 static uint64_t weight(const struct dht_value_store *v, const struct dht_quota *q)
@@ -61,7 +60,7 @@ enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct en
         uint64_t own = weight(v, dht_quota_find(&v->nets, origin->net));
         struct entry *victim = NULL;
 
-        if (i < EVICTIONS_MAX && len <= v->limits.bytes_max)
+        if (i < LIM_VALUE_EVICTIONS && len <= v->limits.bytes_max)
             victim = draw_victim(v, e, own + len + v->limits.bytes_max / v->limits.count_max);
         if (!victim)
             return RT_REFUSAL_STORE_FULL;

@@ -135,10 +135,10 @@ int main(int argc, char **argv)
     rt_random(w, seed, sizeof(seed));
     rt_sign_key_from_seed(seed, &identity);
     hello.expected_key = argc > 5 ? key : NULL;
-    if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK ||
-        rt_conn_worker_init(w, door, (struct rt_conn_acceptor){refuse_connection, NULL}) !=
-            RT_ERR_OK ||
-        t->worker_init(rt_services_add(plugin), w, &state, &err) != 0 ||
+    if (rt_loop_new(w, &loop) != RT_ERR_OK || rt_door_new(&limits, 1, seed, &door) != RT_ERR_OK)
+        goto failed;
+    rt_conn_worker_init(w, door, (struct rt_conn_acceptor){refuse_connection, NULL});
+    if (t->worker_init(rt_services_add(plugin), w, &state, &err) != 0 ||
         dial_open(w, &hello, t, state, (const struct sockaddr *)&to, sizeof(to), &probe_ops, NULL,
                   &probe.dial, &err) != RT_ERR_OK ||
         rt_loop_start(loop, "probe") != RT_ERR_OK)

@@ -42,7 +42,8 @@ static void creds_free(void)
     tls_creds_free(&creds);
 }
 
-const struct tls_creds *qsim_creds(void)
+/* One certificate for all hosts of the process. */
+static const struct tls_creds *qsim_creds(void)
 {
     const uint8_t seed[TLS_SEED_BYTES] = {9}, serial[TLS_SERIAL_BYTES] = {1};
     struct relay_error err;

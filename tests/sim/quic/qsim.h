@@ -142,8 +142,6 @@ void qsim_host_datagram(struct qsim_host *h, const struct qsim_packet *p);
 uint64_t qsim_host_wake(const struct qsim_host *h);
 void qsim_host_wake_up(struct qsim_host *h);
 size_t qsim_buffers_live(void);
-/* For all; process-wide. */
-const struct tls_creds *qsim_creds(void);
 
 /* -- end.c -- */
 

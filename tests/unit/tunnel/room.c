@@ -74,7 +74,7 @@ void room_start(uint32_t max_tunnels, uint8_t secret)
     for (uint16_t i = 0; i < ROOM_WORKERS; i++) {
         has_mail[i] = false;
         rt_worker_set_waker(room_worker(i), (struct rt_waker){room_wake, &has_mail[i]});
-        assert_int_equal(tunnel_worker_init(room_worker(i), &config), RT_ERR_OK);
+        tunnel_worker_init(room_worker(i), &config);
     }
 }
 
