@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
+#include "dht/kademlia/distance.h"
 #include "net_values.h"
 
 /* The contents of the routing tables of all members. */

@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "dht/dht_limits.h"
+#include "dht/kademlia/distance.h"
 #include "net_scenarios.h"
 #include "wire_dht.h"
 

@@ -7,6 +7,7 @@
 #include "base/budget.h"
 #include "base/check.h"
 #include "dht/dht_limits.h"
+#include "dht/kademlia/distance.h"
 #include "wire_value.h"
 
 #define FIRST_IP 0x0b000001u /* member i lives at 11.0.0.1 + i * 256 */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Addresses of peers: their scope, their network, comparison; and the distance between node ids.
- * Pure.
+ * Addresses of peers: their scope, their network, comparison, conversion. Pure.
  *
  * Addresses are in normal form: an IPv4 address is never mapped into IPv6. All functions expect it,
  * except dht_hop_normalise.
@@ -57,12 +56,5 @@ void dht_hop_text(const struct wire_peer_hop *hop, char *out, size_t cap);
 /* The same host and key with the other transport, by the convention tcp port = quic port + 1.
  * False: there is no such port. */
 bool dht_hop_other_transport(const struct wire_peer_hop *hop, struct wire_peer_hop *out);
-
-/* -- distance -- */
-
-/* The number of leading bits that a and b have in common, 0 to 160. */
-uint32_t dht_common_bits(const uint8_t a[20], const uint8_t b[20]);
-/* Compares like memcmp: below 0 if a is closer to target than b. */
-int dht_closer(const uint8_t target[20], const uint8_t a[20], const uint8_t b[20]);
 
 #endif

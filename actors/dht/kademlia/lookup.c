@@ -5,6 +5,7 @@
  *  - in_flight candidates are ASKED. A candidate that was asked keeps its index.
  *  - source and second of a candidate are DHT_LOOKUP_SEED or candidates that were asked.
  */
+#include "dht/kademlia/distance.h"
 #include "dht/kademlia/lookup.h"
 
 #include <stdlib.h>

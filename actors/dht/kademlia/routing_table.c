@@ -6,6 +6,7 @@
  *  - An entry has an address of at least one transport, and each was authenticated with its key.
  *  - A bucket's list is in order of the last contact. by_age is, too, except for touched entries.
  */
+#include "dht/kademlia/distance.h"
 #include "dht/kademlia/routing_table.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "support.h"
 
+#include "dht/kademlia/distance.h"
 #include "wire_limits.h"
 
 uint64_t test_random(void *ctx)

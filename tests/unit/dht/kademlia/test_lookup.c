@@ -10,9 +10,10 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/kademlia/routing_table.h"
-#include "dht/kademlia/lookup.h"
 #include "dht/dht_limits.h"
+#include "dht/kademlia/distance.h"
+#include "dht/kademlia/lookup.h"
+#include "dht/kademlia/routing_table.h"
 
 static const uint8_t target[20];
 static uint64_t rng = 20261128;

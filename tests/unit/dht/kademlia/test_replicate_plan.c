@@ -13,8 +13,9 @@
  */
 #include "unit/dht/support.h"
 
-#include "dht/kademlia/replicate_plan.h"
 #include "dht/dht_limits.h"
+#include "dht/kademlia/distance.h"
+#include "dht/kademlia/replicate_plan.h"
 
 static const uint8_t hash_key[16] = "dht-republish-t";
 static uint64_t rng = 20261205;

@@ -15,6 +15,7 @@
  */
 #include "unit/dht/support.h"
 
+#include "dht/kademlia/distance.h"
 #include "dht/kademlia/routing_table.h"
 #include "base/seams.h"
 
