@@ -8,7 +8,7 @@
  * written request whose requester died stays as a tombstone (is_cancelled), because answers are
  * matched by order alone.
  *
- * Turns. Requesters are told apart by key. Each key has a *tag*, its position in a virtual clock
+ * Turns. Requesters are distinguished by key. Each key has a *tag*, its position in a virtual clock
  * that counts the bytes served to each key. The turn goes to the key with the smallest tag, and the
  * clock advances to that tag. A turn costs PENDING_TURN_BYTES at once and the bytes of the answer
  * when it arrives, so a key that got more than its share waits until the others have caught up. A

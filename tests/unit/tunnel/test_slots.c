@@ -25,7 +25,7 @@ static uint64_t slot_of(const struct peer *p)
     return tunnel_slot_id(p->actor.worker, p->key);
 }
 
-/* The link all workers use for the slot: the node's, or nobody's (NULL). */
+/* Asserts that all workers use the node's link for the slot; NULL: none. */
 static void assert_front(uint64_t slot_id, const struct peer *node)
 {
     struct rt_addr expected = node ? node->link : (struct rt_addr){0};

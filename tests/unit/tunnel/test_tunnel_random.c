@@ -57,7 +57,7 @@ static void asker_new(uint32_t i)
     in_flight[i] = 0;
 }
 
-/* Whoever's request has ended may ask again; that it ended as it should is checked here. */
+/* Checks how the request of requester i ended; the requester may send the next one. */
 static void settle(uint32_t i)
 {
     const struct answer *a;

@@ -279,8 +279,7 @@ static void test_window_starts_at_four(void **state)
     assert_true(pending_can_write(&p));
 }
 
-/* Serves n answers at so many bytes a second, the queue never empty; the last time an answer took.
- */
+/* Serves n answers at bytes_per_s while the queue is never empty. Returns the time of the last. */
 static uint64_t serve(uint32_t n, uint32_t bytes, uint64_t bytes_per_s)
 {
     static uint64_t now;
