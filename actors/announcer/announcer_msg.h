@@ -13,8 +13,8 @@ enum announcer_kind {
     RELAY_LIST_REQUEST = RT_REQUEST_KIND(ANNOUNCER, 1), /* struct relay_list_request */
     RELAY_LIST_REPLY = RT_REPLY_KIND(ANNOUNCER, 1),     /* the same block */
     /* struct rt_msg. Stops all announcements and replaces the last one by one that expires in
-     * LIM_GOODBYE_S. The reply follows when the final announcement is stored, after LIM_GOODBYE_NS
-     * at most. To be sent before DHT_STOP. */
+     * LIM_FINAL_ANNOUNCEMENT_S. The reply follows when the final announcement is stored, after
+     * LIM_WITHDRAWAL_NS at most. To be sent before DHT_STOP. */
     ANNOUNCER_SHUTDOWN = RT_REQUEST_KIND(ANNOUNCER, 2),
     ANNOUNCER_SHUTDOWN_DONE = RT_REPLY_KIND(ANNOUNCER, 2), /* the same block */
     ANNOUNCER_ADDRESS_SEEN = RT_NOTIFY_KIND(ANNOUNCER, 3), /* struct announcer_address_seen */

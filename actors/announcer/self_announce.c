@@ -210,7 +210,7 @@ static void store_at(struct self_announce *s, const struct wire_peer_hop *relay,
     c->to = *relay;
     c->dialect = dialect;
     c->type = WIRE_STORE;
-    c->timeout_ns = LIM_GOODBYE_NS;
+    c->timeout_ns = LIM_WITHDRAWAL_NS;
     c->payload = rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
     RT_INSIST(fits);
     s->final_stores++;
@@ -243,11 +243,11 @@ bool self_announce_withdraw(struct self_announce *s, const struct relay_list *li
     if (s->is_withdrawing || !has_announcement(s) ||
         (!s->has_stored && s->publication.pending == 0))
         return false;
-    make_announcement(s, LIM_GOODBYE_S);
+    make_announcement(s, LIM_FINAL_ANNOUNCEMENT_S);
     if (!has_announcement(s))
         return false;
     s->is_withdrawing = true;
-    rt_timer_arm(s->worker, &s->withdraw_timer, rt_now_ns(s->worker) + LIM_GOODBYE_NS);
+    rt_timer_arm(s->worker, &s->withdraw_timer, rt_now_ns(s->worker) + LIM_WITHDRAWAL_NS);
     rendezvous_current(&s->schedule, s->config.identity->public_key, part_wall_s(s->worker), &keys);
     publish(s, &keys);
     for (uint32_t i = 0; i < count && count <= LIM_RELAYS_STORED; i++) {

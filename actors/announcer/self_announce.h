@@ -31,7 +31,7 @@ struct self_announce_config {
 struct self_announce_callbacks {
     /* Sends a request to the DHT (moved). */
     void (*request)(void *ctx, struct rt_msg *m);
-    /* The withdrawal has ended: all replies have arrived, or LIM_GOODBYE_NS have passed. */
+    /* The withdrawal has ended: all replies have arrived, or LIM_WITHDRAWAL_NS have passed. */
     void (*withdrawn)(void *ctx);
 };
 
@@ -72,8 +72,8 @@ void self_announce_published(struct self_announce *s, const struct dht_publish_a
 
 /*
  * After self_announce_stop: replaces the last announcement by a final one that expires in
- * LIM_GOODBYE_S. The final one is published and also sent to each listed relay, if at most
- * LIM_RELAYS_STORED are listed. True: `withdrawn` follows. False: nothing is announced, or a
+ * LIM_FINAL_ANNOUNCEMENT_S. The final one is published, and also sent to each listed relay if at
+ * most LIM_RELAYS_STORED are listed. True: `withdrawn` follows. False: nothing is announced, or a
  * withdrawal is under way.
  */
 bool self_announce_withdraw(struct self_announce *s, const struct relay_list *listed);

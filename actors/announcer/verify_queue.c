@@ -96,7 +96,7 @@ static void read_one(void *ctx, const struct wire_announcement *a)
     verdict = judge(q, a);
     if (verdict == RELAY_IGNORE)
         return;
-    if (verdict == RELAY_DIAL && ++r->unknown > LIM_RELAY_NEWS_MAX) {
+    if (verdict == RELAY_DIAL && ++r->unknown > LIM_RELAY_UNKNOWN_MAX) {
         rt_metric_inc(RT_METRIC_RELAYS_EXCESS);
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the files of this room share: a worker's state, its slot view, and the authority's door. */
+/* Shared by the files of this room: the state of a worker, its slot view, the authority. */
 #ifndef TUNNEL_PRIVATE_H
 #define TUNNEL_PRIVATE_H
 
@@ -12,10 +12,10 @@ struct slots;
 /* The state of one worker, under tunnel_local_key. */
 struct tunnel_worker {
     struct rt_worker *worker;
-    struct rt_actor view; /* hears SLOTS_UPDATE */
+    struct rt_actor view; /* receives SLOTS_UPDATE */
     struct rt_map slots;  /* struct view_slot by slot id */
     struct rt_addr authority_addr;
-    struct slots *authority; /* worker 0's only */
+    struct slots *authority; /* on worker 0, else NULL */
     uint8_t slot_secret[32];
     uint32_t link_count; /* tunnel actors of this worker */
 };
@@ -27,17 +27,17 @@ static inline struct tunnel_worker *tunnel_worker_of(const struct rt_worker *w)
     return rt_worker_local(w, &tunnel_local_key);
 }
 
-/* The links this worker knows of the slot, the one to use first; returns how many. */
+/* The links of the slot in this worker's view, in order of preference. Returns their number. */
 uint32_t slot_view_links(const struct rt_worker *w, uint64_t slot_id,
                          struct rt_addr out_links[LIM_LINKS_PER_SLOT]);
-/* The first of them that is not `self`, or none. */
+/* The first link that is not `self`, or none. */
 struct rt_addr slot_view_other(const struct rt_worker *w, uint64_t slot_id, struct rt_addr self);
 
-/* The authority (slots.c), on worker w; free before w's other state. */
+/* The authority (slots.c), on worker w. Free it before the other state of w. */
 struct slots *slots_new(struct rt_worker *w, const struct tunnel_config *config);
 void slots_free(struct slots **s);
 struct rt_addr slots_addr(const struct slots *s);
-/* One more worker's slot view to broadcast to. */
+/* Adds the slot view of a worker as a receiver of SLOTS_UPDATE. */
 void slots_add_view(struct slots *s, struct rt_addr view);
 
 #endif

@@ -213,7 +213,7 @@ static void one_leaves(struct network *n)
 
     memcpy(key, key_of(n, who), sizeof(key));
     net_remove(n, who, false);
-    net_run(n, LIM_GOODBYE_S + 2);
+    net_run(n, LIM_FINAL_ANNOUNCEMENT_S + 2);
     for (uint32_t i = 0; i < PAIRS; i++)
         look_for(n, net_draw(n), key, now_s(n), &f);
     net_expect(n, f.found == 0, "a minute after it left a relay is found by %u of %u", f.found,

@@ -9,13 +9,13 @@
 #define TURNS_START 8u
 #define NOT_WAITING UINT32_MAX
 
-/* One requester's standing. In `turns` while it has requests waiting, among the debtors while it
- * has nothing here but a tag ahead of the clock. */
+/* The state of one key. In `turns` while it has requests waiting; among the debtors while it has no
+ * request, but a tag ahead of the clock. */
 struct pending_key {
     struct pending_key *hash_next;
     uint64_t key;
     uint64_t tag;
-    uint64_t since; /* among equal tags: who has waited longer */
+    uint64_t since; /* order among equal tags: the longest waiting first */
     struct rt_list waiting;
     struct rt_list debtor_node;
     uint32_t waiting_count, written_count;
@@ -28,7 +28,7 @@ struct pending_tables {
     struct pending_key *spare; /* by hash_next */
     struct rt_list debtors;    /* oldest first */
     uint32_t debtor_count;
-    uint64_t moment;            /* counts up, for pending_key.since */
+    uint64_t moment;            /* counter for pending_key.since */
     struct pending_key **turns; /* binary heap: smallest tag first */
     uint32_t turns_len, turns_cap;
 };
@@ -199,7 +199,7 @@ static void debtor_remove(struct pending_tables *t, struct pending_key *k)
     t->debtor_count--;
 }
 
-/* Who has nothing here any more is kept only while it owes, and only so many. */
+/* A key without requests is kept only while it has debt, and at most PENDING_DEBTORS_MAX are. */
 static void key_rest(struct pending *p, struct pending_key *k)
 {
     struct pending_tables *t = p->tables;
@@ -247,7 +247,7 @@ static void requester_remove(struct pending_tables *t, struct tunnel_request *r)
 
 /* -- in and out -- */
 
-/* Behind all with the same or an earlier deadline. Most come in that order. */
+/* After all with the same or an earlier deadline. Most arrive in that order. */
 static void insert_by_age(struct rt_list *head, struct tunnel_request *r)
 {
     struct rt_list *at = head->prev;
@@ -286,7 +286,7 @@ static void take_out(struct pending *p, struct tunnel_request *r)
     key_rest(p, k);
 }
 
-/* The newest request of the key that waits with the most. */
+/* The newest request of the key with the most waiting. */
 static struct tunnel_request *newest_of_longest(struct pending_tables *t, uint32_t *out_count)
 {
     struct pending_key *longest = t->turns[0];
@@ -369,7 +369,7 @@ struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns)
 
 /* -- answers -- */
 
-/* held: how many were written while this one was answered. */
+/* held: the requests that were written when this one was answered. */
 static void window_adapt(struct pending *p, const struct tunnel_request *r, uint32_t held,
                          uint64_t now_ns)
 {
@@ -397,7 +397,7 @@ static void weigh_answer(struct pending *p, uint32_t bytes)
         p->answer_bytes -= (p->answer_bytes - bytes) / 8;
 }
 
-/* The head of the written ones, out; its key is charged. */
+/* Takes the first written request out and charges its key. */
 static struct tunnel_request *unwrite(struct pending *p, uint32_t bytes)
 {
     struct rt_list *n = rt_list_pop_front(&p->written);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Temporary slots (protocol: RelayRegister with tunnel false): a number two peers may meet at,
- * without a stream behind it. Pure: ids and time (monotonic ns) are arguments. Every slot lives
- * LIM_TEMP_SLOT_TTL_S from its last renewal, so the list in order of renewal is the list in order
- * of expiry, and each call first drops what has expired. Bounded by LIM_TEMP_SLOTS_MAX, per owner
- * by LIM_TEMP_SLOTS_PER_KEY.
+ * Temporary slots (protocol: RelayRegister with tunnel false): an id at which two peers meet,
+ * without a tunnel. Pure: ids and time (monotonic ns) are arguments.
+ *
+ * A slot lives LIM_TEMP_SLOT_TTL_S after its last renewal, so the order of renewal is the order of
+ * expiry. Each call first drops the expired slots. At most LIM_TEMP_SLOTS_MAX slots,
+ * LIM_TEMP_SLOTS_PER_KEY per owner.
  */
 #ifndef TUNNEL_TEMP_SLOTS_H
 #define TUNNEL_TEMP_SLOTS_H
@@ -32,14 +33,14 @@ bool temp_slots_has(struct temp_slots *t, uint64_t id, uint64_t now_ns);
 /* NONE, SLOT_NOT_FOUND or SLOT_OWNER_MISMATCH. */
 enum rt_refusal temp_slots_renew(struct temp_slots *t, uint64_t id, const uint8_t owner[32],
                                  uint64_t now_ns);
-/* Binds a requester, in the place of an earlier one. NONE or SLOT_NOT_FOUND. */
+/* Binds a requester and replaces an earlier one. NONE or SLOT_NOT_FOUND. */
 enum rt_refusal temp_slots_connect(struct temp_slots *t, uint64_t id, const uint8_t requester[32],
                                    uint64_t now_ns);
-/* May key's payload be sent back to it? NONE, SLOT_NOT_FOUND, SLOT_CONTENT, SLOT_UNAUTHORIZED or
- * SLOT_NO_REQUESTER. */
+/* Checks that the payload of key may be echoed to it. NONE, SLOT_NOT_FOUND, SLOT_CONTENT,
+ * SLOT_UNAUTHORIZED or SLOT_NO_REQUESTER. */
 enum rt_refusal temp_slots_stream(struct temp_slots *t, uint64_t id, const uint8_t key[32],
                                   enum wire_relay_kind kind, uint64_t now_ns);
-/* Drops what has expired; when the next one will (UINT64_MAX: there is none). */
+/* Drops expired slots. Returns the next expiry; UINT64_MAX: none. */
 uint64_t temp_slots_expire(struct temp_slots *t, uint64_t now_ns);
 
 #endif

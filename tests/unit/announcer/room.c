@@ -283,7 +283,7 @@ static void on_final_store(struct dht_call_ask *a)
     assert_true(read_sound(&value, bytes, &ann));
     assert_true(wire_announcement_has_key(&ann, s.key));
     assert_memory_equal(ann.relay_pubkey, room.identity.public_key, 32);
-    assert_int_equal(ann.expires_at - ann.issued_at, LIM_GOODBYE_S);
+    assert_int_equal(ann.expires_at - ann.issued_at, LIM_FINAL_ANNOUNCEMENT_S);
     room.final_stores++;
     room.final_stores_in[a->dialect][announcement_form(&ann)]++;
     room.final_store_to = a->to;

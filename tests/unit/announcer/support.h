@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the tests of this room share: numbers from a printed seed, relays and their announcements.
- */
+/* Shared by the tests of this room: seeded random numbers, relays and their announcements. */
 #ifndef TEST_ANNOUNCER_SUPPORT_H
 #define TEST_ANNOUNCER_SUPPORT_H
 

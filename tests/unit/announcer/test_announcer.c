@@ -121,7 +121,8 @@ static void test_final_announcement(void **state)
     assert_int_equal(room.store_count, 2 * before);
     assert_true(has_hour(before, room_now_s()));
     assert_true(room.stores[before].issued_at > room.stores[before - 1].issued_at);
-    assert_int_equal(room.stores[before].expires_at - room.stores[before].issued_at, LIM_GOODBYE_S);
+    assert_int_equal(room.stores[before].expires_at - room.stores[before].issued_at,
+                     LIM_FINAL_ANNOUNCEMENT_S);
     room_run(7200 * RT_S);
     assert_int_equal(room.store_count, 2 * before);
     assert_int_equal(room.lookups + room.dial_count + room.exchanges, 0);
@@ -157,7 +158,8 @@ static void test_shutdown_is_not_delayed(void **state)
     assert_int_equal(room.shutdown_replies, 0);
     room_run(10 * RT_S);
     assert_int_equal(room.shutdown_replies, 1);
-    assert_in_range(room.shutdown_reply_ns - begun_ns, LIM_GOODBYE_NS, LIM_GOODBYE_NS + 10 * RT_MS);
+    assert_in_range(room.shutdown_reply_ns - begun_ns, LIM_WITHDRAWAL_NS,
+                    LIM_WITHDRAWAL_NS + 10 * RT_MS);
     room_end();
 
     room_init();
@@ -251,7 +253,7 @@ static void test_one_answer(void **state)
     room_run(6 * RT_S); /* the first round */
     assert_int_equal(room.exchanges, 1);
     assert_int_equal(rt_metric_get(RT_METRIC_RELAYS_EXCESS) - excess,
-                     70 + 1 - LIM_RELAY_ASKED + LIM_RELAY_ASKED - LIM_RELAY_NEWS_MAX);
+                     70 + 1 - LIM_RELAY_ASKED + LIM_RELAY_ASKED - LIM_RELAY_UNKNOWN_MAX);
     room_run(24 * RT_S);
     assert_true(room_ask_list(1024) <= 1 + 64);
     room.listed_count = 10; /* we are among the first of them */
@@ -270,7 +272,7 @@ static void test_too_many_wait(void **state)
     for (uint32_t i = 0; i < 399; i++)
         room_relay(10 + i, 0x09000001); /* one network: one after the other */
     room.peers[WIRE_DIALECT_A] = 4;
-    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room.listed_count = room.listed_step = LIM_RELAY_UNKNOWN_MAX;
     room_start();
     room_run(60 * RT_S);
     assert_true(rt_metric_get(RT_METRIC_RELAYS_WAITING) > dropped);
@@ -296,7 +298,7 @@ static void test_answers_are_capped(void **state)
         test_relay_make(r);
     }
     room.peers[WIRE_DIALECT_A] = 4;
-    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room.listed_count = room.listed_step = LIM_RELAY_UNKNOWN_MAX;
     room_start();
     room_run(3600 * RT_S);
     assert_int_equal(room_ask_list(10), 10);
@@ -348,7 +350,7 @@ static void test_too_many_for_local_stores(void **state)
     for (uint32_t i = 0; i < LIM_RELAYS_STORED + 100; i++)
         room_relay(10 + i, 0x09000001 + i * 0x10000);
     room.peers[WIRE_DIALECT_A] = 4;
-    room.listed_count = room.listed_step = LIM_RELAY_NEWS_MAX;
+    room.listed_count = room.listed_step = LIM_RELAY_UNKNOWN_MAX;
     room_start();
     room_run(3600 * RT_S);
     assert_true(room_ask_list(1024) > (int)LIM_RELAYS_STORED + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The functions of runtime/transport/conn.h that this room uses, over the fake of room.h. */
+/* The functions of runtime/transport/conn.h that this room uses, for the fake of room.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

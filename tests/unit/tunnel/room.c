@@ -197,9 +197,9 @@ static void peer_on_msg(struct rt_actor *self, struct rt_msg *m)
     struct peer *p = RT_CONTAINER_OF(self, struct peer, actor);
 
     if (m->kind == SLOTS_REPLY) {
-        p->told = *RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY);
-        p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->told.slot_id);
-        p->told_count++;
+        p->reply = *RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY);
+        p->view_at_reply = tunnel_slot_lookup(p->actor.worker, p->reply.slot_id);
+        p->reply_count++;
     } else {
         keep_answer(p, RT_MSG_CAST(m, struct tunnel_request, TUNNEL_REPLY));
     }
@@ -239,12 +239,12 @@ static void ask(struct peer *p, enum slots_op op, uint64_t slot_id, enum wire_re
 enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
                          enum wire_relay_kind kind)
 {
-    uint32_t told = p->told_count;
+    uint32_t before = p->reply_count;
 
     ask(p, op, slot_id, kind);
     room_run();
-    assert_int_equal(p->told_count, told + 1);
-    return p->told.refusal;
+    assert_int_equal(p->reply_count, before + 1);
+    return p->reply.refusal;
 }
 
 /* Takes RelayRegistered, the first frame, out of what was sent. */
@@ -261,8 +261,8 @@ static void read_registered(struct peer *p)
     assert_int_equal(e.req_id, REGISTER_REQ_ID);
     assert_int_equal(e.flags, WIRE_FLAG_RESPONSE);
     assert_int_equal(wire_relay_registered_decode(e.payload.ptr, e.payload.len, &m), RT_ERR_OK);
-    p->slot_id = p->told.slot_id = m.slot_id;
-    p->told.expires_at_s = m.expires_at;
+    p->slot_id = p->reply.slot_id = m.slot_id;
+    p->reply.expires_at_s = m.expires_at;
     c->sent_len -= len;
     memmove(c->sent, c->sent + len, c->sent_len);
 }
@@ -272,16 +272,16 @@ static void on_registration_ended(void *user, const struct tunnel_refused *refus
     struct peer *p = user;
 
     p->tunnel = NULL;
-    p->told_count++;
-    p->told = (struct slots_request){.refusal = refused ? refused->refusal : RT_REFUSAL_NONE};
+    p->reply_count++;
+    p->reply = (struct slots_request){.refusal = refused ? refused->refusal : RT_REFUSAL_NONE};
     if (refused) {
         assert_ptr_equal(refused->conn, p->conn);
         assert_true(p->conn->is_held);
-        p->is_eof_told = refused->has_eof;
+        p->is_eof_reported = refused->has_eof;
         conn_free(p);
     } else if (p->conn->sent_len > 0) {
         read_registered(p);
-        p->view_when_told = tunnel_slot_lookup(p->actor.worker, p->slot_id);
+        p->view_at_reply = tunnel_slot_lookup(p->actor.worker, p->slot_id);
     }
 }
 
@@ -324,12 +324,12 @@ void peer_take_back(struct peer *p)
 
 enum rt_refusal peer_register(struct peer *p, uint64_t slot_id)
 {
-    uint32_t told = p->told_count;
+    uint32_t before = p->reply_count;
 
     peer_begin_register(p, slot_id);
     room_run();
-    assert_int_equal(p->told_count, told + 1);
-    return p->told.refusal;
+    assert_int_equal(p->reply_count, before + 1);
+    return p->reply.refusal;
 }
 
 struct peer *node_new(uint16_t worker, uint8_t key)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The tunnel room on real workers, stepped by hand under a virtual clock, between two fakes: a
- * connection (struct rt_conn: records what is written to it, delivers what the test says) in the
- * place of runtime/transport/conn, and peers (actors that ask, request and keep what comes back) in
- * the place of sessions. One room at a time.
+ * The tunnel room on real workers, stepped by hand under a virtual clock, between two fakes. A fake
+ * connection (struct rt_conn) replaces runtime/transport/conn: it records what is written to it and
+ * delivers what the test chooses. Peers replace sessions: actors that send requests and record the
+ * replies. One room at a time.
  */
 #ifndef TEST_TUNNEL_ROOM_H
 #define TEST_TUNNEL_ROOM_H
@@ -22,14 +22,14 @@ struct rt_conn {
     uint32_t frame_max, keep_max;
     uint64_t idle_ns;
     bool is_held, is_closed, is_ended;
-    bool keeps_output; /* the node does not read: nothing leaves */
+    bool keeps_output; /* the node does not read */
     enum relay_close how;
     size_t unsent;
     uint8_t *sent; /* all that was written */
     size_t sent_len, sent_cap, sent_read;
 };
 
-/* One thing that came back for a request. */
+/* A reply to a request. */
 struct answer {
     uint32_t id; /* outer_req_id */
     enum rt_refusal refusal;
@@ -46,11 +46,11 @@ struct peer {
     struct tunnel *tunnel; /* until its registration has ended */
     struct rt_addr link;
     struct rt_conn *conn;
-    bool is_eof_told; /* with the last refusal */
+    bool is_eof_reported; /* with the last refusal */
     uint64_t slot_id;
-    struct slots_request told;     /* the last reply; of a registration: refusal, id, time */
-    struct rt_addr view_when_told; /* the front link of told.slot_id in its worker's view, then */
-    uint32_t told_count, answer_count;
+    struct slots_request reply;   /* the last reply; of a registration: refusal, id, time */
+    struct rt_addr view_at_reply; /* the front link of reply.slot_id in its worker's view, then */
+    uint32_t reply_count, answer_count;
     struct answer answers[PEER_ANSWERS_MAX];
 };
 
@@ -65,24 +65,24 @@ void room_start(uint32_t max_tunnels, uint8_t secret);
 struct rt_worker *room_worker(uint16_t index);
 /* One turn of one worker. */
 void room_turn(uint16_t index);
-/* Until no worker has anything to do. */
+/* Runs all workers until none has work. */
 void room_run(void);
-/* Time passes, timers fire on the way. */
+/* Advances the clock and fires the timers that are due. */
 void room_pass(uint64_t ns);
 
 struct peer *peer_new(uint16_t worker, uint8_t key);
-/* It dies: its address bounces from now. */
+/* Stops the actor: messages to it bounce. */
 void peer_stop(struct peer *p);
 enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
                          enum wire_relay_kind kind);
-/* The same in two halves, for what may come between: the registration has ended when told_count has
- * grown. */
+/* The same in two halves, for what may come between: the registration has ended when reply_count
+ * has grown. */
 void peer_begin_register(struct peer *p, uint64_t slot_id);
 /* Makes its connection, which peer_begin_register does where there is none. */
 void peer_connect(struct peer *p);
 void peer_take_back(struct peer *p);
 enum rt_refusal peer_register(struct peer *p, uint64_t slot_id);
-/* A node on that worker with that key, registered. */
+/* A registered node on this worker with this key. */
 struct peer *node_new(uint16_t worker, uint8_t key);
 
 /* A request for the slot by this worker's view, named id, with a payload of len bytes; it may wait
@@ -104,9 +104,9 @@ void assert_unanswered(const struct peer *p, uint32_t id);
 
 bool node_is_alive(const struct peer *p);
 
-/* The next frame written to it: its inner req_id and payload; false when there is none. */
+/* The next frame written to the node: its inner req_id and payload. False: none. */
 bool node_reads(struct peer *p, uint32_t *out_id, uint32_t *out_len);
-/* Reads the next and insists that it is this one. */
+/* Reads the next frame and asserts its req_id. */
 void assert_node_reads(struct peer *p, uint32_t id);
 void assert_node_reads_nothing(struct peer *p);
 uint32_t node_count_unread(struct peer *p);
@@ -116,7 +116,7 @@ void node_sends(struct peer *p, uint32_t len, uint8_t fill);
 /* It reads its next frame, if there is one, and answers it with len >= 4 bytes that begin with its
  * req_id (big-endian). */
 void node_echoes(struct peer *p, uint32_t len);
-/* A byte of a frame that is not whole yet. */
+/* One byte of an incomplete frame. */
 void node_sends_a_byte(struct peer *p);
 void node_drains(struct peer *p);
 void node_loses_connection(struct peer *p, enum rt_conn_end how);

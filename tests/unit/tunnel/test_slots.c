@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: protocol section 4, rules 1, 8 and 9 at the authority and in the workers' views, over real
- * workers: one slot id per identity for ever; up to three links, newest first, and who takes over
- * when; renewing by id; max_tunnels by identity; what every worker's view knows and when; the ways
- * a registration ends early; temporary slots by message; shutdown.
+ * Plan: protocol section 4, rules 1, 8 and 9, at the authority and in the workers' views, on real
+ * workers:
+ *  - An identity has one slot id, which never changes.
+ *  - A slot has up to three links, newest first; when a link ends, the next one takes over.
+ *  - Registrations are renewed by id. max_tunnels counts identities.
+ *  - Every worker's view has a change before its originator gets the reply.
+ *  - A registration can end early in several ways and then leaves no slot.
+ *  - Temporary slots, by message. Shutdown.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +25,7 @@ static uint64_t slot_of(const struct peer *p)
     return tunnel_slot_id(p->actor.worker, p->key);
 }
 
-/* The link all workers use for the slot: the node's, or nobody's (NULL). */
+/* Asserts that all workers use the node's link for the slot; NULL: none. */
 static void assert_front(uint64_t slot_id, const struct peer *node)
 {
     struct rt_addr expected = node ? node->link : (struct rt_addr){0};
@@ -41,24 +45,24 @@ static void test_a_tunnel_gets_its_slot_and_all_workers_know(void **state)
 
     (void)state;
     assert_int_equal(peer_register(node, 0), RT_REFUSAL_NONE);
-    assert_int_not_equal(node->told.slot_id, 0);
-    assert_true(node->told.expires_at_s > 1700000000);
-    assert_front(node->told.slot_id, node);
+    assert_int_not_equal(node->reply.slot_id, 0);
+    assert_true(node->reply.expires_at_s > 1700000000);
+    assert_front(node->reply.slot_id, node);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 1);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNEL_LINKS), 1);
 }
 
-static void test_the_registrants_worker_knows_before_it_is_told(void **state)
+static void test_the_registrants_worker_knows_before_the_reply(void **state)
 {
     (void)state;
     for (uint16_t i = 0; i < ROOM_WORKERS; i++) {
         struct peer *node = node_new(i, (uint8_t)(20 + i));
 
-        assert_true(rt_addr_equal(node->view_when_told, node->link));
+        assert_true(rt_addr_equal(node->view_at_reply, node->link));
     }
 }
 
-static void test_the_slot_id_is_the_same_for_ever(void **state)
+static void test_the_slot_id_never_changes(void **state)
 {
     struct peer *node = node_new(0, 10);
     uint64_t id = node->slot_id, other_secret;
@@ -202,7 +206,7 @@ static void test_the_owners_live_id_is_renewed(void **state)
     assert_front(first->slot_id, second);
     assert_int_equal(peer_ask(second, SLOTS_REGISTER_TEMP, first->slot_id, WIRE_KIND_CONTROL),
                      RT_REFUSAL_NONE);
-    assert_int_equal(second->told.slot_id, first->slot_id);
+    assert_int_equal(second->reply.slot_id, first->slot_id);
     assert_front(first->slot_id, second);
 }
 
@@ -230,7 +234,7 @@ static void test_an_id_that_is_not_live_is_not_found(void **state)
 
 /* -- max_tunnels -- */
 
-static void test_max_tunnels_counts_identities_and_says_so(void **state)
+static void test_max_tunnels_counts_identities(void **state)
 {
     struct peer *a, *late;
 
@@ -294,7 +298,7 @@ static void test_an_older_version_is_ignored(void **state)
 
 /* -- registrations under way -- */
 
-static void test_a_registration_given_up_leaves_no_slot(void **state)
+static void test_an_aborted_registration_leaves_no_slot(void **state)
 {
     struct peer *node = peer_new(1, 10);
 
@@ -304,7 +308,7 @@ static void test_a_registration_given_up_leaves_no_slot(void **state)
     room_run();
     assert_front(slot_of(node), NULL);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 0);
-    assert_int_equal(node->told_count, 0);
+    assert_int_equal(node->reply_count, 0);
 }
 
 static void test_a_connection_lost_while_registering_leaves_no_slot(void **state)
@@ -314,7 +318,7 @@ static void test_a_connection_lost_while_registering_leaves_no_slot(void **state
     (void)state;
     peer_begin_register(node, 0);
     node_loses_connection(node, RT_CONN_END_TRANSPORT);
-    assert_int_equal(node->told_count, 1);
+    assert_int_equal(node->reply_count, 1);
     assert_front(slot_of(node), NULL);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 0);
 }
@@ -328,8 +332,8 @@ static void test_an_eof_while_registering_closes_after_the_reply(void **state)
     peer_begin_register(node, 0);
     node->conn->ops->eof(node->conn->user);
     room_run();
-    assert_int_equal(node->told_count, 1);
-    assert_int_equal(node->told.slot_id, slot_of(node));
+    assert_int_equal(node->reply_count, 1);
+    assert_int_equal(node->reply.slot_id, slot_of(node));
     assert_true(node->conn->is_closed);
     assert_int_equal(node->conn->how, RELAY_CLOSE_GRACEFUL);
     assert_front(slot_of(node), NULL);
@@ -343,8 +347,8 @@ static void test_a_refusal_reports_an_eof(void **state)
     peer_begin_register(node, 99);
     node->conn->ops->eof(node->conn->user);
     room_run();
-    assert_int_equal(node->told.refusal, RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_true(node->is_eof_told);
+    assert_int_equal(node->reply.refusal, RT_REFUSAL_SLOT_NOT_FOUND);
+    assert_true(node->is_eof_reported);
 }
 
 static void test_requests_wait_for_the_registration(void **state)
@@ -374,7 +378,7 @@ static void test_a_request_expires_while_registering(void **state)
     room_turn(1);
     room_now += 20 * RT_MS;
     room_turn(1);
-    assert_int_equal(node->told_count, 0);
+    assert_int_equal(node->reply_count, 0);
     assert_refused(asker, 1, RT_REFUSAL_QUEUE_TIMEOUT);
     room_run();
     assert_node_reads_nothing(node);
@@ -410,7 +414,7 @@ static void test_a_fourth_link_closes_one_that_has_just_registered(void **state)
     }
     room_turn(0);
     room_run();
-    assert_int_equal(slow->told_count, 1);
+    assert_int_equal(slow->reply_count, 1);
     assert_true(slow->conn->is_closed);
     assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
     assert_front(slot_of(slow), others[2]);
@@ -442,7 +446,7 @@ static void test_stream_and_connect_ask_for_a_tunnel(void **state)
     for (int kind = WIRE_KIND_CONTROL; kind <= WIRE_KIND_CONTENT; kind++) {
         assert_int_equal(peer_ask(asker, SLOTS_STREAM, node->slot_id, (enum wire_relay_kind)kind),
                          RT_REFUSAL_NONE);
-        assert_true(rt_addr_equal(asker->told.link, node->link));
+        assert_true(rt_addr_equal(asker->reply.link, node->link));
     }
     assert_int_equal(peer_ask(asker, SLOTS_CONNECT, node->slot_id, WIRE_KIND_CONTROL),
                      RT_REFUSAL_NONE);
@@ -450,7 +454,7 @@ static void test_stream_and_connect_ask_for_a_tunnel(void **state)
                      RT_REFUSAL_SLOT_NOT_FOUND);
     assert_int_equal(peer_ask(asker, SLOTS_STREAM, 99, WIRE_KIND_CONTENT),
                      RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_true(rt_addr_none(asker->told.link));
+    assert_true(rt_addr_none(asker->reply.link));
 }
 
 /* -- rule 9 by message; its cases are test_temp_slots' -- */
@@ -464,13 +468,13 @@ static void test_temporary_slots(void **state)
     for (uint32_t i = 0; i < LIM_TEMP_SLOTS_PER_KEY; i++) {
         assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL),
                          RT_REFUSAL_NONE);
-        ids[i] = owner->told.slot_id;
+        ids[i] = owner->reply.slot_id;
         assert_int_not_equal(ids[i], 0);
         assert_int_not_equal(ids[i], slot_of(owner));
         for (uint32_t j = 0; j < i; j++)
             assert_int_not_equal(ids[i], ids[j]);
     }
-    assert_int_equal(owner->told.expires_at_s, (room_now / RT_S) + 1700000000 + 600);
+    assert_int_equal(owner->reply.expires_at_s, (room_now / RT_S) + 1700000000 + 600);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL),
                      RT_REFUSAL_SLOT_TEMP_KEY);
     assert_int_equal(peer_register(owner, 0), RT_REFUSAL_NONE);
@@ -481,7 +485,7 @@ static void test_temporary_slots(void **state)
     assert_int_equal(peer_ask(requester, SLOTS_CONNECT, ids[0], WIRE_KIND_CONTROL),
                      RT_REFUSAL_NONE);
     assert_int_equal(peer_ask(requester, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    assert_true(rt_addr_none(requester->told.link));
+    assert_true(rt_addr_none(requester->reply.link));
     assert_int_equal(peer_ask(owner, SLOTS_STREAM, ids[0], WIRE_KIND_CONTENT),
                      RT_REFUSAL_SLOT_CONTENT);
     assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(1), ids[0])));
@@ -495,11 +499,11 @@ static void test_temporary_slots_expire_unless_renewed(void **state)
     (void)state;
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    kept = owner->told.slot_id;
+    kept = owner->reply.slot_id;
     room_pass(400 * RT_S);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, kept, WIRE_KIND_CONTROL),
                      RT_REFUSAL_NONE);
-    assert_int_equal(owner->told.slot_id, kept);
+    assert_int_equal(owner->reply.slot_id, kept);
     room_pass(300 * RT_S);
     assert_int_equal(rt_metric_get(RT_METRIC_TEMP_SLOTS), 1);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, kept, WIRE_KIND_CONTROL),
@@ -516,8 +520,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_tunnel_gets_its_slot_and_all_workers_know),
-        TEST(test_the_registrants_worker_knows_before_it_is_told),
-        TEST(test_the_slot_id_is_the_same_for_ever),
+        TEST(test_the_registrants_worker_knows_before_the_reply),
+        TEST(test_the_slot_id_never_changes),
         TEST(test_the_slot_lives_as_long_as_its_connection),
         TEST(test_the_newest_is_used_and_the_next_newest_takes_over),
         TEST(test_a_fourth_closes_the_oldest),
@@ -528,10 +532,10 @@ int main(void)
         TEST(test_the_owners_live_id_is_renewed),
         TEST(test_anothers_live_id_is_an_owner_mismatch),
         TEST(test_an_id_that_is_not_live_is_not_found),
-        TEST(test_max_tunnels_counts_identities_and_says_so),
+        TEST(test_max_tunnels_counts_identities),
         TEST(test_a_place_is_free_again_when_an_identity_goes),
         TEST(test_an_older_version_is_ignored),
-        TEST(test_a_registration_given_up_leaves_no_slot),
+        TEST(test_an_aborted_registration_leaves_no_slot),
         TEST(test_a_connection_lost_while_registering_leaves_no_slot),
         TEST(test_an_eof_while_registering_closes_after_the_reply),
         TEST(test_a_refusal_reports_an_eof),

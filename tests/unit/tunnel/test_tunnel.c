@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: protocol section 4, rules 3 to 6, at one link: what a node reads and in which form; answers
- * by order alone, inline or taken, under equal request ids; the frame nobody asked for; the window
- * and the turns; the clocks (queue, progress); requesters that leave, in four ways; connections
- * that go and what waits in them. What is bounded, and by what, is test_tunnel_bounds.
+ * Plan: protocol section 4, rules 3 to 6, at one link:
+ *  - What a node reads, and in which form.
+ *  - Answers are matched by order alone, inline or as a slice, under equal request ids. An
+ *    unsolicited frame closes the link.
+ *  - The window and the turns. The timers of the queue and of progress.
+ *  - Requesters that leave, in four ways. Connections that end, and their waiting requests.
+ * test_tunnel_bounds tests the limits.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -111,7 +114,7 @@ static void test_answers_are_matched_by_order_alone(void **state)
         assert_answered(others[i], 1, 10u + i, i);
 }
 
-static void test_a_frame_nobody_asked_for_closes(void **state)
+static void test_an_unsolicited_frame_closes(void **state)
 {
     uint64_t before = rt_metric_get(RT_METRIC_TUNNEL_UNASKED);
 
@@ -125,7 +128,7 @@ static void test_a_frame_nobody_asked_for_closes(void **state)
     assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(0), node->slot_id)));
 }
 
-static void test_a_large_frame_nobody_asked_for_closes_too(void **state)
+static void test_a_large_unsolicited_frame_closes(void **state)
 {
     (void)state;
     node_sends(node, LIM_INNER_FRAME_MAX + 1, 1);
@@ -214,7 +217,7 @@ static void test_thirty_seconds_without_a_byte_end_a_link_that_owes(void **state
     assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(2), node->slot_id)));
 }
 
-static void test_a_link_that_owes_nothing_may_be_silent_for_ever(void **state)
+static void test_an_idle_link_is_never_closed(void **state)
 {
     (void)state;
     request(1);
@@ -289,7 +292,7 @@ static void test_fin_leaves_a_written_request(void **state)
     assert_answered(asker, 1, 4, 8);
 }
 
-static void test_death_drops_a_waiting_request(void **state)
+static void test_a_dead_requesters_waiting_request_is_dropped(void **state)
 {
     struct peer *leaver = peer_new(0, 51);
 
@@ -304,7 +307,7 @@ static void test_death_drops_a_waiting_request(void **state)
     assert_int_equal(node_count_unread(node), 4);
 }
 
-static void test_death_discards_a_written_requests_answer_only(void **state)
+static void test_a_dead_requesters_answer_is_discarded(void **state)
 {
     struct peer *leaver = peer_new(0, 51);
     uint64_t before = rt_metric_get(RT_METRIC_TUNNEL_TOMBSTONED);
@@ -339,7 +342,7 @@ static void test_a_tombstone_still_owes_and_its_link_may_go(void **state)
 
 /* -- rule 6: a connection that goes -- */
 
-static void test_written_requests_hear_at_once_when_the_node_goes(void **state)
+static void test_written_requests_fail_at_once_when_the_node_leaves(void **state)
 {
     (void)state;
     for (uint32_t id = 1; id <= 6; id++)
@@ -409,7 +412,7 @@ static void test_waiting_requests_leave_a_silent_link(void **state)
         assert_answered(asker, id, 1, (uint8_t)id);
 }
 
-static void test_two_silent_links_end_in_time_and_answer_everybody(void **state)
+static void test_two_silent_links_end_in_time_and_answer_all(void **state)
 {
     struct peer *newer = node_new(2, 10);
 
@@ -422,7 +425,7 @@ static void test_two_silent_links_end_in_time_and_answer_everybody(void **state)
         assert_non_null(peer_answer(asker, id));
 }
 
-static void test_a_leaver_is_found_where_its_request_moved_to(void **state)
+static void test_a_cancel_follows_a_moved_request(void **state)
 {
     struct peer *newer = node_new(2, 10), *leaver = peer_new(0, 51);
 
@@ -469,26 +472,26 @@ int main(void)
         TEST(test_answers_of_every_size_come_back),
         TEST(test_no_memory_for_a_large_answer_is_a_refusal),
         TEST(test_answers_are_matched_by_order_alone),
-        TEST(test_a_frame_nobody_asked_for_closes),
-        TEST(test_a_large_frame_nobody_asked_for_closes_too),
+        TEST(test_an_unsolicited_frame_closes),
+        TEST(test_a_large_unsolicited_frame_closes),
         TEST(test_four_are_written_and_the_rest_waits),
         TEST(test_requesters_take_turns_by_key),
         TEST(test_a_slow_uplink_keeps_its_tunnel),
         TEST(test_thirty_seconds_without_a_byte_end_a_link_that_owes),
-        TEST(test_a_link_that_owes_nothing_may_be_silent_for_ever),
+        TEST(test_an_idle_link_is_never_closed),
         TEST(test_a_request_waits_thirty_seconds_at_most),
         TEST(test_nothing_more_is_written_to_a_silent_node),
         TEST(test_fin_drops_a_waiting_request),
         TEST(test_fin_leaves_a_written_request),
-        TEST(test_death_drops_a_waiting_request),
-        TEST(test_death_discards_a_written_requests_answer_only),
+        TEST(test_a_dead_requesters_waiting_request_is_dropped),
+        TEST(test_a_dead_requesters_answer_is_discarded),
         TEST(test_a_tombstone_still_owes_and_its_link_may_go),
-        TEST(test_written_requests_hear_at_once_when_the_node_goes),
+        TEST(test_written_requests_fail_at_once_when_the_node_leaves),
         TEST(test_waiting_requests_move_with_the_time_they_have_left),
         TEST(test_a_moved_request_keeps_its_deadline),
         TEST(test_waiting_requests_leave_a_silent_link),
-        TEST(test_two_silent_links_end_in_time_and_answer_everybody),
-        TEST(test_a_leaver_is_found_where_its_request_moved_to),
+        TEST(test_two_silent_links_end_in_time_and_answer_all),
+        TEST(test_a_cancel_follows_a_moved_request),
         TEST(test_a_request_to_a_link_that_has_gone_bounces),
         TEST(test_fin_of_the_node_closes_its_link),
     };

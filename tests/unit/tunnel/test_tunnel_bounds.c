@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: what bounds a link: rule 7 of protocol section 4 (oversize answers), queue limits and who
- * is served meanwhile, nodes that do not read, memory reserved for answers, through everything that
- * can happen to a written request.
+ * Plan: the limits of a link: oversize answers (rule 7 of protocol section 4), the queue and which
+ * keys are served meanwhile, nodes that do not read, and the memory reserved for answers through
+ * every event of a written request.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,7 @@ static void test_a_greedy_key_is_refused_and_others_are_served(void **state)
     assert_answered(honest, 1000, 6, 6);
 }
 
-static void test_a_crowded_queue_makes_room_for_an_honest_key(void **state)
+static void test_a_full_queue_evicts_from_the_largest_key(void **state)
 {
     struct peer *crowd[9], *honest = peer_new(0, 99);
     uint32_t refused = 0;
@@ -135,7 +135,7 @@ static void test_a_node_that_does_not_read_is_written_a_bounded_amount(void **st
 
 /* -- memory -- */
 
-static void test_nothing_is_written_without_room_for_its_answer(void **state)
+static void test_nothing_is_written_without_memory_for_its_answer(void **state)
 {
     (void)state;
     rt_budget_configure(PENDING_RESERVE_MIN + 100);
@@ -152,7 +152,7 @@ static void test_nothing_is_written_without_room_for_its_answer(void **state)
 }
 
 /* Or a budget full of reservations would leave no memory to receive what they are for. */
-static void test_an_answer_takes_the_room_kept_for_it(void **state)
+static void test_an_answer_uses_its_reserved_memory(void **state)
 {
     uint32_t len = 200 * 1024;
 
@@ -173,7 +173,7 @@ static void test_an_answer_takes_the_room_kept_for_it(void **state)
     }
 }
 
-static void test_room_is_asked_for_again_until_the_deadline(void **state)
+static void test_memory_is_requested_again_until_the_deadline(void **state)
 {
     (void)state;
     rt_budget_configure(100);
@@ -198,7 +198,7 @@ static void test_room_is_asked_for_again_until_the_deadline(void **state)
     assert_answered(asker, 2, 5, 2);
 }
 
-static void test_reservations_are_given_back_whatever_happens(void **state)
+static void test_reservations_are_always_released(void **state)
 {
     struct peer *leaver = peer_new(0, 51);
 
@@ -226,12 +226,12 @@ int main(void)
         TEST(test_an_oversize_answer_for_a_dead_requester),
         TEST(test_a_frame_over_two_mib_ends_the_link),
         TEST(test_a_greedy_key_is_refused_and_others_are_served),
-        TEST(test_a_crowded_queue_makes_room_for_an_honest_key),
+        TEST(test_a_full_queue_evicts_from_the_largest_key),
         TEST(test_a_node_that_does_not_read_is_written_a_bounded_amount),
-        TEST(test_nothing_is_written_without_room_for_its_answer),
-        TEST(test_an_answer_takes_the_room_kept_for_it),
-        TEST(test_room_is_asked_for_again_until_the_deadline),
-        TEST(test_reservations_are_given_back_whatever_happens),
+        TEST(test_nothing_is_written_without_memory_for_its_answer),
+        TEST(test_an_answer_uses_its_reserved_memory),
+        TEST(test_memory_is_requested_again_until_the_deadline),
+        TEST(test_reservations_are_always_released),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

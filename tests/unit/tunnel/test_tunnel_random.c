@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: three identities with links that come and go, thirty requesters with one request each at a
- * time, and a thousand random things that happen to them: requests, answers of all sizes, bytes,
- * silence, lost and closed connections, fourth links, requesters that half-close or die, memory
- * that runs out, nodes that do not read. After each step nothing is wrong, and in the end, when
- * time has passed:
- *  - every request ended exactly once, and if with an answer, with its own;
- *  - all workers know the same links, and all of them are alive;
+ * Plan: three identities with links that open and close, thirty requesters with one request each at
+ * a time, and a thousand random events: requests, answers of all sizes, single bytes, silence, lost
+ * and closed connections, fourth links, requesters that half-close or die, exhausted memory, nodes
+ * that do not read. Invariants hold after each event. At the end, after time has passed:
+ *  - every request ended exactly once, and an answer belongs to its request;
+ *  - all workers know the same links, and all of these are alive;
  *  - nothing is reserved, kept or counted (room_end).
  * Seeds: argv[1], or fixed ones; the seed is printed.
  */
@@ -58,7 +57,7 @@ static void asker_new(uint32_t i)
     in_flight[i] = 0;
 }
 
-/* Whoever's request has ended may ask again; that it ended as it should is checked here. */
+/* Checks how the request of requester i ended; the requester may send the next one. */
 static void settle(uint32_t i)
 {
     const struct answer *a;
@@ -217,7 +216,7 @@ static void run_seed(uint64_t seed)
 
 static uint64_t seed_asked;
 
-static void test_random_things_happen(void **state)
+static void test_random_events(void **state)
 {
     (void)state;
     room_begin(state);
@@ -236,7 +235,7 @@ static void test_random_things_happen(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_things_happen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_events)};
 
     if (argc > 1)
         seed_asked = strtoull(argv[1], NULL, 10);

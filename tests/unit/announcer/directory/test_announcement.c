@@ -144,7 +144,7 @@ static void test_encoding(void **state)
     memset(buf->bytes, 0, ANNOUNCEMENT_ROOM + 1);
     memcpy(buf->bytes, again.ptr, again.len);
     large = relay_slice_own(buf, buf->bytes, ANNOUNCEMENT_ROOM);
-    assert_true(announcement_read(&large, room, &ann)); /* what follows is not looked at */
+    assert_true(announcement_read(&large, room, &ann)); /* the bytes after it are ignored */
     large.len++;
     assert_false(announcement_read(&large, room, &ann));
     relay_slice_drop(&large);

@@ -217,7 +217,7 @@ static void test_one_network_floods(void **state)
     relay_list_free(&l);
 }
 
-static void test_expired_gives_way(void **state)
+static void test_expired_is_evicted_first(void **state)
 {
     struct relay_list *l = new_list();
     struct test_relay *r = test_relay(5000, 0x0c000001, NOW_S + LIM_ANNOUNCEMENT_S);
@@ -509,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_final_announcement),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_one_network_floods),
-        cmocka_unit_test(test_expired_gives_way),
+        cmocka_unit_test(test_expired_is_evicted_first),
         cmocka_unit_test(test_asking),
         cmocka_unit_test(test_both_forms),
         cmocka_unit_test(test_limit_per_form),

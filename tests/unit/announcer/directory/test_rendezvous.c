@@ -20,7 +20,7 @@
 static uint8_t pubkey[32] = {7};
 static uint64_t rng = 20261123;
 
-static const uint64_t hour_s = NOW_S / 3600 * 3600; /* where all begin, plus a few minutes */
+static const uint64_t hour_s = NOW_S / 3600 * 3600; /* the start of all tests, plus a few minutes */
 
 static void keys_of(uint64_t wall_s, uint8_t out[2][32])
 {
@@ -217,7 +217,7 @@ static void test_clock_jumps(void **state)
     assert_true(has_hour(&k, c.begin_s));
 }
 
-/* What stands in the DHT: key of an hour -> until when. */
+/* Stored announcements: the key of an hour and the expiry. */
 struct stored {
     uint8_t key[32];
     uint64_t expires_s;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: each promise of pending.h on its own, with few requests and chosen times: order, turns and
- * debt, fairness by bytes, no starvation by newcomers, the window's growth and shrinking, limits
- * and who gives way in a full queue, deadlines, leaving requesters, taking away, trimming. What
- * many operations in any order do is test_pending_model's.
+ * Plan: each guarantee of pending.h alone, with few requests and chosen times: order, turns and
+ * debt, fairness by bytes, no starvation by newcomers, growth and shrinking of the window, limits
+ * and evictions from a full queue, deadlines, requesters that leave, taking, trimming.
+ * test_pending_model tests many operations in any order.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -139,7 +139,7 @@ static void test_an_older_deadline_goes_first_within_its_key(void **state)
 
 /* -- turns -- */
 
-static void test_keys_take_turns_whoever_came_with_more(void **state)
+static void test_keys_take_turns_whatever_their_number_of_requests(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++)
@@ -172,7 +172,7 @@ static void test_answer_bytes_are_paid_with_turns(void **state)
     assert_true(write_key(0) + write_key(0) == 3);
 }
 
-static void test_debt_is_forgiven_while_nobody_else_waits(void **state)
+static void test_debt_has_no_effect_while_no_other_key_waits(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
@@ -279,8 +279,7 @@ static void test_window_starts_at_four(void **state)
     assert_true(pending_can_write(&p));
 }
 
-/* Serves n answers at so many bytes a second, the queue never empty; the last time an answer took.
- */
+/* Serves n answers at bytes_per_s while the queue is never empty. Returns the time of the last. */
 static uint64_t serve(uint32_t n, uint32_t bytes, uint64_t bytes_per_s)
 {
     static uint64_t now;
@@ -354,7 +353,7 @@ static void test_one_slow_window_shrinks_once(void **state)
     assert_int_equal(p.window, 4);
 }
 
-static void test_an_unused_window_is_not_believed(void **state)
+static void test_an_unused_window_does_not_count(void **state)
 {
     (void)state;
     p.window = 32;
@@ -376,7 +375,7 @@ static void test_one_key_fills_its_own_share_only(void **state)
     assert_int_equal(p.waiting_count, LIM_QUEUED_PER_KEY + 1);
 }
 
-static void test_written_ones_do_not_count_as_queued(void **state)
+static void test_written_requests_do_not_count_as_queued(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < LIM_QUEUED_PER_KEY; i++)
@@ -386,7 +385,7 @@ static void test_written_ones_do_not_count_as_queued(void **state)
     assert_true(is_refused_itself(1));
 }
 
-static void test_a_full_queue_takes_from_who_has_most(void **state)
+static void test_a_full_queue_evicts_from_the_largest_key(void **state)
 {
     uint32_t newest = 0, refused;
 
@@ -412,7 +411,7 @@ static void test_a_queue_full_of_equals_refuses_the_newcomer(void **state)
 
 /* -- deadlines -- */
 
-static void test_expired_ones_come_out_by_deadline(void **state)
+static void test_expired_requests_are_out_by_deadline(void **state)
 {
     struct tunnel_request *a = request(1, 30), *b = request(2, 20), *c = request(3, 40);
 
@@ -474,7 +473,7 @@ static void test_cancel_leaves_a_written_request_as_asked(void **state)
     drop(a);
 }
 
-static void test_cancel_of_a_stranger_finds_nothing(void **state)
+static void test_cancel_of_an_unknown_address_finds_nothing(void **state)
 {
     bool found = false;
 
@@ -551,9 +550,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_pop_in_the_order_written),
         TEST(test_an_older_deadline_goes_first_within_its_key),
-        TEST(test_keys_take_turns_whoever_came_with_more),
+        TEST(test_keys_take_turns_whatever_their_number_of_requests),
         TEST(test_answer_bytes_are_paid_with_turns),
-        TEST(test_debt_is_forgiven_while_nobody_else_waits),
+        TEST(test_debt_has_no_effect_while_no_other_key_waits),
         TEST(test_debt_outlasts_a_pause),
         TEST(test_bytes_are_shared_fairly),
         TEST(test_newcomers_cannot_starve_a_debtor),
@@ -563,16 +562,16 @@ int main(void)
         TEST(test_window_shrinks_to_one_on_a_slow_uplink),
         TEST(test_an_answer_takes_about_a_second_at_most),
         TEST(test_one_slow_window_shrinks_once),
-        TEST(test_an_unused_window_is_not_believed),
+        TEST(test_an_unused_window_does_not_count),
         TEST(test_one_key_fills_its_own_share_only),
-        TEST(test_written_ones_do_not_count_as_queued),
-        TEST(test_a_full_queue_takes_from_who_has_most),
+        TEST(test_written_requests_do_not_count_as_queued),
+        TEST(test_a_full_queue_evicts_from_the_largest_key),
         TEST(test_a_queue_full_of_equals_refuses_the_newcomer),
-        TEST(test_expired_ones_come_out_by_deadline),
+        TEST(test_expired_requests_are_out_by_deadline),
         TEST(test_a_written_request_does_not_expire),
         TEST(test_cancel_takes_a_waiting_request_out),
         TEST(test_cancel_leaves_a_written_request_as_asked),
-        TEST(test_cancel_of_a_stranger_finds_nothing),
+        TEST(test_cancel_of_an_unknown_address_finds_nothing),
         TEST(test_taking_away_keeps_age_and_order),
         TEST(test_trim_frees_the_tables_only_when_empty),
         TEST(test_reservation_follows_recent_answers),

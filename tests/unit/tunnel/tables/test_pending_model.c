@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: thousands of random operations on pending beside a naive model of it: one flat table of
- * requests and one of keys, searched from end to end, that states the rules of pending.h as plainly
- * as possible. After each operation what came out must be what the model says, and nothing else:
- *  - every request that went in comes out exactly once, by the right door;
- *  - the turn is the key's with the smallest tag, within it the oldest deadline's;
- *  - answers come out in the order written, tombstones marked;
- *  - nothing is written beyond the window, the window stays within 1 and 32, limits hold.
- * Seeds: argv[1], or a few fixed ones; the seed is printed, a failure repeats with it.
+ * Plan: thousands of random operations on pending and on a naive model: one flat table of requests
+ * and one of keys, searched from end to end, which states the rules of pending.h as plainly as
+ * possible. After each operation both have the same result:
+ *  - every request that went in is out exactly once, through the right function;
+ *  - the turn is that of the key with the smallest tag, and of its oldest deadline;
+ *  - answers are matched in the order written, tombstones are marked;
+ *  - the window stays within 1 and 32, and no more requests are written; limits hold.
+ * Seeds: argv[1], or a few fixed ones; the seed is printed and repeats a failure.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -337,7 +337,7 @@ static void run_seed(uint64_t seed)
 
 static uint64_t seed_asked;
 
-static void test_pending_does_as_the_model(void **state)
+static void test_pending_equals_the_model(void **state)
 {
     (void)state;
     if (seed_asked) {
@@ -390,7 +390,7 @@ static void test_many_keys_come_out_once_and_in_order(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pending_does_as_the_model),
+        cmocka_unit_test(test_pending_equals_the_model),
         cmocka_unit_test(test_many_keys_come_out_once_and_in_order),
     };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: protocol section 4, rule 9, in pure form: who may register, renew, connect and stream, with
- * which refusal; the limits per key and in all; expiry after 600 s from the last renewal, by itself
- * and in order; the gauge and the maps are empty at the end.
+ * Plan: protocol section 4, rule 9: who may register, renew, connect and stream, and the refusals;
+ * the limits per key and in total; expiry 600 s after the last renewal, in order. At the end the
+ * gauge and the maps are empty.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,7 +120,7 @@ static void test_four_per_key_until_one_expires(void **state)
     assert_int_equal(temp_slots_add(&t, 51, owner, TTL_NS + 1), RT_REFUSAL_SLOT_TEMP_KEY);
 }
 
-static void test_full_for_everybody_then_free_again(void **state)
+static void test_full_for_all_then_free_again(void **state)
 {
     uint8_t key[32] = {0};
 
@@ -149,7 +149,7 @@ int main(void)
         TEST(test_only_the_owner_renews),
         TEST(test_expiry_is_in_order_of_renewal),
         TEST(test_four_per_key_until_one_expires),
-        TEST(test_full_for_everybody_then_free_again),
+        TEST(test_full_for_all_then_free_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
