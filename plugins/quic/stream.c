@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_BYTES 1024u  /* room for the views of a send, and of the next few */
+#define COPY_BYTES 1024u  /* room for the views of one send and of the next few */
 #define HELD_BYTES 16384u /* likewise, for input */
 
 struct quic_chunk {
     struct quic_chunk *next;
     struct relay_slice slice; /* owned */
-    bool is_copy;             /* the buffer is ours alone: more may be put behind */
+    bool is_copy;             /* the buffer is ours alone: bytes may be appended */
 };
 
 static struct quic_chunk *chunk_new(struct relay_slice slice, bool is_copy)
@@ -29,7 +29,7 @@ static void chunk_free(struct quic_chunk *k)
     free(k);
 }
 
-/* Puts up to n bytes behind those of a copy: how many fitted. */
+/* Appends up to n bytes to a copy: the number that fitted. */
 static size_t chunk_append(struct quic_chunk *k, const uint8_t *p, size_t n)
 {
     struct relay_buf *b;
@@ -52,8 +52,8 @@ static void uncharged_free(struct relay_buf *b)
     free(b);
 }
 
-/* Beyond the host's budget. What is bounded by the peer's window, or is a head of a few bytes, must
- * not cost a connection because others hold all memory. */
+/* Beyond the host's memory budget. Bytes that the peer's window limits, or a head of a few bytes,
+ * must not end a connection because others use all memory. */
 static struct relay_buf *uncharged_new(size_t capacity)
 {
     struct relay_buf *b = malloc(sizeof(*b) + capacity);
@@ -143,7 +143,7 @@ size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max
 
     *out_len = 0;
     for (; k && count < max; k = k->next, at = 0) {
-        /* nothing is written through it */
+        /* only read */
         v[count].iov_base = (void *)(uintptr_t)(k->slice.ptr + at);
         v[count].iov_len = k->slice.len - at;
         *out_len += v[count++].iov_len;
@@ -198,7 +198,7 @@ void quic_output_drop(struct quic_output *o)
     *o = (struct quic_output){0};
 }
 
-/* -- input held -- */
+/* -- held input -- */
 
 bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t *p, size_t n)
 {
@@ -208,7 +208,7 @@ bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t
     h->bytes += done;
     if (done == n)
         return true;
-    /* the first piece may be all there is; more of them are a stream that stands */
+    /* a second piece suggests that the stream is stalled: leave room for more */
     k = chunk_copy(buf_new, p + done, n - done, h->head ? HELD_BYTES : 0, true);
     if (!k)
         return false;
