@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: deferred_count and deferred_bytes are those of the deferred list, and each packet on
+ * it counts its socket. A packet of a new client is deferred only after its address is validated or
+ * while fewer than QUIC_UNVALIDATED_MAX handshakes are not.
+ */
 #include "accept.h"
 
 #include <stdlib.h>
@@ -34,6 +39,7 @@ static struct quic_kept *next_deferred(struct quic_worker *qw)
 
     if (!k)
         return NULL;
+    PLUGIN_INSIST(qw->deferred_count > 0 && qw->deferred_bytes >= k->d.len);
     qw->deferred_count--;
     qw->deferred_bytes -= (uint32_t)k->d.len;
     return k;

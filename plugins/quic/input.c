@@ -36,7 +36,7 @@ static void report_delivery(struct relay_conn *c)
 }
 
 /* Prefetches the destination of the next packet's bytes. */
-static void fetch_next(const struct quic_delivery *t)
+static void prefetch_next(const struct quic_delivery *t)
 {
     if (t->room < QUIC_PACKET_MAX)
         return;
@@ -68,7 +68,7 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         if (t->room == 0 || !c->is_inside)
             report_delivery(c);
     }
-    fetch_next(t);
+    prefetch_next(t);
     return done;
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Writing. Invariant: a connection with something to write is on the worker's dirty list, or on the
+ * waiting list of its blocked socket; else its expiry is set.
+ */
 #include <string.h>
 
 #include "conn.h"

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: acked <= sent <= total, and the chunks from head hold the bytes [acked, total), of
+ * which head_acked are already acknowledged in head. `next` and `next_at` are the place of byte
+ * `sent`.
+ */
 #include "stream.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/insist.h"
 
 #define COPY_BYTES 1024u  /* room for the views of one send and of the next few */
 #define HELD_BYTES 16384u /* likewise, for input */
@@ -153,6 +160,7 @@ size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max
 
 void quic_output_sent(struct quic_output *o, size_t n)
 {
+    PLUGIN_INSIST(n <= quic_output_unsent(o));
     o->sent += n;
     while (n > 0) {
         uint32_t left = o->next->slice.len - o->next_at;
@@ -169,6 +177,7 @@ void quic_output_sent(struct quic_output *o, size_t n)
 
 void quic_output_acked(struct quic_output *o, size_t n)
 {
+    PLUGIN_INSIST(n <= o->sent - o->acked);
     o->acked += n;
     while (n > 0) {
         struct quic_chunk *k = o->head;
