@@ -4,7 +4,7 @@
  * lists of pending work, and the counters.
  *
  * In a turn of the loop, I/O callbacks read, decrypt and raise events. Verbs that the host calls
- * from events only record and gather output. Before the loop sleeps:
+ * from events only record and gather output. Before the loop sleeps (see turn.c):
  *   1. resumed connections deliver the input that was held,
  *   2. gathered output is flushed, one write per connection, and `sent` is raised,
  *   3. handshakes go on, in the order they became ready, for at most TLS_HANDSHAKE_TURN_NS,
@@ -73,9 +73,18 @@ struct tls_pool {
     uint32_t capacity; /* of each */
 };
 
+struct tls_worker;
+
+/* Calls of the worker into the layers above it; see turn.c. */
+struct tls_hooks {
+    void (*end_of_turn)(struct tls_worker *tw);                            /* pending work */
+    bool (*write)(struct tls_engine *e, const struct iovec *v, int count); /* tls_wire.write */
+};
+
 struct tls_worker {
     const struct relay_host *host;
     const struct relay_transport *table; /* ours, for admit */
+    const struct tls_hooks *hooks;
     struct relay_worker *w;
     struct tls_creds *creds; /* borrowed */
 
@@ -96,9 +105,10 @@ struct tls_worker {
     uint32_t conns, listeners;
 };
 
-/* creds are borrowed and must outlive the worker. */
+/* creds and hooks are borrowed and must outlive the worker. */
 struct tls_worker *tls_worker_new(const struct relay_host *host,
-                                  const struct relay_transport *table, struct relay_worker *w,
+                                  const struct relay_transport *table,
+                                  const struct tls_hooks *hooks, struct relay_worker *w,
                                   struct tls_creds *creds);
 /* All connections and listeners are gone. Drops every buffer at once; the struct is freed when the
  * loop has closed its handles. */
