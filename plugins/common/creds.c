@@ -13,7 +13,7 @@
 #define HOUR_S 3600
 #define LIFETIME_S (10LL * 365 * 24 * HOUR_S)
 
-/* The parts that only live while the credentials are made. */
+/* Objects needed only while the credentials are made. */
 struct builder {
     gnutls_privkey_t key;
     gnutls_x509_privkey_t x509_key;
@@ -153,7 +153,7 @@ int tls_creds_new(const uint8_t seed[TLS_SEED_BYTES], const uint8_t serial[TLS_S
     int rc;
 
     if (sodium_init() < 0) {
-        snprintf(err->text, sizeof(err->text), "libsodium does not start");
+        snprintf(err->text, sizeof(err->text), "cannot initialise libsodium");
         return -1;
     }
     c = calloc(1, sizeof(*c));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a TLS endpoint of ours shows: a self-signed certificate with an Ed25519 key of its own
- * (never the node's identity: identity is proven above TLS), and the cipher preferences. Made once,
- * read-only afterwards, shared by all workers and all connections.
+ * Credentials of our TLS endpoints: a self-signed certificate with an Ed25519 key of its own, and
+ * the cipher preferences. The key is never the node's identity, which is proven above TLS.
+ * Read-only once made; shared by all workers and connections.
  */
 #ifndef TLS_CREDS_H
 #define TLS_CREDS_H
@@ -22,7 +22,7 @@
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"      \
     "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:%SERVER_PRECEDENCE"
 
-/* How the certificate's key signs in handshakes. Native is there to be measured against. */
+/* How the certificate's key signs in handshakes. GnuTLS's own signer is for comparison. */
 enum tls_signer {
     TLS_SIGNER_SODIUM,
     TLS_SIGNER_GNUTLS,
@@ -30,7 +30,7 @@ enum tls_signer {
 
 struct tls_creds {
     gnutls_certificate_credentials_t server; /* with our certificate */
-    gnutls_certificate_credentials_t client; /* empty: no certificate shown, none verified */
+    gnutls_certificate_credentials_t client; /* empty: sends no certificate, verifies none */
     gnutls_priority_t priority;
     uint8_t sign_key[64]; /* Ed25519, libsodium's form */
 };
@@ -54,11 +54,11 @@ struct tls_creds_shared {
     uint32_t workers; /* that use them */
 };
 
-/* One worker more: *out, made with the first one. Or -1 and *err. */
+/* Adds a worker: 0 and *out, which the first one makes. Or -1 and *err. */
 int tls_creds_share(struct tls_creds_shared *s, const struct relay_host *host,
                     struct relay_worker *w, const char *priority, struct tls_creds **out,
                     struct relay_error *err);
-/* One worker less; the last one frees them. */
+/* Removes a worker; the last one frees the credentials. */
 void tls_creds_unshare(struct tls_creds_shared *s);
 
 #endif

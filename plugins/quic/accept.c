@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: deferred_count and deferred_bytes are those of the deferred list, and each packet on
+ * it counts its socket. A packet of a new client is deferred only after its address is validated or
+ * while fewer than QUIC_UNVALIDATED_MAX handshakes are not.
+ */
 #include "accept.h"
 
 #include <stdlib.h>
@@ -34,6 +39,7 @@ static struct quic_kept *next_deferred(struct quic_worker *qw)
 
     if (!k)
         return NULL;
+    PLUGIN_INSIST(qw->deferred_count > 0 && qw->deferred_bytes >= k->d.len);
     qw->deferred_count--;
     qw->deferred_bytes -= (uint32_t)k->d.len;
     return k;
@@ -55,7 +61,7 @@ void quic_accept_drop_deferred(struct quic_worker *qw)
 
 /* -- new connections -- */
 
-/* Starts a connection for a first packet that may have one. NULL: it may not. */
+/* Begins a connection for its first packet. NULL: the host refuses it, or memory is out. */
 static struct relay_conn *serve(struct quic_socket *s, const struct quic_datagram *d,
                                 const struct quic_initial *in)
 {
@@ -85,22 +91,18 @@ static struct relay_conn *serve(struct quic_socket *s, const struct quic_datagra
     return c;
 }
 
-/* Whether strangers have to prove their addresses now. */
-static bool is_crowded(struct quic_worker *qw)
+/* Whether new clients must validate their addresses (Retry) now. */
+static bool must_validate(struct quic_worker *qw)
 {
     uint32_t share = QUIC_UNVALIDATED_MAX / qw->env.workers, max = share ? share : 1;
-    uint64_t each_ns = QUIC_VANISHED_NS / max;
-    uint64_t forgotten = (qw->now_ns - qw->vanished_at_ns) / each_ns;
+    uint64_t each_ns = QUIC_ABANDONED_NS / max;
+    uint64_t expired = (qw->now_ns - qw->abandoned_at_ns) / each_ns;
 
-    qw->vanished_at_ns += forgotten * each_ns;
-    qw->vanished -= forgotten < qw->vanished ? (uint32_t)forgotten : qw->vanished;
-    return qw->always_retry || qw->unvalidated + qw->vanished >= max;
+    qw->abandoned_at_ns += expired * each_ns;
+    qw->abandoned -= expired < qw->abandoned ? (uint32_t)expired : qw->abandoned;
+    return qw->always_retry || qw->unvalidated + qw->abandoned >= max;
 }
 
-/*
- * Whether a packet that belongs to no connection may begin one. False: it was answered, or is
- * nothing. The answer needs no memory, so it is given at once.
- */
 bool quic_accept_is_welcome(struct quic_socket *s, const struct quic_datagram *d,
                             struct quic_initial *in)
 {
@@ -115,7 +117,7 @@ bool quic_accept_is_welcome(struct quic_socket *s, const struct quic_datagram *d
             quic_retry_token_check(qw->retry_secret, in->hd.token, in->hd.tokenlen, &d->remote->any,
                                    &in->hd.dcid, qw->now_ns, &in->odcid);
     }
-    if (!in->has_token && is_crowded(qw)) {
+    if (!in->has_token && must_validate(qw)) {
         quic_stateless_retry(s, d, &in->hd);
         return false;
     }

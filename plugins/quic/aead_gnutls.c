@@ -15,5 +15,5 @@ void quic_aead_callbacks(ngtcp2_callbacks *cb)
 
 void quic_aead_session(gnutls_session_t s)
 {
-    (void)s; /* the helper has done all there is to do */
+    (void)s; /* nothing to add to what the helper has set */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The library's helper makes keys that GnuTLS encrypts with. When the keys of established
- * connections are due (RFC 9001, sections 5.1 and 6), ours are made instead: handles to them carry
- * a mark in their lowest bit, so that both kinds can be told apart.
+ * The helper of ngtcp2 makes keys for GnuTLS. The keys of established connections (RFC 9001,
+ * sections 5.1 and 6) are ours instead. Their handles have the lowest bit set, which tells both
+ * kinds apart.
  */
 #include "aead.h"
 
@@ -24,7 +24,7 @@
 #define MARK ((uintptr_t)1)
 #define LABEL_PREFIX "tls13 quic "
 
-/* What suits this processor; set once, before the first connection. */
+/* The functions for this processor; set once, before the first connection. */
 static struct {
     pthread_once_t once;
     aes_gcm_pre_t expand;
@@ -55,7 +55,7 @@ static void aes_init(void)
 
 /* -- keys -- */
 
-/* What a handle of ours points at; NULL: it is the helper's. */
+/* The key of a handle of ours; NULL: the handle is the helper's. */
 static void *ours(const void *handle)
 {
     return (uintptr_t)handle & MARK ? (void *)((uintptr_t)handle & ~MARK) : NULL;
@@ -89,7 +89,7 @@ static void make(const uint8_t key[KEY_BYTES], ngtcp2_crypto_aead_ctx *out)
     out->native_handle = mark(k);
 }
 
-static void forget(ngtcp2_crypto_aead_ctx *ctx)
+static void free_ctx(ngtcp2_crypto_aead_ctx *ctx)
 {
     void *k = ours(ctx->native_handle);
 
@@ -103,7 +103,7 @@ static void forget(ngtcp2_crypto_aead_ctx *ctx)
 static void on_delete(ngtcp2_conn *conn, ngtcp2_crypto_aead_ctx *ctx, void *user)
 {
     (void)conn, (void)user;
-    forget(ctx);
+    free_ctx(ctx);
 }
 
 static void make_mask(const uint8_t key[KEY_BYTES], ngtcp2_crypto_cipher_ctx *out)
@@ -158,7 +158,7 @@ static int install(ngtcp2_conn *conn, const uint8_t *secret, size_t len, install
         make_mask(hp, &mask);
         rc = fn(conn, secret, len, &aead, iv, sizeof(iv), &mask);
         if (rc != 0) {
-            forget(&aead);
+            free_ctx(&aead);
             on_delete_mask(conn, &mask, NULL);
         }
     }
@@ -243,17 +243,17 @@ static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
     return crypto_verify_16(tag, p + n) == 0 ? 0 : NGTCP2_ERR_DECRYPT;
 }
 
-/* RFC 9001, section 5.4.3: one block of the cipher, which feedback over nothing leaves as it is. */
+/* RFC 9001, section 5.4.3: one block of AES-ECB, which is AES-CFB over zeros. */
 static int on_mask(uint8_t *to, const ngtcp2_crypto_cipher *hp, const ngtcp2_crypto_cipher_ctx *ctx,
                    const uint8_t *sample)
 {
-    static const uint8_t nothing[NGTCP2_HP_SAMPLELEN];
+    static const uint8_t zeros[NGTCP2_HP_SAMPLELEN];
     const struct mask_key *k = ours(ctx->native_handle);
     uint8_t block[NGTCP2_HP_SAMPLELEN];
 
     if (!k)
         return ngtcp2_crypto_hp_mask_cb(to, hp, ctx, sample);
-    aes.mask(block, nothing, sample, k->rounds, sizeof(block));
+    aes.mask(block, zeros, sample, k->rounds, sizeof(block));
     memcpy(to, block, NGTCP2_HP_MASKLEN);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the library asks of, and tells, an engine. */
+/* Callbacks of ngtcp2. */
 #include <string.h>
 
 #include "aead.h"
@@ -12,7 +12,7 @@ static int on_recv_crypto_data(ngtcp2_conn *conn, ngtcp2_encryption_level level,
 
     if (e->tls)
         return ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, n, user);
-    /* after the handshake a server may send tickets; a client has nothing to say */
+    /* after the handshake a server may send tickets, a client nothing */
     return e->is_server ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -80,7 +80,7 @@ static int on_stream_close(ngtcp2_conn *conn, uint32_t flags, int64_t stream, ui
     return 0;
 }
 
-/* Half a stream is of no use to anybody. */
+/* The connection is of no use with half a stream. */
 static int on_stream_reset(ngtcp2_conn *conn, int64_t stream, uint64_t final_size, uint64_t code,
                            void *user, void *stream_user)
 {

@@ -110,7 +110,7 @@ void quic_cid_map_remove(struct quic_cid_map *m, uint64_t hash, const struct qui
 
     if (!e->owner || e->owner != owner)
         return;
-    /* entries behind the hole move into it where their own place is not behind it */
+    /* move later entries into the hole unless that is before their home slot */
     hole = i = (size_t)(e - m->entries);
     for (;;) {
         size_t home;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Who a connection id belongs to, on one worker: ids of any length, each standing for a keyed
- * 64-bit hash of it, so that nobody without the key can make two that collide. Open addressing; the
- * table grows with the count and shrinks with it.
+ * The owners of connection ids, on one worker. Ids of any length are mapped by a keyed 64-bit hash,
+ * so that a peer cannot construct collisions. Open addressing; the table grows and shrinks with the
+ * count.
  *
  * The owners are tagged by their first member, a struct quic_owner.
  */
@@ -30,7 +30,7 @@ struct quic_cid_map {
     struct quic_cid_entry *entries;
     size_t count, mask; /* mask + 1 entries, a power of two */
     uint8_t key[QUIC_CID_KEY_BYTES];
-    uint8_t last_id[8]; /* the last one hashed: packets come in trains */
+    uint8_t last_id[8]; /* the last id hashed: consecutive packets often have the same */
     size_t last_len;    /* SIZE_MAX: none yet */
     uint64_t last_hash;
 };
@@ -39,14 +39,14 @@ void quic_cid_map_init(struct quic_cid_map *m, const uint8_t key[QUIC_CID_KEY_BY
 void quic_cid_map_fini(struct quic_cid_map *m);
 
 uint64_t quic_cid_hash(struct quic_cid_map *m, const uint8_t *id, size_t len);
-/* By hash. NULL: nobody's. */
+/* By hash. NULL: the id is unknown. */
 struct quic_owner *quic_cid_map_find(const struct quic_cid_map *m, uint64_t hash);
-/* False: somebody else has it already (which stays so). */
+/* False: the id has an owner already, which keeps it. */
 bool quic_cid_map_add(struct quic_cid_map *m, uint64_t hash, struct quic_owner *owner);
-/* Hands the id from one owner to another. False, and nothing done: it is not `from`'s. */
+/* Moves the id from one owner to another. False: the id is not `from`'s; nothing changes. */
 bool quic_cid_map_move(struct quic_cid_map *m, uint64_t hash, const struct quic_owner *from,
                        struct quic_owner *to);
-/* Nothing done when it is not `owner`'s. */
+/* No effect if the id is not `owner`'s. */
 void quic_cid_map_remove(struct quic_cid_map *m, uint64_t hash, const struct quic_owner *owner);
 
 #endif

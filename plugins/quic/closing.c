@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: an entry owns its ids in the map until it is freed. closing_ns is at most the time of
+ * the oldest entry.
+ */
 #include "closing.h"
 
 #include <stdlib.h>
@@ -41,6 +45,7 @@ void quic_closing_add(struct quic_socket *s, const struct quic_engine *e,
 
     if (!q)
         abort();
+    PLUGIN_INSIST(quic_engine_has_ended(e));
     if (qw->closing_count >= QUIC_CLOSING_MAX && !rt_list_empty(&qw->closing)) {
         closing_free(qw, RT_CONTAINER_OF(qw->closing.next, struct quic_closing, node));
         quic_count(qw, QUIC_COUNTER_CLOSING_EVICTED, 1);

@@ -70,12 +70,12 @@ void quic_conn_validated(struct relay_conn *c)
     c->is_unvalidated = false;
 }
 
-/* One that went without proving its address leaves its place taken for a while, or a crowd of those
- * who only ever say one thing would never be asked for a proof. */
-static void vanished(struct relay_conn *c)
+/* A handshake that ends without address validation counts for some time longer. Otherwise many
+ * clients that send one packet each would never be asked for a Retry token. */
+static void count_abandoned(struct relay_conn *c)
 {
     if (c->is_unvalidated)
-        c->worker->vanished++;
+        c->worker->abandoned++;
     quic_conn_validated(c);
 }
 
@@ -84,7 +84,7 @@ static void conn_free(struct relay_conn *c)
     struct quic_worker *qw = c->worker;
 
     PLUGIN_INSIST(c->state == QUIC_CONN_GONE && !c->delivery);
-    vanished(c);
+    count_abandoned(c);
     rt_list_unlink(&c->dirty);
     rt_list_unlink(&c->ready);
     quic_expiries_set(&qw->expiries, &c->expiry, QUIC_NEVER);

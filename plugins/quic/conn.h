@@ -26,12 +26,13 @@ enum quic_conn_state {
 };
 
 /*
- * Bytes of a read on their way to the host, which gets those of one message together: when the room
- * it gave is used up, or at the end of the read. No event comes between its alloc and its data.
+ * Bytes of a read that the host has not been told of. Those of one message are reported together:
+ * when the room from alloc is used up, or at the end of the read. No event comes between an alloc
+ * and its data.
  */
 struct quic_delivery {
-    uint8_t *to;         /* where the next bytes go, as the host said, ... */
-    size_t room, filled; /* ... how many more may, and how many have */
+    uint8_t *to;         /* where the next bytes go */
+    size_t room, filled; /* bytes left there, and bytes written */
 };
 
 struct relay_conn {
@@ -44,12 +45,12 @@ struct relay_conn {
     bool owes_sent : 1;      /* a sent event is due */
     bool owes_eof : 1;
     bool has_eof : 1;   /* eof has been raised */
-    bool is_urgent : 1; /* a packet came that must not wait long for its answer */
-    bool is_inside : 1; /* the host waits for the rest of a message */
-    uint32_t unpaced;   /* bytes written since the pace was last set */
-    uint32_t unwritten; /* bytes of the stream that came since it last wrote ... */
-    uint64_t came;      /* ... and ever; what was held counts again when it is taken */
-    uint64_t in_flight; /* bytes of ours on their way when it last wrote */
+    bool is_urgent : 1; /* a packet was received whose acknowledgement must not wait long */
+    bool is_inside : 1; /* the bytes delivered so far end inside a message */
+    uint32_t unpaced;   /* bytes written since the pace was set */
+    uint32_t unwritten; /* stream bytes received since the last write ... */
+    uint64_t received;  /* ... and in total; held bytes count again when delivered */
+    uint64_t in_flight; /* our bytes in flight at the last write */
     struct quic_expiry expiry;
     struct quic_worker *worker;
     struct quic_socket *socket; /* counted */
@@ -57,7 +58,7 @@ struct relay_conn {
     struct quic_engine *engine; /* NULL: not begun */
     struct quic_held held;
     struct quic_delivery *delivery; /* while quic_conn_read runs; else NULL */
-    uint64_t told_left;             /* by the last sent event */
+    uint64_t reported_left;         /* as reported by the last sent event */
     uint64_t linger_ns;             /* closing: until when the peer is waited for; 0: not yet */
     struct rt_list dirty, ready;
 };
@@ -66,21 +67,21 @@ struct relay_conn {
 struct relay_conn *quic_conn_new(struct quic_worker *qw, struct quic_socket *s);
 /* Makes a NEW one the host's: its events go to user. */
 void quic_conn_begin(struct relay_conn *c, void *user);
-/* Takes it apart and raises closed where one is due; frees it. */
+/* Ends it: sends CONNECTION_CLOSE where due, raises closed, frees it. */
 void quic_conn_end(struct relay_conn *c, enum relay_end why, const char *detail);
 /* Frees one that the host does not know. */
 void quic_conn_discard(struct relay_conn *c);
-/* The engine may have ended: then so does c. True: it is gone. */
+/* Ends c if its engine has ended. True: c is freed. */
 bool quic_conn_reap(struct relay_conn *c);
 
-/* Its peer has proven its address. */
+/* The peer has validated its address. */
 void quic_conn_validated(struct relay_conn *c);
 /*
  * Reads a chain of datagrams: what one read has brought for c. The bytes of one message among them
- * go to the host together. c may be gone afterwards.
+ * go to the host together. c may be freed.
  */
 void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d);
-/* Its time has come. c may be gone afterwards. */
+/* The time of its expiry has passed. c may be freed. */
 void quic_conn_expire(struct relay_conn *c);
 
 static inline bool quic_conn_is_reading(const struct relay_conn *c)
@@ -106,17 +107,17 @@ extern const struct quic_engine_ops quic_conn_engine_ops;
 void quic_input_run_ready(struct quic_worker *qw);
 
 /* output.c */
-/* There is something to write, or to tell. */
+/* Packets are to be written, or a sent event is due: at the end of the turn. */
 void quic_output_mark(struct relay_conn *c);
-/* Something has come, or was taken by the host after it had let it wait: an acknowledgement, or
- * credit, is due, which may wait for something else to write. May raise sent. */
-void quic_output_came(struct relay_conn *c);
-/* The engine wants to be looked at earlier, perhaps, but has nothing to write. */
+/* Bytes were received, or held bytes were delivered. The acknowledgement or credit that is due may
+ * wait for other packets to carry it. May raise sent. */
+void quic_output_received(struct relay_conn *c);
+/* The engine may expire earlier than before, but has nothing to write. */
 void quic_output_timer_changed(struct relay_conn *c);
-/* Writes what there is; c may be gone afterwards. */
+/* Writes what is pending. c may be freed. */
 void quic_conn_flush(struct relay_conn *c);
 void quic_output_run_dirty(struct quic_worker *qw);
-/* When it wants to be looked at next. */
+/* Sets its expiry from its engine. */
 void quic_conn_arm(struct relay_conn *c);
 
 /* dial.c, listen.c and conn.c: the verbs of struct relay_transport; state: a struct quic_worker. */

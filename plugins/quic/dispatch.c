@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a batch lives within one read. A connection is in at most one of its groups, and
+ * nothing frees a connection between its routing and quic_conn_read.
+ */
 #include "dispatch.h"
 
 #include <errno.h>

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: once has_ended is set, `end` and `error` do not change, no packet is read or written,
+ * and at most one CONNECTION_CLOSE is written, while owes_close is set.
+ */
 #include "engine_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW_START (64u * 1024u) /* bytes a peer may send unread, at first */
-#define WINDOW_MAX (1024u * 1024u) /* ... and while it shows to make use of it */
+#define WINDOW_START (64u * 1024u) /* initial flow-control window */
+#define WINDOW_MAX (1024u * 1024u) /* its maximum, when the peer uses it */
 #define PEER_CIDS 3u
 #define PIECES_MAX 16u
 #define CONTROL_BYTES 256u /* a longer datagram carries data or is padded */
 
-/* Packets to try, the likeliest first, so that most connections need one probe: Ethernet, PPPoE,
- * the usual tunnels, IPv6's least (each less 48 bytes of IPv6 and UDP). */
+/* Packet sizes to probe, the most likely first, so that most connections need one probe: Ethernet,
+ * PPPoE, common tunnels, the IPv6 minimum (each less 48 bytes of IPv6 and UDP). */
 static const uint16_t packet_sizes[] = {1452, 1444, 1392, 1342, 1232};
 
 /* -- beginning -- */
@@ -21,7 +25,7 @@ static void fill_settings(struct quic_env *env, ngtcp2_settings *s, uint64_t now
     ngtcp2_settings_default(s);
     s->initial_ts = now_ns;
     s->rand_ctx.native_handle = env;
-    s->ack_thresh = 1; /* what is written acknowledges all: when to write is the owner's matter */
+    s->ack_thresh = 1; /* each packet acknowledges all; the owner decides when to write */
     s->max_window = WINDOW_MAX;
     s->max_stream_window = WINDOW_MAX;
     s->pmtud_probes = packet_sizes;
@@ -54,7 +58,7 @@ static void make_id(struct quic_env *env, ngtcp2_cid *out, size_t len)
 
 static ngtcp2_path path_of(const union quic_addr *local, const union quic_addr *remote)
 {
-    /* the library does not write through it */
+    /* the library only reads it */
     return (ngtcp2_path){
         .local = {(ngtcp2_sockaddr *)(uintptr_t)&local->any, quic_addr_len(local)},
         .remote = {(ngtcp2_sockaddr *)(uintptr_t)&remote->any, quic_addr_len(remote)},
@@ -229,7 +233,7 @@ static void end_by_peer(struct quic_engine *e)
         fail(e, RELAY_END_PEER, NULL);
 }
 
-/* The library said rv < 0 to a read, a write or an expiry. */
+/* Ends it for error rv of the library. */
 static void end_by_error(struct quic_engine *e, int rv)
 {
     enum relay_end why = e->is_open ? RELAY_END_PROTOCOL : RELAY_END_HANDSHAKE;
@@ -244,7 +248,7 @@ static void end_by_error(struct quic_engine *e, int rv)
         return;
     case NGTCP2_ERR_RETRY:
         e->wants_retry = !e->has_ended;
-        fail(e, RELAY_END_PEER, "its hello came out of order, and has to be said again");
+        fail(e, RELAY_END_PEER, "its ClientHello came out of order: Retry sent");
         return;
     case NGTCP2_ERR_DROP_CONN:
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
@@ -269,9 +273,8 @@ static void end_by_error(struct quic_engine *e, int rv)
 /* -- packets -- */
 
 /*
- * Whether the peer waits for what a datagram is answered. A probe asks whether the path carries it,
- * for which there is time. Another that is long and brings nothing follows a lost one, or is the
- * challenge of a path.
+ * Whether the peer waits for the acknowledgement of a datagram. That of an MTU probe may wait. Any
+ * other long datagram without stream data follows a lost one, or carries PATH_CHALLENGE.
  */
 static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
 {
@@ -282,7 +285,7 @@ static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)
 static bool read_packet(struct quic_engine *e, const ngtcp2_path *path, const ngtcp2_pkt_info *pi,
                         const uint8_t *p, size_t n, uint64_t now_ns)
 {
-    bool is_probe = n > e->longest; /* longer than any before */
+    bool is_probe = n > e->longest; /* an MTU probe is longer than any before */
     bool was_open = e->is_open;
     uint64_t had = e->received;
     int rv = ngtcp2_conn_read_pkt(e->conn, path, pi, p, n, now_ns);
@@ -293,7 +296,7 @@ static bool read_packet(struct quic_engine *e, const ngtcp2_path *path, const ng
         end_by_error(e, rv);
     if (is_probe)
         e->longest = n;
-    /* the client is to be told that the handshake is done */
+    /* HANDSHAKE_DONE is due when the handshake completes */
     return was_open != e->is_open || wants_answer(pi->ecn, n, is_probe, e->received > had);
 }
 
@@ -317,13 +320,13 @@ bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint
     return is_urgent;
 }
 
-static void grant(struct quic_engine *e)
+static void extend_window(struct quic_engine *e)
 {
-    if (e->taken == 0 || e->stream < 0)
+    if (e->credit == 0 || e->stream < 0)
         return;
-    ngtcp2_conn_extend_max_stream_offset(e->conn, e->stream, e->taken);
-    ngtcp2_conn_extend_max_offset(e->conn, e->taken);
-    e->taken = 0;
+    ngtcp2_conn_extend_max_stream_offset(e->conn, e->stream, e->credit);
+    ngtcp2_conn_extend_max_offset(e->conn, e->credit);
+    e->credit = 0;
 }
 
 static bool may_write_stream(const struct quic_engine *e)
@@ -331,9 +334,9 @@ static bool may_write_stream(const struct quic_engine *e)
     return e->is_open && e->stream >= 0 && !e->is_stream_closed;
 }
 
-/* While one packet is encrypted the bytes of the next come nearer: they lie in a frame that has
- * long left the caches, or that another core has written. */
-static void fetch_next(const struct iovec *v)
+/* Prefetches the bytes of the next packet while this one is encrypted. They have left the caches,
+ * or another core has written them. */
+static void prefetch_next(const struct iovec *v)
 {
     const char *p = v->iov_base;
 
@@ -343,7 +346,7 @@ static void fetch_next(const struct iovec *v)
         __builtin_prefetch(p + at);
 }
 
-/* What went into a packet: n bytes of the stream (-1: it is not in it), perhaps its end. */
+/* Records the content of a packet: n bytes of the stream (-1: no stream frame), maybe FIN. */
 static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, bool has_fin)
 {
     if (n < 0)
@@ -364,7 +367,7 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
 
     if (e->has_ended)
         return 0;
-    grant(e);
+    extend_window(e);
     for (;;) {
         size_t offered = 0, count = 0;
         int64_t stream = -1;
@@ -377,7 +380,7 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             if (count > 0 || has_fin || e->owes_opening)
                 stream = e->stream;
             if (count > 0)
-                fetch_next(v);
+                prefetch_next(v);
         }
         n = ngtcp2_conn_writev_stream(e->conn, &path->path, pi, to, room, &taken,
                                       has_fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream,
@@ -387,7 +390,7 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             return (size_t)n;
         }
         if (stream >= 0 && n == NGTCP2_ERR_STREAM_SHUT_WR) {
-            quic_engine_lose(e, "the peer takes no more");
+            quic_engine_lose(e, "the peer stopped reading the stream");
             return 0;
         }
         if (stream < 0 ||
@@ -395,14 +398,14 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             end_by_error(e, (int)n);
             return 0;
         }
-        with_stream = false; /* acknowledgements go out all the same */
+        with_stream = false; /* acknowledgements are still written */
     }
 }
 
 _Static_assert(sizeof(struct iovec) == sizeof(ngtcp2_vec) &&
                    offsetof(struct iovec, iov_base) == offsetof(ngtcp2_vec, base) &&
                    offsetof(struct iovec, iov_len) == offsetof(ngtcp2_vec, len),
-               "the library's vectors are the system's");
+               "ngtcp2_vec and struct iovec have the same layout");
 
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
 {
@@ -496,7 +499,7 @@ void quic_engine_finish(struct quic_engine *e)
 
 void quic_engine_consumed(struct quic_engine *e, size_t n)
 {
-    e->taken += n;
+    e->credit += n;
 }
 
 void quic_engine_keep_alive(struct quic_engine *e, uint64_t interval_ns)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * One QUIC connection without a socket, a loop or a clock: packets, times (ns, monotonic) and
- * randomness are handed in, packets come out into the caller's buffer.
+ * randomness are arguments; packets are written to the caller's buffer.
  *
- * The connection carries one stream, the first bidirectional one that the client opens. What its
- * owner is to know comes through struct quic_engine_ops, most of it from inside quic_engine_read;
- * from there the owner may call only the functions marked "any time", which note what is wanted.
- * The others are never called from inside one another.
+ * The connection carries one stream, the first bidirectional one that the client opens. It reports
+ * to its owner through struct quic_engine_ops, mostly from inside quic_engine_read. From there the
+ * owner may call only the functions marked "any time", which record a request.
  *
  * An engine that has ended reads no packets; it may still write one CONNECTION_CLOSE. Thread: the
  * worker's.
@@ -28,7 +27,7 @@
 #include "stream.h"
 #include "token.h"
 
-#define QUIC_PACKET_MAX 1500u /* no packet of ours is longer */
+#define QUIC_PACKET_MAX 1500u /* the longest packet that we write */
 #define QUIC_CACHE_LINE 64u
 #define QUIC_ENGINE_IDS_MAX 17u
 #define QUIC_IDLE_NS UINT64_C(30000000000)
@@ -57,7 +56,7 @@ struct quic_env {
     void (*random)(void *ctx, void *out, size_t len);
     void *random_ctx;
     uint8_t reset_secret[QUIC_SECRET_BYTES];
-    uint16_t worker, workers; /* for the ids it makes */
+    uint16_t worker, workers; /* this worker and their number: in the ids of its engines */
 };
 
 /* Why an engine has ended, in the terms of the plugin's table. */
@@ -66,11 +65,11 @@ struct quic_end {
     const char *detail; /* static, or NULL */
 };
 
-/* The first packet of a client, as accepted. */
+/* A client's first packet, decoded. */
 struct quic_initial {
     ngtcp2_pkt_hd hd;
-    ngtcp2_cid odcid; /* what the client asked for first; hd.dcid where there was no Retry */
-    bool has_token;   /* ... and it answered with a good one */
+    ngtcp2_cid odcid; /* the client's original destination id; hd.dcid without a Retry */
+    bool has_token;   /* its Retry token is valid */
 };
 
 /* A server's engine; first: the datagram with `in`, which is yet to be read. NULL: no memory. */
@@ -85,25 +84,25 @@ struct quic_engine *quic_engine_dial(struct quic_env *env, void *owner,
 void quic_engine_free(struct quic_engine **e);
 
 /*
- * Reads a chain of datagrams. True: the peer waits for what one of them is answered, so that an
- * acknowledgement must not wait long.
+ * Reads a chain of datagrams. True: the peer waits for the acknowledgement of one of them, so it
+ * must not be delayed long.
  */
 bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns);
 /*
- * Writes one packet, if one is due and allowed now, and says where it goes: its length, 0: none.
+ * Writes one packet, if one is due and allowed now, and its path: its length, 0: none.
  * room >= QUIC_PACKET_MAX.
  */
 size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
                          uint8_t *to, size_t room, uint64_t now_ns);
-/* Sets the pace of what comes next by what was written since the last call. */
+/* Sets the pace of the next packets by the bytes written since the last call. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
-/* What the path is known to carry in one packet: a longer one probes whether it carries more. */
+/* The path's known maximum of one packet; a longer packet is an MTU probe. */
 size_t quic_engine_path_max(const struct quic_engine *e);
-/* Bytes on their way, neither acknowledged nor given up for lost. */
+/* Bytes in flight: neither acknowledged nor declared lost. */
 uint64_t quic_engine_in_flight(const struct quic_engine *e);
 /* Bytes that may be written in one run. */
 size_t quic_engine_quantum(const struct quic_engine *e);
-/* At the time of quic_engine_expiry; a write is due after it. */
+/* Call it at the time of quic_engine_expiry, and write afterwards. */
 void quic_engine_expire(struct quic_engine *e, uint64_t now_ns);
 
 /* Ends it now; its CONNECTION_CLOSE carries an application error code. */
@@ -119,7 +118,7 @@ size_t quic_engine_write_close(struct quic_engine *e, ngtcp2_path_storage *path,
 bool quic_engine_has_ended(const struct quic_engine *e);
 /* Why; only of an engine that has ended. */
 const struct quic_end *quic_engine_cause(const struct quic_engine *e);
-/* The client's first packet was not the start of its hello: a Retry is due, and no close. */
+/* The client's first packet was not the start of its ClientHello: a Retry is due instead. */
 bool quic_engine_wants_retry(const struct quic_engine *e);
 /*
  * Whether it enters the closing or draining state (RFC 9000, section 10.2), in which its ids
@@ -129,11 +128,11 @@ bool quic_engine_has_closing_period(const struct quic_engine *e);
 
 /* -- any time -- */
 
-/* Takes v over. False: no memory for the views in it. */
+/* Takes v. False: no memory for the views in it. */
 bool quic_engine_send(struct quic_engine *e, struct relay_vec *v);
-/* Nothing more will be sent. */
+/* Sends FIN after what was given to send. */
 void quic_engine_finish(struct quic_engine *e);
-/* n bytes given to ops->data have found their place: as many may come anew. */
+/* Extends the flow-control window by n bytes, which came from ops->data. */
 void quic_engine_consumed(struct quic_engine *e, size_t n);
 void quic_engine_keep_alive(struct quic_engine *e, uint64_t interval_ns);
 /* When quic_engine_expire is due; UINT64_MAX: never. */
@@ -150,9 +149,9 @@ uint64_t quic_engine_pto(const struct quic_engine *e);
 /* The ids by which a peer may address us, at most QUIC_ENGINE_IDS_MAX: their number. */
 size_t quic_engine_ids(const struct quic_engine *e, ngtcp2_cid out[QUIC_ENGINE_IDS_MAX]);
 
-/* What was sent has arrived, the end of it included as far as can be told. */
+/* All that was sent is acknowledged, and FIN as far as the library reports it. */
 bool quic_engine_is_delivered(const struct quic_engine *e);
-/* ... and the peer has ended, too. */
+/* ... and the peer's FIN was received. */
 bool quic_engine_is_finished(const struct quic_engine *e);
 
 #endif

@@ -15,9 +15,9 @@ struct quic_engine {
     gnutls_session_t tls; /* NULL once the handshake is done */
     ngtcp2_crypto_conn_ref ref;
     struct quic_output out;
-    ngtcp2_cid first_id; /* server: what the client called us at first, which is in the map, too */
-    int64_t stream;      /* -1: not there yet */
-    uint64_t taken;      /* bytes the peer may send anew, not yet granted */
+    ngtcp2_cid first_id; /* server: the client's first destination id, which is in the map, too */
+    int64_t stream;      /* -1: not open yet */
+    uint64_t credit;     /* bytes by which the window is to be extended */
     uint64_t received;   /* bytes of the stream */
     size_t longest;      /* of the peer's datagrams */
     ngtcp2_ccerr error;
@@ -26,11 +26,11 @@ struct quic_engine {
     bool is_open : 1; /* the handshake is complete */
     bool has_ended : 1;
     bool owes_close : 1;   /* ended, and the peer does not know: CONNECTION_CLOSE is due */
-    bool wants_retry : 1;  /* ended: it came in pieces, the second first; a Retry is due instead */
-    bool owes_opening : 1; /* client: the peer does not know of the stream yet */
+    bool wants_retry : 1;  /* ended: the ClientHello came in pieces, the second first */
+    bool owes_opening : 1; /* client: no packet has opened the stream yet */
     bool wants_fin : 1;
     bool has_sent_fin : 1;
-    bool is_fin_alone : 1; /* it went in a frame of its own */
+    bool is_fin_alone : 1; /* FIN was sent in a frame without data */
     bool has_fin_acked : 1;
     bool has_fin : 1; /* the peer's */
     bool is_stream_closed : 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * When which connection wants to be looked at: a binary heap of times, whose members know their
- * place in it. One per worker, behind one timer.
+ * The expiry times of connections: a binary heap whose members store their index. One per worker,
+ * with one timer.
  */
 #ifndef QUIC_EXPIRY_H
 #define QUIC_EXPIRY_H
@@ -26,13 +26,13 @@ struct quic_expiries {
 };
 
 void quic_expiries_fini(struct quic_expiries *h);
-/* Puts, moves or (QUIC_NEVER) takes out. */
+/* Inserts, moves or (QUIC_NEVER) removes m. */
 void quic_expiries_set(struct quic_expiries *h, struct quic_expiry *m, uint64_t at_ns);
-/* Puts, or moves if that is sooner. */
+/* Inserts m, or moves it if at_ns is sooner. */
 void quic_expiries_hasten(struct quic_expiries *h, struct quic_expiry *m, uint64_t at_ns);
 /* QUIC_NEVER: it is empty. */
 uint64_t quic_expiries_next(const struct quic_expiries *h);
-/* Takes out one that is due; NULL: none is. */
+/* Removes one that is due; NULL: none is. */
 struct quic_expiry *quic_expiries_pop(struct quic_expiries *h, uint64_t now_ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reading: what an engine reports becomes events, at once or later for input that was held. */
+/* Reading. Reports of an engine become events: at once, or later for input that was held. */
 #include <string.h>
 
 #include "conn.h"
@@ -17,7 +17,7 @@ static void on_opened(void *owner)
     c->worker->host->events->opened(c->user);
 }
 
-static void tell_data(struct relay_conn *c, size_t n)
+static void raise_data(struct relay_conn *c, size_t n)
 {
     quic_engine_consumed(c->engine, n);
     c->is_inside = c->worker->host->events->data(c->user, n);
@@ -25,18 +25,18 @@ static void tell_data(struct relay_conn *c, size_t n)
 
 /* -- delivery -- */
 
-static void hand_over(struct relay_conn *c)
+static void report_delivery(struct relay_conn *c)
 {
     struct quic_delivery *t = c->delivery;
     size_t n = t->filled;
 
     t->room = t->filled = 0;
     if (n > 0)
-        tell_data(c, n);
+        raise_data(c, n);
 }
 
-/* The next packet's bytes will go there: they come nearer while it is decrypted. */
-static void fetch_next(const struct quic_delivery *t)
+/* Prefetches the destination of the next packet's bytes. */
+static void prefetch_next(const struct quic_delivery *t)
 {
     if (t->room < QUIC_PACKET_MAX)
         return;
@@ -44,7 +44,7 @@ static void fetch_next(const struct quic_delivery *t)
         __builtin_prefetch(t->to + at, 1);
 }
 
-/* Puts from p where the host wants it, as long as it does; how much. */
+/* Copies from p to where the host wants it, while it reads: the number of bytes. */
 static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
 {
     struct quic_delivery *t = c->delivery;
@@ -66,16 +66,16 @@ static size_t deliver(struct relay_conn *c, const uint8_t *p, size_t n)
         t->room -= here;
         t->filled += here;
         if (t->room == 0 || !c->is_inside)
-            hand_over(c);
+            report_delivery(c);
     }
-    fetch_next(t);
+    prefetch_next(t);
     return done;
 }
 
 static void note_bytes(struct relay_conn *c, size_t n)
 {
     c->unwritten += (uint32_t)n;
-    c->came += n;
+    c->received += n;
 }
 
 static void on_data(void *owner, const uint8_t *p, size_t n)
@@ -89,7 +89,7 @@ static void on_data(void *owner, const uint8_t *p, size_t n)
     if (done == n)
         return;
     if (c->state == QUIC_CONN_CLOSING)
-        quic_engine_consumed(c->engine, n - done); /* thrown away */
+        quic_engine_consumed(c->engine, n - done); /* discarded */
     else if (!quic_held_push(&c->held, c->worker->host->buf_new, p + done, n - done))
         quic_conn_begin_closing(c, RELAY_END_SYSTEM);
 }
@@ -103,12 +103,12 @@ static void raise_eof(struct relay_conn *c)
     c->worker->host->events->eof(c->user);
 }
 
-/* A pause holds data back, never the news that it was all; without one it comes after the data. */
+/* eof is raised even while the connection is paused; otherwise after the data. */
 static void on_fin(void *owner)
 {
     struct relay_conn *c = owner;
 
-    hand_over(c);
+    report_delivery(c);
     if (c->held.bytes > 0 && !c->is_paused)
         c->owes_eof = true;
     else
@@ -147,15 +147,15 @@ void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)
     c->delivery = &delivery;
     if (quic_engine_read(c->engine, d, c->worker->now_ns))
         c->is_urgent = true;
-    hand_over(c);
+    report_delivery(c);
     c->delivery = NULL;
     if (quic_engine_wants_retry(c->engine))
         quic_stateless_retry_initial(c->socket, d);
-    quic_output_came(c);
+    quic_output_received(c);
     quic_conn_reap(c);
 }
 
-/* -- what was held -- */
+/* -- held input -- */
 
 static void deliver_held(struct relay_conn *c)
 {
@@ -170,13 +170,13 @@ static void deliver_held(struct relay_conn *c)
         if (!quic_conn_is_reading(c))
             break;
         got = quic_held_take(&c->held, to, cap);
-        tell_data(c, got);
+        raise_data(c, got);
         total += got;
     }
     if (c->owes_eof && c->held.bytes == 0)
         raise_eof(c);
     note_bytes(c, total);
-    quic_output_came(c);
+    quic_output_received(c);
 }
 
 void quic_input_run_ready(struct quic_worker *qw)

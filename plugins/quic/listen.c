@@ -19,11 +19,10 @@ static void warn_small_buffer(struct quic_worker *qw, const struct quic_udp *u)
     if (bytes >= QUIC_SOCKET_BUFFER ||
         atomic_exchange_explicit(&qw->shared->has_warned, true, memory_order_relaxed))
         return;
-    snprintf(
-        text, sizeof(text),
-        "quic: the system gives a receive buffer of %d KiB where %d are wanted: packets will be "
-        "lost under load (raise net.core.rmem_max)",
-        bytes / 1024, QUIC_SOCKET_BUFFER / 1024);
+    snprintf(text, sizeof(text),
+             "quic: UDP receive buffer too small, packets may be lost under load: size_kib=%d "
+             "wanted_kib=%d; raise net.core.rmem_max",
+             bytes / 1024, QUIC_SOCKET_BUFFER / 1024);
     qw->host->log(RELAY_LOG_WARN, text);
 }
 

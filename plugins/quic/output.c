@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Writing. Invariant: a connection with something to write is on the worker's dirty list, or on the
+ * waiting list of its blocked socket; else its expiry is set.
+ */
 #include <string.h>
 
 #include "conn.h"
 
-/* Packets of one path and one size (the last may be shorter), for one system call. */
+/* Packets for one system call: of one path and one size, the last may be shorter. */
 struct run {
     ngtcp2_path_storage path;
     size_t at, len, segment; /* in worker->out */
-    uint32_t count, max;     /* packets, and how many there may be */
+    uint32_t count, max;     /* packets, and their limit */
     uint8_t ecn;
 };
 
@@ -26,21 +30,21 @@ void quic_conn_arm(struct relay_conn *c)
     if (c->linger_ns && c->linger_ns < at)
         at = c->linger_ns;
     if (at <= qw->now_ns)
-        at = qw->now_ns + 1; /* others have their turn first */
+        at = qw->now_ns + 1; /* other connections come first */
     quic_expiries_set(&qw->expiries, &c->expiry, at);
     quic_worker_arm(qw);
 }
 
 /*
- * An acknowledgement alone costs a packet and a system call. An answer that comes soon carries it,
- * and of a long message one stands for more: half of what a sender may have on its way while it
- * starts slowly. The library may have more to say than that while some of ours has not been sent,
- * or when what was on its way has arrived in part or was lost.
+ * Whether the acknowledgement may wait. Alone it costs a packet and a system call; a reply that
+ * follows soon carries it. In a long message one acknowledgement covers several packets: half of
+ * what a sender has in flight in slow start. It must not wait while the library may have more to
+ * send: our own data is unsent, or was acknowledged in part or lost.
  */
-static bool may_wait(const struct relay_conn *c)
+static bool may_ack_wait(const struct relay_conn *c)
 {
     const struct quic_engine *e = c->engine;
-    uint64_t most = QUIC_ACK_FIRST_BYTES + c->came / 4;
+    uint64_t most = QUIC_ACK_FIRST_BYTES + c->received / 4;
     bool is_settled = !quic_engine_has_unsent(e) &&
                       (quic_engine_left(e) == 0 || quic_engine_in_flight(e) == c->in_flight);
 
@@ -48,7 +52,7 @@ static bool may_wait(const struct relay_conn *c)
            c->state == QUIC_CONN_OPEN && !c->owes_sent && rt_list_empty(&c->dirty);
 }
 
-static void look_at(struct relay_conn *c, uint64_t at_ns)
+static void arm_by(struct relay_conn *c, uint64_t at_ns)
 {
     quic_expiries_hasten(&c->worker->expiries, &c->expiry, at_ns);
     quic_worker_arm(c->worker);
@@ -58,29 +62,28 @@ void quic_output_timer_changed(struct relay_conn *c)
 {
     uint64_t at = quic_engine_expiry(c->engine), soon = c->worker->now_ns + QUIC_ACK_ONE_NS;
 
-    look_at(c, at > soon ? at : soon); /* a packet may be waiting to be acknowledged */
+    arm_by(c, at > soon ? at : soon); /* keeps the delay of a pending acknowledgement */
 }
 
 static void raise_sent(struct relay_conn *c)
 {
     uint64_t left = quic_engine_left(c->engine);
 
-    if (c->state != QUIC_CONN_OPEN || (!c->owes_sent && left >= c->told_left))
+    if (c->state != QUIC_CONN_OPEN || (!c->owes_sent && left >= c->reported_left))
         return;
     c->owes_sent = false;
-    c->told_left = left;
+    c->reported_left = left;
     c->worker->host->events->sent(c->user, left);
 }
 
-void quic_output_came(struct relay_conn *c)
+void quic_output_received(struct relay_conn *c)
 {
-    if (!may_wait(c)) {
+    if (!may_ack_wait(c)) {
         quic_output_mark(c);
         return;
     }
-    look_at(c,
-            c->worker->now_ns +
-                (c->is_urgent || c->unwritten > QUIC_PACKET_MAX ? QUIC_ACK_NS : QUIC_ACK_ONE_NS));
+    arm_by(c, c->worker->now_ns +
+                  (c->is_urgent || c->unwritten > QUIC_PACKET_MAX ? QUIC_ACK_NS : QUIC_ACK_ONE_NS));
     raise_sent(c);
 }
 
@@ -113,7 +116,7 @@ static bool fits(const struct run *r, const ngtcp2_path_storage *path, uint8_t e
     return r->count < r->max && n <= r->segment && ecn == r->ecn && is_same_path(&r->path, path);
 }
 
-/* Nothing goes with a probe: where it is too long, the system refuses the whole run. */
+/* An MTU probe is written alone: if it is too long, the system refuses the whole run. */
 static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_storage *path,
                       uint8_t ecn, size_t n)
 {
@@ -123,8 +126,7 @@ static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_sto
     r->max = n > quic_engine_path_max(c->engine) ? 1 : QUIC_SEGMENTS_MAX;
 }
 
-/* Writes packets as long as there are some and the pace allows, 64 KiB at most. True: there may be
- * more. */
+/* Writes packets while there are some and the pace allows, 64 KiB at most. True: maybe more. */
 static bool write_packets(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;
@@ -133,7 +135,7 @@ static bool write_packets(struct relay_conn *c)
     struct run r = {0};
     bool is_more = true;
 
-    memset(&path, 0, sizeof(path)); /* what no address fills is compared, too */
+    memset(&path, 0, sizeof(path)); /* is_same_path compares the unused bytes, too */
     r.path = path;
     ngtcp2_path_storage_zero(&path);
     ngtcp2_path_storage_zero(&r.path);
@@ -153,7 +155,7 @@ static bool write_packets(struct relay_conn *c)
             begin_run(c, &r, &path, pi.ecn, n);
         }
         if (n < r.segment)
-            r.max = 0; /* the last of it */
+            r.max = 0; /* a shorter packet ends the run */
         r.count++;
         r.len += n;
         total += n;
@@ -167,7 +169,7 @@ static bool write_packets(struct relay_conn *c)
     return is_more;
 }
 
-/* Closing gracefully: once all has arrived the peer has a second to end as well. */
+/* A graceful close: after all is delivered, the peer has QUIC_LINGER_NS to send its FIN. */
 static void advance_close(struct relay_conn *c)
 {
     struct quic_worker *qw = c->worker;

@@ -8,7 +8,7 @@
 #define CLASSES (QUIC_POOL_LARGE / STEP)
 #define KEPT_MAX 32u /* freed blocks of one size */
 
-/* In front of every block. */
+/* Precedes every block. */
 struct head {
     size_t size; /* of what follows */
     union {

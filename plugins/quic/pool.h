@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Where the protocol library's memory of one worker comes from, behind the shape it asks for.
+ * The memory of the protocol library, per worker, as an ngtcp2_mem.
  *
- * Connections come and go, and each wants blocks of the same few sizes: some freed ones of every
- * size are kept for the next. Large blocks hold mostly what a peer has sent out of order; they are
- * buffers of the host's, so that they are charged to its budget, and may be refused. Thread: the
- * worker's.
+ * Every connection needs blocks of the same few sizes, so some freed blocks of each size are kept.
+ * Large blocks mostly hold data received out of order; they are buffers of the host, so they count
+ * in its memory budget and may be refused. Thread: the worker's.
  */
 #ifndef QUIC_POOL_H
 #define QUIC_POOL_H
@@ -22,10 +21,10 @@
 struct quic_pool;
 
 struct quic_pool *quic_pool_new(struct relay_buf *(*buf_new)(size_t capacity));
-/* Every block has been given back. */
+/* All blocks must have been freed. */
 void quic_pool_free(struct quic_pool **p);
 
-/* For the library; good as long as the pool. */
+/* Valid as long as the pool. */
 const ngtcp2_mem *quic_pool_mem(const struct quic_pool *p);
 /* Bytes in blocks that are in use. */
 size_t quic_pool_bytes(const struct quic_pool *p);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: while is_blocked, every write is kept and the poll watches for UV_WRITABLE; kept runs
+ * are written in order before any new one. kept_bytes is their sum.
+ */
 #include "socket.h"
 
 #include <stdlib.h>
@@ -70,7 +74,7 @@ static void keep(struct quic_socket *s, const struct quic_datagram *d, size_t do
     s->kept_bytes += (uint32_t)rest.len;
 }
 
-/* Its last words: once more, and then they are lost like any packet. */
+/* Writes the kept runs once more; what fails now is lost like any packet. */
 static void empty_kept(struct quic_socket *s)
 {
     struct quic_kept *k;
@@ -87,7 +91,10 @@ void quic_socket_drop(struct quic_socket **sp)
     struct quic_socket *s = *sp;
 
     *sp = NULL;
-    if (!s || --s->refs > 0)
+    if (!s)
+        return;
+    PLUGIN_INSIST(s->refs > 0);
+    if (--s->refs > 0)
         return;
     s->worker->hooks->socket_closed(s);
     rt_list_unlink(&s->node);
@@ -102,9 +109,10 @@ void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d)
     struct quic_worker *qw = s->worker;
     size_t done = 0;
 
+    PLUGIN_INSIST(d->len > 0 && d->segment > 0);
     if (!s->is_blocked) {
         done = d->len;
-        (void)quic_udp_write(&s->udp, d, &done); /* what is lost is lost like any packet */
+        (void)quic_udp_write(&s->udp, d, &done); /* an error loses packets, as the network does */
         quic_count(qw, QUIC_COUNTER_WRITES, 1);
         quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (d->len + d->segment - 1) / d->segment);
         quic_count(qw, QUIC_COUNTER_BYTES_OUT, d->len);
@@ -140,6 +148,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         on_writable(s);
     s->worker->hooks->socket_readable(s);
     if (status < 0 && s->refs > 1)
-        watch(s); /* an error that the read has taken; the loop stops watching at one */
+        watch(s); /* the read has fetched the error; the loop stops watching on errors */
     quic_socket_drop(&s);
 }

@@ -9,7 +9,7 @@
 #define ANSWER_MAX 256u
 #define RESET_RANDOM_MAX 22u
 
-/* One more may be given. */
+/* Whether one more answer is within the rate. */
 static bool allow(struct quic_worker *qw)
 {
     uint64_t per_token = NS_PER_S / QUIC_STATELESS_PER_S;
@@ -48,7 +48,8 @@ void quic_stateless_versions(struct quic_socket *s, const struct quic_datagram *
     if (d->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE || !allow(qw))
         return;
     qw->env.random(qw->env.random_ctx, &random, sizeof(random));
-    versions[0] = (0x0a0a0a0au | (uint32_t)(random & 0xf0) << 24); /* a reserved one: greasing */
+    versions[0] = (0x0a0a0a0au | (uint32_t)(random & 0xf0)
+                                     << 24); /* a reserved version (RFC 9000, section 15) */
     versions[1] = NGTCP2_PROTO_VER_V1;
     n = ngtcp2_pkt_write_version_negotiation(to, sizeof(to), random, vc->scid, vc->scidlen,
                                              vc->dcid, vc->dcidlen, versions, 2);

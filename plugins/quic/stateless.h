@@ -16,8 +16,8 @@ void quic_stateless_reset(struct quic_socket *s, const struct quic_datagram *d, 
                           size_t cid_len);
 void quic_stateless_retry(struct quic_socket *s, const struct quic_datagram *d,
                           const ngtcp2_pkt_hd *hd);
-/* d is part of a ClientHello and not its start: what an address not proven yet may make us keep is
- * the start, so the client is asked to send it again. */
+/* d is a later part of a ClientHello. Without address validation only the start is kept, so the
+ * client gets a Retry and sends it again. */
 void quic_stateless_retry_initial(struct quic_socket *s, const struct quic_datagram *d);
 void quic_stateless_close(struct quic_socket *s, const struct quic_datagram *d,
                           const ngtcp2_pkt_hd *hd, uint64_t error);

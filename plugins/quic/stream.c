@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: acked <= sent <= total, and the chunks from head hold the bytes [acked, total), of
+ * which head_acked are already acknowledged in head. `next` and `next_at` are the place of byte
+ * `sent`.
+ */
 #include "stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define COPY_BYTES 1024u  /* room for the views of a send, and of the next few */
+#include "common/insist.h"
+
+#define COPY_BYTES 1024u  /* room for the views of one send and of the next few */
 #define HELD_BYTES 16384u /* likewise, for input */
 
 struct quic_chunk {
     struct quic_chunk *next;
     struct relay_slice slice; /* owned */
-    bool is_copy;             /* the buffer is ours alone: more may be put behind */
+    bool is_copy;             /* the buffer is ours alone: bytes may be appended */
 };
 
 static struct quic_chunk *chunk_new(struct relay_slice slice, bool is_copy)
@@ -29,7 +36,7 @@ static void chunk_free(struct quic_chunk *k)
     free(k);
 }
 
-/* Puts up to n bytes behind those of a copy: how many fitted. */
+/* Appends up to n bytes to a copy: the number that fitted. */
 static size_t chunk_append(struct quic_chunk *k, const uint8_t *p, size_t n)
 {
     struct relay_buf *b;
@@ -52,8 +59,8 @@ static void uncharged_free(struct relay_buf *b)
     free(b);
 }
 
-/* Beyond the host's budget. What is bounded by the peer's window, or is a head of a few bytes, must
- * not cost a connection because others hold all memory. */
+/* Beyond the host's memory budget. Bytes that the peer's window limits, or a head of a few bytes,
+ * must not end a connection because others use all memory. */
 static struct relay_buf *uncharged_new(size_t capacity)
 {
     struct relay_buf *b = malloc(sizeof(*b) + capacity);
@@ -143,7 +150,7 @@ size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max
 
     *out_len = 0;
     for (; k && count < max; k = k->next, at = 0) {
-        /* nothing is written through it */
+        /* only read */
         v[count].iov_base = (void *)(uintptr_t)(k->slice.ptr + at);
         v[count].iov_len = k->slice.len - at;
         *out_len += v[count++].iov_len;
@@ -153,6 +160,7 @@ size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max
 
 void quic_output_sent(struct quic_output *o, size_t n)
 {
+    PLUGIN_INSIST(n <= quic_output_unsent(o));
     o->sent += n;
     while (n > 0) {
         uint32_t left = o->next->slice.len - o->next_at;
@@ -169,6 +177,7 @@ void quic_output_sent(struct quic_output *o, size_t n)
 
 void quic_output_acked(struct quic_output *o, size_t n)
 {
+    PLUGIN_INSIST(n <= o->sent - o->acked);
     o->acked += n;
     while (n > 0) {
         struct quic_chunk *k = o->head;
@@ -198,7 +207,7 @@ void quic_output_drop(struct quic_output *o)
     *o = (struct quic_output){0};
 }
 
-/* -- input held -- */
+/* -- held input -- */
 
 bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t *p, size_t n)
 {
@@ -208,7 +217,7 @@ bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t
     h->bytes += done;
     if (done == n)
         return true;
-    /* the first piece may be all there is; more of them are a stream that stands */
+    /* a second piece suggests that the stream is stalled: leave room for more */
     k = chunk_copy(buf_new, p + done, n - done, h->head ? HELD_BYTES : 0, true);
     if (!k)
         return false;

@@ -2,13 +2,13 @@
 /*
  * The two directions of a connection's one stream, as bytes in memory: no packets, no clock.
  *
- * Output: slices in order. What was handed to the network must stay where it is until the peer has
- * acknowledged it, so a slice is given back only when its last byte is.
+ * Output: slices in order. Sent bytes must stay in place until the peer acknowledges them, so a
+ * slice is dropped only when its last byte is acknowledged.
  *
- *     [0 .. acked) given back   [acked .. sent) on its way   [sent .. total) still to go
+ *     [0 .. acked) dropped   [acked .. sent) in flight   [sent .. total) unsent
  *
- * Input held: bytes that came while the host did not want them. The peer's flow-control window
- * bounds them: it is told of new room only as they are taken.
+ * Held input: bytes received while the host did not read. The peer's flow-control window limits
+ * them, as it is extended only when they are delivered.
  */
 #ifndef QUIC_STREAM_H
 #define QUIC_STREAM_H
@@ -26,22 +26,22 @@ struct quic_chunk;
 
 struct quic_output {
     struct quic_chunk *head, *tail;
-    struct quic_chunk *next; /* the first with bytes to go; NULL: none */
-    uint32_t next_at;        /* ... and where in it */
-    uint32_t head_acked;     /* bytes of the head that were acknowledged */
+    struct quic_chunk *next; /* the first with unsent bytes; NULL: none */
+    uint32_t next_at;        /* ... and their offset in it */
+    uint32_t head_acked;     /* acknowledged bytes of the head */
     uint64_t total, sent, acked;
 };
 
-/* Takes v over; views are copied, short ones beyond the host's budget when that is used up. False:
- * no memory at all, some of it may have been queued. */
+/* Takes v; views are copied, short ones even beyond the host's memory budget. False: no memory; a
+ * part may have been queued. */
 bool quic_output_push(struct quic_output *o, quic_buf_new_fn *buf_new, struct relay_vec *v);
-/* The next bytes to go, at most max pieces: their number; *out_len their bytes together. */
+/* The next unsent bytes, in at most max pieces: their number; *out_len: the sum of bytes. */
 size_t quic_output_peek(const struct quic_output *o, struct iovec *v, size_t max, size_t *out_len);
-/* n <= what peek gave are on their way. */
+/* n bytes, at most those of the last peek, are sent. */
 void quic_output_sent(struct quic_output *o, size_t n);
 /* The next n bytes in order are acknowledged. */
 void quic_output_acked(struct quic_output *o, size_t n);
-/* Gives everything back. */
+/* Drops everything. */
 void quic_output_drop(struct quic_output *o);
 
 static inline uint64_t quic_output_unsent(const struct quic_output *o)
@@ -56,11 +56,11 @@ static inline uint64_t quic_output_left(const struct quic_output *o)
 
 struct quic_held {
     struct quic_chunk *head, *tail;
-    uint32_t head_at; /* bytes of the head that were taken */
+    uint32_t head_at; /* bytes of the head that were delivered */
     size_t bytes;
 };
 
-/* Keeps a copy, beyond the host's budget when that is used up. False: no memory at all. */
+/* Keeps a copy, even beyond the host's memory budget. False: no memory. */
 bool quic_held_push(struct quic_held *h, quic_buf_new_fn *buf_new, const uint8_t *p, size_t n);
 /* Moves up to cap bytes to dst: their number. */
 size_t quic_held_take(struct quic_held *h, uint8_t *dst, size_t cap);

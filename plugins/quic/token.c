@@ -10,15 +10,16 @@
 #define MAC_BYTES 16u
 #define STAMP_BYTES 8u
 
-/* kind, so that no token of one sort is one of another */
+/* part of the MAC input, so that a token of one kind is not valid as another */
 #define KIND_RESET 1
 #define KIND_RETRY 2
 
 _Static_assert(QUIC_SECRET_BYTES >= crypto_generichash_KEYBYTES_MIN &&
                    QUIC_SECRET_BYTES <= crypto_generichash_KEYBYTES_MAX,
                "a key for BLAKE2b");
-_Static_assert(STAMP_BYTES + NGTCP2_MAX_CIDLEN + MAC_BYTES <= QUIC_RETRY_TOKEN_MAX, "it fits");
-_Static_assert(NGTCP2_STATELESS_RESET_TOKENLEN == MAC_BYTES, "one length for both");
+_Static_assert(STAMP_BYTES + NGTCP2_MAX_CIDLEN + MAC_BYTES <= QUIC_RETRY_TOKEN_MAX,
+               "a Retry token fits");
+_Static_assert(NGTCP2_STATELESS_RESET_TOKENLEN == MAC_BYTES, "one MAC length for both kinds");
 
 void quic_cid_steer(uint8_t id[QUIC_CID_BYTES], uint16_t worker, uint16_t workers)
 {
@@ -36,7 +37,7 @@ void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid 
     crypto_generichash(out, MAC_BYTES, in, 1 + cid->datalen, secret, QUIC_SECRET_BYTES);
 }
 
-/* The address and port alone, whatever else the struct holds. */
+/* Only address and port: other members of the struct may differ. */
 static size_t put_address(const struct sockaddr *addr, uint8_t *out)
 {
     if (addr->sa_family == AF_INET) {

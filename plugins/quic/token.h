@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What stands for memory: connection ids that say which worker they belong to, reset tokens that
- * can be computed from an id again, and tokens that prove an address (Retry). All pure functions.
+ * State kept by the peer instead of us: connection ids that name their worker, stateless reset
+ * tokens computed from an id, and Retry tokens that validate an address. Pure functions.
  *
- * The first byte of an id of ours modulo the number of workers is the worker's index; a kernel
- * filter and the other workers go by it.
+ * The first byte of an id of ours, modulo the number of workers, is the index of the worker. A
+ * kernel filter and the dispatch of datagrams use it.
  */
 #ifndef QUIC_TOKEN_H
 #define QUIC_TOKEN_H
@@ -16,11 +16,11 @@
 
 #include <ngtcp2/ngtcp2.h>
 
-#define QUIC_CID_BYTES 8u /* every connection id of ours */
+#define QUIC_CID_BYTES 8u /* length of our connection ids */
 #define QUIC_SECRET_BYTES 32u
 #define QUIC_RETRY_TOKEN_MAX 64u
 
-/* Makes ids[0] of random bytes that is given this worker's. */
+/* Changes id[0] of random bytes so that it names the worker. */
 void quic_cid_steer(uint8_t id[QUIC_CID_BYTES], uint16_t worker, uint16_t workers);
 static inline uint16_t quic_cid_worker(uint8_t first_byte, uint16_t workers)
 {
@@ -32,13 +32,13 @@ void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid 
                       uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]);
 
 /*
- * A token for a Retry packet: the peer at addr, which asked with odcid and was told to ask again
- * with rscid, did so soon after now_ns. The number of bytes.
+ * A token for a Retry packet at now_ns to the client at addr, whose first Initial had destination
+ * id odcid; rscid is the source id of the Retry. Returns its length.
  */
 size_t quic_retry_token(const uint8_t secret[QUIC_SECRET_BYTES], const struct sockaddr *addr,
                         const ngtcp2_cid *odcid, const ngtcp2_cid *rscid, uint64_t now_ns,
                         uint8_t out[QUIC_RETRY_TOKEN_MAX]);
-/* Whether it is one of ours, for this address and id, and fresh; then *out_odcid. */
+/* Whether the token is ours, for this address and id, and at most 10 s old; then *out_odcid. */
 bool quic_retry_token_check(const uint8_t secret[QUIC_SECRET_BYTES], const uint8_t *token,
                             size_t len, const struct sockaddr *addr, const ngtcp2_cid *rscid,
                             uint64_t now_ns, ngtcp2_cid *out_odcid);

@@ -15,7 +15,7 @@
 
 #define ECN_MASK 3
 
-/* The local address of a datagram, where the socket does not know it itself. */
+/* Control data: the local address, the segment size, the ECN mark. */
 static void take_control(const struct cmsghdr *c, union quic_addr *local, struct quic_datagram *out)
 {
     int value;
@@ -201,7 +201,7 @@ int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *ou
         if (is_passing(error))
             break;
         if (error == 0)
-            u->can_split = false; /* a device that cannot: from now on one by one */
+            u->can_split = false; /* the device cannot split: write one by one from now on */
         done += n;
     }
     *out_done = done;

@@ -23,7 +23,7 @@ static int set(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* What needs no luck, and what is taken when it is there. */
+/* Sets the options that are needed, and those that the kernel may lack. */
 static int tune(struct quic_udp *u)
 {
     bool is_v6 = u->local.any.sa_family == AF_INET6;
@@ -33,7 +33,7 @@ static int tune(struct quic_udp *u)
     if (is_v6 ? u->is_wildcard && set(u->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != 0
               : u->is_wildcard && set(u->fd, IPPROTO_IP, IP_PKTINFO, 1) != 0)
         return errno;
-    /* the size of packets is found out by sending them: no fragments, and no kernel's guess */
+    /* path MTU discovery is ours (DPLPMTUD): no fragments, no limit from the kernel */
     set(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     set(u->fd, IPPROTO_IP, IP_RECVTOS, 1);
     if (is_v6) {
@@ -97,7 +97,7 @@ int quic_udp_bind(struct quic_udp *u, const struct sockaddr *addr, socklen_t len
     int error, probe;
 
     *u = (struct quic_udp){.fd = -1};
-    /* SO_REUSEPORT lets another process of the same user in silently: ask without it first */
+    /* SO_REUSEPORT allows another process of the same user: bind without it first */
     if (is_shared && is_first) {
         error = open_bound(addr, len, false, &probe);
         if (error != 0)
@@ -163,7 +163,7 @@ int quic_udp_buffer(const struct quic_udp *u)
 
     if (getsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) != 0)
         return 0;
-    return bytes / 2; /* the kernel doubles it, for its own */
+    return bytes / 2; /* the kernel doubles the value for its overhead */
 }
 
 void quic_udp_close(struct quic_udp *u)

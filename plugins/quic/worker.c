@@ -59,7 +59,7 @@ static void on_timer(struct relay_timer *t)
 
 /* -- life -- */
 
-/* Ids and challenges are many and short: their bytes are fetched some hundred at a time. */
+/* Ids and challenges need few bytes each, so the host is asked for many at a time. */
 static void env_random(void *ctx, void *out, size_t len)
 {
     struct quic_worker *qw = ctx;
@@ -130,7 +130,8 @@ int quic_worker_init(const struct relay_host *host, const struct relay_transport
     struct quic_worker *qw;
 
     if (host->secret("packets", secret, sizeof(secret)) != 0) {
-        snprintf(err->text, sizeof(err->text), "quic: the state database gives no secret");
+        snprintf(err->text, sizeof(err->text),
+                 "quic: cannot read the packet secret from the state database");
         return -1;
     }
     qw = calloc(1, sizeof(*qw));

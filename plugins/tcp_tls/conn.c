@@ -99,7 +99,7 @@ static int events_wanted(const struct relay_conn *c)
         events |= UV_READABLE;
     if (!c->has_eof && c->state != TLS_CONN_CLOSING)
         events |= UV_DISCONNECT;
-    /* nothing to wait for but a reset: that needs to be in the poll set all the same */
+    /* waits only for a reset, which needs some event in the poll set */
     return events ? events : UV_PRIORITIZED;
 }
 

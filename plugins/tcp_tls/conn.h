@@ -29,16 +29,16 @@ enum tls_conn_state {
     TLS_CONN_GONE,      /* everything but the struct is given back; closed follows */
 };
 
-/* Plaintext that waits for the socket. */
+/* Plaintext that waits for a writable socket. */
 struct tls_chunk {
     struct tls_chunk *next;
     struct relay_slice slice; /* owned */
 };
 
 /*
- * Output, in the order it goes out: sealed bytes buf[start, used), then plaintext staged behind
- * them at buf[used, used + staged) until its record is full or the turn ends, then queued chunks.
- * While the socket is not blocked nothing is queued.
+ * Output, in order: sealed bytes buf[start, used); plaintext staged at buf[used, used + staged)
+ * until its record is full or the turn ends; queued chunks. Nothing is queued while the socket is
+ * not blocked.
  */
 struct tls_output {
     struct relay_buf *buf; /* NULL: nothing sealed, nothing staged */
@@ -54,7 +54,7 @@ struct relay_conn {
     void *user;
     struct tls_engine engine;
     struct tls_output out;
-    struct relay_slice stash; /* ciphertext received but held back by a pause; owned */
+    struct relay_slice stash; /* ciphertext held while paused; owned */
     struct rt_list dirty, ready, handshake;
     struct relay_timer linger;
     union {
@@ -63,19 +63,19 @@ struct relay_conn {
         struct sockaddr_in6 v6;
     } peer;
     int fd;
-    int error;      /* errno of a failed write, while the rest of the input is read */
+    int error;      /* BROKEN: errno of the failed write */
     uint8_t state;  /* enum tls_conn_state */
-    uint8_t events; /* what the uv_poll watches */
+    uint8_t events; /* that the uv_poll watches */
     uint8_t end;    /* enum relay_end, once GONE */
     bool is_server : 1;
     bool has_user : 1; /* closed is due; may follow GONE: close from inside admit */
     bool is_paused : 1;
-    bool is_muted : 1;   /* paused, and input has come meanwhile: only then the poll set changes */
-    bool is_inside : 1;  /* the host waits for the rest of a message */
-    bool is_blocked : 1; /* the socket takes no more for now */
-    bool is_large : 1;   /* out.buf counts in worker->large_gathering */
-    bool has_fin : 1;    /* recv has said 0 */
-    bool has_eof : 1;    /* eof has been raised */
+    bool is_muted : 1;          /* paused and unwatched: input came during the pause */
+    bool is_inside : 1;         /* the bytes delivered so far end inside a message */
+    bool is_blocked : 1;        /* the socket is not writable */
+    bool is_large : 1;          /* out.buf counts in worker->large_gathering */
+    bool has_fin : 1;           /* recv returned 0 */
+    bool has_eof : 1;           /* eof has been raised */
     bool has_close_notify : 1;  /* the peer sent it */
     bool sent_close_notify : 1; /* or none is due */
     bool owes_sent : 1;         /* a sent event is due */
@@ -87,26 +87,26 @@ _Static_assert(sizeof(struct relay_conn) <= 700,
                "an idle connection is its TLS session and little more");
 
 /*
- * A connection on fd (non-blocking, options set; taken over, also on failure), in the loop but not
- * yet watched. NULL: the loop refuses it. It has no user: until one is set its end raises no event.
+ * A NEW connection on fd (non-blocking, options set; taken, even on failure), in the loop but not
+ * watched. NULL: the loop refuses it. Until it has a user, its end raises no event.
  */
 struct relay_conn *tls_conn_new(struct tls_worker *tw, int fd, const struct sockaddr *peer,
                                 socklen_t peer_len);
 /* Begins, in state CONNECTING or HANDSHAKE, with events going to user. */
 void tls_conn_start(struct relay_conn *c, enum tls_conn_state state, void *user);
 
-/* The end: gives everything back; `closed` follows from the loop. Idempotent. */
+/* Ends it: drops everything; `closed` follows from the loop. Idempotent. */
 void tls_conn_end(struct relay_conn *c, enum relay_end end, const char *detail);
 /* The socket failed with errno `error` and nothing more can be read. */
 void tls_conn_end_errno(struct relay_conn *c, int error);
-/* A write failed: output is dropped, what has been received is still read, then the end. */
+/* A write failed: drops output, reads what was received, then ends. */
 void tls_conn_broken(struct relay_conn *c, int error);
 /* Out of memory for this connection's buffers. */
 void tls_conn_no_memory(struct relay_conn *c);
 
-/* Watches what the state calls for. Pausing is lazy: only when input shows up it is unwatched. */
+/* Watches the events of the state. A paused connection is unwatched only once input comes. */
 void tls_conn_watch(struct relay_conn *c);
-/* After close: everything has been handed to the kernel. */
+/* CLOSING, and the kernel has taken all output. */
 void tls_conn_flushed(struct relay_conn *c);
 /* Changes the state; one of the transitions in the diagram. */
 void tls_conn_set_state(struct relay_conn *c, enum tls_conn_state to);
@@ -135,12 +135,12 @@ static inline bool tls_conn_is_reading(const struct relay_conn *c)
 }
 
 /* input.c */
-/* The poll says events (UV_READABLE, UV_DISCONNECT). */
+/* The poll reports events (UV_READABLE, UV_DISCONNECT). */
 void tls_input_readable(struct relay_conn *c, int events);
-/* Puts the connection where the end of the turn looks. */
+/* Queues the connection for the end of the turn. */
 void tls_input_ready(struct relay_conn *c);
 void tls_input_queue_handshake(struct relay_conn *c);
-/* The end-of-turn lists. */
+/* Runs the lists at the end of the turn. */
 void tls_input_run_ready(struct tls_worker *tw);
 void tls_input_run_handshakes(struct tls_worker *tw);
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Reading. Invariant: after a delivery the wire's input is empty, or kept in the stash of a paused
+ * connection, or the connection has ended. data is raised only while tls_conn_is_reading.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +25,7 @@ void tls_input_queue_handshake(struct relay_conn *c)
     tls_worker_kick(c->worker);
 }
 
-/* Into the scratch. Counts; retries when interrupted. */
+/* recv() into the scratch, with counters; retries when interrupted. */
 static ssize_t receive(struct relay_conn *c)
 {
     struct tls_worker *tw = c->worker;
@@ -44,8 +48,8 @@ static void raise_eof(struct relay_conn *c)
     c->worker->host->events->eof(c->user);
 }
 
-/* Fills dst with as many records as are there. Returns the bytes, and in *out_result why it
- * stopped: TLS_DONE when dst is full. */
+/* Decrypts records to dst. Returns the bytes; *out_result: why it stopped, TLS_DONE: dst is full.
+ */
 static size_t open_records(struct relay_conn *c, uint8_t *dst, size_t cap,
                            enum tls_result *out_result)
 {
@@ -65,7 +69,7 @@ static size_t open_records(struct relay_conn *c, uint8_t *dst, size_t cap,
     return got;
 }
 
-/* Keeps ciphertext that a pause holds back; from: the slice it lies in, NULL for the scratch. */
+/* Keeps ciphertext during a pause; from: the slice that holds it, NULL: the scratch. */
 static void keep(struct relay_conn *c, const struct relay_slice *from)
 {
     struct tls_wire *wire = &c->worker->wire;
@@ -86,7 +90,7 @@ static void keep(struct relay_conn *c, const struct relay_slice *from)
     c->stash = relay_slice_own(b, b->bytes, (uint32_t)wire->in_len);
 }
 
-static void on_garbage(struct relay_conn *c)
+static void on_invalid_record(struct relay_conn *c)
 {
     const char *why = tls_engine_error_text(&c->engine);
 
@@ -94,7 +98,7 @@ static void on_garbage(struct relay_conn *c)
     tls_conn_end(c, RELAY_END_PROTOCOL, why);
 }
 
-/* Decrypts n bytes at p and hands the plaintext over, as long as the host wants it. */
+/* Decrypts n bytes at p and delivers the plaintext, while the host reads. */
 static void deliver(struct relay_conn *c, const uint8_t *p, size_t n,
                     const struct relay_slice *from)
 {
@@ -115,7 +119,7 @@ static void deliver(struct relay_conn *c, const uint8_t *p, size_t n,
             c->is_inside = ev->data(c->user, got);
     }
     if (result == TLS_FAILED && (tls_conn_is_open(c) || c->state == TLS_CONN_CLOSING)) {
-        on_garbage(c);
+        on_invalid_record(c);
     } else if (result == TLS_EOF) {
         c->has_close_notify = true;
         raise_eof(c);
@@ -156,7 +160,7 @@ static void read_open(struct relay_conn *c)
     }
 }
 
-/* What follows every delivery, whatever its source. */
+/* Runs after every delivery. */
 static void finish_read(struct relay_conn *c)
 {
     if (c->state == TLS_CONN_GONE)
@@ -174,7 +178,7 @@ static void finish_read(struct relay_conn *c)
     tls_conn_watch(c);
 }
 
-/* After close: throw away what comes, so that closing does not reset. */
+/* After close: discards input, so that closing the socket does not reset the connection. */
 static void discard(struct relay_conn *c)
 {
     for (int i = 0; i < TLS_READS_PER_EVENT; i++) {
@@ -207,7 +211,7 @@ void tls_input_readable(struct relay_conn *c, int events)
         return;
     }
     if (!rt_list_empty(&c->ready))
-        return; /* resumed in this very turn: what it held back comes first */
+        return; /* resumed in this turn: held input comes first */
     if (c->is_paused) {
         c->is_muted = true;
         if (events & UV_DISCONNECT)
@@ -225,7 +229,7 @@ static void run_ready(struct relay_conn *c)
     struct relay_slice stash = relay_slice_take(&c->stash);
 
     if (!tls_conn_is_reading(c))
-        c->stash = relay_slice_take(&stash); /* paused again meanwhile */
+        c->stash = relay_slice_take(&stash); /* paused again */
     else if (!c->has_close_notify)
         deliver(c, stash.ptr, stash.len, &stash);
     relay_slice_drop(&stash);
@@ -263,14 +267,14 @@ static void on_handshake_done(struct relay_conn *c)
 
     tls_count(tw, TLS_COUNTER_HANDSHAKES, 1);
     tls_conn_set_state(c, TLS_CONN_OPEN);
-    /* A client's first message may be waiting for the acknowledgement of its Finished. */
+    /* a client's first message may wait for the acknowledgement of its Finished */
     c->is_inside = c->is_server;
     tw->host->events->opened(c->user);
     deliver(c, tw->wire.in, tw->wire.in_len, NULL);
     finish_read(c);
 }
 
-/* False: nothing to go on with. */
+/* False: no handshake input. */
 static bool receive_handshake(struct relay_conn *c)
 {
     struct tls_worker *tw = c->worker;
@@ -285,7 +289,7 @@ static bool receive_handshake(struct relay_conn *c)
     if (n < 0)
         tls_conn_end_errno(c, errno);
     else
-        tls_conn_end(c, RELAY_END_PEER, "left during the TLS handshake");
+        tls_conn_end(c, RELAY_END_PEER, "closed during the TLS handshake");
     return false;
 }
 

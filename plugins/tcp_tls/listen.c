@@ -14,7 +14,7 @@
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_TURN 64
-#define RETRY_NS UINT64_C(100000000) /* when the system is out of something */
+#define RETRY_NS UINT64_C(100000000) /* after ENOBUFS, ENOMEM or EMFILE */
 
 struct relay_listener {
     uv_poll_t poll;
@@ -40,8 +40,8 @@ static void retry_later(struct relay_listener *l)
     tw->host->timer_arm(tw->w, &l->retry, tw->host->now_ns(tw->w) + RETRY_NS);
 }
 
-/* Out of descriptors: the reserve makes room to accept one peer and close it, which tells it so. */
-static bool turn_away(struct relay_listener *l)
+/* Out of descriptors: frees the reserve to accept one peer and close it, so that it is refused. */
+static bool refuse_one(struct relay_listener *l)
 {
     struct tls_worker *tw = l->worker;
     int fd;
@@ -90,7 +90,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE) {
-            if (!turn_away(l)) {
+            if (!refuse_one(l)) {
                 retry_later(l);
                 return;
             }
@@ -98,7 +98,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
             retry_later(l);
             return;
         }
-        /* anything else is the trouble of one peer that is gone already */
+        /* any other error concerns a peer that is gone already */
     }
 }
 
@@ -148,7 +148,7 @@ static int open_socket(const struct relay_listen *spec, int *out_fd)
         *out_fd = spec->fd;
         return 0;
     }
-    /* SO_REUSEPORT lets another process of the same user in silently: ask without it first */
+    /* SO_REUSEPORT allows another process of the same user: bind without it first */
     if (spec->count > 1 && spec->index == 0) {
         error = bind_socket(spec->addr, spec->addr_len, false, &probe);
         if (error != 0)

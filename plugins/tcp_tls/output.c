@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Writing. Invariant: bytes leave in the order sealed, staged, queued; see struct tls_output. A
+ * connection that is not blocked has nothing queued at the end of a verb.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +11,7 @@
 #include "base/check.h"
 #include "conn.h"
 
-#define FLUSH_ROUNDS 4 /* full buffers written in a row, before others have their turn */
+#define FLUSH_ROUNDS 4 /* full buffers written for one connection at a time */
 
 void tls_output_mark(struct relay_conn *c)
 {
@@ -32,12 +36,13 @@ static void note_large(struct relay_conn *c, bool is_large)
         c->worker->large_gathering--;
 }
 
-/* Exchanges the buffer for b (NULL: none), the bytes in use moving along to its start. */
+/* Replaces the buffer by b (NULL: none) and moves the bytes in use to its start. */
 static void replace_buf(struct relay_conn *c, struct relay_buf *b)
 {
     struct tls_output *o = &c->out;
     uint32_t n = o->used - o->start;
 
+    PLUGIN_INSIST(o->start <= o->used && (!b || b->capacity >= n + o->staged));
     if (b && o->buf)
         memcpy(b->bytes, o->buf->bytes + o->start, n + o->staged);
     o->start = 0;
@@ -49,8 +54,8 @@ static void replace_buf(struct relay_conn *c, struct relay_buf *b)
 
 static bool flush_gathered(struct relay_conn *c);
 
-/* Many connections gather at once: write some out early, which gives their buffers back. */
-static void relieve(struct tls_worker *tw, const struct relay_conn *but)
+/* Too many large buffers: flushes other connections early, which frees theirs. */
+static void flush_others(struct tls_worker *tw, const struct relay_conn *but)
 {
     struct rt_list *n = tw->dirty.next;
 
@@ -63,7 +68,7 @@ static void relieve(struct tls_worker *tw, const struct relay_conn *but)
     }
 }
 
-/* Makes room for n bytes behind those in use. */
+/* Makes room for n bytes after those in use. */
 static bool ensure_room(struct relay_conn *c, size_t n)
 {
     struct tls_output *o = &c->out;
@@ -80,7 +85,7 @@ static bool ensure_room(struct relay_conn *c, size_t n)
         return true;
     }
     if (total > TLS_SMALL_BYTES && tw->large_gathering >= TLS_LARGE_GATHERING)
-        relieve(tw, c);
+        flush_others(tw, c);
     if (total <= TLS_LARGE_BYTES)
         b = tls_buf_get(tw, total > TLS_SMALL_BYTES);
     else
@@ -105,7 +110,7 @@ bool tls_output_write(struct tls_engine *e, const struct iovec *v, int count)
     if (!ensure_room(c, n))
         return false;
     dst = o->buf->bytes + o->used;
-    /* a record the session writes of its own accord (key update, alert) goes before staged bytes */
+    /* a record that the session writes itself (key update, alert) goes before staged bytes */
     memmove(dst + n, dst, o->staged);
     for (int i = 0; i < count; i++) {
         memcpy(dst, v[i].iov_base, v[i].iov_len);
@@ -135,11 +140,11 @@ static bool seal_staged(struct relay_conn *c)
 
     if (n == 0)
         return true;
-    o->staged = 0; /* the record takes their place */
+    o->staged = 0; /* the record replaces them */
     return seal(c, o->buf->bytes + o->used, n);
 }
 
-/* The socket is full. Keeps what is left in no more memory than about twice its size. */
+/* The socket is full. Keeps the rest in at most about twice its size. */
 static void block(struct relay_conn *c)
 {
     struct tls_output *o = &c->out;
@@ -163,11 +168,12 @@ static void advance(struct tls_output *o, uint32_t n)
 {
     uint64_t len = o->used - o->start, left = len - n;
 
+    PLUGIN_INSIST(n > 0 && n <= len);
     o->sealed_plain = (uint32_t)((o->sealed_plain * left + len - 1) / len);
     o->start += n;
 }
 
-/* Writes sealed bytes; true when all are gone. */
+/* Writes sealed bytes. True: all are written. */
 static bool write_sealed(struct relay_conn *c)
 {
     struct tls_output *o = &c->out;
@@ -234,7 +240,7 @@ static size_t put(struct relay_conn *c, const uint8_t *p, size_t n)
     return done;
 }
 
-/* Everything gathered goes to the socket. */
+/* Writes all gathered output to the socket. */
 static bool flush_gathered(struct relay_conn *c)
 {
     if (!seal_staged(c) || !write_sealed(c))

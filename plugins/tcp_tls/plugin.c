@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "conn.h"
 #include "listen.h"
+#include "turn.h"
 
 static struct tls_creds_shared shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -16,7 +17,7 @@ static int worker_init(const struct relay_host *host, struct relay_worker *w, vo
     if (plugin_check_host(host, w, "tcp_tls", err) != 0 ||
         tls_creds_share(&shared, host, w, TLS_PRIORITY, &creds, err) != 0)
         return -1;
-    *out_state = tls_worker_new(host, &table, w, creds);
+    *out_state = tls_worker_new(host, &table, &tls_turn_hooks, w, creds);
     return 0;
 }
 

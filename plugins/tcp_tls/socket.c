@@ -12,7 +12,7 @@
 
 _Static_assert(USER_TIMEOUT_MS >=
                    1000 * (KEEPALIVE_IDLE_S + KEEPALIVE_INTERVAL_S * KEEPALIVE_PROBES),
-               "one lost probe must not kill a connection");
+               "one lost probe must not end a connection");
 
 static int set(int fd, int level, int option, int value)
 {

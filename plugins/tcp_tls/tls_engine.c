@@ -7,7 +7,7 @@
 #define RECORD_HEADER 5u
 #define SERVER_NAME "localhost"
 
-/* Follows the record headers, to know whether the input so far ends inside a record. */
+/* Parses record headers, to know whether the input so far ends inside a record. */
 static void follow_records(struct tls_engine *e, const uint8_t *p, size_t n)
 {
     while (n > 0) {
@@ -111,8 +111,8 @@ static enum tls_result fail(struct tls_engine *e, int error)
 }
 
 /*
- * GnuTLS stops with a non-fatal code for every record that carries no data (a key update, a ticket,
- * a warning), with further input still there: then go on. True while a call is worth repeating.
+ * GnuTLS returns a non-fatal code for every record without data (key update, ticket, warning), even
+ * if more input follows. True: repeat the call.
  */
 static bool retry(const struct tls_engine *e, int rc, size_t *in_len)
 {

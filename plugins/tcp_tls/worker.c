@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "conn.h"
 
 static bool has_work(const struct tls_worker *tw)
 {
@@ -18,10 +17,7 @@ static bool run(struct plugin_loop *l)
 {
     struct tls_worker *tw = RT_CONTAINER_OF(l, struct tls_worker, loop);
 
-    tls_input_run_ready(tw);
-    tls_output_run_dirty(tw);
-    tls_input_run_handshakes(tw);
-    tls_output_run_dirty(tw);
+    tw->hooks->end_of_turn(tw);
     return has_work(tw);
 }
 
@@ -33,7 +29,8 @@ static void on_loop_closed(struct plugin_loop *l)
 static const struct plugin_loop_ops loop_ops = {.run = run, .closed = on_loop_closed};
 
 struct tls_worker *tls_worker_new(const struct relay_host *host,
-                                  const struct relay_transport *table, struct relay_worker *w,
+                                  const struct relay_transport *table,
+                                  const struct tls_hooks *hooks, struct relay_worker *w,
                                   struct tls_creds *creds)
 {
     static const char *const names[TLS_COUNTER_COUNT] = {
@@ -47,9 +44,10 @@ struct tls_worker *tls_worker_new(const struct relay_host *host,
         abort();
     tw->host = host;
     tw->table = table;
+    tw->hooks = hooks;
     tw->w = w;
     tw->creds = creds;
-    tw->wire.write = tls_output_write;
+    tw->wire.write = hooks->write;
     rt_list_init(&tw->dirty);
     rt_list_init(&tw->ready);
     rt_list_init(&tw->handshakes);

@@ -334,7 +334,8 @@ static int shut(struct qsim_end *e, int how)
 
 void qsim_scenario_stream_reset(struct qsim_world *w, uint64_t seed)
 {
-    static const char *const said[] = {"the peer reset its stream", "the peer takes no more",
+    static const char *const said[] = {"the peer reset its stream",
+                                       "the peer stopped reading the stream",
                                        "the peer reset its stream"};
 
     for (int how = 0; how < 3; how++) {
