@@ -63,6 +63,13 @@ struct rt_worker *room_worker(uint16_t index)
     return rt_system_worker(sys, index);
 }
 
+static int only_worker;
+
+void room_run_only(int worker)
+{
+    only_worker = worker;
+}
+
 void room_run(void)
 {
     bool is_busy = true;
@@ -71,11 +78,13 @@ void room_run(void)
         assert_true(rounds < 10000);
         is_busy = false;
         for (uint16_t i = 0; i < ROOM_WORKERS; i++) {
+            if (only_worker >= 0 && i != only_worker)
+                continue;
             has_mail[i] = false;
             is_busy |= rt_worker_turn(room_worker(i));
         }
         for (uint16_t i = 0; i < ROOM_WORKERS; i++)
-            is_busy |= has_mail[i];
+            is_busy |= has_mail[i] && (only_worker < 0 || i == only_worker);
     }
 }
 
@@ -220,6 +229,11 @@ void room_dht_reply(void)
     room_run();
 }
 
+void room_dht_stop(void)
+{
+    rt_actor_stop(&dht);
+}
+
 /* -- begin and end -- */
 
 static void drainer_on_msg(struct rt_actor *self, struct rt_msg *m)
@@ -244,6 +258,7 @@ static void start(const struct session_rates *rates, uint8_t dialects)
     random_state = 1;
     clients = NULL;
     drained_count = 0;
+    only_worker = -1;
     rt_sign_key_from_seed(seed, &identity);
     assert_int_equal(session_shared_init(&shared, &identity, dialects, rates, hash_key), RT_ERR_OK);
     sys = rt_system_new(ROOM_WORKERS, &seams);

@@ -33,7 +33,6 @@ struct room_dht {
     uint32_t payload_len;
     /* What it replies. */
     bool is_silent; /* nothing, until room_dht_reply */
-    bool is_gone;   /* it has no actor: requests bounce */
     bool is_joined;
     bool has_answer; /* "answer" */
     enum rt_refusal refusal;
@@ -51,9 +50,13 @@ void room_restart(const struct session_rates *rates, uint8_t dialects);
 struct rt_worker *room_worker(uint16_t index);
 uint32_t room_sessions(void);
 void room_run(void);
+/* From here on room_run runs this worker only; -1: all of them. */
+void room_run_only(int worker);
 void room_pass(uint64_t ns);
 /* The fake DHT answers what it was asked while silent. */
 void room_dht_reply(void);
+/* It has no actor from here on: requests bounce. */
+void room_dht_stop(void);
 /* Sends SESSION_DRAIN to both workers. */
 void room_drain(void);
 uint32_t room_drained(void); /* replies to it so far */
