@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "dht/dht_worker.h"
 #include "relay_private.h"
+#include "transport/conn.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
@@ -22,10 +23,18 @@ static void ask(struct relay *r, struct rt_addr to, struct rt_msg *m)
     rt_send(r->actor.worker, to, m);
 }
 
-static void ask_sessions(struct relay *r, enum session_kind kind)
+static void drain_sessions(struct relay *r)
 {
     for (uint16_t i = 0; i < r->config.workers; i++)
-        ask(r, session_control_addr(r->nodes[i].worker), rt_msg_new(kind, sizeof(struct rt_msg)));
+        ask(r, session_control_addr(r->nodes[i].worker),
+            rt_msg_new(SESSION_DRAIN, sizeof(struct rt_msg)));
+}
+
+static void close_connections(struct relay *r)
+{
+    for (uint16_t i = 0; i < r->config.workers; i++)
+        ask(r, rt_conn_control_addr(r->nodes[i].worker),
+            rt_msg_new(RT_CONN_CLOSE_ALL, sizeof(struct rt_conn_close_all)));
 }
 
 static void refuse_newcomers(struct relay *r)
@@ -49,12 +58,12 @@ static void next_phase(struct relay *r)
     case RELAY_DRAINING:
         refuse_newcomers(r);
         ask(r, announcer_addr(w), rt_msg_new(ANNOUNCER_SHUTDOWN, sizeof(struct rt_msg)));
-        ask_sessions(r, SESSION_DRAIN);
+        drain_sessions(r);
         break;
     case RELAY_CLOSING:
         rt_log(RELAY_LOG_INFO, "requests are done, closing connections", NULL);
         ask(r, dht_addr(w), rt_msg_new(DHT_STOP, sizeof(struct rt_msg)));
-        ask_sessions(r, SESSION_CLOSE_ALL);
+        close_connections(r);
         break;
     case RELAY_FLUSHING:
         ask(r, r->storage.addr, &storage_flush_new()->msg);

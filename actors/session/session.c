@@ -458,34 +458,14 @@ static void drain(struct session_worker *sw, struct rt_msg *m)
         drained(sw);
 }
 
-#define CLOSE_POLL_NS (10 * RT_MS)
-#define CLOSE_POLLS 200u
-
-static void on_close_timer(struct relay_timer *t)
-{
-    struct session_worker *sw = RT_CONTAINER_OF(t, struct session_worker, close_timer);
-
-    if (rt_conn_worker_count(sw->worker) > 0 && ++sw->close_polls < CLOSE_POLLS) {
-        rt_timer_arm(sw->worker, t, rt_now_ns(sw->worker) + CLOSE_POLL_NS);
-        return;
-    }
-    rt_msg_reply(sw->worker, sw->close_all);
-    sw->close_all = NULL;
-}
-
 static void on_control(struct rt_actor *self, struct rt_msg *m)
 {
     struct session_worker *sw = RT_CONTAINER_OF(self, struct session_worker, control);
 
-    if (m->kind == SESSION_DRAIN && !sw->drain) {
+    if (m->kind == SESSION_DRAIN && !sw->drain)
         drain(sw, m);
-    } else if (m->kind == SESSION_CLOSE_ALL && !sw->close_all) {
-        sw->close_all = m;
-        rt_conn_worker_close_all(sw->worker);
-        rt_timer_arm(sw->worker, &sw->close_timer, rt_now_ns(sw->worker) + CLOSE_POLL_NS);
-    } else {
+    else
         rt_msg_free(&m);
-    }
 }
 
 void session_worker_init(struct rt_worker *w, struct session_shared *shared)
@@ -496,7 +476,6 @@ void session_worker_init(struct rt_worker *w, struct session_shared *shared)
     sw->worker = w;
     sw->shared = shared;
     sw->drain_timer.fire = on_drain_timer;
-    sw->close_timer.fire = on_close_timer;
     rt_list_init(&sw->sessions);
     rt_actor_start(&sw->control, w, on_control);
     rt_worker_set_local(w, &local_key, sw);
@@ -510,12 +489,15 @@ void session_worker_fini(struct rt_worker *w)
         return;
     RT_REQUIRE(sw->count == 0);
     rt_timer_disarm(w, &sw->drain_timer);
-    rt_timer_disarm(w, &sw->close_timer);
     rt_msg_free(&sw->drain);
-    rt_msg_free(&sw->close_all);
     rt_actor_stop(&sw->control);
     free(sw);
     rt_worker_set_local(w, &local_key, NULL);
+}
+
+uint32_t session_worker_count(const struct rt_worker *w)
+{
+    return session_worker_of(w)->count;
 }
 
 struct rt_addr session_control_addr(const struct rt_worker *w)

@@ -47,21 +47,20 @@ void session_shared_fini(struct session_shared *s);
 /* Per worker; shared must outlive it. */
 void session_worker_init(struct rt_worker *w, struct session_shared *shared);
 void session_worker_fini(struct rt_worker *w);
+/* Sessions of this worker, in any state. */
+uint32_t session_worker_count(const struct rt_worker *w);
 
 /* For rt_conn_worker_init. */
 struct rt_conn_acceptor session_acceptor(struct rt_worker *w);
 
 /*
- * Shutdown, in two messages (struct rt_msg, each owes an answer) to every worker's control actor:
- * SESSION_DRAIN refuses new requests, closes idle sessions and is answered when no session is left,
- * at most LIM_SHUTDOWN_NS later; SESSION_CLOSE_ALL then closes every connection (tunnels too) and
- * is answered when none is left, at most 2 s later.
+ * Shutdown: SESSION_DRAIN (struct rt_msg) to every worker's control actor refuses new requests and
+ * closes idle sessions. The reply comes when no session is left, at most LIM_SHUTDOWN_NS later.
+ * Connections that are tunnels stay: see RT_CONN_CLOSE_ALL.
  */
 enum session_kind {
     SESSION_DRAIN = RT_REQUEST_KIND(SESSION, 1),
     SESSION_DRAINED = RT_REPLY_KIND(SESSION, 1),
-    SESSION_CLOSE_ALL = RT_REQUEST_KIND(SESSION, 2),
-    SESSION_ALL_CLOSED = RT_REPLY_KIND(SESSION, 2),
 };
 struct rt_addr session_control_addr(const struct rt_worker *w);
 

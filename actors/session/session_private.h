@@ -46,9 +46,8 @@ struct session_worker {
     struct rt_list sessions;
     uint32_t count;
     bool is_draining;
-    struct rt_msg *drain, *close_all; /* owed answers of a shutdown under way */
-    struct relay_timer drain_timer, close_timer;
-    uint32_t close_polls;
+    struct rt_msg *drain; /* a shutdown under way; owed a reply */
+    struct relay_timer drain_timer;
 };
 
 struct session {

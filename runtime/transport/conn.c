@@ -35,16 +35,20 @@ static void on_soon(struct relay_timer *t)
         if (c->is_tc_gone)
             free(c);
     }
+    conn_close_all_check(cw);
+}
+
+static void arm_soon(struct conn_worker *cw)
+{
+    if (!rt_timer_armed(&cw->soon))
+        rt_timer_arm(cw->worker, &cw->soon, rt_now_ns(cw->worker));
 }
 
 static void soon(struct rt_conn *c, struct rt_list *list)
 {
-    struct conn_worker *cw = c->cw;
-
     rt_list_unlink(&c->soon_node);
     rt_list_push_back(list, &c->soon_node);
-    if (!rt_timer_armed(&cw->soon))
-        rt_timer_arm(cw->worker, &cw->soon, rt_now_ns(cw->worker));
+    arm_soon(c->cw);
 }
 
 struct rt_local_key conn_local_key;
@@ -70,6 +74,7 @@ void rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
     for (uint32_t i = 0; i < CONN_HALF_OPEN_BUCKETS; i++)
         rt_list_init(&cw->half_open_by_prefix[i]);
     rt_worker_set_local(w, &conn_local_key, cw);
+    conn_close_all_init(cw);
 }
 
 void rt_conn_worker_fini(struct rt_worker *w)
@@ -82,6 +87,7 @@ void rt_conn_worker_fini(struct rt_worker *w)
     RT_REQUIRE(cw->count == 0);
     rt_timer_disarm(w, &cw->soon);
     rt_timer_disarm(w, &cw->pressure);
+    conn_close_all_fini(cw);
     free(cw->scratch);
     free(cw);
     rt_worker_set_local(w, &conn_local_key, NULL);
@@ -193,6 +199,8 @@ static void conn_gone(struct rt_conn *c)
     cw->count--;
     if (c->is_admitted)
         rt_door_leave(cw->door, &c->prefix);
+    if (cw->close_all)
+        arm_soon(cw);
 }
 
 static void *on_admit(struct relay_worker *w, const struct relay_transport *t,
@@ -317,16 +325,6 @@ void conn_end(struct rt_conn *c, enum rt_conn_end how)
         c->transport->close(c->tc, RELAY_CLOSE_ABORT);
     }
     soon(c, &c->cw->ending);
-}
-
-void rt_conn_worker_close_all(struct rt_worker *w)
-{
-    struct rt_list *head = &conn_worker_of(w)->all;
-
-    for (struct rt_list *n = head->next, *next; n != head; n = next) {
-        next = n->next;
-        conn_end(RT_CONTAINER_OF(n, struct rt_conn, all_node), RT_CONN_END_SHUTDOWN);
-    }
 }
 
 void rt_conn_close(struct rt_conn *c, enum relay_close how)

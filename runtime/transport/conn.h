@@ -48,7 +48,7 @@ enum rt_conn_end {
     RT_CONN_END_OVERSIZE, /* a frame longer than the consumer allows */
     RT_CONN_END_EVICTED,  /* half-open, for a newcomer */
     RT_CONN_END_MEMORY,   /* stalled longest while memory_max was pressed */
-    RT_CONN_END_SHUTDOWN, /* rt_conn_worker_close_all */
+    RT_CONN_END_SHUTDOWN, /* RT_CONN_CLOSE_ALL */
 };
 
 /*
@@ -94,8 +94,20 @@ void rt_conn_worker_init(struct rt_worker *w, struct rt_door *door,
                          struct rt_conn_acceptor acceptor);
 void rt_conn_worker_fini(struct rt_worker *w);
 uint32_t rt_conn_worker_count(const struct rt_worker *w);
-/* Closes every connection gracefully; the consumers are told `ended`. For shutdown. */
-void rt_conn_worker_close_all(struct rt_worker *w);
+
+/*
+ * Shutdown. RT_CONN_CLOSE_ALL to a worker's control actor closes every connection gracefully; the
+ * consumers are told `ended`. The reply comes when none is left, at most LIM_CLOSE_ALL_NS later.
+ */
+enum rt_conn_kind {
+    RT_CONN_CLOSE_ALL = RT_REQUEST_KIND(CONN, 1), /* struct rt_conn_close_all */
+    RT_CONN_ALL_CLOSED = RT_REPLY_KIND(CONN, 1),  /* the same block, back */
+};
+struct rt_conn_close_all {
+    struct rt_msg msg;
+    uint32_t left; /* reply: connections that have not ended */
+};
+struct rt_addr rt_conn_control_addr(const struct rt_worker *w);
 
 /* Dials over transport t (with its state of this worker). On success the consumer hears opened or
  * ended; the handshake deadline runs. */

@@ -36,6 +36,11 @@ struct conn_worker {
     uint32_t count, half_open_count;
     struct rt_list half_open_by_prefix[CONN_HALF_OPEN_BUCKETS];
     uint8_t *scratch;
+
+    /* conn_close_all.c */
+    struct rt_actor control;
+    struct rt_conn_close_all *close_all; /* under way; owed a reply */
+    struct relay_timer close_all_timer;
 };
 
 struct rt_conn {
@@ -114,6 +119,10 @@ void conn_write_pressure(struct relay_timer *t);
 void conn_end(struct rt_conn *c, enum rt_conn_end how);
 /* Makes sure that rx_timer fires by at_ns. */
 void conn_arm_rx(struct rt_conn *c, uint64_t at_ns);
+/* Replies to a shutdown under way when nothing is left. */
+void conn_close_all_check(struct conn_worker *cw);
+void conn_close_all_init(struct conn_worker *cw);
+void conn_close_all_fini(struct conn_worker *cw);
 /* memory_max is pressed: closes the longest-stalled readers of this worker. */
 void conn_relieve(struct conn_worker *cw);
 

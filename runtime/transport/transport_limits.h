@@ -13,4 +13,6 @@
 #define LIM_FRAME_NS (30 * RT_S)        /* first to last byte of a frame */
 #define LIM_SEND_NS_PER_MIB (30 * RT_S) /* slowest acceptable reader of an answer */
 
+#define LIM_CLOSE_ALL_NS (2 * RT_S) /* at shutdown, for connections to end */
+
 #endif

@@ -5,6 +5,8 @@
  * the longest stalled reader is closed; closing is silent, bounded, and tells everybody at
  * shutdown.
  */
+#include <string.h>
+
 #include "conn_world.h"
 #include "transport/transport_limits.h"
 #include "transport/transport_metrics.h"
@@ -195,19 +197,75 @@ static void test_pressed_memory_closes_the_longest_stalled(void **state)
         plugin_closed(slow[i], RELAY_END_LOCAL);
 }
 
-static void test_close_all_tells_everybody(void **state)
+/* -- shutdown -- */
+
+static struct {
+    struct rt_actor actor;
+    uint32_t replies, left;
+} closer;
+
+static void on_all_closed(struct rt_actor *self, struct rt_msg *m)
+{
+    (void)self;
+    closer.replies++;
+    closer.left = RT_MSG_CAST(m, struct rt_conn_close_all, RT_CONN_ALL_CLOSED)->left;
+    rt_msg_free(&m);
+}
+
+static void close_all(void)
+{
+    struct rt_conn_close_all *m = rt_msg_new(RT_CONN_CLOSE_ALL, sizeof(*m));
+
+    memset(&closer, 0, sizeof(closer));
+    rt_actor_start(&closer.actor, worker, on_all_closed);
+    m->msg.reply_to = rt_actor_addr(&closer.actor);
+    rt_send(worker, rt_conn_control_addr(worker), &m->msg);
+    turn(0);
+}
+
+static void test_close_all_without_connections_replies_at_once(void **state)
+{
+    (void)state;
+    close_all();
+    assert_int_equal(closer.replies, 1);
+    assert_int_equal(closer.left, 0);
+    rt_actor_stop(&closer.actor);
+}
+
+static void test_close_all_ends_at_its_deadline(void **state)
+{
+    struct relay_conn *a = admit("127.0.0.1"), *b = admit("127.0.0.2");
+
+    (void)state;
+    close_all();
+    plugin_closed(b, RELAY_END_LOCAL);
+    turn(LIM_CLOSE_ALL_NS - RT_MS);
+    assert_int_equal(closer.replies, 0);
+    turn(2 * RT_MS);
+    assert_int_equal(closer.replies, 1);
+    assert_int_equal(closer.left, 1);
+    plugin_closed(a, RELAY_END_LOCAL);
+    rt_actor_stop(&closer.actor);
+}
+
+static void test_close_all_tells_every_consumer_first(void **state)
 {
     struct relay_conn *a = admit("127.0.0.1"), *b = admit("127.0.0.2");
 
     (void)state;
     rt_conn_authenticated(consumers[0].conn, 0);
-    rt_conn_worker_close_all(worker);
-    turn(0);
+    close_all();
     assert_int_equal(consumers[0].how, RT_CONN_END_SHUTDOWN);
     assert_int_equal(consumers[1].how, RT_CONN_END_SHUTDOWN);
     assert_int_equal(a->how, RELAY_CLOSE_GRACEFUL);
     plugin_closed(a, RELAY_END_LOCAL);
+    turn(0);
+    assert_int_equal(closer.replies, 0);
     plugin_closed(b, RELAY_END_LOCAL);
+    turn(0);
+    assert_int_equal(closer.replies, 1);
+    assert_int_equal(closer.left, 0);
+    rt_actor_stop(&closer.actor);
 }
 
 int main(void)
@@ -222,7 +280,9 @@ int main(void)
         T(test_half_open_cap_evicts_own_prefix_first),
         T(test_prefix_limit_counts_live_connections),
         T(test_pressed_memory_closes_the_longest_stalled),
-        T(test_close_all_tells_everybody),
+        T(test_close_all_without_connections_replies_at_once),
+        T(test_close_all_ends_at_its_deadline),
+        T(test_close_all_tells_every_consumer_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,26 +8,12 @@
 #ifndef TEST_TUNNEL_ROOM_H
 #define TEST_TUNNEL_ROOM_H
 
-#include "transport/conn.h"
+#include "unit/transport/fake_conn.h"
 #include "tunnel/tunnel.h"
 #include "tunnel/tunnel_msg.h"
 
 #define ROOM_WORKERS 3u
 #define PEER_ANSWERS_MAX 1024u
-
-struct rt_conn {
-    struct rt_worker *worker;
-    const struct rt_conn_ops *ops;
-    void *user;
-    uint32_t frame_max, keep_max;
-    uint64_t idle_ns;
-    bool is_held, is_closed, is_ended;
-    bool keeps_output; /* the node does not read */
-    enum relay_close how;
-    size_t unsent;
-    uint8_t *sent; /* all that was written */
-    size_t sent_len, sent_cap, sent_read;
-};
 
 /* A reply to a request. */
 struct answer {
