@@ -8,10 +8,8 @@
 
 _Noreturn void rt_check_failed(const char *kind, const char *expr, const char *file, int line);
 
-#define RT_REQUIRE(expr)                                                                           \
-    ((expr) ? (void)0 : rt_check_failed("REQUIRE", #expr, __FILE__, __LINE__))
-#define RT_INSIST(expr)                                                                            \
-    ((expr) ? (void)0 : rt_check_failed("INSIST", #expr, __FILE__, __LINE__))
+#define RT_REQUIRE(expr) ((expr) ? (void)0 : rt_check_failed("REQUIRE", #expr, __FILE__, __LINE__))
+#define RT_INSIST(expr) ((expr) ? (void)0 : rt_check_failed("INSIST", #expr, __FILE__, __LINE__))
 
 /* The struct that `member` of type `type` lies in. */
 #define RT_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

@@ -16,7 +16,7 @@ struct rt_log_parts {
     enum relay_log_level level;
     uint64_t wall_ns;
     const char *msg;
-    const char *fields;  /* key=value pairs, formatted; may be empty */
+    const char *fields; /* key=value pairs, formatted; may be empty */
     bool is_fields_cut; /* they did not fit where they were formatted */
 };
 

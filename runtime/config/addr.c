@@ -219,9 +219,9 @@ static bool check_host(const struct endpoint *e, bool needs_address, struct cfg_
     if (!p->is_literal && !is_host_name(e->host))
         return fail(fault, "is neither a host name nor an IP address", help);
     if (p->is_literal && is_unspecified(&p->addr))
-        return fail(fault, "stands for any address, which nobody can reach", help);
+        return fail(fault, "stands for any address, which cannot be dialled", help);
     if (e->port == 0)
-        return fail(fault, "has port 0, which nobody can reach", help);
+        return fail(fault, "has port 0, which cannot be dialled", help);
     return true;
 }
 

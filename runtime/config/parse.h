@@ -32,7 +32,7 @@ struct cfg_row {
 
 extern const struct cfg_row cfg_rows[CFG_KEY_COUNT];
 
-/* What is wrong with a value; the tail of the sentence. */
+/* The fault of a value; the end of an error sentence. */
 struct cfg_fault {
     char text[160];
 };

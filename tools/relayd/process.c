@@ -20,7 +20,7 @@
 #define REQUESTERS_MIN 64u /* connections a relay full of tunnels must still have room for */
 #define CONNECTIONS_LIMIT (1u << 20)
 
-/* Whoever started us may have closed descriptors 0 to 2. The next files opened would take their
+/* The parent process may have closed descriptors 0 to 2. The next opened files would then get these
  * numbers, and the log would be written into one of them. */
 static void occupy_standard_fds(void)
 {

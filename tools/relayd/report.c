@@ -30,7 +30,7 @@ void report_ready(const struct cfg *cfg, const uint8_t public_key[32])
 
     rt_hex(public_key, 32, hex);
     if (!cfg->bind_tcp.is_enabled && !cfg->bind_quic.is_enabled)
-        rt_log(RELAY_LOG_WARN, "no listener: nobody can connect to this relay", NULL);
+        rt_log(RELAY_LOG_WARN, "no listener: this relay accepts no connections", NULL);
     rt_log(RELAY_LOG_INFO, "relay node ready", "pubkey=%s version=%s", hex, RELAY_VERSION);
 }
 

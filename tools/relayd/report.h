@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the relay says of itself in the log. */
+/* Log lines about the state of the process. */
 #ifndef RELAYD_REPORT_H
 #define RELAYD_REPORT_H
 
