@@ -14,7 +14,6 @@
 #include "dht/address/addr.h"
 #include "host/resolver.h"
 
-#define DIAL_NS (10 * RT_S)
 #define LOG_BURST 32u /* lines a second: the holder of a stolen key can rotate at will */
 
 struct name_question {
@@ -228,7 +227,7 @@ static void dial(struct bootstrap_run *b, uint32_t entry, const struct wire_peer
     struct rpc_call call = {.to = *hop,
                             .dialect = DHT_DIALECT_ANY,
                             .first = dht_peers_dialect(b->membership->peers, hop),
-                            .timeout_ns = DIAL_NS};
+                            .timeout_ns = LIM_BOOTSTRAP_DIAL_NS};
 
     call.to.has_pubkey_hint = key != NULL;
     if (key)

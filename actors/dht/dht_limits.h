@@ -61,12 +61,14 @@
 #define LIM_PEER_FORGET_S 604800u     /* one not seen since is forgotten */
 #define LIM_REPUBLISH_S 3600u         /* protocol: a value is republished once in it */
 #define LIM_REPUBLISH_SPACE_NS                                                                     \
-    (250 * RT_MS) /* between two values: 240 stores a minute per remote */
-#define LIM_JOINED_WAITING                                                                         \
-    64u                       /* new contacts that wait for their values; the oldest is dropped    \
-                               */
+    (250 * RT_MS)                       /* between two values: 240 stores a minute per remote */
+#define LIM_JOINED_WAITING 64u          /* new contacts that wait for their values */
+#define LIM_PUSH_CALLS 4u               /* calls of one push in progress */
+#define LIM_PUSHES_SCHEDULED 4u         /* scheduled pushes in progress */
+#define LIM_PUSH_LIMITED_NS (60 * RT_S) /* no push after an answer `rate limit` */
 #define LIM_PUSH_AGAIN_S 300u /* delay of the next push of a new value that no node accepted */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
+#define LIM_BOOTSTRAP_DIAL_NS (10 * RT_S)    /* a dial of a bootstrap peer */
 #define LIM_BOOTSTRAP_TRIES 16u /* of one bootstrap peer: eight addresses by two transports */
 
 /* -- bootstrap peers' keys (protocol-v2: rotation and revocation) -- */

@@ -16,10 +16,7 @@
 #include "dht/value_store/value_check.h"
 #include "wire_dht.h"
 
-#define AT_ONCE 4u /* calls of one push in flight */
-#define SCHEDULED_MAX 4u
-#define STORE_BYTES 128u       /* a STORE without its value takes less */
-#define LIMITED_NS (60 * RT_S) /* a node that answers `rate limit` gets no push for this long */
+#define STORE_BYTES 128u /* a STORE without its value takes less */
 
 struct push {
     struct rt_list node;
@@ -170,7 +167,8 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
         p->is_limited = true;
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
         for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
-            dht_table_hold(r->membership->tables[i], e->key, dht_now_ns(r->context) + LIMITED_NS);
+            dht_table_hold(r->membership->tables[i], e->key,
+                           dht_now_ns(r->context) + LIM_PUSH_LIMITED_NS);
     } else if (e->outcome == DHT_CALL_ANSWERED) {
         rt_metric_inc(RT_METRIC_DHT_PUSH_REFUSED);
     }
@@ -179,7 +177,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
 
 static void pump(struct push *p)
 {
-    while (p->in_flight < AT_ONCE && p->next < p->count) {
+    while (p->in_flight < LIM_PUSH_CALLS && p->next < p->count) {
         struct rpc_call *c = &p->calls[p->next++].call;
 
         p->in_flight++;
@@ -321,7 +319,7 @@ void replicate_due(struct replicate *r)
 
     if (!r->context->is_started || r->context->is_stopped)
         return;
-    if (r->scheduled < SCHEDULED_MAX &&
+    if (r->scheduled < LIM_PUSHES_SCHEDULED &&
         dht_replicate_plan_next(r->plan, r->values, r->membership->tables, now_ns, now_s, &plan)) {
         if (!plan.is_fresh)
             push_plan(r, &plan);
@@ -329,7 +327,7 @@ void replicate_due(struct replicate *r)
             dht_value_store_unreached(r->values, plan.key, plan.sub, true, now_s);
         relay_slice_drop(&plan.value);
     }
-    if (r->scheduled < SCHEDULED_MAX)
+    if (r->scheduled < LIM_PUSHES_SCHEDULED)
         rt_timer_arm(r->context->worker, &r->timer,
                      dht_replicate_plan_next_ns(r->plan, r->values, now_ns, now_s));
     else

@@ -366,11 +366,26 @@ void net_look_up(struct network *n, uint32_t member, uint32_t value, struct net_
     net_look_up_in(n, member, WIRE_DIALECT_C, value, stats);
 }
 
+/* The living member of the dialect closest to target, but for `except`. */
+static uint32_t closest_member(const struct network *n, enum wire_dialect dialect,
+                               const uint8_t target[20], uint32_t except)
+{
+    uint32_t best = UINT32_MAX;
+
+    for (uint32_t i = 0; i < n->count; i++)
+        if (i != except && n->members[i].relay && !n->members[i].is_silent &&
+            (n->members[i].dialects & WIRE_DIALECT_BIT(dialect)) &&
+            (best == UINT32_MAX || dht_closer(target, n->members[i].id, n->members[best].id) < 0))
+            best = i;
+    RT_REQUIRE(best != UINT32_MAX);
+    return best;
+}
+
 void net_look_up_nodes(struct network *n, uint32_t member, enum wire_dialect dialect,
                        const uint8_t target[20], struct net_stats *stats)
 {
     struct query *q = rt_msg_new(DHT_TOLD, sizeof(*q));
-    uint32_t closest = net_closest(n, dialect, target, member);
+    uint32_t closest = closest_member(n, dialect, target, member);
 
     q->stats = stats;
     q->dialect = dialect;
@@ -405,20 +420,6 @@ void net_look_up_many(struct network *n, uint32_t count, uint32_t gap_ms, struct
 }
 
 /* -- the whole of it, as nobody in it can see it -- */
-
-uint32_t net_closest(const struct network *n, enum wire_dialect dialect, const uint8_t target[20],
-                     uint32_t except)
-{
-    uint32_t best = UINT32_MAX;
-
-    for (uint32_t i = 0; i < n->count; i++)
-        if (i != except && n->members[i].relay && !n->members[i].is_silent &&
-            (n->members[i].dialects & WIRE_DIALECT_BIT(dialect)) &&
-            (best == UINT32_MAX || dht_closer(target, n->members[i].id, n->members[best].id) < 0))
-            best = i;
-    RT_REQUIRE(best != UINT32_MAX);
-    return best;
-}
 
 struct holding {
     const struct net_value *value;

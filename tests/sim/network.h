@@ -89,9 +89,6 @@ void net_look_up_nodes(struct network *n, uint32_t member, enum wire_dialect dia
 void net_look_up_many(struct network *n, uint32_t count, uint32_t gap_ms, struct net_stats *stats);
 void net_await(struct network *n, const struct net_stats *stats);
 
-/* The living member of the dialect closest to target, but for `except`. */
-uint32_t net_closest(const struct network *n, enum wire_dialect dialect, const uint8_t target[20],
-                     uint32_t except);
 /* Members who hold the value, and of the 20 closest to it how many. */
 void net_holders(struct network *n, uint32_t value, uint32_t *out_all, uint32_t *out_closest);
 /* The same of the members that serve any of these dialects. */

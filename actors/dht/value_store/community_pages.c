@@ -66,8 +66,8 @@ enum dht_page_room dht_page_reserve(struct dht_page *p, size_t text_len)
     return DHT_PAGE_ROOM;
 }
 
-struct relay_slice dht_page_end(struct dht_page *p, dht_page_head_fn *write_head,
-                                const uint8_t community_id[32], const char *cursor)
+static struct relay_slice page_end(struct dht_page *p, dht_page_head_fn *write_head,
+                                   const uint8_t community_id[32], const char *cursor)
 {
     uint8_t bytes[HEAD_ROOM], *start;
     struct relay_slice answer;
@@ -99,7 +99,7 @@ struct relay_slice dht_page_end_at(struct dht_page *p, dht_page_head_fn *write_h
     for (uint32_t i = 0; id && i < ID_DIGITS; i++)
         cursor[i] = digits[i % 2 ? id[i / 2] & 15 : id[i / 2] >> 4];
     cursor[ID_DIGITS] = '\0';
-    return dht_page_end(p, write_head, community_id, id ? cursor : NULL);
+    return page_end(p, write_head, community_id, id ? cursor : NULL);
 }
 
 /* -- records -- */
@@ -352,6 +352,6 @@ enum rt_refusal dht_page_events(const struct dht_communities *c,
     }
     snprintf(cursor, sizeof(cursor), "%" PRIu64, given);
     *out_answer =
-        dht_page_end(&p, wire_write_events_answer_head, q->community_id, given > 0 ? cursor : NULL);
+        page_end(&p, wire_write_events_answer_head, q->community_id, given > 0 ? cursor : NULL);
     return RT_REFUSAL_NONE;
 }

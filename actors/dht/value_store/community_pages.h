@@ -54,11 +54,7 @@ bool dht_page_begin(struct dht_page *p, uint32_t entries);
  * counts it. */
 enum dht_page_room { DHT_PAGE_ROOM, DHT_PAGE_FULL, DHT_PAGE_NO_MEMORY };
 enum dht_page_room dht_page_reserve(struct dht_page *p, size_t text_len);
-/* Returns the whole answer and empties the page. cursor: NULL or up to WIRE_CURSOR_MAX characters.
- */
-struct relay_slice dht_page_end(struct dht_page *p, dht_page_head_fn *write_head,
-                                const uint8_t community_id[32], const char *cursor);
-/* The same with the cursor of an id; NULL: none. */
+/* Returns the whole answer and empties the page. id: of the cursor; NULL: no cursor. */
 struct relay_slice dht_page_end_at(struct dht_page *p, dht_page_head_fn *write_head,
                                    const uint8_t community_id[32], const uint8_t *id);
 void dht_page_drop(struct dht_page *p);

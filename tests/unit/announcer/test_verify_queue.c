@@ -11,7 +11,6 @@
 
 #include "announcer/announcer_metrics.h"
 #include "announcer/verify_queue.h"
-#include "base/metric.h"
 
 static const uint8_t hash_key[16] = {8};
 static struct relay_directory directory;

@@ -151,6 +151,12 @@ static void peer_free(struct peer *p)
     conn_free(p);
 }
 
+static void peer_stop(struct peer *p)
+{
+    if (p->actor.generation != 0)
+        rt_actor_stop(&p->actor);
+}
+
 int room_end(void **state)
 {
     struct peer *p;
@@ -216,12 +222,6 @@ struct peer *peer_new(uint16_t worker, uint8_t key)
     p->next = peers;
     peers = p;
     return p;
-}
-
-void peer_stop(struct peer *p)
-{
-    if (p->actor.generation != 0)
-        rt_actor_stop(&p->actor);
 }
 
 static void ask(struct peer *p, enum slots_op op, uint64_t slot_id, enum wire_relay_kind kind)

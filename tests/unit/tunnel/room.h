@@ -57,8 +57,6 @@ void room_run(void);
 void room_pass(uint64_t ns);
 
 struct peer *peer_new(uint16_t worker, uint8_t key);
-/* Stops the actor: messages to it bounce. */
-void peer_stop(struct peer *p);
 enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
                          enum wire_relay_kind kind);
 /* The same in two halves, for what may come between: the registration has ended when reply_count
