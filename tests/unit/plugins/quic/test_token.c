@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: ids name their worker, for every number of workers, and stay spread over all first bytes.
- * Reset tokens: the same for the same id and secret, different for every other. Retry tokens: good
- * for their address, port, family, id and secret, for ten seconds; every flipped bit, every cut and
- * every longer one is refused, a token from the future too; one kind is never taken for the other.
+ * Plan: ids name their worker, for every number of workers, and use all first bytes. Reset tokens
+ * depend on id and secret only. Retry tokens are valid for their address, port, family, id and
+ * secret, for ten seconds. A token with a flipped bit, a shorter or longer one and one from the
+ * future are rejected. A token of one kind is not valid as another.
  */
 #include <setjmp.h>
 #include <stdarg.h>
