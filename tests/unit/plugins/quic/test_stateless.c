@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the stateless answers; the test stands in for the socket. Version negotiation swaps the
+ * Plan: the stateless answers; the test replaces the socket. Version negotiation swaps the
  * ids, of every length, and names our version and a reserved one; a short datagram gets none. A
  * stateless reset looks like a packet, has the token of the id and is shorter than what it answers,
  * for every length; where it cannot be, there is none. Retry: ngtcp2 reads it, its token is valid,

@@ -126,7 +126,7 @@ static void test_padding_of_addresses(void **state)
     size_t n;
 
     (void)state;
-    memset(b.sin_zero, 0x55, sizeof(b.sin_zero)); /* what the kernel leaves there is no matter */
+    memset(b.sin_zero, 0x55, sizeof(b.sin_zero)); /* these bytes do not count */
     n = quic_retry_token(secret, (const struct sockaddr *)&a, &odcid, &rscid, NOW_NS, token);
     assert_true(is_good(token, n, &b, &rscid, NOW_NS, &out));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: one read and one write; the test stands in for the system calls. Read: control messages
+ * Plan: one read and one write; the test replaces the system calls. Read: control messages
  * (local address, segment size, ECN; both families, an IPv4 peer on an IPv6 socket), odd sizes,
  * several datagrams, errors, interruptions. Write: control messages only where needed; a run in one
  * call; a kernel or device that cannot split, after which datagrams are written one by one; a full
@@ -261,7 +261,7 @@ static void test_read_many(void **state)
     unsigned count = 0;
 
     (void)state;
-    for (unsigned times = 0; times < 3; times++) { /* what the kernel wrote into heads is undone */
+    for (unsigned times = 0; times < 3; times++) { /* the headers are reset for every read */
         arrive(700, "127.0.0.9");
         tell(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
         arrival.count = QUIC_READ_BATCH - times;

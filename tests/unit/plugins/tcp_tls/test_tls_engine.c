@@ -242,7 +242,7 @@ static void test_seal_in_place(void **state)
     pair_init(&p, TLS_SIGNER_SODIUM);
     handshake(&p, SIZE_MAX);
     memset(plain, 0x5a, sizeof(plain));
-    memcpy(p.client.out, plain, sizeof(plain)); /* where the record will be written */
+    memcpy(p.client.out, plain, sizeof(plain)); /* the place of the record */
     assert_true(tls_engine_seal(&p.client.engine, p.client.out, sizeof(plain)));
     assert_int_equal(p.client.out_len, sizeof(plain) + TLS_RECORD_OVERHEAD);
     feed(&p.server, p.client.out, p.client.out_len);
