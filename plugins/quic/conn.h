@@ -26,12 +26,12 @@ enum quic_conn_state {
 };
 
 /*
- * Bytes of a read that the host has not been told of. Those of one message are reported together:
- * when the room from alloc is used up, or at the end of the read. No event comes between an alloc
- * and its data.
+ * Bytes of a read that are not reported to the host yet. Those of one message are reported
+ * together: when the room from alloc is used up, or at the end of the read. No event comes between
+ * an alloc and its data.
  */
 struct quic_delivery {
-    uint8_t *to;         /* where the next bytes go */
+    uint8_t *to;         /* the address for the next bytes */
     size_t room, filled; /* bytes left there, and bytes written */
 };
 

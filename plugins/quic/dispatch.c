@@ -16,7 +16,7 @@
 
 #define RUNS_MAX 32u /* gathered before they are given to their connections */
 
-/* What a read brings for connections. Each has its datagrams in a chain, in the order they came. */
+/* The datagrams of a read, as a chain for each connection, in the order they were received. */
 struct batch {
     struct quic_datagram runs[RUNS_MAX];
     struct {
@@ -50,7 +50,7 @@ static struct quic_socket *socket_for(struct quic_worker *qw, const struct quic_
 _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
                "a port is in the same place");
 
-/* On the worker it is for; state: its struct quic_worker, NULL: gone. */
+/* Runs on the worker it was posted to. state: its struct quic_worker; NULL: the worker ended. */
 static void on_posted(void *state, void *arg)
 {
     struct quic_worker *qw = state;
@@ -215,7 +215,7 @@ static void gather(struct quic_socket *s, const struct quic_datagram *in, struct
         add_run(b, of, &run);
 }
 
-/* A dialled socket hears that nobody is there. */
+/* A dialled socket has received an ICMP error. */
 static void on_unreachable(struct quic_socket *s, int error)
 {
     if (s->only && quic_conn_is_handshaking(s->only))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Which connection a datagram is for: by its destination connection id, on this worker or another.
- * What belongs to no connection is answered without state, deferred as the start of one, or
+ * A datagram of no connection is answered without state, deferred as the start of one, or
  * dropped.
  */
 #ifndef QUIC_DISPATCH_H

@@ -47,7 +47,7 @@ struct quic_engine_ops {
     void (*cid_remove)(void *owner, const ngtcp2_cid *cid);
 };
 
-/* What the engines of a worker share. */
+/* State that the engines of a worker share. */
 struct quic_env {
     const struct quic_engine_ops *ops;
     const ngtcp2_mem *mem;

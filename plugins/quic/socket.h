@@ -18,7 +18,7 @@ struct quic_socket {
     uint32_t refs;
     bool accepts;            /* a listener owns it */
     struct relay_conn *only; /* the connection of a dialled socket; NULL: none, or gone */
-    bool is_blocked;         /* the kernel takes no more for now */
+    bool is_blocked;         /* the kernel takes no more bytes for now */
     struct rt_list waiting;  /* connections (by `dirty`) that have something to write meanwhile */
     struct rt_list kept;     /* runs that the kernel did not take, owned ... */
     uint32_t kept_bytes;     /* ... and their bytes, QUIC_KEPT_BYTES_MAX at most */
@@ -29,7 +29,8 @@ struct quic_socket {
 struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_udp *u);
 /* Gives one count back and clears the caller's pointer. */
 void quic_socket_drop(struct quic_socket **s);
-/* Writes a run. What the kernel does not take now is kept, within the bound, and goes first. */
+/* Writes a run. Bytes that the kernel does not take now are kept, within the limit, and are written
+ * first later. */
 void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d);
 
 #endif

@@ -65,7 +65,7 @@ void quic_stateless_reset(struct quic_socket *s, const struct quic_datagram *d, 
     size_t n = RESET_RANDOM_MAX;
     ngtcp2_cid id;
 
-    /* shorter than what it answers, so that two of us never play at it for ever */
+    /* shorter than the datagram it answers, so that two relays cannot loop (RFC 9000, 10.3.3) */
     if (d->len < QUIC_CID_BYTES + 21 || !allow(qw))
         return;
     if (n > d->len - NGTCP2_STATELESS_RESET_TOKENLEN - 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the TLS sessions of our connections use. */
+/* The cipher text of our TLS sessions. */
 #ifndef QUIC_TLS_H
 #define QUIC_TLS_H
 

@@ -68,7 +68,7 @@ static void flush_others(struct tls_worker *tw, const struct relay_conn *but)
     }
 }
 
-/* Makes room for n bytes after those in use. */
+/* Provides space for n bytes after those in use. */
 static bool ensure_room(struct relay_conn *c, size_t n)
 {
     struct tls_output *o = &c->out;

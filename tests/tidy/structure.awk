@@ -77,7 +77,7 @@ function read_file(path, room,    is_header, line, text, code, head, from, n) {
             if (has_comment) header_comments[room]++
         }
         if (code ~ /^[ \t]*#/) { head = ""; continue }
-        n = gsub(/RT_(REQUIRE|INSIST)\(/, "&", code)
+        n = gsub(/(RT_REQUIRE|RT_INSIST|PLUGIN_INSIST)\(/, "&", code)
         assertions[room] += n
         if (from) {
             note_calls(code, path)
@@ -173,7 +173,8 @@ END {
     }
     row("all but tests", f, l, n, g, m, a, hc, hl, c, cf)
     print "\n>" long_function ": functions with more lines between their braces; largest: lines" \
-        " of the largest one;\nasserts: RT_REQUIRE and RT_INSIST per 1,000 lines; comment%: lines" \
+        " of the largest one;\nasserts: RT_REQUIRE, RT_INSIST and PLUGIN_INSIST per 1,000 lines;" \
+        " comment%: lines" \
         " of headers with a\ncomment; circles: groups of files that call each other; files: files" \
         " in such groups."
     printf "\nCircles of files%s\n%s", list == "" ? ": none" : "", list

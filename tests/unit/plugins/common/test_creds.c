@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the certificate is the one promised (version 3, Ed25519 key of the seed, self-signed and
- * verifiable, CN and name localhost, valid now), whichever library signs handshakes; other seeds
- * give other keys; freeing takes NULL and clears the pointer.
+ * Plan: the certificate has version 3, an Ed25519 key from the seed, and CN and name localhost; it
+ * is self-signed, verifiable and valid now, whichever library signs handshakes. Other seeds give
+ * other keys. Freeing accepts NULL and clears the pointer.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the map against a plain list of what should be in it, over long random runs with hashes
- * that crowd the same few places, so that chains wrap around the end and removals close gaps in
- * them; it grows and shrinks on the way. Then the exceptions: an id that is taken, one of somebody
- * else's that is to be moved or removed. The hash: keyed, and different for each length.
+ * Plan: the map is compared with a plain list over long random runs. Few distinct hashes make long
+ * chains, which wrap around the end and in which removals close gaps. The map grows and shrinks.
+ * Special cases: an id that is taken; moving or removing the id of another owner. The hash is keyed
+ * and depends on the length.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: how a read is sorted by connection; the test stands in for sockets and connections. Random
+ * Plan: how a read is sorted by connection; the test replaces sockets and connections. Random
  * buffers of random datagrams for a few connections: each datagram is read exactly once, in the
  * order of its connection, whatever the number of runs. A read of few runs calls each connection
  * once. A run joins datagrams of one buffer only.

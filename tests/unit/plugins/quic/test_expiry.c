@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the heap against a plain array of times over random runs: set, moved both ways, taken out,
- * popped; what pops is always due and always one of the earliest; equal times; times that are
- * never. Then a thousand in, drained in order, so that it grows and shrinks.
+ * Plan: the heap is compared with a plain array of times over random runs: members are set, moved
+ * both ways, removed and popped. What pops is due and one of the earliest. Equal times and
+ * QUIC_NEVER are included. Then a thousand members are drained in order, so that the heap grows and
+ * shrinks.
  */
 #include <setjmp.h>
 #include <stdarg.h>

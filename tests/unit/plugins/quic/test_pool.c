@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the allocator as the protocol library uses it: many blocks of random sizes, made, grown,
- * shrunk and freed in random order, each with contents of its own that must stay; aligned; cleared
- * where calloc is asked; NULL freed and reallocated as in libc; sizes that overflow refused;
- * nothing in use at the end, neither by the pool's count nor by that of the host's buffers; and
- * memory of the host that is refused is a NULL, not an end.
+ * Plan: the allocator as ngtcp2 uses it. Many blocks of random sizes are made, grown, shrunk and
+ * freed in random order; each keeps its contents and is aligned. calloc clears; NULL is freed and
+ * reallocated as in libc; sizes that overflow are refused. At the end nothing is in use, by the
+ * pool's count and by that of the host's buffers. When the host refuses memory, the result is NULL.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -142,7 +141,7 @@ static void test_null(void **state)
     quic_pool_free(&pool);
 }
 
-/* What a peer can make large comes from the host, who may say no. */
+/* Large blocks come from the host, which may refuse them. */
 static void test_refused(void **state)
 {
     struct quic_pool *pool = quic_pool_new(host_new);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the answers nothing is remembered of, with the socket played by the test. Version
- * negotiation: ids swapped, of every length, our version and one to keep clients tolerant; none to
- * a short datagram. Stateless reset: looks like a packet, carries the id's token, is shorter than
- * what it answers for every length there is, and none where that cannot be. Retry: the library
- * reads it, its token is good, its new id is this worker's. Refusals. All are within a rate, which
- * recovers.
+ * Plan: the stateless answers; the test replaces the socket. Version negotiation swaps the
+ * ids, of every length, and names our version and a reserved one; a short datagram gets none. A
+ * stateless reset looks like a packet, has the token of the id and is shorter than what it answers,
+ * for every length; where it cannot be, there is none. Retry: ngtcp2 reads it, its token is valid,
+ * its new id names this worker. Refusals. All are within a rate, which recovers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,7 +77,7 @@ static bool is_answered(void)
     return is_one;
 }
 
-static struct quic_datagram stranger(const uint8_t *bytes, size_t len)
+static struct quic_datagram datagram_of(const uint8_t *bytes, size_t len)
 {
     return (struct quic_datagram){&w.local, &w.remote, bytes, len, len, NULL, 0};
 }
@@ -86,7 +85,7 @@ static struct quic_datagram stranger(const uint8_t *bytes, size_t len)
 static void test_versions(void **state)
 {
     uint8_t in[NGTCP2_MAX_UDP_PAYLOAD_SIZE] = {0}, dcid[UINT8_MAX], scid[UINT8_MAX];
-    struct quic_datagram x = stranger(in, sizeof(in)), small = stranger(in, sizeof(in) - 1);
+    struct quic_datagram x = datagram_of(in, sizeof(in)), small = datagram_of(in, sizeof(in) - 1);
 
     (void)state;
     memset(dcid, 0xdc, sizeof(dcid));
@@ -125,7 +124,7 @@ static void test_reset(void **state)
     ngtcp2_cid_init(&cid, in + 1, QUIC_CID_BYTES);
     quic_reset_token(w.worker.env.reset_secret, &cid, token);
     for (size_t n = 0; n <= sizeof(in); n++) {
-        struct quic_datagram x = stranger(in, n);
+        struct quic_datagram x = datagram_of(in, n);
 
         quic_stateless_reset(&w.socket, &x, in + 1, QUIC_CID_BYTES);
         if (!is_answered()) {
@@ -154,7 +153,7 @@ static ngtcp2_pkt_hd first_packet(size_t dcid_len, size_t scid_len)
 static void test_retry(void **state)
 {
     uint8_t in[1200] = {0xc0};
-    struct quic_datagram x = stranger(in, sizeof(in));
+    struct quic_datagram x = datagram_of(in, sizeof(in));
 
     (void)state;
     for (size_t n = NGTCP2_MIN_INITIAL_DCIDLEN; n <= NGTCP2_MAX_CIDLEN; n++) {
@@ -185,7 +184,7 @@ static void test_retry(void **state)
 static void test_close(void **state)
 {
     uint8_t in[1200] = {0xc0};
-    struct quic_datagram x = stranger(in, sizeof(in));
+    struct quic_datagram x = datagram_of(in, sizeof(in));
     ngtcp2_pkt_hd hd = first_packet(NGTCP2_MAX_CIDLEN, NGTCP2_MAX_CIDLEN), got;
 
     (void)state;
@@ -200,7 +199,7 @@ static void test_close(void **state)
 static unsigned resets(unsigned asked)
 {
     uint8_t in[60] = {0x40};
-    struct quic_datagram x = stranger(in, sizeof(in));
+    struct quic_datagram x = datagram_of(in, sizeof(in));
 
     w.answers = 0;
     for (unsigned i = 0; i < asked; i++)

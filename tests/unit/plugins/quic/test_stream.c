@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: output. Random sends of owned slices and views, "sent" in random pieces and acknowledged
- * behind that in others: what peek shows is always the stream's next bytes, counts add up, a view
- * may be overwritten as soon as push has returned, and a slice is given back only when its last
- * byte is acknowledged. Small views share buffers, so that many tiny sends cost little. No memory:
- * false, and what was queued can still be dropped.
+ * Plan: output. Random sends of owned slices and views are sent in random pieces and acknowledged
+ * in others. What peek shows is always the next bytes of the stream; the counts add up; a view may
+ * be overwritten once push has returned; a slice is dropped when its last byte is acknowledged.
+ * Small views share buffers. Without memory, push returns false and the rest can still be dropped.
  *
- * Input held: random pieces in, random pieces out, the same bytes in the same order; buffers go as
- * they are emptied; no memory.
+ * Held input: random pieces in and out, the same bytes in the same order; buffers are freed as they
+ * are emptied; no memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

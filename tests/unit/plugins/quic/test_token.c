@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: ids name their worker, for every number of workers, and stay spread over all first bytes.
- * Reset tokens: the same for the same id and secret, different for every other. Retry tokens: good
- * for their address, port, family, id and secret, for ten seconds; every flipped bit, every cut and
- * every longer one is refused, a token from the future too; one kind is never taken for the other.
+ * Plan: ids name their worker, for every number of workers, and use all first bytes. Reset tokens
+ * depend on id and secret only. Retry tokens are valid for their address, port, family, id and
+ * secret, for ten seconds. A token with a flipped bit, a shorter or longer one and one from the
+ * future are rejected. A token of one kind is not valid as another.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,7 +126,7 @@ static void test_padding_of_addresses(void **state)
     size_t n;
 
     (void)state;
-    memset(b.sin_zero, 0x55, sizeof(b.sin_zero)); /* what the kernel leaves there is no matter */
+    memset(b.sin_zero, 0x55, sizeof(b.sin_zero)); /* these bytes do not count */
     n = quic_retry_token(secret, (const struct sockaddr *)&a, &odcid, &rscid, NOW_NS, token);
     assert_true(is_good(token, n, &b, &rscid, NOW_NS, &out));
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: one read and one write, with the system calls played by the test. Read: what the kernel
- * says in control messages (local address, size of the pieces, ECN; both families, an IPv4 peer on
- * an IPv6 socket), odd sizes, several at once, errors, interruptions. Write: what the kernel is
- * told, and only where it has to be; a run of pieces in one call; a kernel or device that cannot
- * split, from then on one by one; a full socket, at the start and in the middle; errors of one
- * datagram, which are that datagram's loss and nothing else.
+ * Plan: one read and one write; the test replaces the system calls. Read: control messages
+ * (local address, segment size, ECN; both families, an IPv4 peer on an IPv6 socket), odd sizes,
+ * several datagrams, errors, interruptions. Write: control messages only where needed; a run in one
+ * call; a kernel or device that cannot split, after which datagrams are written one by one; a full
+ * socket at the start and in the middle; errors that lose one datagram only.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +30,7 @@
 
 #define CALLS_MAX 64
 
-/* What one call of sendmsg was given. */
+/* The arguments of one call of sendmsg. */
 struct call {
     const uint8_t *bytes;
     size_t len;
@@ -262,7 +261,7 @@ static void test_read_many(void **state)
     unsigned count = 0;
 
     (void)state;
-    for (unsigned times = 0; times < 3; times++) { /* what the kernel wrote into heads is undone */
+    for (unsigned times = 0; times < 3; times++) { /* the headers are reset for every read */
         arrive(700, "127.0.0.9");
         tell(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
         arrival.count = QUIC_READ_BATCH - times;
@@ -318,7 +317,7 @@ static void test_write_run(void **state)
     assert_int_equal(kernel.calls[0].local4.s_addr, 0x0200007f);
 }
 
-/* Nothing is said that goes without saying. */
+/* No control message where none is needed. */
 static void test_write_plain(void **state)
 {
     struct quic_datagram o = run_of(1200, 1200);
@@ -407,7 +406,7 @@ static void test_write_full(void **state)
     assert_int_equal(done, 2400);
 }
 
-/* A peer that cannot be reached, or a probe that is too long: lost, like on the way. */
+/* An unreachable peer or an MTU probe that is too long: the datagram is lost. */
 static void test_write_loses_one(void **state)
 {
     const int errors[] = {EMSGSIZE, ECONNREFUSED, EPERM, ENETUNREACH};
@@ -426,7 +425,7 @@ static void test_write_loses_one(void **state)
     }
 }
 
-/* Whoever claims to be at port 0 must not take splitting from all others: no answer gets there. */
+/* A peer at port 0 gets no answer, and must not disable splitting for all others. */
 static void test_write_nowhere(void **state)
 {
     struct quic_datagram one = run_of(40, 40), many = run_of(5000, 1200);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: real sockets on loopback. A run written at once arrives as the datagrams it was made of,
- * whether or not the kernel joins them again; a wildcard socket tells which of our addresses a
- * datagram came to and answers from it, both families; ECN goes through; an address that is taken
- * is refused, shared or not; an inherited socket is used or closed; nobody at the other end is
- * heard of; the filter hands each datagram to the socket its connection id names; errors are one
- * sentence.
+ * Plan: real sockets on loopback. A run written at once arrives as its datagrams, whether or not
+ * the kernel joins them. A wildcard socket reports the local address of a datagram and answers from
+ * it, in both families. ECN marks arrive. An address in use is refused, shared or not. An inherited
+ * socket is used or closed. An unreachable peer is reported. The filter gives each datagram to the
+ * socket that its connection id names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,7 +69,7 @@ static struct quic_udp connected(const char *text, uint16_t port)
     return u;
 }
 
-/* To nowhere in particular: for a connected socket, of the same family. */
+/* For a connected socket: the destination matters only for its family. */
 static struct quic_datagram run_of(const struct quic_udp *from, size_t len, size_t segment)
 {
     return (struct quic_datagram){.local = &from->local,
@@ -95,7 +94,8 @@ static bool wait_readable(const struct quic_udp *u, int ms)
     return poll(&p, 1, ms) == 1;
 }
 
-/* Reads until n bytes have come, in datagrams of `segment` bytes and maybe a shorter last one. */
+/* Reads until n bytes are received, in datagrams of `segment` bytes and maybe a shorter last one.
+ */
 static void read_run(const struct quic_udp *u, size_t n, size_t segment)
 {
     struct quic_datagram in[QUIC_READ_BATCH];
@@ -142,7 +142,7 @@ static void test_runs(void **state)
     runs("::1");
 }
 
-/* A question to `to`, answered by the wildcard socket; the asker only hears `to`. */
+/* A request to `to`, answered by the wildcard socket; the client receives only from `to`. */
 static void ask_wildcard(struct quic_udp *server, const char *to, uint8_t ecn)
 {
     struct quic_udp client = connected(to, port_of(server));
@@ -219,7 +219,7 @@ static void test_inherit(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
-static void test_nobody_there(void **state)
+static void test_unreachable(void **state)
 {
     struct quic_udp server = bound("127.0.0.1", 0),
                     client = connected("127.0.0.1", port_of(&server));
@@ -235,7 +235,7 @@ static void test_nobody_there(void **state)
     quic_udp_close(&client);
 }
 
-/* Where a datagram with this id comes out. */
+/* The index of the socket that receives a datagram with this id. */
 static int socket_of(struct quic_udp *client, struct quic_udp *u, bool is_long, uint8_t id_byte)
 {
     struct quic_datagram o = run_of(client, 60, 60);
@@ -278,9 +278,9 @@ static void test_steer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs),         cmocka_unit_test(test_wildcard),
-        cmocka_unit_test(test_taken),        cmocka_unit_test(test_inherit),
-        cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_steer),
+        cmocka_unit_test(test_runs),        cmocka_unit_test(test_wildcard),
+        cmocka_unit_test(test_taken),       cmocka_unit_test(test_inherit),
+        cmocka_unit_test(test_unreachable), cmocka_unit_test(test_steer),
     };
 
     return cmocka_run_group_tests(tests, buffers_setup, buffers_teardown);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the engine against itself, in memory. A pair of sides whose output is the other's input,
- * handed over whole, in two pieces split at every place, or byte by byte: the handshake and the
- * data must not care. Then: both signers; large data both ways; output buffers smaller than a
- * record; sealing in place; garbage at every place of the handshake and in records (fails, never
- * hangs or crashes, leaves an alert); truncation (asks for more, says it is inside a record);
- * close_notify; key updates; no memory for output. Random parts print their seed (RELAY_TEST_SEED
- * sets it).
+ * Plan: the engine against itself, in memory. The output of each side is the input of the other:
+ * whole, in two pieces split at every place, or byte by byte. Handshake and data are the same each
+ * time. Then: both signers; large data both ways; output buffers smaller than a record; sealing in
+ * place; invalid bytes at every place of the handshake and in records, which fail with an alert;
+ * truncation, which asks for more input inside a record; close_notify; key updates; no memory for
+ * output. Random parts print their seed (RELAY_TEST_SEED sets it).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,7 +107,7 @@ static enum tls_result hand(struct side *to, const struct side *from, size_t at,
     return r;
 }
 
-/* Hands from's output over: first `split` bytes, then the rest. */
+/* Delivers from's output: first `split` bytes, then the rest. */
 static enum tls_result hand_split(struct side *to, struct side *from, size_t split)
 {
     size_t n = from->out_len;
@@ -134,7 +133,7 @@ static void handshake(struct pair *p, size_t split)
     assert_int_equal(p->server.out_len, 0); /* no tickets */
 }
 
-/* from says n bytes in records; `to` reads them in reads of at most `cap`. */
+/* from sends n bytes in records; `to` reads them in reads of at most `cap`. */
 static void say(struct side *from, struct side *to, size_t n, size_t record, size_t cap)
 {
     uint8_t *plain = malloc(n), *got = malloc(cap);
@@ -243,7 +242,7 @@ static void test_seal_in_place(void **state)
     pair_init(&p, TLS_SIGNER_SODIUM);
     handshake(&p, SIZE_MAX);
     memset(plain, 0x5a, sizeof(plain));
-    memcpy(p.client.out, plain, sizeof(plain)); /* where the record will be written */
+    memcpy(p.client.out, plain, sizeof(plain)); /* the place of the record */
     assert_true(tls_engine_seal(&p.client.engine, p.client.out, sizeof(plain)));
     assert_int_equal(p.client.out_len, sizeof(plain) + TLS_RECORD_OVERHEAD);
     feed(&p.server, p.client.out, p.client.out_len);
@@ -252,7 +251,7 @@ static void test_seal_in_place(void **state)
     pair_fini(&p);
 }
 
-/* Spoils one byte of flight `flight` (0: client's first) at a random place. */
+/* Changes one byte of flight `flight` (0: client's first) at a random place. */
 static void spoil(unsigned flight)
 {
     struct pair p;
