@@ -220,29 +220,22 @@ static void on_pinned(void *ctx, struct relay_slice pins)
 {
     struct dht *d = ctx;
 
-    if (d->disk.put_pins && pins.owner)
-        d->disk.put_pins(d->disk.ctx, relay_slice_take(&pins));
-    relay_slice_drop(&pins);
+    persist_put_pins(&d->persist, pins);
     trust_lookups_wake(&d->trust_lookups);
 }
 
 static void on_identity_put(void *ctx, const uint8_t key[32], const uint8_t *value, size_t len)
 {
     struct dht *d = ctx;
-    struct relay_slice copy = rt_slice_copy(value, (uint32_t)len);
 
-    /* Out of memory: the record is not saved and must be found again after a restart. */
-    if (copy.owner && d->disk.put_identity)
-        d->disk.put_identity(d->disk.ctx, key, relay_slice_take(&copy));
-    relay_slice_drop(&copy);
+    persist_put_identity(&d->persist, key, value, len);
 }
 
 static void on_identity_dropped(void *ctx, const uint8_t key[32])
 {
     struct dht *d = ctx;
 
-    if (d->disk.drop_identity)
-        d->disk.drop_identity(d->disk.ctx, key);
+    persist_drop_identity(&d->persist, key);
 }
 
 static void on_judged(void *ctx, const struct dht_trust_judgement *j)
@@ -292,13 +285,10 @@ static void make_store(struct dht *d, const struct dht_config *c)
 {
     struct dht_value_store_limits limits = {LIM_VALUES_MAX, c->value_bytes_max, LIM_VALUES_PER_PEER,
                                             LIM_VALUE_BYTES_PER_PEER};
-    struct dht_value_store_sink sink = {.put = c->disk.put_value,
-                                        .drop = c->disk.drop_value,
-                                        .put_mark = c->disk.put_mark,
-                                        .revoked = on_revoked,
-                                        .revoked_ctx = d,
-                                        .ctx = c->disk.ctx};
+    struct dht_value_store_sink sink = persist_value_sink(&d->persist);
 
+    sink.revoked = on_revoked;
+    sink.revoked_ctx = d;
     d->values = dht_value_store_new(&limits, c->hash_key, dht_random, &d->context);
     dht_value_store_set_sink(d->values, &sink);
 }
@@ -307,7 +297,7 @@ static void make_network(struct dht *d, const struct dht_config *c)
 {
     struct rpc_pool_callbacks calls = {on_reached, on_lost, on_skew, d};
     struct self_address_callbacks self = {c->self, c->self_ctx, c->seen_self, c->seen_self_ctx};
-    struct dht_peers_sink peers = {c->disk.put_peer, c->disk.drop_peer, c->disk.ctx};
+    struct dht_peers_sink peers = persist_peer_sink(&d->persist);
     struct membership_callbacks members = {on_joined, on_ping, on_probe_due, d};
     struct lookup_run_callbacks lookups = {on_seeds, d};
 
@@ -353,12 +343,12 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
     rt_node_id(c->identity->public_key, d->context.self_id);
     memcpy(d->context.hash_key, c->hash_key, sizeof(d->context.hash_key));
     d->context.dialects = c->dialects;
-    d->disk = c->disk;
     d->revoked = c->revoked;
     d->revoked_ctx = c->revoked_ctx;
     d->prove_job.run = on_prove;
     rt_list_init(&d->prove_job.node);
     d->tick_timer.fire = on_tick;
+    persist_init(&d->persist, &d->context);
     make_store(d, c);
     make_network(d, c);
     make_bootstrap(d, c);
@@ -464,6 +454,11 @@ void dht_start(struct rt_system *sys)
     bootstrap_run_start(&d->bootstrap);
     replicate_start(&d->replicate);
     trust_lookups_start(&d->trust_lookups);
+}
+
+void dht_set_storage(struct rt_system *sys, const struct storage_client *to)
+{
+    persist_set_storage(&dht_of(sys)->persist, to);
 }
 
 void dht_fini(struct rt_system *sys)

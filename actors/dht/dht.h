@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHT of a relay, for who puts the relay together (tools/relayd, tests/sim); other actors use
- * dht_msg.h. One actor on worker 0.
+ * The DHT of a relay, for actors/relay, which composes it; other actors use dht_msg.h. One
+ * actor on worker 0.
  *
- * Life: dht_init; what is on disk, by dht_load_*; transports, when there are any: without one it
- * stores and answers, but dials nobody; dht_start; then the threads. DHT_STOP ends all dialling and
- * is answered when nothing is under way, before connections are closed; dht_fini after the threads.
+ * Life: dht_init; dht_set_storage, if any, and what is on disk, by dht_load_*; transports, when
+ * there are any: without one it stores and answers, but dials nobody; dht_start; then the threads.
+ * DHT_STOP ends all dialling and is answered when nothing is under way, before connections are
+ * closed; dht_fini after the threads.
  */
 #ifndef DHT_H
 #define DHT_H
@@ -20,23 +21,7 @@
 #include "wire_state.h"
 
 struct rt_resolver;
-struct dht_value;
-
-/* What is to be on disk; called on worker 0. Any may be NULL. */
-struct dht_disk {
-    void (*put_value)(void *ctx, const struct dht_value *v);
-    void (*drop_value)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
-    void (*put_mark)(void *ctx, const uint8_t community_id[32], uint64_t mark, uint64_t expires_s);
-    void (*put_peer)(void *ctx, const struct wire_peer_row *row, uint8_t dialects,
-                     enum wire_dialect last);
-    void (*drop_peer)(void *ctx, const struct wire_peer_hop *hop);
-    void (*put_pins)(void *ctx, struct relay_slice pins); /* moved */
-    /* A rotation or revocation of a bootstrap peer's key, under the record's DHT key. It is kept as
-     * long as the peer's key is in the chain of a pin, or is configured. value: moved. */
-    void (*put_identity)(void *ctx, const uint8_t key[32], struct relay_slice value);
-    void (*drop_identity)(void *ctx, const uint8_t key[32]);
-    void *ctx;
-};
+struct storage_client;
 
 struct dht_config {
     const struct rt_sign_key *identity;    /* outlives the actor */
@@ -50,7 +35,6 @@ struct dht_config {
      * (dht_hop_normalise); asked again every minute. NULL: nowhere. */
     void (*self)(void *ctx, struct dht_self *out);
     void *self_ctx;
-    struct dht_disk disk;
     /* Another relay has named one of our own addresses with our key; on worker 0. May be NULL. */
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
@@ -68,6 +52,9 @@ void dht_fini(struct rt_system *sys);
 void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
                        const struct relay_transport *t, void *state);
 
+/* Where the state is kept; before anything is loaded. Without it nothing is kept. */
+void dht_set_storage(struct rt_system *sys, const struct storage_client *to);
+
 struct dht_origin; /* dht/value_store/value_store.h */
 
 /* -- from disk, before dht_start: marks of communities first. sub, event and origin are as in
@@ -81,8 +68,9 @@ void dht_load_value(struct rt_system *sys, const uint8_t key[32], const uint8_t 
 void dht_load_peer(struct rt_system *sys, const struct wire_peer_row *row, uint8_t dialects,
                    enum wire_dialect last);
 void dht_load_pins(struct rt_system *sys, uint8_t *payload, size_t len);
-/* Loads records saved by put_identity, in any order. A record of no pin's chain and no configured
- * key is dropped from disk. */
+/* Loads the saved rotations and revocations of bootstrap peers' keys, in any order. A record is
+ * kept as long as its key is in the chain of a pin or is configured; any other is dropped from
+ * disk. */
 void dht_load_identity(struct rt_system *sys, const uint8_t key[32], const uint8_t *value,
                        size_t len);
 

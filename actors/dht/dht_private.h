@@ -24,6 +24,7 @@
 #include "dht/lookup_run.h"
 #include "dht/maintenance.h"
 #include "dht/membership.h"
+#include "dht/persist.h"
 #include "dht/replicate.h"
 #include "dht/requests.h"
 #include "dht/rpc_pool.h"
@@ -36,8 +37,8 @@
 struct dht {
     struct rt_actor actor;
     struct dht_context context;
-    struct dht_disk disk;
 
+    struct persist persist;
     struct dht_value_store *values;
     struct rpc_pool *rpc;
     struct self_address self;

@@ -90,8 +90,6 @@ static rt_err make_dht(struct relay *r)
     };
 
     memcpy(c.hash_key, r->dht_key, sizeof(c.hash_key));
-    if (r->store)
-        c.disk = relay_disk(r);
     return dht_init(r->system, &c);
 }
 
@@ -190,6 +188,7 @@ rt_err relay_start(struct relay *r, const struct relay_transport_config *transpo
         return e;
     if (r->store) {
         r->storage = storage_start(r->store, relay_storage_worker(r));
+        dht_set_storage(r->system, &r->storage);
         e = relay_load(r, err);
         if (e)
             return e;

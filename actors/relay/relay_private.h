@@ -69,8 +69,8 @@ void relay_transports_close(struct relay *r);
 void relay_dht_self(void *ctx, struct dht_self *out);
 void relay_announcer_where(void *ctx, struct announcer_where *out);
 
-/* durable.c */
-struct dht_disk relay_disk(struct relay *r);
+/* load.c: gives the DHT what the store has. Expired rows are left out. Peers that were not seen for
+ * LIM_PEER_FORGET_S are dropped from disk. */
 RT_MUST_CHECK rt_err relay_load(struct relay *r, struct relay_error *err);
 
 /* stop.c */

@@ -3,6 +3,7 @@
 
 #include "dht/dht_limits.h"
 #include "dht/dht_private.h"
+#include "storage/gate.h"
 #include "wire_dht.h"
 
 struct rt_sign_key actor_identity;
@@ -10,8 +11,10 @@ struct rt_actor actor_asker;
 struct rt_msg *actor_answer; /* the last that came back */
 uint32_t actor_seen_self_count;
 struct dht_boot_peer actor_bootstrap;
-struct dht_disk actor_disk;
+void (*actor_store)(const struct storage_write *w);
 void (*actor_load)(void);
+static struct rt_actor storage;
+static struct storage_gate *gate;
 static bool has_bootstrap;
 static uint64_t value_bytes_max = LIM_VALUE_BYTES_MAX;
 
@@ -20,6 +23,33 @@ static void on_answer(struct rt_actor *self, struct rt_msg *m)
     (void)self;
     rt_msg_free(&actor_answer);
     actor_answer = m;
+}
+
+static void on_write(struct rt_actor *self, struct rt_msg *m)
+{
+    (void)self;
+    actor_store(RT_MSG_CAST(m, struct storage_write, m->kind));
+    rt_msg_free(&m);
+}
+
+static void start_storage(void)
+{
+    struct storage_client client;
+
+    if (!actor_store)
+        return;
+    gate = storage_gate_new();
+    rt_actor_start(&storage, world_worker(), on_write);
+    client = (struct storage_client){rt_actor_addr(&storage), gate};
+    dht_set_storage(world_system, &client);
+}
+
+static void stop_storage(void)
+{
+    if (!gate)
+        return;
+    rt_actor_stop(&storage);
+    storage_gate_drop(&gate);
 }
 
 static void where_we_are(void *ctx, struct dht_self *out)
@@ -44,7 +74,6 @@ int actor_begin(void **state)
                            .bootstrap = &actor_bootstrap,
                            .bootstrap_count = has_bootstrap,
                            .self = where_we_are,
-                           .disk = actor_disk,
                            .seen_self = seen_self};
 
     (void)state;
@@ -54,6 +83,7 @@ int actor_begin(void **state)
     assert_int_equal(dht_init(world_system, &c), RT_ERR_OK);
     dht_set_transport(world_system, WIRE_TCP, &world_transport, NULL);
     rt_actor_start(&actor_asker, world_worker(), on_answer);
+    start_storage();
     if (actor_load)
         actor_load();
     dht_start(world_system);
@@ -99,6 +129,7 @@ int actor_end(void **state)
     rt_msg_free(&actor_answer);
     rt_actor_stop(&actor_asker);
     dht_fini(world_system);
+    stop_storage();
     world_end();
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "dht/dht.h"
 #include "dht/dht_worker.h"
 #include "fake_dial.h"
+#include "storage/storage_msg.h"
 
 extern struct rt_sign_key actor_identity;
 extern struct rt_actor actor_asker;
@@ -13,8 +14,9 @@ extern uint32_t actor_seen_self_count; /* times it said that others know our add
 
 extern struct rt_msg *actor_answer; /* the last that came back */
 extern struct dht_boot_peer actor_bootstrap;
-extern struct dht_disk actor_disk; /* the actor's disk; none, unless a test sets it */
-extern void (*actor_load)(void);   /* called before the actor starts; NULL: nothing to load */
+/* Receives what the actor sends to the storage; NULL: it has no storage. */
+extern void (*actor_store)(const struct storage_write *w);
+extern void (*actor_load)(void); /* called before the actor starts; NULL: nothing to load */
 
 /* Set-up and tear-down of a test; the second with a bootstrap peer at 11.0.1.1:7001, the third with
  * room for 16 KiB of values. */

@@ -120,34 +120,47 @@ static struct trust_record rows[HELD_MAX];
 static uint32_t pins_len;
 static uint8_t pins[512];
 
-static void drop_row(void *ctx, const uint8_t key[32])
+static void drop_row(const uint8_t key[32])
 {
-    (void)ctx;
     for (uint32_t i = 0; i < row_count; i++)
         if (memcmp(rows[i].key, key, 32) == 0)
             rows[i] = rows[--row_count];
 }
 
-static void put_row(void *ctx, const uint8_t key[32], struct relay_slice value)
+static void put_row(const uint8_t key[32], const struct relay_slice *value)
 {
     struct trust_record *r;
 
-    drop_row(ctx, key);
-    assert_true(row_count < HELD_MAX && value.len <= sizeof(r->bytes));
+    drop_row(key);
+    assert_true(row_count < HELD_MAX && value->len <= sizeof(r->bytes));
     r = &rows[row_count++];
     memcpy(r->key, key, 32);
-    memcpy(r->bytes, value.ptr, value.len);
-    r->len = value.len;
-    relay_slice_drop(&value);
+    memcpy(r->bytes, value->ptr, value->len);
+    r->len = value->len;
 }
 
-static void put_pins(void *ctx, struct relay_slice p)
+static void put_pins(const struct relay_slice *p)
 {
-    (void)ctx;
-    assert_true(p.len <= sizeof(pins));
-    memcpy(pins, p.ptr, p.len);
-    pins_len = p.len;
-    relay_slice_drop(&p);
+    assert_true(p->len <= sizeof(pins));
+    memcpy(pins, p->ptr, p->len);
+    pins_len = p->len;
+}
+
+static void on_write(const struct storage_write *w)
+{
+    switch (w->msg.kind) {
+    case STORAGE_PUT_PINS:
+        put_pins(&w->payload);
+        break;
+    case STORAGE_PUT_IDENTITY_RECORD:
+        put_row(w->row_key, &w->payload);
+        break;
+    case STORAGE_DROP_IDENTITY_RECORD:
+        drop_row(w->row_key);
+        break;
+    default:
+        break;
+    }
 }
 
 static void load(void)
@@ -187,8 +200,7 @@ static void restart(const uint8_t *written_key)
 static int begin(void **state)
 {
     (void)trust_setup(state);
-    actor_disk =
-        (struct dht_disk){.put_pins = put_pins, .put_identity = put_row, .drop_identity = drop_row};
+    actor_store = on_write;
     actor_load = load;
     row_count = pins_len = 0;
     memset(rotations_asked, 0, sizeof(rotations_asked));

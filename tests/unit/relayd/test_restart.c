@@ -34,7 +34,7 @@ static const uint8_t hash_key[16] = "restart";
 static const struct dht_origin someone = {.peer = 77, .net = 7};
 static uint64_t rng = 20261130;
 
-/* -- a store over the database, like actors/relay/durable.c -- */
+/* -- a store over the database, like actors/dht/persist.c -- */
 
 static void put_value(void *ctx, const struct dht_value *v)
 {
