@@ -19,7 +19,7 @@
 #include "host/resolver.h"
 
 #define TICK_NS (10 * RT_S)
-#define SELF_TICKS 6u      /* our addresses are read every so many ticks */
+#define SELF_TICKS 6u      /* our addresses are read every SELF_TICKS ticks */
 #define EXPIRE_VALUES 512u /* in one tick */
 #define SAVE_VALUES 4096u
 #define EXPIRE_COMMUNITIES 64u

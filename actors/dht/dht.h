@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHT of a relay, for who puts the relay together (tools/relayd, tests/sim); other actors use
- * dht_msg.h. One actor on worker 0.
+ * The DHT of a relay, for the code that composes the relay (actors/relay). Other actors use
+ * dht_msg.h and dht_worker.h. One actor on worker 0.
  *
- * Life: dht_init; what is on disk, by dht_load_*; transports, when there are any: without one it
- * stores and answers, but dials nobody; dht_start; then the threads. DHT_STOP ends all dialling and
- * is answered when nothing is under way, before connections are closed; dht_fini after the threads.
+ * Life: dht_init, then dht_load_* with the state on disk and dht_set_transport, then dht_start,
+ * then the threads. Without a transport the DHT stores and answers, but dials no peer. DHT_STOP
+ * ends all dials; it comes before connections are closed. dht_fini comes after the threads.
  */
 #ifndef DHT_H
 #define DHT_H
@@ -22,7 +22,7 @@
 struct rt_resolver;
 struct dht_value;
 
-/* What is to be on disk; called on worker 0. Any may be NULL. */
+/* Saves state to disk. Called on worker 0; any may be NULL. */
 struct dht_disk {
     void (*put_value)(void *ctx, const struct dht_value *v);
     void (*drop_value)(void *ctx, const uint8_t key[32], const uint8_t sub[32]);
@@ -46,15 +46,15 @@ struct dht_config {
     const struct dht_boot_peer *bootstrap; /* copied */
     uint32_t bootstrap_count;
     const struct rt_resolver *resolver; /* NULL: names cannot be resolved */
-    /* Where we can be reached as of now, into a zeroed struct, addresses in one form
-     * (dht_hop_normalise); asked again every minute. NULL: nowhere. */
+    /* Writes the addresses of this relay to a zeroed struct, in normal form (dht_hop_normalise).
+     * Called every minute. NULL: there are none. */
     void (*self)(void *ctx, struct dht_self *out);
     void *self_ctx;
     struct dht_disk disk;
-    /* Another relay has named one of our own addresses with our key; on worker 0. May be NULL. */
+    /* Another relay has named one of our addresses with our key. On worker 0; may be NULL. */
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
-    /* A valid revocation of this key has been stored here; on worker 0. May be NULL. */
+    /* A valid revocation of this key has been stored here. On worker 0; may be NULL. */
     void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
     void *revoked_ctx;
 };

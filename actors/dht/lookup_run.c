@@ -161,7 +161,7 @@ static void add_value(struct lookup_run *r, const struct wire_store *store)
         r->values[r->value_count++] = copy;
 }
 
-/* False: that is no answer. */
+/* False: not an answer to the query. */
 static bool take_answer(struct lookup_run *r, const struct wire_envelope *e)
 {
     /* The frame is the session's and writable; decoding works in it. */
@@ -189,7 +189,7 @@ static void on_failed(struct lookup_run_query *q, const struct rpc_end *e)
     rt_metric_inc(RT_METRIC_DHT_QUERIES_FAILED);
     dht_lookup_failed(q->run->lookup, q->candidate);
     if (e->outcome == DHT_CALL_BUSY || e->outcome == DHT_CALL_NO_TRANSPORT || e->key)
-        return; /* says nothing of it, or was told by the pool: it knew the key */
+        return; /* not the node's fault, or already reported by rpc_pool, which knew the key */
     if (q->hop.has_pubkey_hint)
         rt_node_id(q->hop.pubkey_hint, id);
     if (q->hop.has_pubkey_hint && dht_table_has(l->membership->tables[q->run->ask.dialect], id))
@@ -238,7 +238,7 @@ static void ask(struct lookup_run *r, uint32_t candidate, const struct wire_peer
     q->hop = *hop;
     q->is_under_way = true;
     q->call.to = *hop;
-    q->call.to.has_pubkey_hint = false; /* whoever is there may answer, as itself */
+    q->call.to.has_pubkey_hint = false; /* another node there may answer under its own key */
     q->call.dialect = r->ask.dialect;
     q->call.is_exact = !dht_peers_is_alive(r->all->membership->peers, hop);
     q->call.type = r->ask.values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
