@@ -72,6 +72,7 @@ static void begin_next(struct lookup_runs *l)
 
     if (!next)
         return;
+    RT_INSIST(l->waiting_count > 0);
     l->waiting_count--;
     begin(RT_CONTAINER_OF(next, struct lookup_run, node));
 }
@@ -84,6 +85,7 @@ static void end(struct lookup_run *r)
     for (uint32_t i = 0; i < DHT_ALPHA; i++)
         if (r->queries[i].is_under_way)
             rpc_pool_cancel(&r->queries[i].call);
+    RT_INSIST(l->active_count > 0);
     l->active_count--;
     r->ask.done(r->ask.owner, r);
     free_run(r);
@@ -306,6 +308,7 @@ void lookup_run_init(struct lookup_runs *l, struct dht_context *context,
                      struct membership *membership, struct rpc_pool *rpc,
                      const struct lookup_run_callbacks *callbacks)
 {
+    RT_REQUIRE(callbacks->seeds != NULL);
     memset(l, 0, sizeof(*l));
     l->context = context;
     l->membership = membership;

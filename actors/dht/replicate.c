@@ -140,6 +140,7 @@ static void end(struct push *p)
         p->owed->stored = p->stored;
         rt_msg_reply(r->context->worker, &p->owed->msg);
     } else {
+        RT_INSIST(r->scheduled > 0);
         r->scheduled--;
         dht_replicate_plan_ended(r->plan, p->is_limited);
         if (p->is_owed && p->stored == 0)
@@ -162,6 +163,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
     struct push *p = RT_CONTAINER_OF(c, struct push_call, call)->push;
     struct replicate *r = p->all;
 
+    RT_INSIST(p->in_flight > 0);
     p->in_flight--;
     if (e->outcome == DHT_CALL_ANSWERED && !(e->answer->flags & WIRE_FLAG_ERROR)) {
         p->stored++;
@@ -251,6 +253,7 @@ static void found_closest(void *owner, struct lookup_run *run)
 
     for (uint32_t i = 0; i < count; i++)
         add_target(p, &to[i], run->ask.dialect);
+    RT_INSIST(p->searching > 0);
     p->searching--;
     looked_up(p);
 }

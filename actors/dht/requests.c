@@ -298,6 +298,7 @@ void requests_serve(struct requests *r, struct dht_ask *a)
 rt_err requests_init(struct requests *r, struct dht_context *context, struct membership *membership,
                      struct dht_value_store *values, const struct requests_callbacks *callbacks)
 {
+    RT_REQUIRE(callbacks->identity_record != NULL && callbacks->fresh_value != NULL);
     memset(r, 0, sizeof(*r));
     r->context = context;
     r->membership = membership;

@@ -48,6 +48,7 @@ static void finish(struct rpc_call *call, const struct rpc_end *end)
     rt_list_unlink(&call->node);
     relay_slice_drop(&call->payload);
     call->remote = NULL;
+    RT_INSIST(c->calls > 0);
     c->calls--;
     call->done(call, end);
 }
