@@ -252,7 +252,7 @@ static void found_closest(void *owner, struct lookup_run *run)
     uint32_t count = dht_lookup_closest(run->lookup, DHT_K, true, to);
 
     for (uint32_t i = 0; i < count; i++)
-        add_target(p, &to[i], run->ask.dialect);
+        add_target(p, &to[i], run->request.dialect);
     RT_INSIST(p->searching > 0);
     p->searching--;
     looked_up(p);
@@ -270,11 +270,11 @@ static bool publish(struct replicate *r, struct dht_push_plan *plan, struct dht_
     plan->value = (struct relay_slice){0};
     rt_list_init(&p->node);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
-        const struct lookup_run_ask ask = {
+        const struct lookup_run_request request = {
             .dialect = i, .key = p->plan.key, .done = found_closest, .owner = p};
 
         if ((plan->dialects & r->context->dialects & WIRE_DIALECT_BIT(i)) &&
-            lookup_run_start(r->lookups, &ask))
+            lookup_run_start(r->lookups, &request))
             p->searching++;
     }
     if (p->searching == 0) {
