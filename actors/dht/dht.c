@@ -367,7 +367,7 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
 
 static void free_parts(struct dht *d)
 {
-    rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
+    rpc_pool_free(&d->rpc); /* first: other parts own the memory of its calls */
     community_requests_fini(&d->community_requests);
     requests_fini(&d->requests);
     lookup_run_fini(&d->lookups);
