@@ -106,10 +106,10 @@ static bool has_value(const struct dht_lookup_ask *m, const struct relay_slice *
 
 static void on_looked_up(void *owner, struct lookup_run *r)
 {
-    struct dht_lookup_ask *m = (struct dht_lookup_ask *)r->ask.cookie;
+    struct dht_lookup_ask *m = (struct dht_lookup_ask *)r->request.cookie;
     struct actor_requests *a = owner;
 
-    r->ask.cookie = NULL;
+    r->request.cookie = NULL;
     for (uint32_t i = 0; i < r->value_count && m->count < m->values_max; i++)
         if (!has_value(m, &r->values[i]))
             m->values[m->count++] = relay_slice_take(&r->values[i]);
@@ -118,15 +118,15 @@ static void on_looked_up(void *owner, struct lookup_run *r)
 
 void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_ask *m)
 {
-    struct lookup_run_ask ask = {
+    struct lookup_run_request request = {
         .dialect = m->dialect, .key = m->key, .done = on_looked_up, .owner = a, .cookie = &m->msg};
 
     if (m->values_max > DHT_LOOKUP_VALUES_MAX)
         m->values_max = DHT_LOOKUP_VALUES_MAX;
-    ask.values_max = m->values_max;
+    request.values_max = m->values_max;
     m->count = dht_value_store_find_all(a->values, m->key, m->dialect, m->values_max,
                                         dht_now_s(a->context), m->values);
-    if (m->count == m->values_max || !lookup_run_start(a->lookups, &ask))
+    if (m->count == m->values_max || !lookup_run_start(a->lookups, &request))
         rt_msg_reply(a->context->worker, &m->msg);
 }
 

@@ -318,6 +318,7 @@ void bootstrap_run_init(struct bootstrap_run *b, struct dht_context *context,
                         struct rpc_pool *rpc, const struct bootstrap_run_config *config,
                         const struct bootstrap_run_callbacks *callbacks)
 {
+    RT_REQUIRE(config->trust != NULL && callbacks->pinned != NULL);
     memset(b, 0, sizeof(*b));
     b->context = context;
     b->membership = membership;

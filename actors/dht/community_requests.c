@@ -65,6 +65,7 @@ static void end_search(struct community_requests *c, struct search *s)
     struct dht_ask *a = (struct dht_ask *)s->owed;
 
     rt_list_unlink(&s->node);
+    RT_INSIST(c->search_count > 0);
     c->search_count--;
     a->refusal = dht_community_search_end(&s->work, &a->answer);
     rt_msg_reply(c->context->worker, s->owed);

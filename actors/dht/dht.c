@@ -19,7 +19,7 @@
 #include "host/resolver.h"
 
 #define TICK_NS (10 * RT_S)
-#define SELF_TICKS 6u      /* our addresses are read every so many ticks */
+#define SELF_TICKS 6u      /* our addresses are read every SELF_TICKS ticks */
 #define EXPIRE_VALUES 512u /* in one tick */
 #define SAVE_VALUES 4096u
 #define EXPIRE_COMMUNITIES 64u
@@ -357,7 +357,7 @@ static struct dht *make(struct rt_worker *home, const struct dht_config *c)
 
 static void free_parts(struct dht *d)
 {
-    rpc_pool_free(&d->rpc); /* first: calls lie in what the others own */
+    rpc_pool_free(&d->rpc); /* first: other parts own the memory of its calls */
     community_requests_fini(&d->community_requests);
     requests_fini(&d->requests);
     lookup_run_fini(&d->lookups);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The DHT of a relay, for actors/relay, which composes it; other actors use dht_msg.h. One
- * actor on worker 0.
+ * The DHT of a relay, for the code that composes the relay (actors/relay). Other actors use
+ * dht_msg.h and dht_worker.h. One actor on worker 0.
  *
- * Life: dht_init; dht_set_storage, if any, and what is on disk, by dht_load_*; transports, when
- * there are any: without one it stores and answers, but dials nobody; dht_start; then the threads.
- * DHT_STOP ends all dialling and is answered when nothing is under way, before connections are
- * closed; dht_fini after the threads.
+ * Life: dht_init, then dht_set_storage if there is a store, dht_load_* with the state on disk,
+ * dht_set_transport, dht_start, then the threads. Without a transport the DHT stores and answers,
+ * but dials no peer. DHT_STOP ends all dials; it comes before connections are closed. dht_fini
+ * comes after the threads.
  */
 #ifndef DHT_H
 #define DHT_H
@@ -31,14 +31,14 @@ struct dht_config {
     const struct dht_boot_peer *bootstrap; /* copied */
     uint32_t bootstrap_count;
     const struct rt_resolver *resolver; /* NULL: names cannot be resolved */
-    /* Where we can be reached as of now, into a zeroed struct, addresses in one form
-     * (dht_hop_normalise); asked again every minute. NULL: nowhere. */
+    /* Writes the addresses of this relay to a zeroed struct, in normal form (dht_hop_normalise).
+     * Called every minute. NULL: there are none. */
     void (*self)(void *ctx, struct dht_self *out);
     void *self_ctx;
-    /* Another relay has named one of our own addresses with our key; on worker 0. May be NULL. */
+    /* Another relay has named one of our addresses with our key. On worker 0; may be NULL. */
     void (*seen_self)(void *ctx, struct rt_worker *w, const struct wire_peer_hop *hop);
     void *seen_self_ctx;
-    /* A valid revocation of this key has been stored here; on worker 0. May be NULL. */
+    /* A valid revocation of this key has been stored here. On worker 0; may be NULL. */
     void (*revoked)(void *ctx, struct rt_worker *w, const uint8_t key[32]);
     void *revoked_ctx;
 };
@@ -52,7 +52,7 @@ void dht_fini(struct rt_system *sys);
 void dht_set_transport(struct rt_system *sys, enum wire_transport kind,
                        const struct relay_transport *t, void *state);
 
-/* Where the state is kept; before anything is loaded. Without it nothing is kept. */
+/* Sets the store that keeps the state. Call it before dht_load_*. Without it nothing is kept. */
 void dht_set_storage(struct rt_system *sys, const struct storage_client *to);
 
 struct dht_origin; /* dht/value_store/value_store.h */

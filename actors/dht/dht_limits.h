@@ -15,7 +15,7 @@
 #define LIM_VALUE_TTL_MAX_S 604800u          /* a longer one is cut to a week */
 #define LIM_VALUES_PER_PEER 6250u            /* of one storing key: a sixteenth of all */
 #define LIM_VALUE_BYTES_PER_PEER (16u << 20) /* likewise, bytes */
-#define LIM_VALUE_EVICTIONS 64u              /* to make room for one value of up to 64 KiB */
+#define LIM_VALUE_EVICTIONS 64u              /* for one value of up to 64 KiB */
 #define LIM_PROVIDERS_MAX 64u                /* protocol: entries of a Providers value ... */
 #define LIM_MEMBERS_MAX 256u                 /* ... and of CommunityMembers */
 #define LIM_SET_PER_PEER 8u                  /* protocol: entries of either from one storing key */

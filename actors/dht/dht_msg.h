@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What other actors may ask of the DHT (protocol: DHT). One dht actor per relay, on worker 0. Every
- * question owes an answer: the same block comes back to reply_to, or bounces where the actor has
- * gone. Slices in a block are its own, in both directions; what an answerer has used is empty.
+ * Messages of the DHT (protocol: DHT). One dht actor per relay, on worker 0. The same block of a
+ * request returns to reply_to as its reply, or bounces if the actor has stopped. A block owns its
+ * slices in both directions; a slice that the DHT has moved out is empty in the reply.
  */
 #ifndef DHT_MSG_H
 #define DHT_MSG_H
@@ -53,7 +53,7 @@ struct dht_ask {
     uint8_t key[32];
     uint64_t ttl_secs;
     uint8_t max_peers;
-    struct wire_peer_hop origin; /* who asks: its key, and the address it came from */
+    struct wire_peer_hop origin; /* the peer: its key, and the address it came from */
     enum wire_dialect dialect;   /* of the session */
     uint8_t peer_dialects;       /* spoken by the peer */
     bool is_relay;               /* the peer's hello contains the marker */
@@ -84,12 +84,12 @@ struct dht_lookup_ask {
     uint32_t cookie; /* the requester's; returned unchanged */
     enum wire_dialect dialect;
     uint8_t key[32];
-    uint32_t values_max; /* it ends when so many were found; at most DHT_LOOKUP_VALUES_MAX */
+    uint32_t values_max; /* ends at this number of values; at most DHT_LOOKUP_VALUES_MAX */
     uint32_t count;      /* back */
     struct relay_slice values[DHT_LOOKUP_VALUES_MAX]; /* back: count of them */
 };
 
-/* One request to one peer, over a session dialled and authenticated for it or standing already. */
+/* One request to one peer, over a session that exists or is dialled and authenticated for it. */
 enum dht_outcome {
     DHT_CALL_ANSWERED,
     DHT_CALL_UNREACHABLE, /* no connection, or the secure handshake failed */
@@ -114,7 +114,7 @@ struct dht_call_ask {
     struct relay_slice payload;
     uint64_t timeout_ns; /* for all of it, dialling included */
     enum dht_outcome outcome;
-    uint8_t peer_key[32];      /* back, where a session stood */
+    uint8_t peer_key[32];      /* back, if a session was established */
     bool is_error;             /* back: an error answer; its text is the payload */
     uint16_t answer_type;      /* back */
     struct relay_slice answer; /* back: the answer's payload */
@@ -128,13 +128,13 @@ struct dht_peers_ask {
     enum wire_dialect dialect;
     uint32_t max; /* at most DHT_PEERS_MAX */
     bool has_exclude;
-    uint8_t exclude[32];                       /* a key that is not wanted */
+    uint8_t exclude[32];                       /* the key of a node that is left out */
     uint32_t count;                            /* back */
     struct wire_peer_hop peers[DHT_PEERS_MAX]; /* back: count of them, with pubkey_hint */
 };
 
-/* Somebody has authenticated to us from this address, or (skew_s not 0) was refused for a clock
- * that differs from ours by so much. */
+/* A peer has authenticated to us from this address, or (skew_s not 0) was refused for a clock that
+ * differs from ours by skew_s. */
 struct dht_inbound {
     struct rt_msg msg;
     struct wire_peer_hop from; /* port 0 */

@@ -30,7 +30,7 @@ static void free_run(struct lookup_run *r)
     for (uint32_t i = 0; i < r->value_count; i++)
         relay_slice_drop(&r->values[i]);
     dht_lookup_free(&r->lookup);
-    rt_msg_free(&r->ask.cookie);
+    rt_msg_free(&r->request.cookie);
     free(r);
 }
 
@@ -38,14 +38,14 @@ static void add_seeds(struct lookup_run *r)
 {
     struct wire_peer_hop seeds[DHT_K > LOOKUP_RUN_SEEDS_MAX ? DHT_K : LOOKUP_RUN_SEEDS_MAX];
     struct lookup_runs *l = r->all;
-    uint32_t count = dht_table_closest(l->membership->tables[r->ask.dialect],
+    uint32_t count = dht_table_closest(l->membership->tables[r->request.dialect],
                                        dht_lookup_target(r->lookup), DHT_K, seeds);
 
     for (uint32_t i = 0; i < count; i++)
         dht_lookup_add(r->lookup, &seeds[i], DHT_LOOKUP_SEED);
     if (count == DHT_K)
         return;
-    count = l->callbacks.seeds(l->callbacks.ctx, r->ask.dialect, seeds);
+    count = l->callbacks.seeds(l->callbacks.ctx, r->request.dialect, seeds);
     for (uint32_t i = 0; i < count; i++)
         dht_lookup_add(r->lookup, &seeds[i], DHT_LOOKUP_SEED);
 }
@@ -58,7 +58,7 @@ static void begin(struct lookup_run *r)
     l->active_count++;
     rt_list_push_back(&l->active, &r->node);
     rt_metric_inc(RT_METRIC_DHT_LOOKUPS);
-    dht_table_looked_up(l->membership->tables[r->ask.dialect], dht_lookup_target(r->lookup),
+    dht_table_looked_up(l->membership->tables[r->request.dialect], dht_lookup_target(r->lookup),
                         now_ns);
     add_seeds(r);
     rt_timer_arm(l->context->worker, &r->timer, now_ns + LIM_LOOKUP_NS);
@@ -72,6 +72,7 @@ static void begin_next(struct lookup_runs *l)
 
     if (!next)
         return;
+    RT_INSIST(l->waiting_count > 0);
     l->waiting_count--;
     begin(RT_CONTAINER_OF(next, struct lookup_run, node));
 }
@@ -84,8 +85,9 @@ static void end(struct lookup_run *r)
     for (uint32_t i = 0; i < DHT_ALPHA; i++)
         if (r->queries[i].is_under_way)
             rpc_pool_cancel(&r->queries[i].call);
+    RT_INSIST(l->active_count > 0);
     l->active_count--;
-    r->ask.done(r->ask.owner, r);
+    r->request.done(r->request.owner, r);
     free_run(r);
     begin_next(l);
 }
@@ -95,16 +97,16 @@ static void on_timer(struct relay_timer *t)
     end(RT_CONTAINER_OF(t, struct lookup_run, timer));
 }
 
-static struct lookup_run *make(struct lookup_runs *l, const struct lookup_run_ask *ask)
+static struct lookup_run *make(struct lookup_runs *l, const struct lookup_run_request *request)
 {
     struct lookup_run *r = calloc(1, sizeof(*r));
 
     RT_INSIST(r != NULL);
     r->all = l;
-    r->ask = *ask;
-    r->ask.key = NULL;
-    memcpy(r->key, ask->key, ask->values_max ? 32 : 20);
-    r->lookup = dht_lookup_new(r->key, ask->values_max > 0);
+    r->request = *request;
+    r->request.key = NULL;
+    memcpy(r->key, request->key, request->values_max ? 32 : 20);
+    r->lookup = dht_lookup_new(r->key, request->values_max > 0);
     r->timer.fire = on_timer;
     rt_list_init(&r->node);
     for (uint32_t i = 0; i < DHT_ALPHA; i++)
@@ -112,7 +114,7 @@ static struct lookup_run *make(struct lookup_runs *l, const struct lookup_run_as
     return r;
 }
 
-bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_ask *ask)
+bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_request *request)
 {
     struct lookup_run *r;
 
@@ -122,7 +124,7 @@ bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_ask *ask)
         rt_metric_inc(RT_METRIC_DHT_LOOKUPS_DROPPED);
         return false;
     }
-    r = make(l, ask);
+    r = make(l, request);
     if (l->active_count < LIM_LOOKUPS_MAX) {
         begin(r);
         return true;
@@ -148,7 +150,7 @@ static void add_value(struct lookup_run *r, const struct wire_store *store)
     struct dht_checked checked;
     struct relay_slice copy;
 
-    if (r->value_count == r->ask.values_max || memcmp(store->key, r->key, 32) != 0 ||
+    if (r->value_count == r->request.values_max || memcmp(store->key, r->key, 32) != 0 ||
         dht_value_check(r->key, store->value.ptr, store->value.len, dht_now_s(r->all->context),
                         &checked) != RT_REFUSAL_NONE)
         return;
@@ -161,7 +163,7 @@ static void add_value(struct lookup_run *r, const struct wire_store *store)
         r->values[r->value_count++] = copy;
 }
 
-/* False: that is no answer. */
+/* False: not an answer to the query. */
 static bool take_answer(struct lookup_run *r, const struct wire_envelope *e)
 {
     /* The frame is the session's and writable; decoding works in it. */
@@ -170,7 +172,7 @@ static bool take_answer(struct lookup_run *r, const struct wire_envelope *e)
 
     if (e->flags & WIRE_FLAG_ERROR)
         return false;
-    if (r->ask.values_max == 0)
+    if (r->request.values_max == 0)
         return e->type == WIRE_FIND_NODE &&
                wire_find_node_answer_decode(payload, e->payload.len, add_peer, r) == RT_ERR_OK;
     if (e->type != WIRE_FIND_VALUE ||
@@ -189,10 +191,10 @@ static void on_failed(struct lookup_run_query *q, const struct rpc_end *e)
     rt_metric_inc(RT_METRIC_DHT_QUERIES_FAILED);
     dht_lookup_failed(q->run->lookup, q->candidate);
     if (e->outcome == DHT_CALL_BUSY || e->outcome == DHT_CALL_NO_TRANSPORT || e->key)
-        return; /* says nothing of it, or was told by the pool: it knew the key */
+        return; /* not the node's fault, or already reported by rpc_pool, which knew the key */
     if (q->hop.has_pubkey_hint)
         rt_node_id(q->hop.pubkey_hint, id);
-    if (q->hop.has_pubkey_hint && dht_table_has(l->membership->tables[q->run->ask.dialect], id))
+    if (q->hop.has_pubkey_hint && dht_table_has(l->membership->tables[q->run->request.dialect], id))
         membership_failed(l->membership, &q->hop);
     else
         dht_probe_queue_refused(l->membership->probe, &q->hop, dht_now_ns(l->context) + FAILED_NS,
@@ -221,13 +223,13 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
 static struct relay_slice question(const struct lookup_run *r)
 {
     uint8_t bytes[WIRE_DHT_SMALL_MAX];
-    size_t len = r->ask.values_max ? wire_find_value_encode(r->key, bytes, sizeof(bytes))
-                                   : wire_find_node_encode(r->key, bytes, sizeof(bytes));
+    size_t len = r->request.values_max ? wire_find_value_encode(r->key, bytes, sizeof(bytes))
+                                       : wire_find_node_encode(r->key, bytes, sizeof(bytes));
 
     return rt_slice_copy(bytes, (uint32_t)len);
 }
 
-static void ask(struct lookup_run *r, uint32_t candidate, const struct wire_peer_hop *hop)
+static void send_query(struct lookup_run *r, uint32_t candidate, const struct wire_peer_hop *hop)
 {
     struct lookup_run_query *q = r->queries;
 
@@ -238,10 +240,10 @@ static void ask(struct lookup_run *r, uint32_t candidate, const struct wire_peer
     q->hop = *hop;
     q->is_under_way = true;
     q->call.to = *hop;
-    q->call.to.has_pubkey_hint = false; /* whoever is there may answer, as itself */
-    q->call.dialect = r->ask.dialect;
+    q->call.to.has_pubkey_hint = false; /* another node there may answer under its own key */
+    q->call.dialect = r->request.dialect;
     q->call.is_exact = !dht_peers_is_alive(r->all->membership->peers, hop);
-    q->call.type = r->ask.values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
+    q->call.type = r->request.values_max ? WIRE_FIND_VALUE : WIRE_FIND_NODE;
     q->call.payload = question(r);
     q->call.timeout_ns = LIM_QUERY_NS;
     q->call.done = on_done;
@@ -259,9 +261,9 @@ static void pump(struct lookup_run *r)
         if (dht_probe_queue_is_refused(l->membership->probe, &hop, dht_now_ns(l->context)))
             dht_lookup_failed(r->lookup, candidate);
         else
-            ask(r, candidate, &hop);
+            send_query(r, candidate, &hop);
     }
-    if ((r->ask.values_max > 0 && r->value_count == r->ask.values_max) ||
+    if ((r->request.values_max > 0 && r->value_count == r->request.values_max) ||
         dht_lookup_is_done(r->lookup) || l->context->is_stopped)
         rt_timer_arm(l->context->worker, &r->timer,
                      dht_now_ns(l->context)); /* ends on a later turn */
@@ -280,9 +282,10 @@ static void on_around(void *owner, struct lookup_run *r)
 
 void lookup_run_around(struct lookup_runs *l, enum wire_dialect dialect, const uint8_t target[20])
 {
-    const struct lookup_run_ask ask = {.dialect = dialect, .key = target, .done = on_around};
+    const struct lookup_run_request request = {
+        .dialect = dialect, .key = target, .done = on_around};
 
-    (void)lookup_run_start(l, &ask);
+    (void)lookup_run_start(l, &request);
 }
 
 void lookup_run_self(struct lookup_runs *l, enum wire_dialect dialect)
@@ -306,6 +309,7 @@ void lookup_run_init(struct lookup_runs *l, struct dht_context *context,
                      struct membership *membership, struct rpc_pool *rpc,
                      const struct lookup_run_callbacks *callbacks)
 {
+    RT_REQUIRE(callbacks->seeds != NULL);
     memset(l, 0, sizeof(*l));
     l->context = context;
     l->membership = membership;

@@ -22,7 +22,7 @@
 struct lookup_run;
 typedef void lookup_run_fn(void *owner, struct lookup_run *run);
 
-struct lookup_run_ask {
+struct lookup_run_request {
     enum wire_dialect dialect; /* of the nodes that are asked */
     const uint8_t *key;        /* of a value, 32 bytes; the first 20 bytes are the target */
     uint32_t values_max;       /* 0: nodes only, and key has only 20 bytes */
@@ -36,7 +36,7 @@ struct lookup_run_ask {
 struct lookup_run {
     struct rt_list node;
     struct lookup_runs *all;
-    struct lookup_run_ask ask; /* its key is not set */
+    struct lookup_run_request request; /* its key is not set */
     struct dht_lookup *lookup;
     uint8_t key[32];
     uint32_t value_count;
@@ -80,7 +80,7 @@ void lookup_run_fini(struct lookup_runs *l);
 
 /* Begins a look-up or queues it. False: too many wait or the actor has stopped; done is not called.
  */
-bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_ask *ask);
+bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_request *request);
 /* A look-up of nodes whose answers only fill the routing table. */
 void lookup_run_around(struct lookup_runs *l, enum wire_dialect dialect, const uint8_t target[20]);
 /* The same around ourselves. */

@@ -20,7 +20,7 @@
 #define SELF_LOOKUP_NS (900 * RT_S)
 #define SELF_LOOKUP_SOON_NS (30 * RT_S) /* while the table is thin and grows */
 #define PING_PEERS 16u                  /* requested with every ping */
-#define CANDIDATE_TICKS 6u              /* one candidate is tried every so many ticks */
+#define CANDIDATE_TICKS 6u              /* ticks between two candidates, while contacts are many */
 
 static void on_timer(struct relay_timer *t)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/budget.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "dht/address/addr.h"
 #include "dht/dht_limits.h"
@@ -22,6 +23,7 @@ void membership_init(struct membership *m, struct dht_context *context, struct s
                      struct rpc_pool *rpc, const struct dht_peers_sink *saved,
                      const struct membership_callbacks *callbacks)
 {
+    RT_REQUIRE(callbacks->joined != NULL && callbacks->ping != NULL && callbacks->probe != NULL);
     memset(m, 0, sizeof(*m));
     m->context = context;
     m->self = self;

@@ -137,6 +137,7 @@ static void end(struct push *p)
         p->owed->stored = p->stored;
         rt_msg_reply(r->context->worker, &p->owed->msg);
     } else {
+        RT_INSIST(r->scheduled > 0);
         r->scheduled--;
         dht_replicate_plan_ended(r->plan, p->is_limited);
         if (p->is_owed && p->stored == 0)
@@ -159,6 +160,7 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
     struct push *p = RT_CONTAINER_OF(c, struct push_call, call)->push;
     struct replicate *r = p->all;
 
+    RT_INSIST(p->in_flight > 0);
     p->in_flight--;
     if (e->outcome == DHT_CALL_ANSWERED && !(e->answer->flags & WIRE_FLAG_ERROR)) {
         p->stored++;
@@ -248,7 +250,8 @@ static void found_closest(void *owner, struct lookup_run *run)
     uint32_t count = dht_lookup_closest(run->lookup, DHT_K, true, to);
 
     for (uint32_t i = 0; i < count; i++)
-        add_target(p, &to[i], run->ask.dialect);
+        add_target(p, &to[i], run->request.dialect);
+    RT_INSIST(p->searching > 0);
     p->searching--;
     looked_up(p);
 }
@@ -265,11 +268,11 @@ static bool publish(struct replicate *r, struct dht_push_plan *plan, struct dht_
     plan->value = (struct relay_slice){0};
     rt_list_init(&p->node);
     for (enum wire_dialect i = WIRE_DIALECT_A; i < WIRE_DIALECTS; i++) {
-        const struct lookup_run_ask ask = {
+        const struct lookup_run_request request = {
             .dialect = i, .key = p->plan.key, .done = found_closest, .owner = p};
 
         if ((plan->dialects & r->context->dialects & WIRE_DIALECT_BIT(i)) &&
-            lookup_run_start(r->lookups, &ask))
+            lookup_run_start(r->lookups, &request))
             p->searching++;
     }
     if (p->searching == 0) {

@@ -22,7 +22,7 @@
 #define HEAD_BYTES 128u
 #define OFFERS_WIDTH 256u
 
-/* Room for an answer with peers and more_bytes of other things. False: no memory. */
+/* Allocates an answer with this many peers and more_bytes of other content. False: no memory. */
 static bool begin(struct dht_ask *a, uint32_t peers, size_t more_bytes, struct wire_writer *out)
 {
     size_t cap = HEAD_BYTES + peers * PEER_BYTES + more_bytes;
@@ -138,7 +138,7 @@ struct offer {
     struct requests *requests;
     const struct wire_peer_hop *from;
     enum wire_dialect dialect;
-    const uint8_t *key; /* of an announcement: the relay's */
+    const uint8_t *key; /* the relay's, for an announcement */
     uint32_t count;
 };
 
@@ -179,8 +179,8 @@ static void take_announced(void *ctx, const struct wire_peer *p)
     take_offered(o, &said);
 }
 
-/* Where a relay says it is, signed by it: as good as an offer, and a relay that has no offers to
- * make is found by it. */
+/* The addresses of a signed announcement count as an offer. So a relay that sends no offers is
+ * found, too. */
 static void announced(struct requests *r, const struct dht_ask *a)
 {
     struct offer o = {.requests = r, .from = &a->origin, .dialect = a->dialect};
@@ -189,7 +189,8 @@ static void announced(struct requests *r, const struct dht_ask *a)
 
     if (!may_offer(r, a))
         return;
-    copy = malloc(a->payload.len); /* decoding works in it, and the bytes are the frame's */
+    copy =
+        malloc(a->payload.len); /* decoding compacts it in place, and the bytes are the frame's */
     if (copy)
         memcpy(copy, a->payload.ptr, a->payload.len);
     if (copy && wire_announcement_decode(copy, a->payload.len, &said) == RT_ERR_OK) {
@@ -199,7 +200,7 @@ static void announced(struct requests *r, const struct dht_ask *a)
     free(copy);
 }
 
-/* -- STORE: signatures are verified, so each waits for a heavy job of its own -- */
+/* -- STORE: verifies signatures, so each waits for a heavy job of its own -- */
 
 static struct dht_origin origin_of(const struct requests *r, const struct dht_ask *a)
 {
@@ -297,6 +298,7 @@ void requests_serve(struct requests *r, struct dht_ask *a)
 rt_err requests_init(struct requests *r, struct dht_context *context, struct membership *membership,
                      struct dht_value_store *values, const struct requests_callbacks *callbacks)
 {
+    RT_REQUIRE(callbacks->identity_record != NULL && callbacks->fresh_value != NULL);
     memset(r, 0, sizeof(*r));
     r->context = context;
     r->membership = membership;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a call under way is in exactly one place: in the queue of its session, as the
+ * session's current call, or in `failing`. A session is BUSY while it has a current call, and in
+ * the pool's idle list while IDLE. A call's end may start or cancel calls, so no session or call is
+ * touched after `finish`.
+ */
 #include "dht/dht_limits.h"
 #include "dht/dht_metrics.h"
 #include "dht/rpc_pool.h"
@@ -33,7 +39,7 @@ uint32_t rpc_pool_under_way(const struct rpc_pool *c)
 
 /* -- ends of calls -- */
 
-/* The call is its owner's from here on: nothing of it is touched after. */
+/* The call is its owner's from here on and is not touched any more. */
 static void finish(struct rpc_call *call, const struct rpc_end *end)
 {
     struct rpc_pool *c = call->pool;
@@ -42,11 +48,12 @@ static void finish(struct rpc_call *call, const struct rpc_end *end)
     rt_list_unlink(&call->node);
     relay_slice_drop(&call->payload);
     call->remote = NULL;
+    RT_INSIST(c->calls > 0);
     c->calls--;
     call->done(call, end);
 }
 
-/* Later, as nothing is called back from inside a start. */
+/* On a later turn, because rpc_pool_start calls no callback. */
 static void fail_later(struct rpc_call *call, enum dht_outcome why)
 {
     struct rpc_pool *c = call->pool;
@@ -60,8 +67,8 @@ static void fail_later(struct rpc_call *call, enum dht_outcome why)
     rt_timer_arm(c->worker, &call->timer, rt_now_ns(c->worker));
 }
 
-/* The session stands and is free: the next call that wants this key goes out. Calls that need no
- * request are done with that, so this calls back; r may be gone when it returns. */
+/* The session is ready and has no request in flight: sends the next call that wants this key. Calls
+ * without a request end here, so callbacks run and may free r. */
 static void pump(struct rpc_remote *r)
 {
     struct rpc_pool *c = r->pool;
@@ -83,7 +90,7 @@ static void pump(struct rpc_remote *r)
 
             r->state = BUSY;
             r->current = call;
-            /* The call's own timer is the deadline; this one only comes after it. */
+            /* The call's own timer is the deadline; this one fires only after it. */
             dial_request(r->dial, call->type, &payload, call->timeout_ns + RT_S);
         }
     }
@@ -129,7 +136,7 @@ static void dial_again(const struct rpc_remote *was, struct rt_list *queue)
 
 /* -- a session's events -- */
 
-/* Not if all who wait for it want somebody else. */
+/* False: all waiting calls want another key. */
 static bool is_welcome(const struct rpc_remote *r)
 {
     for (const struct rt_list *n = r->queue.next; n != &r->queue; n = n->next)
@@ -175,7 +182,7 @@ static void on_answer(void *user, const struct wire_envelope *e)
         finish(call, &end);
         return;
     }
-    /* The answer lies in the session's frame: it is told before the next request goes out. */
+    /* The answer is in the session's frame, so the call ends before the next request is sent. */
     r->state = DIALLING;
     finish(call, &end);
     pump(r);
@@ -200,7 +207,7 @@ static enum dht_outcome outcome_of(const struct dial_end *end)
     }
 }
 
-/* Nobody was there, or the one in flight is lost with the session. */
+/* The peer was not reached, or the call in flight is lost with the session. */
 static void on_failed(struct rpc_remote *r, const struct dial_end *why)
 {
     struct rpc_pool *c = r->pool;
@@ -254,7 +261,7 @@ static void on_ended(void *user, const struct dial_end *why)
         on_failed(r, why);
         return;
     }
-    rt_list_init(&queue); /* it comes first on the new session, whose end under it is final */
+    rt_list_init(&queue); /* first on the new session, and not dialled again */
     rt_list_push_back(&queue, &was.current->node);
     move_all(&r->queue, &queue);
     rpc_remote_free(r);
@@ -284,7 +291,7 @@ struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *ide
 
 /* -- starting and ending calls -- */
 
-/* What was known when the call was started. */
+/* The outcome was known when the call was started. */
 static void on_known(struct rpc_call *call)
 {
     uint8_t key[32];
@@ -326,8 +333,8 @@ static void on_call_timer(struct relay_timer *t)
         finish(call, &end); /* others may still be served */
         return;
     }
-    /* Its answer could not be told from the next one's: the session goes, the others get another.
-     */
+    /* A late answer would be taken for the next call's, so the session is closed and the other
+     * calls get a new one. */
     rt_list_init(&queue);
     move_all(&r->queue, &queue);
     rpc_remote_close(r);
@@ -372,7 +379,7 @@ void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call)
         pump(r);
         return;
     }
-    /* It would be called back at once. */
+    /* The outcome is known. */
     rpc_remote_go_idle(r);
     memcpy(call->key, r->hop.pubkey_hint, sizeof(call->key));
     call->found_dialect = r->dialect;
@@ -438,7 +445,7 @@ void rpc_pool_cancel(struct rpc_call *call)
     }
 }
 
-/* Takes the first session and what hangs on it away; false: there is none. */
+/* Closes the first session and moves its calls; false: there is none. */
 static bool close_one(struct rpc_pool *c, struct rt_list *calls)
 {
     struct rpc_remote *r = (struct rpc_remote *)rt_map_draw(&c->remotes, 0);

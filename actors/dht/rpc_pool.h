@@ -37,7 +37,7 @@ struct rpc_end {
     const struct wire_envelope *answer; /* ANSWERED, but to a call of type 0; good for the call */
 };
 
-/* A call, in its owner's memory, zeroed but for what the owner sets. */
+/* A call in its owner's memory, zeroed except for the fields that the owner sets. */
 struct rpc_call {
     /* the owner's */
     struct wire_peer_hop to;    /* with pubkey_hint: only that key will do */
@@ -47,7 +47,7 @@ struct rpc_call {
     uint16_t type;              /* 0: authenticate only */
     struct relay_slice payload; /* moved; owned or empty */
     uint64_t timeout_ns;        /* for all of it */
-    /* Called once, and then the call is the owner's again. */
+    /* Called once at the end. The call is the owner's again. */
     void (*done)(struct rpc_call *c, const struct rpc_end *end);
 
     /* the pool's */
@@ -55,13 +55,13 @@ struct rpc_call {
     struct rpc_remote *remote;
     struct rt_list node;
     struct relay_timer timer;
-    enum dht_outcome failure; /* what is known already when it is started: told on a later turn */
+    enum dht_outcome failure; /* the outcome if known at the start; reported on a later turn */
     uint8_t key[32];          /* ... with ANSWERED and WRONG_KEY, and the session's dialects */
     enum wire_dialect found_dialect;
     uint8_t found_dialects;
 };
 
-/* What the pool learns of peers; called before the calls concerned are done. */
+/* Events of peers, reported before the ends of the calls that they end. */
 struct rpc_pool_callbacks {
     /* A dialled peer authenticated with the key in hop, on a session of this dialect. dialects:
      * spoken by the peer. hello NULL: the peer answered a request on such a session. */
@@ -71,7 +71,7 @@ struct rpc_pool_callbacks {
      * (WRONG_DIALECT) the peer does not speak this dialect. */
     void (*lost)(void *ctx, const struct wire_peer_hop *hop, enum wire_dialect dialect,
                  enum dht_outcome why);
-    /* What a hello says of the time, theirs minus ours; the hello may have been refused for it. */
+    /* The time in a peer's hello, theirs minus ours; the hello may have been refused for it. */
     void (*skew)(void *ctx, const struct wire_peer_hop *hop, int64_t skew_s);
     void *ctx;
 };
@@ -79,14 +79,14 @@ struct rpc_pool_callbacks {
 /* dialects: spoken by this relay. */
 struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *identity,
                               uint8_t dialects, const struct rpc_pool_callbacks *callbacks);
-/* Closes all sessions; no call is told. */
+/* Closes all sessions. Calls under way do not end: done is not called. */
 void rpc_pool_free(struct rpc_pool **pool);
 
 void rpc_pool_set_transport(struct rpc_pool *c, enum wire_transport kind,
                             const struct relay_transport *t, void *state);
 bool rpc_pool_has_transport(const struct rpc_pool *c, enum wire_transport kind);
 
-/* Begins a call; done follows, never from inside. */
+/* Begins a call. done is called on a later turn, never from inside. */
 void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call);
 
 /* Receives the end of a call that the pool keeps, with the owner and cookie of rpc_pool_send. */
@@ -99,7 +99,7 @@ void rpc_pool_send(struct rpc_pool *c, const struct rpc_call *call, rpc_reply_fn
 /* Ends a call that was started and is not done; done is not called. */
 void rpc_pool_cancel(struct rpc_call *call);
 
-/* No session is dialled from here on; those there are are closed, calls end as BUSY. */
+/* Closes all sessions; no session is dialled from now on. Calls end as BUSY. */
 void rpc_pool_stop(struct rpc_pool *c);
 
 uint32_t rpc_pool_sessions(const struct rpc_pool *c);

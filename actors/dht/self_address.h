@@ -9,7 +9,7 @@
 #include "dht/address/addr.h"
 #include "dht/context.h"
 
-/* Where a relay can be reached. */
+/* The addresses at which a relay can be reached. */
 #define DHT_SELF_MAX 16u
 struct dht_self {
     uint32_t announced_count, bound_count;
@@ -32,7 +32,7 @@ struct self_address {
     struct dht_self now;
     enum dht_scope scope; /* the widest of the announced addresses, else of the bound ones */
     uint32_t met_count;
-    struct wire_peer_hop met[DHT_SELF_MAX]; /* where a dial reached ourselves */
+    struct wire_peer_hop met[DHT_SELF_MAX]; /* addresses at which a dial reached ourselves */
 };
 
 void self_address_init(struct self_address *s, struct dht_context *context,

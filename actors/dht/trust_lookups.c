@@ -65,11 +65,11 @@ static void on_timer(struct relay_timer *timer)
 {
     struct trust_lookups *t = RT_CONTAINER_OF(timer, struct trust_lookups, timer);
     uint8_t dht_key[32];
-    const struct lookup_run_ask ask = {.dialect = WIRE_DIALECT_C,
-                                       .key = dht_key,
-                                       .values_max = LOOKUP_RUN_VALUES_MAX,
-                                       .done = on_searched,
-                                       .owner = t};
+    const struct lookup_run_request request = {.dialect = WIRE_DIALECT_C,
+                                               .key = dht_key,
+                                               .values_max = LOOKUP_RUN_VALUES_MAX,
+                                               .done = on_searched,
+                                               .owner = t};
 
     if (t->step == TRUST_LOOKUP_IDLE) {
         if (!dht_trust_take(t->trust, dht_now_ns(t->context), t->key)) {
@@ -83,7 +83,7 @@ static void on_timer(struct relay_timer *timer)
     else
         wire_revocation_key(t->key, dht_key);
     note_own(t, dht_key);
-    if (!lookup_run_start(t->lookups, &ask))
+    if (!lookup_run_start(t->lookups, &request))
         arm(t, dht_now_ns(t->context) + RETRY_NS);
 }
 

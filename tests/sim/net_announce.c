@@ -94,7 +94,7 @@ static bool is_of(const struct relay_slice *value, const uint8_t relay[32], uint
 
 static void searched(void *owner, struct lookup_run *r)
 {
-    struct search *q = (struct search *)r->ask.cookie;
+    struct search *q = (struct search *)r->request.cookie;
     const struct dht *d = owner;
     bool is_found = false;
 
@@ -102,18 +102,18 @@ static void searched(void *owner, struct lookup_run *r)
         is_found = is_found || is_of(&r->values[i], q->relay, dht_now_s(&d->context));
     q->found->ended++;
     q->found->found += is_found;
-    rt_msg_free(&r->ask.cookie);
+    rt_msg_free(&r->request.cookie);
 }
 
 static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
-    const struct lookup_run_ask ask = {.dialect = WIRE_DIALECT_C,
-                                       .key = q->key,
-                                       .values_max = LOOKUP_RUN_VALUES_MAX,
-                                       .done = searched,
-                                       .owner = d,
-                                       .cookie = &q->msg};
+    const struct lookup_run_request request = {.dialect = WIRE_DIALECT_C,
+                                               .key = q->key,
+                                               .values_max = LOOKUP_RUN_VALUES_MAX,
+                                               .done = searched,
+                                               .owner = d,
+                                               .cookie = &q->msg};
     struct relay_slice own[LIM_ANNOUNCEMENTS_PER_KEY];
     uint32_t count = dht_value_store_find_all(
         d->values, q->key, WIRE_DIALECT_C, LIM_ANNOUNCEMENTS_PER_KEY, dht_now_s(&d->context), own);
@@ -124,7 +124,7 @@ static void search_in(void *ctx, struct dht *d)
         relay_slice_drop(&own[i]);
     }
     q->found->begun++;
-    if (!is_found && lookup_run_start(&d->lookups, &ask))
+    if (!is_found && lookup_run_start(&d->lookups, &request))
         return;
     q->found->ended++;
     q->found->found += is_found;

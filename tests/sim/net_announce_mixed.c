@@ -111,7 +111,7 @@ static bool have_ended(void *ctx)
 
 static void searched(void *owner, struct lookup_run *r)
 {
-    struct search *q = (struct search *)r->ask.cookie;
+    struct search *q = (struct search *)r->request.cookie;
     uint8_t room[ANNOUNCEMENT_ROOM];
     struct wire_announcement a;
 
@@ -123,19 +123,19 @@ static void searched(void *owner, struct lookup_run *r)
             *q->is_found = true;
     }
     *q->is_pending = false;
-    rt_msg_free(&r->ask.cookie);
+    rt_msg_free(&r->request.cookie);
 }
 
 static void search_in(void *ctx, struct dht *d)
 {
     struct search *q = ctx;
-    const struct lookup_run_ask ask = {.dialect = q->dialect,
-                                       .key = q->key,
-                                       .values_max = LOOKUP_RUN_VALUES_MAX,
-                                       .done = searched,
-                                       .cookie = &q->msg};
+    const struct lookup_run_request request = {.dialect = q->dialect,
+                                               .key = q->key,
+                                               .values_max = LOOKUP_RUN_VALUES_MAX,
+                                               .done = searched,
+                                               .cookie = &q->msg};
 
-    if (lookup_run_start(&d->lookups, &ask))
+    if (lookup_run_start(&d->lookups, &request))
         return;
     *q->is_pending = false;
     rt_msg_free((struct rt_msg **)&q);

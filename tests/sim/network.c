@@ -304,7 +304,7 @@ struct query {
 
 static void searched(void *owner, struct lookup_run *r)
 {
-    struct query *q = (struct query *)r->ask.cookie;
+    struct query *q = (struct query *)r->request.cookie;
     struct net_stats *st = q->stats;
     uint32_t hops = dht_lookup_hops(r->lookup);
     struct wire_peer_hop first;
@@ -321,17 +321,17 @@ static void searched(void *owner, struct lookup_run *r)
         rt_node_id(first.pubkey_hint, id);
         st->closest += memcmp(id, q->closest, sizeof(id)) == 0;
     }
-    rt_msg_free(&r->ask.cookie);
+    rt_msg_free(&r->request.cookie);
 }
 
 static void look_in(void *ctx, struct dht *d)
 {
     struct query *q = ctx;
-    const struct lookup_run_ask ask = {.dialect = q->dialect,
-                                       .key = q->value.key,
-                                       .values_max = q->is_for_nodes ? 0 : 1,
-                                       .done = searched,
-                                       .cookie = &q->msg};
+    const struct lookup_run_request request = {.dialect = q->dialect,
+                                               .key = q->value.key,
+                                               .values_max = q->is_for_nodes ? 0 : 1,
+                                               .done = searched,
+                                               .cookie = &q->msg};
 
     q->stats->begun++;
     if (!q->is_for_nodes && holds(d, &q->value, q->dialect)) {
@@ -339,7 +339,7 @@ static void look_in(void *ctx, struct dht *d)
         q->stats->found++;
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
-    } else if (!lookup_run_start(&d->lookups, &ask)) {
+    } else if (!lookup_run_start(&d->lookups, &request)) {
         q->stats->ended++;
         rt_msg_free((struct rt_msg **)&q);
     }

@@ -32,9 +32,9 @@ static void on_done(void *its_owner, struct lookup_run *r)
 {
     ended++;
     ended_owner = its_owner;
-    ended_cookie = r->ask.cookie;
+    ended_cookie = r->request.cookie;
     values_found = r->value_count;
-    rt_msg_free(&r->ask.cookie);
+    rt_msg_free(&r->request.cookie);
 }
 
 static int begin(void **state)
@@ -57,14 +57,14 @@ static int end(void **state)
 static struct rt_msg *start(const uint8_t key[32], uint32_t values_max)
 {
     struct rt_msg *cookie = rt_msg_new(DHT_INBOUND, sizeof(*cookie));
-    const struct lookup_run_ask ask = {.dialect = WIRE_DIALECT_C,
-                                       .key = key,
-                                       .values_max = values_max,
-                                       .done = on_done,
-                                       .owner = &owner,
-                                       .cookie = cookie};
+    const struct lookup_run_request request = {.dialect = WIRE_DIALECT_C,
+                                               .key = key,
+                                               .values_max = values_max,
+                                               .done = on_done,
+                                               .owner = &owner,
+                                               .cookie = cookie};
 
-    assert_true(lookup_run_start(&runs, &ask));
+    assert_true(lookup_run_start(&runs, &request));
     return cookie;
 }
 
@@ -194,7 +194,7 @@ static void test_waiting_runs_take_their_turn(void **state)
 static void test_deadline_and_stop(void **state)
 {
     const uint8_t target[32] = {1};
-    const struct lookup_run_ask ask = {.key = target, .done = on_done};
+    const struct lookup_run_request request = {.key = target, .done = on_done};
 
     (void)state;
     (void)room_add(0x0b000201, 2);
@@ -209,7 +209,7 @@ static void test_deadline_and_stop(void **state)
     fake_rpc_fail(fake_rpc_of(WIRE_FIND_NODE), DHT_CALL_BUSY);
     world_run();
     assert_int_equal(ended, 2);
-    assert_false(lookup_run_start(&runs, &ask));
+    assert_false(lookup_run_start(&runs, &request));
 }
 
 int main(void)
