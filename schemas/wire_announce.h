@@ -45,7 +45,7 @@ void wire_write_relay_list_request(struct wire_writer *w, uint16_t max_count);
 
 /* -- rendezvous -- */
 #define WIRE_RENDEZVOUS_SLOTS 16u          /* keys per bucket */
-#define WIRE_RENDEZVOUS_SLOTS_PER_RELAY 2u /* a relay is stored under so many of them */
+#define WIRE_RENDEZVOUS_SLOTS_PER_RELAY 2u /* keys that a relay is stored under */
 #define WIRE_RENDEZVOUS_BUCKET_S 3600u
 
 uint64_t wire_rendezvous_bucket(uint64_t unix_secs);

@@ -3,26 +3,25 @@
  * CBOR (RFC 8949) as SCP2P uses it: a reader and a writer, both cursors with a sticky error. After
  * the first error every call is a no-op that returns zeros; check once at the end.
  *
- * The cursor is our own: written by hand it reads a four-field message in 15 ns, libcbor's
- * streaming decoder, with a callback for each item, needs 66 ns; it can read bytes in all their
- * forms into one run; and the decoding rules of this protocol fit on a page, which is this one.
+ * The cursor is written by hand. It reads a four-field message in 15 ns; libcbor's streaming
+ * decoder, with a callback for each item, needs 66 ns. It reads bytes in all their forms into one
+ * run. This header has all decoding rules of the protocol.
  *
  * Reading normalises in place. Peers may send a byte field as a byte string, as chunks of an
  * indefinite one, or as an array of small integers; the last two are compacted over themselves in
- * the input buffer (they are never shorter than the bytes they stand for), so that every field is
- * one contiguous run, without a copy in the usual case and without an allocation in any. Hence
- * input buffers are writable. What is compacted is left as a byte string (or text) of the same
- * bytes, padded in front with tags, which the reader ignores: the buffer still holds the same value
- * and may be decoded again. The one exception are runs of 65,536 bytes and more that came as an
- * array of indefinite length: decoding those a second time may be malformed.
+ * the input buffer (they are never shorter than the bytes they stand for), so every field is one
+ * contiguous run, usually without a copy and always without an allocation. Hence input buffers are
+ * writable. A compacted item becomes a byte string (or text) of the same bytes, padded in front
+ * with tags, which the reader ignores. So the buffer still holds the same value and may be decoded
+ * again. The only exception are runs of 65,536 bytes and more that came as an array of indefinite
+ * length: decoding those a second time may be malformed.
  *
- * Read are: integers of any width up to 64 bits, tags (ignored), undefined for null, keys in any
- * order, indefinite lengths. Unknown keys are skipped, whatever they are. What follows the value is
- * not looked at.
+ * The reader accepts integers of any width up to 64 bits, tags (ignored), undefined for null, keys
+ * in any order, and indefinite lengths. Unknown keys are skipped. Bytes after the value are
+ * ignored.
  *
- * Bounds: LIM_CBOR_DEPTH_MAX levels (deeper: RT_ERR_TOO_LARGE); counts are checked against the
- * bytes that are left; nothing recurses on what a peer chooses but relay_via, within the same
- * depth.
+ * Bounds: LIM_CBOR_DEPTH_MAX levels (deeper: RT_ERR_TOO_LARGE). Counts are checked against the
+ * bytes that are left. Only relay_via recurses on input, within the same depth.
  */
 #ifndef WIRE_CBOR_H
 #define WIRE_CBOR_H
@@ -61,13 +60,13 @@ void wire_reader_init(struct wire_reader *r, uint8_t *buf, size_t len);
 /* For input that reading leaves as it is: the caller reads integers, fixed lengths and skips, or
  * the input was read before. */
 void wire_reader_init_const(struct wire_reader *r, const uint8_t *buf, size_t len);
-/* Records e unless an error stands already; returns the standing error. */
+/* Records e unless there is an error already; returns the recorded error. */
 rt_err wire_reader_fail(struct wire_reader *r, rt_err e);
 
 uint64_t wire_read_uint(struct wire_reader *r, uint64_t max); /* above max: malformed */
 int64_t wire_read_int(struct wire_reader *r);                 /* outside int64: malformed */
 bool wire_read_bool(struct wire_reader *r);
-/* Consumes a null if one is next and says so. */
+/* Consumes a null if one is next and returns whether it did. */
 bool wire_read_null(struct wire_reader *r);
 /* A byte string in any of its three forms; max: most bytes. */
 struct wire_bytes wire_read_bytes(struct wire_reader *r, uint32_t max);
@@ -133,7 +132,7 @@ struct wire_writer {
 };
 
 void wire_writer_init(struct wire_writer *w, uint8_t *buf, size_t cap);
-/* Bytes written (or needed); *out_fits says whether they fitted. */
+/* Bytes written (or needed); *out_fits: whether they fitted. */
 size_t wire_writer_len(const struct wire_writer *w, bool *out_fits);
 
 void wire_write_uint(struct wire_writer *w, uint64_t v);

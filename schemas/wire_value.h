@@ -110,13 +110,13 @@ void wire_read_item(struct wire_reader *r, struct wire_item *out);
 void wire_write_item(struct wire_writer *w, const struct wire_item *item);
 void wire_write_manifest(struct wire_writer *w, const struct wire_manifest *m);
 
-/* Most bytes that any of the encodings of a manifest takes which was decoded from len bytes. */
+/* The most bytes of any encoding of a manifest that was decoded from len bytes. */
 #define WIRE_MANIFEST_ENCODED_MAX(len) (3u * (size_t)(len) + 512u)
-/* What the share's key signs. */
+/* The bytes that the share's key signs. */
 void wire_write_manifest_signed(struct wire_writer *w, const struct wire_manifest *m);
-/* What the manifest's id is the BLAKE3 hash of. */
+/* The bytes whose BLAKE3 hash is the manifest's id. */
 void wire_write_manifest_hashed(struct wire_writer *w, const struct wire_manifest *m);
-/* The id; scratch holds the hashed bytes meanwhile. TOO_LARGE: they do not fit. */
+/* The id; scratch is used for the hashed bytes. TOO_LARGE: they do not fit. */
 RT_MUST_CHECK rt_err wire_manifest_id(const struct wire_manifest *m, uint8_t *scratch, size_t cap,
                                       uint8_t out[32]);
 /* The share's id is its key's, the manifest is signed, and it does not expire before it begins. */

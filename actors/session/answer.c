@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* How a request in flight ends: an answer or an error envelope. */
+/* The end of a request in flight: a reply or an error envelope. */
 #include <stdio.h>
 #include <string.h>
 

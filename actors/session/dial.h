@@ -18,10 +18,10 @@
 
 struct dial;
 
-/* Why an outbound session ended. */
+/* The reason for an outbound session's end. */
 struct dial_end {
     enum rt_conn_end how;     /* the connection's end ... */
-    enum relay_end transport; /* ... and the transport's word for it */
+    enum relay_end transport; /* ... and as the transport reported it */
     enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
     int64_t skew_s;           /* refused for its clock: the server's minus ours, seconds; else 0 */
     /* The server was reached but the hellos did not match: the server closed before its
@@ -56,10 +56,10 @@ RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct dial_hello *hel
  */
 void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, uint64_t timeout_ns);
 
-/* What the server said of itself; from ready on. */
+/* The server's hello; from ready on. */
 const struct wire_hello *dial_server(const struct dial *d);
 
-/* Ends it; nothing more is called. */
+/* Ends the session; nothing more is called. */
 void dial_close(struct dial *d);
 
 /* Hands the authenticated connection to the caller, who sets its consumer at once; d is gone. For

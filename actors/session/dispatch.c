@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What each message type means to a relay: one table from type to decoder and answer (protocol:
- * Envelope).
+ * The handlers of all message types, in one table (protocol: Envelope).
+ *
+ * Invariant: a handler refuses, replies, or sends the request to an actor whose reply ends it.
  */
 #include <string.h>
 
@@ -71,7 +72,7 @@ static void on_have_content(struct session *s, struct rt_frame *f, uint8_t *payl
         session_answer_empty(s);
 }
 
-/* -- DHT and peer exchange: the dht actor answers with an encoded payload -- */
+/* -- DHT and peer exchange: the dht actor replies with an encoded payload -- */
 
 static void ask_dht(struct session *s, struct dht_ask *a)
 {
@@ -293,7 +294,7 @@ static uint16_t answer_type(uint16_t asked)
     }
 }
 
-void session_on_dht_told(struct session *s, struct dht_ask *a)
+void session_on_dht_reply(struct session *s, struct dht_ask *a)
 {
     struct rt_msg *m = &a->msg;
 
@@ -310,7 +311,7 @@ void session_on_dht_told(struct session *s, struct dht_ask *a)
     rt_msg_free(&m);
 }
 
-/* -- content a relay does not keep -- */
+/* -- content, which a relay does not store -- */
 
 static void on_public_shares(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The SCP2P handshake as pure functions (protocol: Framing and session handshake): what each of the
- * three hellos must say, and their signatures. No I/O, no clock, no randomness of its own.
+ * The SCP2P handshake as pure functions (protocol: Framing and session handshake): contents, checks
+ * and signatures of the three hellos. No I/O, no clock, no randomness of its own.
  */
 #ifndef SESSION_HANDSHAKE_H
 #define SESSION_HANDSHAKE_H

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The requests a relay is for: RelayRegister, RelayConnect, RelayStream (protocol: Tunnels). */
+/*
+ * RelayRegister, RelayConnect and RelayStream (protocol: Tunnels).
+ *
+ * Invariant: a relayed request is either kept here, while the slots authority is asked, or with a
+ * link.
+ */
 #include <stdlib.h>
 #include <string.h>
 

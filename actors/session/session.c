@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A session's state machine.
+ *
+ * Invariants: a session has its connection unless a tunnel is registering it. Only a BUSY session
+ * has a request in flight, and its connection is held. A worker's count is the length of its list
+ * of sessions, and while a drain is under way the last of them sends the reply.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +21,7 @@
 
 static struct rt_local_key local_key;
 
-/* -- shared by the relay's sessions -- */
+/* -- the state that sessions share -- */
 
 rt_err session_shared_init(struct session_shared *s, const struct rt_sign_key *identity,
                            uint8_t dialects, const struct session_rates *rates,
@@ -165,7 +172,7 @@ static void abandon(struct session *s, bool drop_written)
 
 /* -- handshake -- */
 
-/* The DHT wants to know who comes, and whose clock differs. */
+/* Notifies the DHT of a peer, and of a peer whose clock differs. */
 static void note_inbound(struct session *s, const uint8_t key[32], int64_t skew_s)
 {
     struct sockaddr_storage from;
@@ -327,7 +334,7 @@ static void on_eof(void *user)
     abandon(s, false);
 }
 
-/* The peer has read its answers: now it may ask on. */
+/* The peer has read its replies. Resume reading requests. */
 static void on_drained(void *user)
 {
     struct session *s = user;
@@ -381,7 +388,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         session_on_slots_reply(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY));
         return;
     case DHT_TOLD:
-        session_on_dht_told(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
+        session_on_dht_reply(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
         return;
     case RELAY_LIST_REPLY:
         session_on_relay_list_reply(s, RT_MSG_CAST(m, struct relay_list_request, RELAY_LIST_REPLY));
@@ -412,14 +419,14 @@ static void *on_accept(void *ctx, struct rt_conn *c, const struct rt_conn_ops **
     return s;
 }
 
-/* -- the worker's share, and shutdown -- */
+/* -- per-worker state, and the drain -- */
 
 static struct session_worker *session_worker_of(const struct rt_worker *w)
 {
     return rt_worker_local(w, &local_key);
 }
 
-/* What is still pending now is answered with an error; the last session to go answers the drain. */
+/* Pending requests are refused; the last session that ends replies to the drain. */
 static void on_drain_timer(struct relay_timer *t)
 {
     struct session_worker *sw = RT_CONTAINER_OF(t, struct session_worker, drain_timer);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Sessions: one per inbound connection that is not (yet) a tunnel. A session does the responder's
- * handshake, then answers one request at a time (protocol: Envelope): its connection is held from a
- * request's frame until the answer was sent. A connection that registers a tunnel moves to
+ * handshake, then serves one request at a time (protocol: Envelope): its connection is held from a
+ * request's frame until the reply was sent. A connection that registers a tunnel moves to
  * the tunnel; the session ends, or gets the connection back with a refusal.
  *
  * State: HELLO (waits for ClientHello) -> ACK (ServerHello sent, waits for ClientAck) -> READY <->
- * BUSY. Signatures are made and verified in heavy jobs, so that handshakes never delay established
- * peers.
+ * BUSY. Signatures are made and verified in heavy jobs, so handshakes do not delay established
+ * sessions.
  *
- * Thread: a session belongs to the worker its connection came in on. struct session_shared is the
- * relay's, read by all workers; what changes in it are relaxed atomics.
+ * Thread: a session belongs to the worker of its connection. All workers read struct
+ * session_shared; what changes in it are relaxed atomics.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -27,7 +27,7 @@ struct session_rates {
     uint32_t dht_per_minute, fetch_per_minute, community_per_minute, relay_per_minute, relay_burst;
 };
 
-/* What all sessions of a relay share. */
+/* The state that all sessions of a relay share. */
 struct session_shared {
     struct rt_sign_key identity;
     uint8_t dialects; /* served; a hello of another dialect is refused */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the session room's files share: the session, and what a request handler may do with it. */
+/* The session, and the functions of a request handler. */
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
@@ -57,7 +57,7 @@ struct session {
     struct rt_list node;
     enum session_state state;
     bool is_leaving;     /* eof has come: close after the answer */
-    bool awaits_drained; /* the peer reads too little of its answers: its next request waits */
+    bool awaits_drained; /* too many replies are unread: its next request waits for `drained` */
     bool has_asked_slots;
     uint8_t peer_key[32];
     uint64_t peer_hash; /* keyed hash of peer_key */
@@ -71,47 +71,47 @@ struct session {
     /* the request in flight */
     uint16_t type;
     uint32_t req_id;
-    struct rt_addr tunnel; /* where its relayed request is */
+    struct rt_addr tunnel; /* the link that has its relayed request */
     /* Kept while the slots authority is asked for a link: */
     struct tunnel_request *relayed;   /* a request that its link bounced */
     struct session_slot_miss *missed; /* a RelayStream whose slot this worker does not know */
     struct tunnel *registering;       /* has the connection until its registration has ended */
 };
 
-/* -- answers; each ends the request in flight -- */
+/* -- replies; each ends the request in flight -- */
 
-/* Response of `type` with a payload that lies apart (owned or view). */
+/* A reply of `type`; payload is owned or a view. */
 void session_answer(struct session *s, uint16_t type, struct relay_slice payload);
 void session_answer_empty(struct session *s);
 /* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged.
  */
 void session_refuse(struct session *s, enum rt_refusal r, const char *detail);
-/* The answer has been written by other means. */
+/* The reply was sent by other means. */
 void session_done(struct session *s);
-/* Counts, logs (rate limited) and closes without a word. */
+/* Counts, logs (rate limited) and closes without a reply. */
 void session_drop(struct session *s, enum rt_refusal r, const char *detail);
 void session_free(struct session *s);
 /* The connection is back from the tunnel that did not register it. */
 void session_resume(struct session *s, struct rt_conn *c, bool has_eof);
 
-/* -- the rooms behind dispatch -- */
+/* -- requests -- */
 
-/* Decodes one request frame and answers it now or later. */
+/* Decodes one request frame and replies to it now or later. */
 void session_dispatch(struct session *s, struct rt_frame *f);
 
-/* Relay requests (450, 452, 453): the payload lies in the frame. */
+/* Relay requests (450, 452, 453): the payload is in the frame. */
 void session_on_register(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_connect(struct session *s, uint8_t *payload, uint32_t len);
 void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len);
 /* NULL allowed. */
 void session_slot_miss_free(struct session_slot_miss **miss);
-/* Their messages; the message is theirs. */
+/* Replies of other actors; the message moves. */
 void session_on_tunnel_reply(struct session *s, struct tunnel_request *q);
 void session_on_slots_reply(struct session *s, struct slots_request *a);
-void session_on_dht_told(struct session *s, struct dht_ask *a);
+void session_on_dht_reply(struct session *s, struct dht_ask *a);
 void session_on_relay_list_reply(struct session *s, struct relay_list_request *q);
 
-/* The requester has gone: what is under way for it is called back. */
+/* The requester has left: cancels its relayed request. */
 void session_abandon(struct session *s, bool drop_written);
 
 #endif

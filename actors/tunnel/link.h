@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A link, for the two files of its life: registration.c until the authority has replied, tunnel.c
- * after that. registration.c calls tunnel.c, never the other way round.
+ * A link: registration.c handles it until the authority has replied, tunnel.c after that.
+ * registration.c calls tunnel.c, never the other way round.
  */
 #ifndef TUNNEL_LINK_H
 #define TUNNEL_LINK_H

@@ -8,7 +8,7 @@
 
 struct rt_local_key tunnel_local_key;
 
-/* What one worker knows of one slot: at least one link, the one to use first. */
+/* One slot as a worker knows it: at least one link, the one to use first. */
 struct view_slot {
     struct rt_map_node node;
     uint64_t version;

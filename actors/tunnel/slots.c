@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The authority. It alone decides which links a slot has and in which order they are used, and
- * tells every worker's view before it answers whoever asked, so that a slot a node was told of is
- * known wherever a requester may ask for it next. A slot is here as long as it has a link.
+ * The authority decides which links a slot has and in which order they are used.
+ *
+ * Invariants: it updates every worker's view before it replies to the requester, so every worker
+ * has a slot before its node knows the slot. A slot exists while it has a link. Versions only grow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "tunnel/tunnel_metrics.h"
 #include "tunnel/tunnel_private.h"
 
-/* A tunnel's slot lives as long as its connection; clients ignore the time they are told. */
+/* A tunnel's slot lives as long as its connection; clients ignore the expiry in the reply. */
 
 struct slot_link {
     struct rt_addr addr;
@@ -131,7 +132,7 @@ static void on_link_gone(struct slots *s, const struct slots_link *m)
         slot_drop(s, slot);
 }
 
-/* The last of them stays where it is: there is none to pass it over for. */
+/* The last link keeps its place: no other link could be used instead. */
 static void on_link_silent(struct slots *s, const struct slots_link *m)
 {
     struct slot *slot = slot_find(s, m->slot_id);
@@ -149,7 +150,7 @@ static void on_link_silent(struct slots *s, const struct slots_link *m)
 
 /* -- requests -- */
 
-/* A slot id somebody names when registering: live and its own, or why not. */
+/* The slot id that a peer wants to renew: live and its own, or the refusal. */
 static enum rt_refusal check_named(struct slots *s, const struct slots_request *a)
 {
     const struct slot *slot = slot_find(s, a->slot_id);
@@ -192,7 +193,7 @@ static void on_expiry(struct relay_timer *t)
         rt_timer_arm(s->actor.worker, t, next);
 }
 
-/* Random, and nobody's: not 0, not a live slot's. */
+/* Random and unused: neither 0 nor a live slot's. */
 static uint64_t temp_id(struct slots *s, uint64_t now_ns)
 {
     uint64_t id;
@@ -287,7 +288,7 @@ static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
         break;
     case SLOTS_SHUTDOWN:
         s->is_shutting_down = true;
-        rt_log(RELAY_LOG_INFO, "tunnels are refused from now", NULL);
+        rt_log(RELAY_LOG_INFO, "no longer accepting tunnels", NULL);
         break;
     default:
         break;

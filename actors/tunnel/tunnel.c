@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * One link: a node's connection, the requests for it (pending.h), and the clocks that hold for it.
+ * One link: a node's connection, the requests for it (pending.h), and its deadlines.
  *
- * Two things follow from the protocol's one law, that the next frame of a node is the answer to the
- * oldest written request: whoever shows no byte for LIM_PROGRESS_NS while it owes loses its
- * connection, because what comes later could not be told apart; and a requester that died leaves
- * its written request standing until the answer was read and thrown away.
+ * Invariant: the next frame of a node is the answer to the oldest written request. Two rules
+ * follow. A node that owes an answer and sends no byte for LIM_PROGRESS_NS loses its connection,
+ * because a later answer could not be matched. The written request of a requester that has gone
+ * stays until its answer was read and discarded.
  *
- * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. It is written nothing more
- * then, so that all that waits can still move to another link of the identity.
+ * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. No more requests are written
+ * to it, so the waiting ones can still move to another link of the identity.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,8 +22,8 @@
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
-#define MEMORY_RETRY_NS (20 * RT_MS) /* until memory for an answer is asked for again */
-#define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables outlive the last request so long */
+#define MEMORY_RETRY_NS (20 * RT_MS) /* between two attempts to reserve memory for an answer */
+#define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables are kept after the last request */
 #define LOG_BURST 20u                /* lines a second of one kind */
 
 /* -- requests -- */
@@ -68,9 +68,9 @@ static void unreserve(struct tunnel_request *r)
     r->reserved = 0;
 }
 
-/* -- the timer: armed for the next thing to look at, or earlier -- */
+/* -- the timer: armed for the next deadline, or earlier -- */
 
-static void look_by(struct tunnel *t, uint64_t at_ns)
+static void arm_timer_by(struct tunnel *t, uint64_t at_ns)
 {
     if (!rt_timer_armed(&t->timer) || t->timer.at_ns > at_ns)
         rt_timer_arm(worker_of(t), &t->timer, at_ns);
@@ -81,13 +81,13 @@ static bool owes(const struct tunnel *t)
     return t->pending.written_count > 0;
 }
 
-/* Since when it owes and has shown no byte. */
+/* The time since when the node owes and has sent no byte. */
 static uint64_t silent_since(const struct tunnel *t)
 {
     return t->byte_ns > t->owes_since_ns ? t->byte_ns : t->owes_since_ns;
 }
 
-static void look_again(struct tunnel *t, uint64_t now)
+static void arm_timer(struct tunnel *t, uint64_t now)
 {
     uint64_t at = pending_next_deadline(&t->pending);
 
@@ -104,7 +104,7 @@ static void look_again(struct tunnel *t, uint64_t now)
     if (at == UINT64_MAX && t->pending.tables)
         at = now + TABLES_KEEP_NS;
     if (at != UINT64_MAX)
-        look_by(t, at);
+        arm_timer_by(t, at);
 }
 
 /* -- writing -- */
@@ -119,7 +119,7 @@ static void write_request(struct tunnel *t, struct tunnel_request *r)
     rt_conn_send2(t->conn, head, (uint32_t)len, &body);
 }
 
-/* Writes what may be written: by the window, by what the network took, by room for the answer. */
+/* Writes requests while the window, the unsent output and the memory for answers allow. */
 static void pump(struct tunnel *t)
 {
     uint64_t now = rt_now_ns(worker_of(t));
@@ -133,12 +133,12 @@ static void pump(struct tunnel *t)
 
         if (rt_budget_pressed() || !rt_budget_take(reserved)) {
             t->wants_memory = true;
-            look_by(t, now + MEMORY_RETRY_NS);
+            arm_timer_by(t, now + MEMORY_RETRY_NS);
             return;
         }
         if (!owes(t)) {
             t->owes_since_ns = now;
-            look_by(t, now + LIM_DEMOTE_NS);
+            arm_timer_by(t, now + LIM_DEMOTE_NS);
         }
         r = pending_write(&t->pending, now);
         r->reserved = reserved;
@@ -148,7 +148,7 @@ static void pump(struct tunnel *t)
 
 /* -- the end of a link -- */
 
-static void tell_authority(struct tunnel *t, uint16_t kind)
+static void notify_authority(struct tunnel *t, uint16_t kind)
 {
     struct slots_link *m = rt_msg_new(kind, sizeof(*m));
 
@@ -157,7 +157,7 @@ static void tell_authority(struct tunnel *t, uint16_t kind)
     rt_send(worker_of(t), tunnel_slots_addr(worker_of(t)), &m->msg);
 }
 
-/* All that waits goes to another link, oldest first; without one it stays. */
+/* The waiting requests go to another link, oldest first. Without one they stay. */
 static void move_waiting(struct tunnel *t)
 {
     struct rt_addr other = slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
@@ -176,7 +176,7 @@ static void link_free(struct tunnel *t)
     free(t);
 }
 
-/* Everything it holds finds another way; t is gone. The connection has been dealt with. */
+/* Refuses or moves all requests and frees t. The connection has been dealt with. */
 static void link_end(struct tunnel *t, enum rt_refusal refusal)
 {
     struct tunnel_request *r;
@@ -208,13 +208,13 @@ static struct rt_metric *const links_of_dialect[WIRE_DIALECTS] = {
     [WIRE_DIALECT_C] = RT_METRIC_TUNNEL_LINKS_C,
 };
 
-/* The connection is gone, for a reason. */
+/* The connection has ended. */
 static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *reason)
 {
     rt_metric_sub(RT_METRIC_TUNNEL_LINKS, 1);
     rt_metric_sub(links_of_dialect[t->dialect], 1);
     link_log(t, "tunnel closed", reason);
-    tell_authority(t, SLOTS_LINK_GONE);
+    notify_authority(t, SLOTS_LINK_GONE);
     link_end(t, refusal);
 }
 
@@ -225,10 +225,10 @@ static void link_close(struct tunnel *t, enum rt_refusal refusal, enum relay_clo
     link_lost(t, refusal, reason);
 }
 
-/* -- what the connection says -- */
+/* -- events of the connection -- */
 
-/* The node's answer to the oldest written request; the block that is to carry it, or NULL: thrown
- * away. *out_asked false: there was none, and t is gone. */
+/* An answer of the node: the oldest written request, or NULL if its requester has gone. *out_asked
+ * false: no request was written, and t is freed. */
 static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool *out_asked)
 {
     struct tunnel_request *r = pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
@@ -236,8 +236,7 @@ static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool 
     *out_asked = r != NULL;
     if (!r) {
         rt_metric_inc(RT_METRIC_TUNNEL_UNASKED);
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL,
-                   "frame that nobody asked for");
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "unrequested frame");
         return NULL;
     }
     unreserve(r);
@@ -289,7 +288,7 @@ static void on_discarded(void *user, uint32_t len)
     pump(t);
 }
 
-/* The answer under way takes memory of its own as it comes: what was kept for it makes room. */
+/* The answer under way takes memory of its own, so its reservation ends. */
 static void on_received(void *user)
 {
     struct tunnel *t = user;
@@ -342,7 +341,7 @@ static const struct rt_conn_ops link_ops = {
     .ended = on_ended,
 };
 
-/* -- what time says -- */
+/* -- deadlines -- */
 
 static void expire(struct tunnel *t, uint64_t now)
 {
@@ -354,15 +353,15 @@ static void expire(struct tunnel *t, uint64_t now)
     }
 }
 
-/* It owes and shows nothing: others of the identity are used first, if there are any. */
-static void pass_over(struct tunnel *t)
+/* The node owes and sends nothing: other links of the identity are used first. */
+static void demote(struct tunnel *t)
 {
     struct rt_addr links[LIM_LINKS_PER_SLOT];
     uint32_t count = slot_view_links(worker_of(t), t->slot_id, links);
 
     t->is_silent = true;
     if (count > 1 && !rt_addr_equal(links[count - 1], rt_actor_addr(&t->actor)))
-        tell_authority(t, SLOTS_LINK_SILENT);
+        notify_authority(t, SLOTS_LINK_SILENT);
     move_waiting(t);
 }
 
@@ -374,16 +373,17 @@ void link_on_timer(struct relay_timer *timer)
     expire(t, now);
     if (owes(t) && now - silent_since(t) >= LIM_PROGRESS_NS) {
         rt_metric_inc(RT_METRIC_TUNNEL_STALLED);
-        link_close(t, RT_REFUSAL_TUNNEL_TIMEOUT, RELAY_CLOSE_ABORT, "owed an answer, no byte");
+        link_close(t, RT_REFUSAL_TUNNEL_TIMEOUT, RELAY_CLOSE_ABORT,
+                   "no byte while an answer was owed");
         return;
     }
     if (owes(t) && now - silent_since(t) >= LIM_DEMOTE_NS)
-        pass_over(t);
+        demote(t);
     pump(t);
     if (t->is_quiet)
         pending_trim(&t->pending);
     t->is_quiet = true;
-    look_again(t, now);
+    arm_timer(t, now);
 }
 
 /* -- messages -- */
@@ -408,10 +408,10 @@ static void on_request(struct tunnel *t, struct tunnel_request *r)
     }
     pump(t);
     if (t->pending.waiting_count > 0)
-        look_by(t, pending_next_deadline(&t->pending));
+        arm_timer_by(t, pending_next_deadline(&t->pending));
 }
 
-/* The request may have moved to another link of the slot, and then it is looked for there, once. */
+/* The request may have moved to another link of the slot: it is cancelled there, once. */
 static void pass_cancel_on(struct tunnel *t, const struct tunnel_cancel *c)
 {
     struct rt_addr links[LIM_LINKS_PER_SLOT];
@@ -457,7 +457,7 @@ void link_on_msg(struct rt_actor *self, struct rt_msg *m)
         on_cancel(t, RT_MSG_CAST(m, struct tunnel_cancel, TUNNEL_CANCEL));
         break;
     case TUNNEL_CLOSE:
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "a fourth has come");
+        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "replaced by a newer link");
         break;
     default:
         break;
@@ -484,6 +484,6 @@ void link_open(struct tunnel *t)
 void link_discard(struct tunnel *t, bool authority_knows)
 {
     if (authority_knows)
-        tell_authority(t, SLOTS_LINK_GONE);
+        notify_authority(t, SLOTS_LINK_GONE);
     link_end(t, RT_REFUSAL_TUNNEL_CLOSED);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What other actors may know of tunnels (protocol: Tunnels).
+ * The messages of tunnels (protocol: Tunnels).
  *
- * Words: a *slot* is an identity's address at this relay; a *link* is one connection of that
- * identity that carries its tunnel (up to LIM_LINKS_PER_SLOT), each a tunnel actor on the worker
- * its connection came in on. The *slots* actor on worker 0 is the authority: it orders every
- * register and close and tells every worker's *slot view* which links a slot has, newest first.
+ * A *slot* is an identity's address at this relay. A *link* is one connection of that identity that
+ * carries its tunnel (up to LIM_LINKS_PER_SLOT), a tunnel actor on the worker of the connection.
+ * The *slots* actor on worker 0 is the authority: it orders every register and close, and sends the
+ * links of a slot, newest first, to the *slot view* of every worker.
  */
 #ifndef TUNNEL_MSG_H
 #define TUNNEL_MSG_H
@@ -29,8 +29,7 @@ enum tunnel_kind {
     SLOTS_LINK_SILENT =
         RT_NOTIFY_KIND(SLOTS, 3), /* struct slots_link: pass it over (it owes, no byte) */
     SLOTS_UPDATE = RT_NOTIFY_KIND(SLOTS, 4), /* struct slots_update, to every worker's slot view */
-    SLOTS_SHUTDOWN =
-        RT_NOTIFY_KIND(SLOTS, 5), /* struct rt_msg: refuse every registration from now */
+    SLOTS_SHUTDOWN = RT_NOTIFY_KIND(SLOTS, 5), /* struct rt_msg: accept no more registrations */
 };
 
 /* Bytes of inner payload or answer that travel inside the message block itself. */
@@ -38,16 +37,16 @@ enum tunnel_kind {
 #define TUNNEL_INLINE_MAX 1024u
 
 /*
- * One relayed request; comes back as TUNNEL_REPLY (or bounced: then nothing was written).
- * On the way out: inner_*, and the inner payload in `payload` (owned slice) or, when payload.ptr is
- * NULL, in inline_bytes[0 .. inline_len). On the way back: `refusal`, or the node's answer frame
- * the same two ways.
+ * One relayed request; returns as TUNNEL_REPLY (if bounced, nothing was written). The request has
+ * inner_*, and the inner payload in `payload` (owned slice) or, if payload.ptr is NULL, in
+ * inline_bytes[0 .. inline_len). The reply has `refusal`, or the node's answer frame in the same
+ * way.
  */
 struct tunnel_request {
     struct rt_msg msg;
     uint64_t slot_id;
-    uint64_t requester;   /* keyed hash of the requester's public key: whose turn it is */
-    uint64_t deadline_ns; /* mono: not written by then, refused */
+    uint64_t requester;   /* keyed hash of the requester's public key, for turns */
+    uint64_t deadline_ns; /* mono: refused if it is not written by then */
     uint32_t outer_req_id;
     uint32_t stream_id;
     enum wire_relay_kind kind;
@@ -55,14 +54,14 @@ struct tunnel_request {
     uint16_t inner_type, inner_flags;
     uint32_t inner_req_id;
 
-    enum rt_refusal refusal; /* set on the way back */
+    enum rt_refusal refusal; /* in the reply */
     struct relay_slice payload;
 
     /* The pending queue's own fields. */
     struct rt_list turn_node, age_node, window_node;
     struct tunnel_request *hash_next;
     uint64_t written_ns;
-    uint32_t reserved; /* bytes of memory_max kept for its answer */
+    uint32_t reserved; /* bytes of memory_max reserved for its answer */
     bool is_written, is_cancelled;
 
     uint32_t inline_len, inline_cap;
@@ -74,33 +73,33 @@ struct tunnel_request {
 struct tunnel_request *tunnel_request_new(uint32_t inline_len);
 
 /*
- * The requester has left. drop_written false (it sends no more): its waiting request comes back as
- * CANCELLED, a written one with its answer. drop_written true (it is dead): both are thrown away.
+ * The requester has left. drop_written false (it only sends no more): its waiting request returns
+ * as CANCELLED, a written one with its answer. drop_written true (it has gone): both are discarded.
  */
 struct tunnel_cancel {
     struct rt_msg msg;
     struct rt_addr requester; /* the session, reply_to of its request */
     bool drop_written;
-    bool is_passed_on; /* the links' own: set where one passes it to another */
+    bool is_passed_on; /* set by a link that passes it on to another link */
 };
 
 enum slots_op {
     SLOTS_REGISTER_TUNNEL, /* link is the tunnel actor; slot_id 0, or the id to renew */
     SLOTS_REGISTER_TEMP,   /* slot_id 0, or the id to renew */
     SLOTS_CONNECT,         /* RelayConnect */
-    SLOTS_STREAM,          /* a RelayStream whose slot the view does not know (or bounced) */
+    SLOTS_STREAM,          /* a RelayStream whose slot the view does not have, or that bounced */
 };
 
 struct slots_request {
     struct rt_msg msg;
     enum slots_op op;
     uint8_t key[32];  /* the asking identity */
-    uint64_t slot_id; /* 0: none given; on the way back the slot registered */
+    uint64_t slot_id; /* 0: none given; in the reply: the slot registered */
     enum wire_relay_kind kind;
     struct rt_addr link;     /* REGISTER_TUNNEL, in: the tunnel actor; STREAM, back: the link to
                                 send to, or none: echo the payload (temporary slot) */
-    uint64_t expires_at_s;   /* back: unix seconds, for RelayRegistered */
-    enum rt_refusal refusal; /* back */
+    uint64_t expires_at_s;   /* reply: unix seconds, for RelayRegistered */
+    enum rt_refusal refusal; /* reply */
 };
 
 struct slots_link {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Actors, addresses, messages, workers: who runs what, on which thread.
+ * Actors, addresses, messages and workers: the threads of a relay and the work on them.
  *
- * A worker is one thread with one event loop. An actor belongs to one worker for its whole life and
- * is touched by that worker's thread only. Actors know each other by address, a *value*: no actor
- * pointer crosses a worker, so nothing can be used after free; a message to an address whose actor
- * has gone is bounced or counted.
+ * A worker is one thread with one event loop. An actor belongs to one worker for its whole life,
+ * and only that worker's thread accesses it. Actors know each other by address, which is a *value*.
+ * No pointer to an actor crosses a worker, so none is used after free. A message to an actor that
+ * has stopped is bounced or counted.
  *
- * A message is one heap block that begins with struct rt_msg. Sending moves it; the receiver owns
- * it and must free it (rt_msg_free) or send it on. The reply to a request is the same block
+ * A message is one heap block that begins with struct rt_msg. Sending moves the block. The receiver
+ * owns it and must free it (rt_msg_free) or send it on. The reply to a request is the same block
  * (rt_msg_reply), so a round trip costs one allocation.
  *
  * Order: messages from one sender to one receiver arrive in the order they were sent. A message is
  * never handled inside the send that carries it, also not on the same worker.
  *
- * This room knows ck (in inbox.c) and never libuv: a driver outside steps the worker: in production
- * runtime/host/loop_uv, in tests the simulated world.
+ * This room uses ck (in inbox.c) and never libuv. A driver steps the worker: runtime/host/loop_uv
+ * in production, the simulated world in tests.
  */
 #ifndef RT_ACTOR_H
 #define RT_ACTOR_H
@@ -31,12 +31,12 @@
 #include "base/list.h"
 #include "base/seams.h"
 
-#define rt_worker relay_worker /* one and the same struct; plugins see it opaque */
+#define rt_worker relay_worker /* the same struct, which is opaque to plugins */
 
 struct rt_worker;
 struct rt_system; /* the workers of one process, or of one simulated relay */
 
-/* An actor's address. All zero: nobody. */
+/* An actor's address. All zero: no actor. */
 struct rt_addr {
     uint32_t index;      /* into its worker's table */
     uint32_t generation; /* never 0 for a live actor */
@@ -65,11 +65,11 @@ struct rt_msg {
     uint16_t kind;
     bool is_bounced;
     uint32_t size;                  /* of the block, bytes */
-    void (*fini)(struct rt_msg *m); /* releases what it holds, not the block; may be NULL */
+    void (*fini)(struct rt_msg *m); /* releases the contents, not the block; may be NULL */
 };
 
-/* A zeroed message of size bytes (>= sizeof(struct rt_msg)); aborts when the system is out of
- * memory, so sizes a peer can choose belong into slices. */
+/* A zeroed message of size bytes (>= sizeof(struct rt_msg)). Aborts when the system is out of
+ * memory, so bytes whose number a peer chooses belong in slices. */
 void *rt_msg_new(uint16_t kind, size_t size);
 /*
  * m as the struct `type` of its kind, whose first member is `msg`. Aborts when m has another kind
@@ -82,7 +82,7 @@ static inline void *rt_msg_checked(struct rt_msg *m, uint16_t kind, size_t size)
     RT_REQUIRE(m->kind == kind && m->size >= size);
     return m;
 }
-/* fini, then free; clears the caller's pointer; NULL allowed. */
+/* Calls fini and frees the block. Clears the caller's pointer. NULL is allowed. */
 void rt_msg_free(struct rt_msg **m);
 
 /* Messages in order of arrival. The queue owns what is in it; init before first use. */
@@ -116,19 +116,20 @@ struct rt_actor {
     uint32_t index, generation;
 };
 
-/* Enters the actor into the worker's table; its address is good from now on. Worker's thread, or
- * before that thread has started. */
+/* Enters the actor into the worker's table; its address is valid from here on. On the worker's
+ * thread, or before that thread has started. */
 void rt_actor_start(struct rt_actor *a, struct rt_worker *w, rt_actor_fn *on_msg);
-/* Takes it out: later messages bounce, also those sent before. Its owner frees the struct after. */
+/* Removes the actor. Messages that it has not received yet bounce. The owner frees the struct. */
 void rt_actor_stop(struct rt_actor *a);
 struct rt_addr rt_actor_addr(const struct rt_actor *a);
 
 /*
- * Sends m (moved) to `to`. From a worker's thread; `from` is that worker. Same worker: appended to
- * its local queue; other worker: pushed into its inbox. Never fails: a dead address bounces later.
+ * Sends m (moved) to `to`. `from` is the worker of the calling thread. A message to the same worker
+ * goes to its queue, to another worker into that worker's inbox. Never fails: a message to a stale
+ * address bounces later.
  */
 void rt_send(struct rt_worker *from, struct rt_addr to, struct rt_msg *m);
-/* From a thread that is no worker (signal handler thread, tests). */
+/* From a thread that is not a worker's (signal thread, tests). */
 void rt_send_external(struct rt_system *sys, struct rt_addr to, struct rt_msg *m);
 /* Sends the request m (moved) back to its reply_to as its reply; reply_to becomes the address that
  * m was sent to. Freed when m has no reply_to. */
@@ -136,7 +137,8 @@ void rt_msg_reply(struct rt_worker *from, struct rt_msg *m);
 
 /* -- workers -- */
 
-/* How a driver is told that a worker has mail. Called on any thread, at most once per drain. */
+/* Notifies a driver of messages in a worker's inbox. Called on any thread, at most once per drain.
+ */
 struct rt_waker {
     void (*wake)(void *ctx);
     void *ctx;
@@ -144,12 +146,12 @@ struct rt_waker {
 
 /* count workers, none running. */
 struct rt_system *rt_system_new(uint16_t count, const struct rt_seams *seams);
-/* All workers must be stopped by their drivers; frees what is still in their queues. */
+/* Their drivers must have stopped all workers. Frees the messages still in their queues. */
 void rt_system_free(struct rt_system **sys);
 uint16_t rt_system_count(const struct rt_system *sys);
 struct rt_worker *rt_system_worker(struct rt_system *sys, uint16_t index);
 
-/* The driver's side. All on the worker's thread but set_waker (before start). */
+/* For the driver, on the worker's thread; set_waker before it starts. */
 void rt_worker_set_waker(struct rt_worker *w, struct rt_waker waker);
 /* The driver's event loop (uv_loop_t *), for relay_host.loop. */
 void rt_worker_set_loop(struct rt_worker *w, void *loop);
@@ -157,18 +159,18 @@ void *rt_worker_loop(const struct rt_worker *w);
 
 /*
  * One turn: refreshes the clock, fires due timers, drains the inbox and handles messages, heavy
- * jobs last, until there is nothing left or LIM_TURN_NS has passed (LIM_TURN_STEPS under a clock
- * that stands still). Returns true when there is more to do at once. When it returns false the
+ * jobs last. It ends when nothing is left or LIM_TURN_NS has passed (LIM_TURN_STEPS with a clock
+ * that does not advance). Returns true when there is more to do now. When it returns false the
  * driver may sleep until woken, until rt_worker_next_timer, or until it has run anything else on
- * this worker (an event of a transport): sending to one's own worker wakes nobody.
+ * this worker (an event of a transport), because a send to the own worker does not wake it.
  */
 bool rt_worker_turn(struct rt_worker *w);
-/* After a turn, and what has run since: whether there is something for another one at once. */
+/* After a turn and whatever ran since: whether another turn has something to do now. */
 bool rt_worker_has_more(const struct rt_worker *w);
 /* Absolute mono time of the next timer, or UINT64_MAX. */
 uint64_t rt_worker_next_timer(const struct rt_worker *w);
-/* Forgets the clock: the next rt_now_ns reads it anew. The driver calls it when it goes to sleep,
- * or after, so that what runs before the next turn does not see the time of the last one. */
+/* Discards the time of the last turn: the next rt_now_ns reads the clock. For the driver, before
+ * or after it sleeps, so that code that runs before the next turn gets the current time. */
 void rt_worker_refresh_clock(struct rt_worker *w);
 
 uint16_t rt_worker_index(const struct rt_worker *w);
@@ -208,10 +210,10 @@ struct rt_job {
 void rt_job_queue(struct rt_worker *w, struct rt_job *job);
 void rt_job_cancel(struct rt_worker *w, struct rt_job *job); /* idempotent */
 
-/* Checks that the caller runs on w's thread (or before any thread was bound). */
+/* Whether the caller runs on w's thread, or no thread is bound to w. */
 bool rt_worker_is_current(const struct rt_worker *w);
 void rt_worker_bind_thread(struct rt_worker *w);
-/* On that thread, at its end: whoever joined it may use the worker. */
+/* On that thread, at its end. The thread that joined it may use the worker then. */
 void rt_worker_unbind_thread(struct rt_worker *w);
 
 #endif

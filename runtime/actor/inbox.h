@@ -6,9 +6,9 @@
  * A stack with one swap to take all of it: there is no pop of single nodes, so no ABA, and a node
  * may be freed as soon as it was drained. Reversing a batch gives FIFO per sender.
  *
- * Waking. Invariant: while is_raised is 1, the consumer is bound to lower it and then to drain
- * before it sleeps. So a pusher that finds it raised may leave, and one that raises it (0 -> 1)
- * must wake.
+ * Invariant of waking: while is_raised is 1, the consumer will lower it and then drain before it
+ * sleeps. So a thread that finds the flag raised need not wake the consumer, and a thread that
+ * raises it (0 -> 1) must.
  */
 #ifndef RT_INBOX_H
 #define RT_INBOX_H
@@ -31,7 +31,7 @@ bool rt_inbox_push(struct rt_inbox *in, struct rt_msg *m);
 
 /* Everything pushed so far, oldest first, linked by next, and its last; NULL when empty. */
 struct rt_msg *rt_inbox_drain(struct rt_inbox *in, struct rt_msg **out_last);
-/* The consumer is at work and needs no wake-up: it will lower, and drain once more. */
+/* The consumer is running and needs no wake-up: it will lower the flag and drain once more. */
 void rt_inbox_raise(struct rt_inbox *in);
 /* From here on a push wakes. Drain after this, before sleeping. */
 void rt_inbox_lower(struct rt_inbox *in);

@@ -2,13 +2,13 @@
 /*
  * A hierarchical timing wheel: arm and disarm in constant time, no allocation.
  *
- * Time is cut into ticks of 2^20 ns. A timer stands in the first tick that begins at or after its
- * time, so it never fires early and at most a tick late. Level l has 64 slots of 64^l ticks; a
- * timer stands at the level of the highest digit (base 64) in which its tick differs from the
- * wheel's. Invariant: at every level only slots after the wheel's own digit are occupied, and their
- * higher digits are the wheel's; so the next event is the first occupied slot of the lowest
- * occupied level, and the wheel may jump over any stretch without events. Reaching a slot of level
- * 0 fires it, reaching one of a higher level deals its timers out to lower ones.
+ * Time is cut into ticks of 2^20 ns. A timer is in the first tick that begins at or after its time,
+ * so it never fires early and at most a tick late. Level l has 64 slots of 64^l ticks; a timer is
+ * at the level of the highest digit (base 64) in which its tick differs from the wheel's.
+ * Invariant: at every level only slots after the wheel's own digit are occupied, and their higher
+ * digits are the wheel's; so the next event is the first occupied slot of the lowest occupied
+ * level, and the wheel may jump over any stretch without events. Reaching a slot of level 0 fires
+ * it, reaching one of a higher level deals its timers out to lower ones.
  */
 #ifndef RT_TIMER_H
 #define RT_TIMER_H
@@ -35,8 +35,8 @@ void rt_wheel_init(struct rt_wheel *wheel, uint64_t now_ns);
 void rt_wheel_arm(struct rt_wheel *wheel, struct relay_timer *t, uint64_t at_ns, uint64_t now_ns);
 void rt_wheel_disarm(struct rt_wheel *wheel, struct relay_timer *t);
 
-/* Begins a round of taking: what is armed for the past from here on waits for the next round, so
- * that a timer that arms itself anew cannot hold a turn. */
+/* Begins a round: a timer that is armed for the past from here on waits for the next round, so a
+ * timer that arms itself again cannot prolong a turn. */
 void rt_wheel_begin(struct rt_wheel *wheel);
 /* The next timer due at now_ns, disarmed; NULL when there is none in this round. */
 struct relay_timer *rt_wheel_take(struct rt_wheel *wheel, uint64_t now_ns);

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * The table of actors and the turn.
+ *
+ * Invariant: an actor is in at most one place, a place's generation never repeats within 2^32
+ * actors, and nothing runs on a worker but from its turn or from its driver.
+ */
 #include "actor/worker.h"
 
 #include <stdlib.h>
@@ -7,7 +13,7 @@
 #include "actor/actor_limits.h"
 #include "base/check.h"
 
-#define CLOCK_EVERY 8u /* steps of a turn from one look at the clock to the next */
+#define CLOCK_EVERY 8u /* steps of a turn between two readings of the clock */
 #define PLACES_FIRST 64u
 
 static _Thread_local struct rt_worker *current_worker;
@@ -109,7 +115,7 @@ static void deliver(struct rt_worker *w, struct rt_msg *m)
 
 struct turn {
     uint64_t end_ns;
-    uint32_t steps, steps_max; /* under a clock that stands still a turn ends as well */
+    uint32_t steps, steps_max; /* a turn ends also with a clock that does not advance */
 };
 
 static uint64_t read_clock(const struct rt_worker *w)
@@ -117,7 +123,7 @@ static uint64_t read_clock(const struct rt_worker *w)
     return w->system->seams.mono_ns(w->system->seams.ctx);
 }
 
-/* Asked before each step. */
+/* Called before each step. */
 static bool is_over(const struct rt_worker *w, struct turn *turn)
 {
     if (turn->steps >= turn->steps_max)
@@ -153,7 +159,7 @@ static void handle_messages(struct rt_worker *w, struct turn *turn)
     }
 }
 
-/* At least one each turn, or messages without end would starve them. */
+/* At least one job a turn, so that messages cannot starve the jobs. */
 static void run_jobs(struct rt_worker *w)
 {
     uint64_t end_ns;
@@ -199,7 +205,7 @@ bool rt_worker_turn(struct rt_worker *w)
     return rt_worker_has_more(w);
 }
 
-/* -- what belongs to it -- */
+/* -- accessors, timers, jobs -- */
 
 void rt_worker_set_waker(struct rt_worker *w, struct rt_waker waker)
 {
@@ -238,7 +244,7 @@ struct rt_system *rt_worker_system(const struct rt_worker *w)
 
 uint64_t rt_now_ns(const struct rt_worker *w)
 {
-    /* Reading it late does not change the worker for anybody. */
+    /* The time is a cache: to read it late changes nothing that a caller can observe. */
     if (w->now_ns == 0)
         ((struct rt_worker *)w)->now_ns = read_clock(w);
     return w->now_ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Private to runtime/actor: what a worker and a system consist of.
+ * Private to runtime/actor: the structs of a worker and of a system.
  *
  * Everything but the inbox (and system, seams, waker, which do not change while threads run)
  * belongs to the worker's thread. A drained message waits in `queue`, one FIFO for all actors of
@@ -17,11 +17,11 @@
 
 #define RT_CACHE_LINE 128 /* two lines: the neighbour is fetched along */
 
-/* A place in the worker's table of actors. The generation counts its tenants, so that an address
- * fits only the one it was made for; 2^32 tenants of one place later it repeats. */
+/* A place in the worker's table of actors. The generation counts the actors that had the place, so
+ * an address is valid for one of them only. It repeats after 2^32 actors. */
 struct rt_place {
     struct rt_actor *actor; /* NULL: free */
-    uint32_t generation;    /* of the present or else the last tenant */
+    uint32_t generation;    /* of the present actor, or of the last one */
     uint32_t next_free;
 };
 
@@ -33,7 +33,7 @@ struct rt_worker {
     uint16_t index;
     bool is_bound; /* to a thread */
 
-    uint64_t now_ns; /* 0: to be read */
+    uint64_t now_ns; /* 0: not read yet */
     struct rt_queue queue;
     struct rt_list jobs;
 
@@ -58,7 +58,7 @@ void rt_worker_fini(struct rt_worker *w);
 /* msg.c */
 /* Appends the chain from first to last, linked by next; last->next is NULL. */
 void rt_queue_append(struct rt_queue *q, struct rt_msg *first, struct rt_msg *last);
-/* m's address fits no actor of w: sends it back, or counts and frees it. */
+/* No actor of w has m's address: bounces m, or counts and frees it. */
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m);
 
 #endif

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * A connection's life and its deadlines.
+ *
+ * Invariants: the struct is freed when the plugin has reported closed and the consumer has got
+ * `ended` or has closed, whichever is later. After is_closing no consumer is called but for
+ * `ended`. A worker's count is the length of its list `all`.
+ */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -178,7 +185,7 @@ static struct rt_conn *conn_new(struct conn_worker *cw, const struct relay_trans
     return c;
 }
 
-/* Gives back all but the struct: the plugin's closed may still be to come. */
+/* Releases all but the struct: the plugin's closed may follow. */
 static void conn_strip(struct rt_conn *c)
 {
     struct rt_worker *w = c->cw->worker;
@@ -252,7 +259,7 @@ static void on_opened(void *user)
         c->ops->opened(c->user);
 }
 
-/* What a peer did wrong below the frames: not of this transport, or broken. Nobody above knows. */
+/* An error of the peer below the frames, which no consumer logs. */
 static void log_refused(const struct rt_conn *c, enum relay_end end, const char *detail)
 {
     static struct rt_log_site site;
@@ -270,7 +277,7 @@ static void log_refused(const struct rt_conn *c, enum relay_end end, const char 
 static void on_closed(void *user, enum relay_end end, const char *detail)
 {
     struct rt_conn *c = user;
-    bool is_told = c->ops == NULL;
+    bool is_notified = c->ops == NULL;
 
     if (end == RELAY_END_HANDSHAKE)
         rt_metric_inc(RT_METRIC_END_HANDSHAKE);
@@ -284,16 +291,16 @@ static void on_closed(void *user, enum relay_end end, const char *detail)
         c->is_closing = true;
         c->ops = NULL;
         ops->ended(c->user, RT_CONN_END_TRANSPORT, end);
-        is_told = true;
+        is_notified = true;
     }
-    if (is_told) {
+    if (is_notified) {
         rt_list_unlink(&c->soon_node);
         free(c);
     }
 }
 
-/* A graceful close delivers what was sent, but not for ever. */
-static void conn_bound_goodbye(struct rt_conn *c)
+/* A graceful close delivers the output, within the deadline of output. */
+static void bound_close(struct rt_conn *c)
 {
     if (c->unsent == 0)
         c->send_deadline_ns = rt_now_ns(c->cw->worker) + LIM_SEND_NS_PER_MIB;
@@ -320,7 +327,7 @@ void conn_end(struct rt_conn *c, enum rt_conn_end how)
     conn_strip(c);
     if (how == RT_CONN_END_SHUTDOWN) {
         c->transport->close(c->tc, RELAY_CLOSE_GRACEFUL);
-        conn_bound_goodbye(c);
+        bound_close(c);
     } else {
         c->transport->close(c->tc, RELAY_CLOSE_ABORT);
     }
@@ -337,10 +344,10 @@ void rt_conn_close(struct rt_conn *c, enum relay_close how)
     conn_strip(c);
     c->transport->close(c->tc, how);
     if (how == RELAY_CLOSE_GRACEFUL)
-        conn_bound_goodbye(c);
+        bound_close(c);
 }
 
-/* -- deadlines of what comes -- */
+/* -- deadlines of input -- */
 
 void conn_arm_rx(struct rt_conn *c, uint64_t at_ns)
 {
@@ -388,8 +395,7 @@ static void on_rx_timer(struct relay_timer *t)
         conn_arm_rx(c, next);
 }
 
-/* What may stay for ever, and who waits for an answer of ours, must not be lost to the transport's
- * own idle timeout. */
+/* The transport's own idle timeout must not end a tunnel, nor a peer that waits for our reply. */
 static void keep_alive(struct rt_conn *c)
 {
     const struct relay_transport *t = c->transport;
@@ -452,7 +458,7 @@ void rt_conn_expect_more(struct rt_conn *c)
     c->expects_more = true;
 }
 
-/* -- who -- */
+/* -- the peer's address -- */
 
 void rt_conn_peer(const struct rt_conn *c, struct sockaddr_storage *out)
 {

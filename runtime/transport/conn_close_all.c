@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The shutdown of a worker's connections. The reply goes out when no connection is left and every
- * consumer was told `ended`, or at the deadline.
+ * The shutdown of a worker's connections. The reply is sent when no connection is left and every
+ * consumer has got `ended`, or at the deadline.
  */
 #include "conn_private.h"
 #include "transport/transport_limits.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What conn.c (life, deadlines, output) and conn_read.c (frames) share. */
+/* The connection, for conn.c (life, deadlines), conn_read.c (frames) and conn_write.c (output). */
 #ifndef RT_CONN_PRIVATE_H
 #define RT_CONN_PRIVATE_H
 
@@ -9,15 +9,18 @@
 
 #define CONN_SCRATCH_BYTES (64u * 1024u)
 #define CONN_BODY_START (32u * 1024u) /* first buffer of a frame that did not fit the scratch */
-#define CONN_BODY_GROWTH 5u /* the next: so many times what has come; or all, beyond half of it */
+#define CONN_BODY_GROWTH                                                                           \
+    5u /* the next: this multiple of the bytes received, or the whole frame                        \
+        */
 #define CONN_STARVED_RETRY_NS (20 * RT_MS)
 #define CONN_STARVED_TURNS 50u /* retries, until a frame without memory is given up: a second */
 #define CONN_LOG_BURST 5u      /* lines a second about peers that break the transport */
-/* A transport tells eof through a pause, with data behind it: told on when none comes for so long
- */
+/* A transport reports eof in spite of a pause. Data may follow: the consumer gets eof after this
+ * time without data. */
 #define CONN_EOF_GRACE_NS (20 * RT_MS)
 #define CONN_PRESSURE_NS (50 * RT_MS)
-/* Output that has not moved for so long may go for want of memory; a round trip takes less. */
+/* A connection whose output has not moved for this time may be closed under memory pressure. A
+ * round trip takes less. */
 #define CONN_STALLED_NS (500 * RT_MS)
 #define CONN_HALF_OPEN_BUCKETS 1024u
 #define CONN_HALF_OPEN_PROBES 16u
@@ -29,7 +32,7 @@ struct conn_worker {
     struct rt_list all;          /* every connection, by all_node */
     struct rt_list stalled;      /* output waits; longest without progress first */
     struct rt_list half_open;    /* oldest first */
-    struct rt_list ending;       /* the consumer is to be told `ended` on the next turn */
+    struct rt_list ending;       /* the consumer gets `ended` on the next turn */
     struct rt_list ready;        /* released with frames kept aside */
     struct relay_timer soon;     /* runs `ending` and `ready` */
     struct relay_timer pressure; /* armed while `stalled` is not empty */
@@ -70,7 +73,7 @@ struct rt_conn {
     bool expects_more : 1;
     bool has_eof : 1;
     bool has_told_eof : 1;
-    bool is_tc_gone : 1; /* the plugin has said closed */
+    bool is_tc_gone : 1; /* the plugin has reported closed */
     bool is_kept_alive : 1;
     enum rt_conn_end end;
     enum relay_end transport_end;
@@ -78,7 +81,7 @@ struct rt_conn {
     uint64_t handshake_deadline_ns; /* 0: authenticated */
     uint64_t frame_deadline_ns;     /* 0: no frame under way */
     uint64_t idle_ns, idle_deadline_ns;
-    uint64_t eof_deadline_ns; /* 0: nothing that was held back is awaited behind the eof */
+    uint64_t eof_deadline_ns; /* 0: no data is expected after the eof */
     struct relay_timer rx_timer;
 
     size_t unsent;
@@ -86,7 +89,7 @@ struct rt_conn {
     struct relay_timer tx_timer;
 
     struct rt_prefix prefix;
-    uint64_t progress_ns; /* in stalled: since when nothing has moved */
+    uint64_t progress_ns; /* in stalled: the time of the last progress */
     struct rt_list all_node, stalled_node, half_open_node, prefix_node, soon_node;
 };
 
@@ -97,17 +100,17 @@ static inline struct conn_worker *conn_worker_of(const struct rt_worker *w)
     return rt_worker_local(w, &conn_local_key);
 }
 
-/* Cuts what the scratch or the stash holds; tells eof when all before it was delivered. */
+/* Cuts the bytes of the scratch or the stash into frames; reports eof after the last of them. */
 void conn_read_init(struct rt_conn *c);
 void conn_read_fini(struct rt_conn *c);
 void conn_read_alloc(void *user, uint8_t **out, size_t *out_len);
 bool conn_read_data(void *user, size_t n);
 void conn_read_eof(void *user);
-/* The hold has ended: delivers what was kept aside, then lets the transport go on. */
+/* The hold has ended: delivers the stash, then resumes the transport. */
 void conn_read_continue(struct rt_conn *c);
-/* Nothing has come from behind the eof. */
+/* No data followed the eof. */
 void conn_read_eof_due(struct rt_conn *c);
-/* Memory may be there again. */
+/* Memory may be available again. */
 void conn_read_retry(struct rt_conn *c);
 
 /* The transport's sent event, and the timers of a connection's and of the worker's output. */
@@ -115,15 +118,15 @@ void conn_write_sent(void *user, size_t left);
 void conn_write_due(struct relay_timer *t);
 void conn_write_pressure(struct relay_timer *t);
 
-/* Ends c for a reason of our own: aborted now, the consumer is told on the next turn. */
+/* Ends c for a reason of our own: aborted now, the consumer gets `ended` on the next turn. */
 void conn_end(struct rt_conn *c, enum rt_conn_end how);
-/* Makes sure that rx_timer fires by at_ns. */
+/* Arms rx_timer for at_ns, unless it is armed for an earlier time. */
 void conn_arm_rx(struct rt_conn *c, uint64_t at_ns);
 /* Replies to a shutdown under way when nothing is left. */
 void conn_close_all_check(struct conn_worker *cw);
 void conn_close_all_init(struct conn_worker *cw);
 void conn_close_all_fini(struct conn_worker *cw);
-/* memory_max is pressed: closes the longest-stalled readers of this worker. */
+/* Under memory pressure: closes the connections of this worker that are stalled longest. */
 void conn_relieve(struct conn_worker *cw);
 
 #endif

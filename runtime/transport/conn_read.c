@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Cuts the input into frames.
+ *
+ * Invariants: bytes are delivered in order, each once. A held connection delivers no frame: its
+ * input is in the stash, and the transport is paused. The frame under way is either counted in
+ * body_have or being discarded.
+ */
 #include <string.h>
 
 #include "base/budget.h"
@@ -220,7 +227,7 @@ static void cut(struct rt_conn *c, uint8_t *at, uint8_t *end)
     }
 }
 
-/* What a pause held back behind an eof comes now, or does not. */
+/* After a pause, data may still follow the eof: wait for it. */
 static void expect_held_back(struct rt_conn *c)
 {
     if (!c->has_eof || c->has_told_eof || c->is_closing)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A connection's output: its deadline, and what becomes of what does not leave. */
+/* A connection's output: its deadline, and the connections closed while it does not leave. */
 #include "base/budget.h"
 #include "base/check.h"
 #include "conn_private.h"
@@ -69,7 +69,7 @@ void conn_write_sent(void *user, size_t left)
     }
 }
 
-/* Lazy: stays armed when the output has drained, and looks again. */
+/* Lazy: stays armed when the output has drained, and checks again. */
 void conn_write_due(struct relay_timer *t)
 {
     struct rt_conn *c = RT_CONTAINER_OF(t, struct rt_conn, tx_timer);
@@ -100,8 +100,7 @@ void conn_relieve(struct conn_worker *cw)
     }
 }
 
-/* While somebody's output waits, memory is looked at now and then: the need may be another
- * worker's. */
+/* While output is stalled, memory is checked from time to time: another worker may need it. */
 void conn_write_pressure(struct relay_timer *t)
 {
     struct conn_worker *cw = RT_CONTAINER_OF(t, struct conn_worker, pressure);

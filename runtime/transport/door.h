@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The door: who may connect at all, decided before any handshake work and in constant memory. One
- * per relay, shared by its workers; relaxed atomics only.
+ * The door: admission of connections, before any handshake work and in constant memory. One per
+ * relay, shared by its workers; relaxed atomics only.
  */
 #ifndef RT_DOOR_H
 #define RT_DOOR_H
@@ -18,8 +18,8 @@ struct rt_prefix {
 };
 void rt_prefix_of(const struct sockaddr *addr, struct rt_prefix *out);
 
-/* Lets one connection of the prefix in, or counts and names the limit that refused it. Every
- * success is given back with rt_door_leave. */
+/* Admits one connection of the prefix, or counts and logs the limit that refuses it. rt_door_leave
+ * gives a success back. */
 bool rt_door_enter(struct rt_door *d, const struct rt_prefix *p);
 void rt_door_leave(struct rt_door *d, const struct rt_prefix *p);
 
