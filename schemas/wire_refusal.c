@@ -3,15 +3,15 @@
 
 #include "base/check.h"
 
-const struct rt_refusal_info *rt_refusal_info(enum rt_refusal r)
+const struct wire_refusal_info *wire_refusal_info(enum wire_refusal r)
 {
-    static const struct rt_refusal_info infos[RT_REFUSAL_COUNT] = {
+    static const struct wire_refusal_info infos[WIRE_REFUSAL_COUNT] = {
 #define X(id, why, is_closing, words)                                                              \
-    [RT_REFUSAL_##id] = {.reason = why, .text = words, .closes = is_closing},
-        RT_REFUSAL_LIST(X)
+    [WIRE_REFUSAL_##id] = {.reason = why, .text = words, .closes = is_closing},
+        WIRE_REFUSAL_LIST(X)
 #undef X
     };
 
-    RT_REQUIRE(r > RT_REFUSAL_NONE && r < RT_REFUSAL_COUNT);
+    RT_REQUIRE(r > WIRE_REFUSAL_NONE && r < WIRE_REFUSAL_COUNT);
     return &infos[r];
 }

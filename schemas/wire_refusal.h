@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 /* X(id, reason, closes, text) */
-#define RT_REFUSAL_LIST(X)                                                                         \
+#define WIRE_REFUSAL_LIST(X)                                                                       \
     /* handshake */                                                                                \
     X(HELLO_OVERSIZE, "hello_oversize", true, "")                                                  \
     X(HELLO_MALFORMED, "hello_malformed", true, "")                                                \
@@ -61,21 +61,21 @@
     X(ANSWER_TOO_LARGE, "answer_too_large", false, "relay tunnel: answer too large")               \
     X(CANCELLED, "cancelled", false, "requester left")
 
-enum rt_refusal {
-    RT_REFUSAL_NONE = 0,
-#define X(id, reason, closes, text) RT_REFUSAL_##id,
-    RT_REFUSAL_LIST(X)
+enum wire_refusal {
+    WIRE_REFUSAL_NONE = 0,
+#define X(id, reason, closes, text) WIRE_REFUSAL_##id,
+    WIRE_REFUSAL_LIST(X)
 #undef X
-        RT_REFUSAL_COUNT
+        WIRE_REFUSAL_COUNT
 };
 
-struct rt_refusal_info {
+struct wire_refusal_info {
     const char *reason; /* the counter's label, and `reason=` in logs */
     const char *text;   /* the error answer's payload */
     bool closes;
 };
 
-/* r in 1 .. RT_REFUSAL_COUNT - 1 */
-const struct rt_refusal_info *rt_refusal_info(enum rt_refusal r);
+/* r in 1 .. WIRE_REFUSAL_COUNT - 1 */
+const struct wire_refusal_info *wire_refusal_info(enum wire_refusal r);
 
 #endif

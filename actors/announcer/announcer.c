@@ -203,7 +203,7 @@ static void on_list_request(struct announcer *a, struct relay_list_request *q)
         list_reply_encode(a->directory.list, self_announce_current(&a->self_announce, q->dialect),
                           q->dialect, q->max_count, now_s(a));
     if (!q->answer.owner)
-        q->refusal = RT_REFUSAL_MEMORY;
+        q->refusal = WIRE_REFUSAL_MEMORY;
     rt_msg_reply(a->worker, &q->msg);
 }
 

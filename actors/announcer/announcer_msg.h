@@ -27,7 +27,7 @@ struct relay_list_request {
     enum wire_dialect dialect; /* of the session */
     uint16_t max_count;
     /* In the reply: */
-    enum rt_refusal refusal;
+    enum wire_refusal refusal;
     struct relay_slice answer; /* the encoded payload of message 461, if not refused */
 };
 

@@ -15,9 +15,9 @@
 #include "dht/value_store/community_search.h"
 
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
-typedef enum rt_refusal page_fn(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer);
+typedef enum wire_refusal page_fn(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer);
 
 struct search {
     struct rt_list node;
@@ -38,7 +38,7 @@ static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_brows
     /* a owns the payload. It was decoded before, so decoding changes nothing in it. */
     if (decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
         return true;
-    a->refusal = RT_REFUSAL_PAYLOAD_MALFORMED;
+    a->refusal = WIRE_REFUSAL_PAYLOAD_MALFORMED;
     return false;
 }
 
@@ -116,11 +116,11 @@ static bool queue_search(struct community_requests *c, struct dht_ask *a)
     if (!read_request(a, wire_community_search_request_decode, &q))
         return false;
     if (!has_place(c, net)) {
-        a->refusal = RT_REFUSAL_SEARCHES_FULL;
+        a->refusal = WIRE_REFUSAL_SEARCHES_FULL;
         return false;
     }
     a->refusal = dht_community_search_new(index_of(c), &q, dht_now_s(c->context), &work);
-    if (a->refusal != RT_REFUSAL_NONE)
+    if (a->refusal != WIRE_REFUSAL_NONE)
         return false;
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);

@@ -59,7 +59,7 @@ struct dht_ask {
     bool is_relay;               /* the peer's hello contains the marker */
     uint8_t reached_dialects; /* STORE by our announcer: dialects in which it reached the relay */
     struct relay_slice payload;
-    enum rt_refusal refusal;   /* back: not NONE, and there is no answer */
+    enum wire_refusal refusal; /* back: not NONE, and there is no answer */
     struct relay_slice answer; /* back: the answer's encoded payload; empty for STORE and offers */
     bool is_joined;            /* back: COMMUNITY_STATUS: a live record of the community is held */
 };
@@ -73,8 +73,8 @@ struct dht_publish_ask {
     uint8_t key[32];
     struct relay_slice value;
     uint64_t ttl_secs;
-    uint32_t stored;         /* back: other nodes that took it */
-    enum rt_refusal refusal; /* back: not NONE, and our own store did not take it */
+    uint32_t stored;           /* back: other nodes that took it */
+    enum wire_refusal refusal; /* back: not NONE, and our own store did not take it */
 };
 
 /* Looks a key up, our own store first, and collects distinct, checked values on the way. */

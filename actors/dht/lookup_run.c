@@ -152,7 +152,7 @@ static void add_value(struct lookup_run *r, const struct wire_store *store)
 
     if (r->value_count == r->request.values_max || memcmp(store->key, r->key, 32) != 0 ||
         dht_value_check(r->key, store->value.ptr, store->value.len, dht_now_s(r->all->context),
-                        &checked) != RT_REFUSAL_NONE)
+                        &checked) != WIRE_REFUSAL_NONE)
         return;
     for (uint32_t i = 0; i < r->value_count; i++)
         if (r->values[i].len == store->value.len &&

@@ -294,12 +294,12 @@ void replicate_publish(struct replicate *r, struct dht_publish_ask *m)
 
     m->stored = 0;
     m->refusal = dht_value_check(m->key, m->value.ptr, m->value.len, now_s, &checked);
-    if (m->refusal == RT_REFUSAL_NONE)
+    if (m->refusal == WIRE_REFUSAL_NONE)
         m->refusal =
             dht_value_store_put(r->values, m->key, &checked, m->value, m->ttl_secs, &ours, now_s);
     memcpy(plan.key, m->key, sizeof(plan.key));
     plan.value = relay_slice_take(&m->value);
-    if (m->refusal == RT_REFUSAL_STORE_VALUE || !publish(r, &plan, m)) {
+    if (m->refusal == WIRE_REFUSAL_STORE_VALUE || !publish(r, &plan, m)) {
         relay_slice_drop(&plan.value);
         rt_msg_reply(r->context->worker, &m->msg);
     }

@@ -29,7 +29,7 @@ static bool begin(struct dht_ask *a, uint32_t peers, size_t more_bytes, struct w
     struct relay_buf *buf = rt_buf_new(cap);
 
     if (!buf) {
-        a->refusal = RT_REFUSAL_MEMORY;
+        a->refusal = WIRE_REFUSAL_MEMORY;
         return false;
     }
     a->answer = relay_slice_own(buf, buf->bytes, 0);
@@ -106,7 +106,7 @@ static void find_manifest(struct requests *r, struct dht_ask *a)
     wire_manifest_key(a->key, key);
     if (!dht_value_store_find(r->values, key, a->dialect, dht_now_s(r->context), &value,
                               &ttl_secs)) {
-        a->refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
+        a->refusal = WIRE_REFUSAL_MANIFEST_NOT_FOUND;
         return;
     }
     if (begin(a, 0, value.len, &w)) {
@@ -227,18 +227,18 @@ static void store(struct requests *r, struct dht_ask *a)
                             a->peer_dialects & r->context->dialects))
         a->refusal = dht_value_check(a->key, a->payload.ptr, a->payload.len, now_s, &checked);
     else
-        a->refusal = RT_REFUSAL_STORE_VALUE;
-    if (a->refusal == RT_REFUSAL_NONE &&
+        a->refusal = WIRE_REFUSAL_STORE_VALUE;
+    if (a->refusal == WIRE_REFUSAL_NONE &&
         (checked.kind == WIRE_VALUE_ROTATION || checked.kind == WIRE_VALUE_REVOCATION))
         r->callbacks.identity_record(r->callbacks.ctx, a->payload);
     /* A relay that stores its own announcement speaks the dialects of its session. */
-    if (a->refusal == RT_REFUSAL_NONE && checked.kind == WIRE_VALUE_ANNOUNCEMENT &&
+    if (a->refusal == WIRE_REFUSAL_NONE && checked.kind == WIRE_VALUE_ANNOUNCEMENT &&
         memcmp(checked.subject, a->origin.pubkey_hint, sizeof(checked.subject)) == 0)
         origin.reached = a->peer_dialects;
-    if (a->refusal == RT_REFUSAL_NONE)
+    if (a->refusal == WIRE_REFUSAL_NONE)
         a->refusal = dht_value_store_put(r->values, a->key, &checked, a->payload, a->ttl_secs,
                                          &origin, now_s);
-    if (a->refusal == RT_REFUSAL_NONE) {
+    if (a->refusal == WIRE_REFUSAL_NONE) {
         rt_metric_inc(RT_METRIC_DHT_STORED);
         if (checked.kind == WIRE_VALUE_ANNOUNCEMENT)
             announced(r, a);

@@ -190,7 +190,7 @@ static void on_answer(void *user, const struct wire_envelope *e)
 
 static enum dht_outcome outcome_of(const struct dial_end *end)
 {
-    if (end->refusal != RT_REFUSAL_NONE)
+    if (end->refusal != WIRE_REFUSAL_NONE)
         return DHT_CALL_REFUSED;
     switch (end->how) {
     case RT_CONN_END_TRANSPORT:

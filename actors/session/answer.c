@@ -30,10 +30,10 @@ void session_answer_empty(struct session *s)
     session_answer(s, s->type, relay_slice_view("", 0));
 }
 
-void session_refuse(struct session *s, enum rt_refusal r, const char *detail)
+void session_refuse(struct session *s, enum wire_refusal r, const char *detail)
 {
-    static struct rt_log_site sites[RT_REFUSAL_COUNT];
-    const struct rt_refusal_info *info = rt_refusal_info(r);
+    static struct rt_log_site sites[WIRE_REFUSAL_COUNT];
+    const struct wire_refusal_info *info = wire_refusal_info(r);
     char text[ERROR_TEXT_MAX];
     char peer[64];
     int len = snprintf(text, sizeof(text), "%s%s%s", info->text, detail ? ": " : "",

@@ -54,13 +54,13 @@ static void end(struct dial *d, const struct dial_end *why)
     ops->ended(user, why);
 }
 
-static void refuse(struct dial *d, enum rt_refusal r)
+static void refuse(struct dial *d, enum wire_refusal r)
 {
     struct dial_end why = {.how = RT_CONN_END_TRANSPORT,
                            .refusal = r,
-                           .is_hello_refused = r == RT_REFUSAL_HELLO_VERSION};
+                           .is_hello_refused = r == WIRE_REFUSAL_HELLO_VERSION};
 
-    if (r == RT_REFUSAL_HELLO_CLOCK)
+    if (r == WIRE_REFUSAL_HELLO_CLOCK)
         why.skew_s = (int64_t)(d->server.timestamp_unix_secs - rt_wall_ns(d->worker) / RT_S);
     session_refusal_count(r);
     rt_conn_close(d->conn, RELAY_CLOSE_GRACEFUL);
@@ -95,9 +95,9 @@ static void on_opened(void *user)
 static void verify_job(struct rt_job *job)
 {
     struct dial *d = RT_CONTAINER_OF(job, struct dial, job);
-    enum rt_refusal r = handshake_check_signature(&d->server);
+    enum wire_refusal r = handshake_check_signature(&d->server);
 
-    if (r != RT_REFUSAL_NONE) {
+    if (r != WIRE_REFUSAL_NONE) {
         refuse(d, r);
         return;
     }
@@ -112,18 +112,18 @@ static void verify_job(struct rt_job *job)
 static void on_server_hello(struct dial *d, struct rt_frame *f)
 {
     rt_err err = wire_hello_decode(f->ptr, f->len, &d->server);
-    enum rt_refusal r = RT_REFUSAL_HELLO_MALFORMED;
+    enum wire_refusal r = WIRE_REFUSAL_HELLO_MALFORMED;
 
     if (err == RT_ERR_BAD_SIGNATURE)
-        r = RT_REFUSAL_HELLO_SIGNATURE;
+        r = WIRE_REFUSAL_HELLO_SIGNATURE;
     if (err == RT_ERR_OK)
         r = handshake_check_dialect(&d->server, d->dialect);
-    if (r == RT_REFUSAL_NONE)
+    if (r == WIRE_REFUSAL_NONE)
         r = handshake_check_shape(&d->server, true, rt_wall_ns(d->worker) / RT_S);
-    if (r == RT_REFUSAL_NONE)
+    if (r == WIRE_REFUSAL_NONE)
         r = handshake_check_server(&d->server, d->fresh.nonce,
                                    d->has_expected_key ? d->expected_key : NULL);
-    if (r != RT_REFUSAL_NONE) {
+    if (r != WIRE_REFUSAL_NONE) {
         refuse(d, r);
         return;
     }
@@ -137,7 +137,7 @@ static void on_answer(struct dial *d, struct rt_frame *f)
 
     if (d->state != DIAL_WAITING || wire_envelope_decode(f->ptr, f->len, &e) != RT_ERR_OK ||
         !(e.flags & WIRE_FLAG_RESPONSE) || e.req_id != d->req_id) {
-        refuse(d, RT_REFUSAL_ENVELOPE_MALFORMED);
+        refuse(d, WIRE_REFUSAL_ENVELOPE_MALFORMED);
         return;
     }
     d->state = DIAL_IDLE;

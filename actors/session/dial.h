@@ -20,10 +20,10 @@ struct dial;
 
 /* The reason for an outbound session's end. */
 struct dial_end {
-    enum rt_conn_end how;     /* the connection's end ... */
-    enum relay_end transport; /* ... and as the transport reported it */
-    enum rt_refusal refusal;  /* not NONE: what we refused in the server's hello or frames */
-    int64_t skew_s;           /* refused for its clock: the server's minus ours, seconds; else 0 */
+    enum rt_conn_end how;      /* the connection's end ... */
+    enum relay_end transport;  /* ... and as the transport reported it */
+    enum wire_refusal refusal; /* not NONE: what we refused in the server's hello or frames */
+    int64_t skew_s;            /* refused for its clock: the server's minus ours, seconds; else 0 */
     /* The server was reached but the hellos did not match: the server closed before its
      * ServerHello, or answered with another version. It may speak another dialect. */
     bool is_hello_refused;

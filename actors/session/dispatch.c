@@ -18,7 +18,7 @@ typedef void handler_fn(struct session *s, struct rt_frame *f, uint8_t *payload,
 
 static void refuse_payload(struct session *s, rt_err err)
 {
-    session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+    session_refuse(s, WIRE_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
 }
 
 static void answer_written(struct session *s, uint16_t type, const struct wire_writer *w)
@@ -52,8 +52,8 @@ void session_on_relay_list_reply(struct session *s, struct relay_list_request *q
     struct rt_msg *m = &q->msg;
 
     if (m->is_bounced)
-        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
-    else if (q->refusal != RT_REFUSAL_NONE)
+        session_refuse(s, WIRE_REFUSAL_SHUTTING_DOWN, NULL);
+    else if (q->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
         session_answer(s, WIRE_RELAY_LIST_RESPONSE, relay_slice_take(&q->answer));
@@ -172,7 +172,7 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
     }
     value = rt_frame_take(f, store.value.ptr, store.value.len);
     if (!value.owner) {
-        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return;
     }
     a = dht_ask_new(DHT_STORE);
@@ -200,7 +200,7 @@ static void browse(struct session *s, struct rt_frame *f, uint8_t *payload, uint
     }
     taken = rt_frame_take(f, payload, len);
     if (!taken.owner) {
-        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return;
     }
     a = dht_ask_new(op);
@@ -252,7 +252,7 @@ static bool is_community(struct session *s, const struct wire_community_query *q
     }
     rt_sha256(q->community_share_pubkey, 32, id);
     if (memcmp(id, q->community_share_id, sizeof(id)) != 0) {
-        session_refuse(s, RT_REFUSAL_COMMUNITY_MISMATCH, NULL);
+        session_refuse(s, WIRE_REFUSAL_COMMUNITY_MISMATCH, NULL);
         return false;
     }
     return true;
@@ -299,8 +299,8 @@ void session_on_dht_reply(struct session *s, struct dht_ask *a)
     struct rt_msg *m = &a->msg;
 
     if (m->is_bounced)
-        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
-    else if (a->refusal != RT_REFUSAL_NONE)
+        session_refuse(s, WIRE_REFUSAL_SHUTTING_DOWN, NULL);
+    else if (a->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, a->refusal, NULL);
     else if (a->op == DHT_COMMUNITY_STATUS)
         answer_status(s, a->key, a->is_joined);
@@ -356,7 +356,7 @@ static void on_get_chunk(struct session *s, struct rt_frame *f, uint8_t *payload
     if (err != RT_ERR_OK)
         refuse_payload(s, err);
     else
-        session_refuse(s, RT_REFUSAL_CHUNK_NOT_FOUND, NULL);
+        session_refuse(s, WIRE_REFUSAL_CHUNK_NOT_FOUND, NULL);
 }
 
 static void on_get_chunk_hashes(struct session *s, struct rt_frame *f, uint8_t *payload,
@@ -369,7 +369,7 @@ static void on_get_chunk_hashes(struct session *s, struct rt_frame *f, uint8_t *
     if (err != RT_ERR_OK)
         refuse_payload(s, err);
     else
-        session_refuse(s, RT_REFUSAL_CHUNK_HASHES_NOT_FOUND, NULL);
+        session_refuse(s, WIRE_REFUSAL_CHUNK_HASHES_NOT_FOUND, NULL);
 }
 
 /* -- tunnels -- */
@@ -435,7 +435,7 @@ static bool is_supported(const struct session *s, uint16_t type, struct route *o
     return route_of(type, out) && (out->rate != RATE_COMMUNITY || s->dialect != WIRE_DIALECT_A);
 }
 
-static enum rt_refusal charge(struct session *s, enum rate rate)
+static enum wire_refusal charge(struct session *s, enum rate rate)
 {
     struct session_shared *shared = s->sw->shared;
     uint64_t now = rt_now_ns(s->sw->worker);
@@ -444,20 +444,20 @@ static enum rt_refusal charge(struct session *s, enum rate rate)
 
     switch (rate) {
     case RATE_DHT:
-        return rt_rate_sketch_take(&shared->rate_dht, key, len, now) ? RT_REFUSAL_NONE
-                                                                     : RT_REFUSAL_RATE_DHT;
+        return rt_rate_sketch_take(&shared->rate_dht, key, len, now) ? WIRE_REFUSAL_NONE
+                                                                     : WIRE_REFUSAL_RATE_DHT;
     case RATE_FETCH:
-        return rt_rate_sketch_take(&shared->rate_fetch, key, len, now) ? RT_REFUSAL_NONE
-                                                                       : RT_REFUSAL_RATE_FETCH;
+        return rt_rate_sketch_take(&shared->rate_fetch, key, len, now) ? WIRE_REFUSAL_NONE
+                                                                       : WIRE_REFUSAL_RATE_FETCH;
     case RATE_COMMUNITY:
         return rt_rate_sketch_take(&shared->rate_community, key, len, now)
-                   ? RT_REFUSAL_NONE
-                   : RT_REFUSAL_RATE_COMMUNITY;
+                   ? WIRE_REFUSAL_NONE
+                   : WIRE_REFUSAL_RATE_COMMUNITY;
     case RATE_RELAY:
-        return rt_rate_sketch_take(&shared->rate_relay, key, len, now) ? RT_REFUSAL_NONE
-                                                                       : RT_REFUSAL_RATE_RELAY;
+        return rt_rate_sketch_take(&shared->rate_relay, key, len, now) ? WIRE_REFUSAL_NONE
+                                                                       : WIRE_REFUSAL_RATE_RELAY;
     }
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 void session_dispatch(struct session *s, struct rt_frame *f)
@@ -465,21 +465,21 @@ void session_dispatch(struct session *s, struct rt_frame *f)
     struct wire_envelope e;
     rt_err err = wire_envelope_decode(f->ptr, f->len, &e);
     struct route route;
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (err != RT_ERR_OK) {
-        session_drop(s, RT_REFUSAL_ENVELOPE_MALFORMED, rt_err_text(err));
+        session_drop(s, WIRE_REFUSAL_ENVELOPE_MALFORMED, rt_err_text(err));
         return;
     }
     s->type = e.type;
     s->req_id = e.req_id;
     if (s->sw->is_draining) {
-        session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+        session_refuse(s, WIRE_REFUSAL_SHUTTING_DOWN, NULL);
     } else if (!is_supported(s, e.type, &route)) {
-        session_refuse(s, RT_REFUSAL_UNSUPPORTED_TYPE, NULL);
+        session_refuse(s, WIRE_REFUSAL_UNSUPPORTED_TYPE, NULL);
     } else {
         r = charge(s, route.rate);
-        if (r != RT_REFUSAL_NONE)
+        if (r != WIRE_REFUSAL_NONE)
             session_refuse(s, r, NULL);
         else
             route.handler(s, f, e.payload.ptr, e.payload.len);

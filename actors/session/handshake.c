@@ -36,35 +36,36 @@ void handshake_hello(const struct rt_sign_key *identity, const struct handshake_
     rt_sign(identity, covered, len, out->signature);
 }
 
-enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo, uint64_t wall_s)
+enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo,
+                                        uint64_t wall_s)
 {
     uint64_t theirs = h->timestamp_unix_secs;
     uint64_t skew = theirs > wall_s ? theirs - wall_s : wall_s - theirs;
 
     if (h->has_echoed_nonce != wants_echo)
-        return wants_echo ? RT_REFUSAL_ACK_MISMATCH : RT_REFUSAL_HELLO_MALFORMED;
+        return wants_echo ? WIRE_REFUSAL_ACK_MISMATCH : WIRE_REFUSAL_HELLO_MALFORMED;
     if (skew > LIM_HELLO_SKEW_S)
-        return RT_REFUSAL_HELLO_CLOCK;
-    return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_HELLO_CLOCK;
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out)
+enum wire_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out)
 {
     enum wire_dialect d;
 
     if (!wire_dialect_of(h->protocol_version, h->capabilities.has_community_fields, &d))
-        return RT_REFUSAL_HELLO_VERSION;
+        return WIRE_REFUSAL_HELLO_VERSION;
     h->capabilities.has_community_fields = wire_dialect_has_community_fields(d);
     *out = d;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect)
+enum wire_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect)
 {
     if (h->protocol_version != wire_dialect_version(dialect))
-        return RT_REFUSAL_HELLO_VERSION;
+        return WIRE_REFUSAL_HELLO_VERSION;
     h->capabilities.has_community_fields = wire_dialect_has_community_fields(dialect);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 void handshake_version_text(const struct wire_hello *h, char out[HANDSHAKE_VERSION_TEXT])
@@ -73,33 +74,34 @@ void handshake_version_text(const struct wire_hello *h, char out[HANDSHAKE_VERSI
              h->protocol_version, h->capabilities.has_community_fields ? 8 : 5);
 }
 
-enum rt_refusal handshake_check_signature(const struct wire_hello *h)
+enum wire_refusal handshake_check_signature(const struct wire_hello *h)
 {
     uint8_t covered[WIRE_HELLO_MAX];
     size_t len = wire_hello_signed(h, covered, sizeof(covered));
 
-    return rt_sign_verify(h->node_pubkey, covered, len, h->signature) ? RT_REFUSAL_NONE
-                                                                      : RT_REFUSAL_HELLO_SIGNATURE;
+    return rt_sign_verify(h->node_pubkey, covered, len, h->signature)
+               ? WIRE_REFUSAL_NONE
+               : WIRE_REFUSAL_HELLO_SIGNATURE;
 }
 
-enum rt_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
-                                    const uint8_t client_nonce[32], const uint8_t our_nonce[32])
+enum wire_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
+                                      const uint8_t client_nonce[32], const uint8_t our_nonce[32])
 {
     bool matches = rt_equal_ct(ack->node_pubkey, client_key, 32) &&
                    rt_equal_ct(ack->nonce, client_nonce, 32) && ack->has_echoed_nonce &&
                    rt_equal_ct(ack->echoed_nonce, our_nonce, 32);
 
-    return matches ? RT_REFUSAL_NONE : RT_REFUSAL_ACK_MISMATCH;
+    return matches ? WIRE_REFUSAL_NONE : WIRE_REFUSAL_ACK_MISMATCH;
 }
 
-enum rt_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
-                                       const uint8_t *expected_key)
+enum wire_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
+                                         const uint8_t *expected_key)
 {
     if (!h->has_echoed_nonce || !rt_equal_ct(h->echoed_nonce, our_nonce, 32))
-        return RT_REFUSAL_ACK_MISMATCH;
+        return WIRE_REFUSAL_ACK_MISMATCH;
     if (expected_key && !rt_equal_ct(h->node_pubkey, expected_key, 32))
-        return RT_REFUSAL_SERVER_KEY;
-    return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_SERVER_KEY;
+    return WIRE_REFUSAL_NONE;
 }
 
 bool handshake_session_secret(const uint8_t our_ephemeral_secret[32],

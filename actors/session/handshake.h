@@ -24,29 +24,30 @@ void handshake_hello(const struct rt_sign_key *identity, const struct handshake_
                      struct wire_hello *out);
 
 /* Checks that need no public-key work: clock, presence of the echo. */
-enum rt_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo, uint64_t wall_s);
+enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo,
+                                        uint64_t wall_s);
 
 /* Finds the dialect of a ClientHello and brings the capabilities into the form that this dialect
  * signs. HELLO_VERSION: the hello belongs to no dialect. */
-enum rt_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out);
+enum wire_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out);
 /* Checks that a later hello of a session is of the session's dialect; else HELLO_VERSION. Brings
  * the capabilities into the form that the dialect signs. */
-enum rt_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect);
+enum wire_refusal handshake_check_dialect(struct wire_hello *h, enum wire_dialect dialect);
 /* The version and the number of capability fields of the hello, for a log line. */
 #define HANDSHAKE_VERSION_TEXT 64u
 void handshake_version_text(const struct wire_hello *h, char out[HANDSHAKE_VERSION_TEXT]);
 
 /* Verifies the signature over the current form of the capabilities. Takes 50 us or more: for a
  * heavy job. */
-enum rt_refusal handshake_check_signature(const struct wire_hello *h);
+enum wire_refusal handshake_check_signature(const struct wire_hello *h);
 
 /* ClientAck against the ClientHello it belongs to and our nonce. */
-enum rt_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
-                                    const uint8_t client_nonce[32], const uint8_t our_nonce[32]);
+enum wire_refusal handshake_check_ack(const struct wire_hello *ack, const uint8_t client_key[32],
+                                      const uint8_t client_nonce[32], const uint8_t our_nonce[32]);
 
 /* ServerHello against our nonce and, where one is known (not NULL), the server's key. */
-enum rt_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
-                                       const uint8_t *expected_key);
+enum wire_refusal handshake_check_server(const struct wire_hello *h, const uint8_t our_nonce[32],
+                                         const uint8_t *expected_key);
 
 /* The secret both sides can derive; nothing on the wire uses it today. False: the peer's ephemeral
  * key is a point of small order. */

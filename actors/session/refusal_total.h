@@ -7,7 +7,7 @@
 
 #include "wire_refusal.h"
 
-void session_refusal_count(enum rt_refusal r);
-uint64_t session_refusal_total(enum rt_refusal r);
+void session_refusal_count(enum wire_refusal r);
+uint64_t session_refusal_total(enum wire_refusal r);
 
 #endif

@@ -64,7 +64,7 @@ void session_on_register(struct session *s, uint8_t *payload, uint32_t len)
     uint64_t slot_id = m.has_slot_id ? m.slot_id : 0;
 
     if (err != RT_ERR_OK)
-        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+        session_refuse(s, WIRE_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
     else if (m.tunnel)
         register_tunnel(s, slot_id);
     else
@@ -77,7 +77,7 @@ void session_on_connect(struct session *s, uint8_t *payload, uint32_t len)
     rt_err err = wire_relay_connect_decode(payload, len, &slot_id);
 
     if (err != RT_ERR_OK)
-        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+        session_refuse(s, WIRE_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
     else
         ask_slots(s, slots_request_new(SLOTS_CONNECT, slot_id));
 }
@@ -135,9 +135,10 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     bool is_inline;
 
     if (err != RT_ERR_OK) {
-        session_refuse(
-            s, err == RT_ERR_TOO_LARGE ? RT_REFUSAL_INNER_TOO_LARGE : RT_REFUSAL_INNER_MALFORMED,
-            rt_err_text(err));
+        session_refuse(s,
+                       err == RT_ERR_TOO_LARGE ? WIRE_REFUSAL_INNER_TOO_LARGE
+                                               : WIRE_REFUSAL_INNER_MALFORMED,
+                       rt_err_text(err));
         return false;
     }
     is_inline = e.payload.len <= TUNNEL_INLINE_MAX;
@@ -149,7 +150,7 @@ static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_
     }
     q->payload = rt_frame_take(f, e.payload.ptr, e.payload.len);
     if (!q->payload.owner) {
-        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return false;
     }
     return true;
@@ -172,7 +173,7 @@ static void keep_missed(struct session *s, struct rt_frame *f, const struct wire
     struct session_slot_miss *miss;
 
     if (!payload.owner) {
-        session_refuse(s, RT_REFUSAL_MEMORY, NULL);
+        session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return;
     }
     miss = malloc(sizeof(*miss));
@@ -191,7 +192,7 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
     struct rt_addr link;
 
     if (err != RT_ERR_OK) {
-        session_refuse(s, RT_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
+        session_refuse(s, WIRE_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
         return;
     }
     link = tunnel_slot_lookup(s->sw->worker, m.slot_id);
@@ -232,8 +233,8 @@ void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
         return;
     }
     if (m->is_bounced)
-        session_refuse(s, RT_REFUSAL_TUNNEL_CLOSED, NULL);
-    else if (q->refusal != RT_REFUSAL_NONE)
+        session_refuse(s, WIRE_REFUSAL_TUNNEL_CLOSED, NULL);
+    else if (q->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
         answer_relayed(s, q);
@@ -244,7 +245,7 @@ void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
 static void echo(struct session *s, struct session_slot_miss *miss)
 {
     if (miss->payload.len > LIM_CONTROL_PAYLOAD_MAX)
-        session_refuse(s, RT_REFUSAL_CONTROL_TOO_LARGE, NULL);
+        session_refuse(s, WIRE_REFUSAL_CONTROL_TOO_LARGE, NULL);
     else
         answer_stream(s, &miss->stream, &miss->payload);
 }
@@ -270,7 +271,7 @@ static void on_slot_found(struct session *s, const struct slots_request *a)
     if (s->missed)
         on_missed_found(s, a->link);
     else if (rt_addr_none(a->link))
-        session_refuse(s, RT_REFUSAL_TUNNEL_CLOSED, NULL);
+        session_refuse(s, WIRE_REFUSAL_TUNNEL_CLOSED, NULL);
     else
         forward(s, a->link);
 }
@@ -287,9 +288,9 @@ void session_slot_miss_free(struct session_slot_miss **miss)
 void session_on_slots_reply(struct session *s, struct slots_request *a)
 {
     struct rt_msg *m = &a->msg;
-    enum rt_refusal r = m->is_bounced ? RT_REFUSAL_SHUTTING_DOWN : a->refusal;
+    enum wire_refusal r = m->is_bounced ? WIRE_REFUSAL_SHUTTING_DOWN : a->refusal;
 
-    if (r != RT_REFUSAL_NONE)
+    if (r != WIRE_REFUSAL_NONE)
         session_refuse(s, r, NULL);
     else if (a->op == SLOTS_STREAM)
         on_slot_found(s, a);

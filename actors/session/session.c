@@ -125,20 +125,20 @@ static void leave(struct session *s)
 }
 
 /* Counts and logs (rate limited) why a connection is refused. */
-static void note_drop(struct session *s, enum rt_refusal r, const char *detail)
+static void note_drop(struct session *s, enum wire_refusal r, const char *detail)
 {
-    static struct rt_log_site sites[RT_REFUSAL_COUNT];
+    static struct rt_log_site sites[WIRE_REFUSAL_COUNT];
     char peer[64];
 
     session_refusal_count(r);
     if (rt_log_enabled(RELAY_LOG_INFO) && rt_log_allowed(&sites[r], 5, rt_now_ns(s->sw->worker))) {
         rt_conn_peer_text(s->conn, peer, sizeof(peer));
         rt_log(RELAY_LOG_INFO, "connection refused", "reason=%s peer=%s detail=\"%s\"",
-               rt_refusal_info(r)->reason, peer, detail ? detail : "");
+               wire_refusal_info(r)->reason, peer, detail ? detail : "");
     }
 }
 
-void session_drop(struct session *s, enum rt_refusal r, const char *detail)
+void session_drop(struct session *s, enum wire_refusal r, const char *detail)
 {
     note_drop(s, r, detail);
     leave(s);
@@ -181,16 +181,16 @@ static void note_inbound(struct session *s, const uint8_t key[32], int64_t skew_
     dht_note_inbound(s->sw->worker, key, &from, s->dialect, s->peer_dialects, skew_s);
 }
 
-static enum rt_refusal check_dialect(struct session *s, struct wire_hello *h, bool is_ack)
+static enum wire_refusal check_dialect(struct session *s, struct wire_hello *h, bool is_ack)
 {
-    enum rt_refusal r;
+    enum wire_refusal r;
     uint8_t served = s->sw->shared->dialects, marked = wire_nonce_dialects(h->nonce);
 
     if (is_ack)
         return handshake_check_dialect(h, s->dialect);
     r = handshake_choose_dialect(h, &s->dialect);
-    if (r == RT_REFUSAL_NONE && !(served & WIRE_DIALECT_BIT(s->dialect)))
-        r = RT_REFUSAL_HELLO_VERSION;
+    if (r == WIRE_REFUSAL_NONE && !(served & WIRE_DIALECT_BIT(s->dialect)))
+        r = WIRE_REFUSAL_HELLO_VERSION;
     s->is_relay = marked != 0;
     s->peer_dialects = (marked | WIRE_DIALECT_BIT(s->dialect)) & served;
     return r;
@@ -201,27 +201,27 @@ static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
     struct wire_hello *h = &s->handshake->hello;
     rt_err err = wire_hello_decode(f->ptr, f->len, h);
     char version[HANDSHAKE_VERSION_TEXT];
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (err != RT_ERR_OK) {
         session_drop(s,
-                     err == RT_ERR_BAD_SIGNATURE ? RT_REFUSAL_HELLO_SIGNATURE
-                                                 : RT_REFUSAL_HELLO_MALFORMED,
+                     err == RT_ERR_BAD_SIGNATURE ? WIRE_REFUSAL_HELLO_SIGNATURE
+                                                 : WIRE_REFUSAL_HELLO_MALFORMED,
                      rt_err_text(err));
         return false;
     }
     handshake_version_text(h, version);
     r = check_dialect(s, h, wants_echo);
-    if (r == RT_REFUSAL_NONE)
+    if (r == WIRE_REFUSAL_NONE)
         r = handshake_check_shape(h, wants_echo, rt_wall_ns(s->sw->worker) / RT_S);
-    if (r == RT_REFUSAL_NONE && wants_echo)
+    if (r == WIRE_REFUSAL_NONE && wants_echo)
         r = handshake_check_ack(h, s->peer_key, s->handshake->client_nonce,
                                 s->handshake->fresh.nonce);
-    if (r == RT_REFUSAL_HELLO_CLOCK)
+    if (r == WIRE_REFUSAL_HELLO_CLOCK)
         note_inbound(s, h->node_pubkey,
                      (int64_t)(h->timestamp_unix_secs - rt_wall_ns(s->sw->worker) / RT_S));
-    if (r != RT_REFUSAL_NONE) {
-        session_drop(s, r, r == RT_REFUSAL_HELLO_VERSION ? version : NULL);
+    if (r != WIRE_REFUSAL_NONE) {
+        session_drop(s, r, r == WIRE_REFUSAL_HELLO_VERSION ? version : NULL);
         return false;
     }
     return true;
@@ -270,13 +270,13 @@ static void authenticated(struct session *s)
 static void verify_job(struct rt_job *job)
 {
     struct session *s = RT_CONTAINER_OF(job, struct session, job);
-    enum rt_refusal r = handshake_check_signature(&s->handshake->hello);
+    enum wire_refusal r = handshake_check_signature(&s->handshake->hello);
 
-    if (r == RT_REFUSAL_NONE && s->state == SESSION_HELLO &&
+    if (r == WIRE_REFUSAL_NONE && s->state == SESSION_HELLO &&
         !session_ledger_insert(s->sw->shared->ledger, s->handshake->hello.nonce,
                                rt_now_ns(s->sw->worker) / RT_S))
-        r = RT_REFUSAL_HELLO_REPLAY;
-    if (r != RT_REFUSAL_NONE) {
+        r = WIRE_REFUSAL_HELLO_REPLAY;
+    if (r != WIRE_REFUSAL_NONE) {
         session_drop(s, r, NULL);
         return;
     }
@@ -351,9 +351,9 @@ static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
 
     (void)end;
     if (how == RT_CONN_END_OVERSIZE)
-        note_drop(s,
-                  s->state < SESSION_READY ? RT_REFUSAL_HELLO_OVERSIZE : RT_REFUSAL_FRAME_OVERSIZE,
-                  NULL);
+        note_drop(
+            s, s->state < SESSION_READY ? WIRE_REFUSAL_HELLO_OVERSIZE : WIRE_REFUSAL_FRAME_OVERSIZE,
+            NULL);
     abandon(s, true);
     session_free(s);
 }
@@ -442,7 +442,7 @@ static void on_drain_timer(struct relay_timer *t)
         }
         if (s->state == SESSION_BUSY) {
             abandon(s, true);
-            session_refuse(s, RT_REFUSAL_SHUTTING_DOWN, NULL);
+            session_refuse(s, WIRE_REFUSAL_SHUTTING_DOWN, NULL);
         } else {
             leave(s);
         }

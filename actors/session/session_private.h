@@ -85,11 +85,11 @@ void session_answer(struct session *s, uint16_t type, struct relay_slice payload
 void session_answer_empty(struct session *s);
 /* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged.
  */
-void session_refuse(struct session *s, enum rt_refusal r, const char *detail);
+void session_refuse(struct session *s, enum wire_refusal r, const char *detail);
 /* The reply was sent by other means. */
 void session_done(struct session *s);
 /* Counts, logs (rate limited) and closes without a reply. */
-void session_drop(struct session *s, enum rt_refusal r, const char *detail);
+void session_drop(struct session *s, enum wire_refusal r, const char *detail);
 void session_free(struct session *s);
 /* The connection is back from the tunnel that did not register it. */
 void session_resume(struct session *s, struct rt_conn *c, bool has_eof);

@@ -28,11 +28,11 @@ static void send_registered(struct tunnel *t, uint32_t req_id, const struct slot
 static void on_slots_reply(struct tunnel *t, const struct slots_request *a)
 {
     struct pending_registration *r = t->registering;
-    struct tunnel_refused refused = {.refusal =
-                                         a->msg.is_bounced ? RT_REFUSAL_SHUTTING_DOWN : a->refusal,
+    struct tunnel_refused refused = {.refusal = a->msg.is_bounced ? WIRE_REFUSAL_SHUTTING_DOWN
+                                                                  : a->refusal,
                                      .conn = t->conn,
                                      .has_eof = r->has_eof};
-    bool is_refused = refused.refusal != RT_REFUSAL_NONE;
+    bool is_refused = refused.refusal != WIRE_REFUSAL_NONE;
 
     t->registering = NULL;
     if (is_refused) {

@@ -151,27 +151,27 @@ static void on_link_silent(struct slots *s, const struct slots_link *m)
 /* -- requests -- */
 
 /* The slot id that a peer wants to renew: live and its own, or the refusal. */
-static enum rt_refusal check_named(struct slots *s, const struct slots_request *a)
+static enum wire_refusal check_named(struct slots *s, const struct slots_request *a)
 {
     const struct slot *slot = slot_find(s, a->slot_id);
 
     if (!slot)
         return temp_slots_renew(&s->temp, a->slot_id, a->key, rt_now_ns(s->actor.worker));
     if (memcmp(slot->key, a->key, sizeof(slot->key)) != 0)
-        return RT_REFUSAL_SLOT_OWNER_MISMATCH;
-    return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_SLOT_OWNER_MISMATCH;
+    return WIRE_REFUSAL_NONE;
 }
 
-static enum rt_refusal register_tunnel(struct slots *s, struct slots_request *a)
+static enum wire_refusal register_tunnel(struct slots *s, struct slots_request *a)
 {
     uint64_t id = tunnel_slot_id(s->actor.worker, a->key);
     struct slot *slot = slot_find(s, id);
 
     if (slot && memcmp(slot->key, a->key, sizeof(slot->key)) != 0)
-        return RT_REFUSAL_SLOT_OWNER_MISMATCH;
+        return WIRE_REFUSAL_SLOT_OWNER_MISMATCH;
     if (!slot) {
         if (s->by_id.count >= s->tunnels_max)
-            return RT_REFUSAL_TUNNELS_FULL;
+            return WIRE_REFUSAL_TUNNELS_FULL;
         slot = calloc(1, sizeof(*slot));
         RT_INSIST(slot != NULL);
         memcpy(slot->key, a->key, sizeof(slot->key));
@@ -181,7 +181,7 @@ static enum rt_refusal register_tunnel(struct slots *s, struct slots_request *a)
     a->slot_id = id;
     a->expires_at_s = rt_wall_ns(s->actor.worker) / RT_S + LIM_TUNNEL_TTL_S;
     link_add(s, slot, a->link);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 static void on_expiry(struct relay_timer *t)
@@ -204,47 +204,47 @@ static uint64_t temp_id(struct slots *s, uint64_t now_ns)
     return id;
 }
 
-static enum rt_refusal register_temp(struct slots *s, struct slots_request *a)
+static enum wire_refusal register_temp(struct slots *s, struct slots_request *a)
 {
     struct rt_worker *w = s->actor.worker;
     uint64_t now = rt_now_ns(w);
     uint64_t id = a->slot_id;
 
     if (id == 0) {
-        enum rt_refusal r;
+        enum wire_refusal r;
 
         id = temp_id(s, now);
         r = temp_slots_add(&s->temp, id, a->key, now);
-        if (r != RT_REFUSAL_NONE)
+        if (r != WIRE_REFUSAL_NONE)
             return r;
         if (!rt_timer_armed(&s->expiry))
             rt_timer_arm(w, &s->expiry, now + LIM_TEMP_SLOT_TTL_S * RT_S);
     }
     a->slot_id = id;
     a->expires_at_s = rt_wall_ns(w) / RT_S + LIM_TEMP_SLOT_TTL_S;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
-static enum rt_refusal on_register(struct slots *s, struct slots_request *a)
+static enum wire_refusal on_register(struct slots *s, struct slots_request *a)
 {
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (s->is_shutting_down)
-        return RT_REFUSAL_SHUTTING_DOWN;
-    r = a->slot_id != 0 ? check_named(s, a) : RT_REFUSAL_NONE;
-    if (r != RT_REFUSAL_NONE)
+        return WIRE_REFUSAL_SHUTTING_DOWN;
+    r = a->slot_id != 0 ? check_named(s, a) : WIRE_REFUSAL_NONE;
+    if (r != WIRE_REFUSAL_NONE)
         return r;
     return a->op == SLOTS_REGISTER_TUNNEL ? register_tunnel(s, a) : register_temp(s, a);
 }
 
-static enum rt_refusal on_connect(struct slots *s, const struct slots_request *a)
+static enum wire_refusal on_connect(struct slots *s, const struct slots_request *a)
 {
     if (slot_find(s, a->slot_id))
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     return temp_slots_connect(&s->temp, a->slot_id, a->key, rt_now_ns(s->actor.worker));
 }
 
-static enum rt_refusal on_stream(struct slots *s, struct slots_request *a)
+static enum wire_refusal on_stream(struct slots *s, struct slots_request *a)
 {
     const struct slot *slot = slot_find(s, a->slot_id);
 
@@ -252,7 +252,7 @@ static enum rt_refusal on_stream(struct slots *s, struct slots_request *a)
     if (!slot)
         return temp_slots_stream(&s->temp, a->slot_id, a->key, a->kind, rt_now_ns(s->actor.worker));
     a->link = slot->links[0].addr;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 static void on_ask(struct slots *s, struct slots_request *a)

@@ -46,7 +46,7 @@ struct tunnel_request *tunnel_request_new(uint32_t inline_len)
     return r;
 }
 
-static void refuse(struct tunnel *t, struct tunnel_request *r, enum rt_refusal refusal)
+static void refuse(struct tunnel *t, struct tunnel_request *r, enum wire_refusal refusal)
 {
     relay_slice_drop(&r->payload);
     r->inline_len = 0;
@@ -177,7 +177,7 @@ static void link_free(struct tunnel *t)
 }
 
 /* Refuses or moves all requests and frees t. The connection has been dealt with. */
-static void link_end(struct tunnel *t, enum rt_refusal refusal)
+static void link_end(struct tunnel *t, enum wire_refusal refusal)
 {
     struct tunnel_request *r;
 
@@ -209,7 +209,7 @@ static struct rt_metric *const links_of_dialect[WIRE_DIALECTS] = {
 };
 
 /* The connection has ended. */
-static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *reason)
+static void link_lost(struct tunnel *t, enum wire_refusal refusal, const char *reason)
 {
     rt_metric_sub(RT_METRIC_TUNNEL_LINKS, 1);
     rt_metric_sub(links_of_dialect[t->dialect], 1);
@@ -218,7 +218,7 @@ static void link_lost(struct tunnel *t, enum rt_refusal refusal, const char *rea
     link_end(t, refusal);
 }
 
-static void link_close(struct tunnel *t, enum rt_refusal refusal, enum relay_close how,
+static void link_close(struct tunnel *t, enum wire_refusal refusal, enum relay_close how,
                        const char *reason)
 {
     rt_conn_close(t->conn, how);
@@ -236,7 +236,7 @@ static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool 
     *out_asked = r != NULL;
     if (!r) {
         rt_metric_inc(RT_METRIC_TUNNEL_UNASKED);
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "unrequested frame");
+        link_close(t, WIRE_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "unrequested frame");
         return NULL;
     }
     unreserve(r);
@@ -255,7 +255,7 @@ static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *
     } else {
         r->payload = rt_frame_take(f, f->ptr, f->len);
         if (!r->payload.owner) {
-            refuse(t, r, RT_REFUSAL_MEMORY);
+            refuse(t, r, WIRE_REFUSAL_MEMORY);
             return;
         }
     }
@@ -284,7 +284,8 @@ static void on_discarded(void *user, uint32_t len)
     if (!asked)
         return;
     if (r)
-        refuse(t, r, len > LIM_INNER_FRAME_MAX ? RT_REFUSAL_ANSWER_TOO_LARGE : RT_REFUSAL_MEMORY);
+        refuse(t, r,
+               len > LIM_INNER_FRAME_MAX ? WIRE_REFUSAL_ANSWER_TOO_LARGE : WIRE_REFUSAL_MEMORY);
     pump(t);
 }
 
@@ -310,7 +311,7 @@ static void on_drained(void *user)
 
 static void on_eof(void *user)
 {
-    link_close(user, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "node closed");
+    link_close(user, WIRE_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "node closed");
 }
 
 static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
@@ -328,7 +329,7 @@ static void on_ended(void *user, enum rt_conn_end how, enum relay_end end)
     };
 
     RT_REQUIRE(how < sizeof(reasons) / sizeof(reasons[0]));
-    link_lost(user, RT_REFUSAL_TUNNEL_CLOSED,
+    link_lost(user, WIRE_REFUSAL_TUNNEL_CLOSED,
               how == RT_CONN_END_TRANSPORT && end == RELAY_END_PEER ? "node closed" : reasons[how]);
 }
 
@@ -349,7 +350,7 @@ static void expire(struct tunnel *t, uint64_t now)
 
     while ((r = pending_expired(&t->pending, now))) {
         rt_metric_inc(RT_METRIC_QUEUE_TIMEOUT);
-        refuse(t, r, RT_REFUSAL_QUEUE_TIMEOUT);
+        refuse(t, r, WIRE_REFUSAL_QUEUE_TIMEOUT);
     }
 }
 
@@ -373,7 +374,7 @@ void link_on_timer(struct relay_timer *timer)
     expire(t, now);
     if (owes(t) && now - silent_since(t) >= LIM_PROGRESS_NS) {
         rt_metric_inc(RT_METRIC_TUNNEL_STALLED);
-        link_close(t, RT_REFUSAL_TUNNEL_TIMEOUT, RELAY_CLOSE_ABORT,
+        link_close(t, WIRE_REFUSAL_TUNNEL_TIMEOUT, RELAY_CLOSE_ABORT,
                    "no byte while an answer was owed");
         return;
     }
@@ -404,7 +405,7 @@ static void on_request(struct tunnel *t, struct tunnel_request *r)
     refused = pending_add(&t->pending, r);
     if (refused) {
         rt_metric_inc(RT_METRIC_QUEUE_FULL);
-        refuse(t, refused, RT_REFUSAL_QUEUE_FULL);
+        refuse(t, refused, WIRE_REFUSAL_QUEUE_FULL);
     }
     pump(t);
     if (t->pending.waiting_count > 0)
@@ -439,7 +440,7 @@ static void on_cancel(struct tunnel *t, const struct tunnel_cancel *c)
         if (c->drop_written)
             discard(r);
         else
-            refuse(t, r, RT_REFUSAL_CANCELLED);
+            refuse(t, r, WIRE_REFUSAL_CANCELLED);
     }
     if (!found && !c->is_passed_on)
         pass_cancel_on(t, c);
@@ -457,7 +458,7 @@ void link_on_msg(struct rt_actor *self, struct rt_msg *m)
         on_cancel(t, RT_MSG_CAST(m, struct tunnel_cancel, TUNNEL_CANCEL));
         break;
     case TUNNEL_CLOSE:
-        link_close(t, RT_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "replaced by a newer link");
+        link_close(t, WIRE_REFUSAL_TUNNEL_CLOSED, RELAY_CLOSE_GRACEFUL, "replaced by a newer link");
         break;
     default:
         break;
@@ -485,5 +486,5 @@ void link_discard(struct tunnel *t, bool authority_knows)
 {
     if (authority_knows)
         notify_authority(t, SLOTS_LINK_GONE);
-    link_end(t, RT_REFUSAL_TUNNEL_CLOSED);
+    link_end(t, WIRE_REFUSAL_TUNNEL_CLOSED);
 }

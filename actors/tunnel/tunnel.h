@@ -36,7 +36,7 @@ struct tunnel_registration {
 };
 
 struct tunnel_refused {
-    enum rt_refusal refusal;
+    enum wire_refusal refusal;
     struct rt_conn *conn; /* still held */
     bool has_eof;         /* the peer has finished sending meanwhile */
 };

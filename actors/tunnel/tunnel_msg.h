@@ -54,7 +54,7 @@ struct tunnel_request {
     uint16_t inner_type, inner_flags;
     uint32_t inner_req_id;
 
-    enum rt_refusal refusal; /* in the reply */
+    enum wire_refusal refusal; /* in the reply */
     struct relay_slice payload;
 
     /* The pending queue's own fields. */
@@ -96,10 +96,10 @@ struct slots_request {
     uint8_t key[32];  /* the asking identity */
     uint64_t slot_id; /* 0: none given; in the reply: the slot registered */
     enum wire_relay_kind kind;
-    struct rt_addr link;     /* REGISTER_TUNNEL, in: the tunnel actor; STREAM, back: the link to
-                                send to, or none: echo the payload (temporary slot) */
-    uint64_t expires_at_s;   /* reply: unix seconds, for RelayRegistered */
-    enum rt_refusal refusal; /* reply */
+    struct rt_addr link;       /* REGISTER_TUNNEL, in: the tunnel actor; STREAM, back: the link to
+                                  send to, or none: echo the payload (temporary slot) */
+    uint64_t expires_at_s;     /* reply: unix seconds, for RelayRegistered */
+    enum wire_refusal refusal; /* reply */
 };
 
 struct slots_link {

@@ -171,9 +171,9 @@ static void store(struct dht_value_store *v, const struct item *it, uint32_t n)
     struct dht_origin by = {.peer = 100 + n % 1000, .net = 100 + n % 500};
     struct dht_checked checked;
 
-    RT_INSIST(dht_value_check(it->key, it->bytes, it->len, NOW_S, &checked) == RT_REFUSAL_NONE);
+    RT_INSIST(dht_value_check(it->key, it->bytes, it->len, NOW_S, &checked) == WIRE_REFUSAL_NONE);
     RT_INSIST(dht_value_store_put(v, it->key, &checked, relay_slice_view(it->bytes, it->len), 0,
-                                  &by, NOW_S) == RT_REFUSAL_NONE);
+                                  &by, NOW_S) == WIRE_REFUSAL_NONE);
 }
 
 static double store_all(struct dht_value_store *v, const struct item *items, uint32_t count)

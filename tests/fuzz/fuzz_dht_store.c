@@ -107,7 +107,7 @@ static void find(struct dht_value_store *v, const uint8_t key[32], enum wire_dia
     if (!dht_value_store_find(v, key, dialect, now_s, &held, &ttl))
         return; /* no value for this dialect, or an expired announcement */
     RT_INSIST(held.len <= LIM_VALUE_MAX && ttl <= LIM_VALUE_TTL_MAX_S);
-    RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == RT_REFUSAL_NONE);
+    RT_INSIST(dht_value_check(key, held.ptr, held.len, now_s, &checked) == WIRE_REFUSAL_NONE);
     RT_INSIST(wire_value_dialects(checked.kind, checked.has_community_fields) &
               WIRE_DIALECT_BIT(dialect));
     relay_slice_drop(&held);
@@ -124,11 +124,11 @@ static void store(struct dht_value_store *v, const uint8_t *value, uint32_t len,
     memcpy(copy, value, len);
     key_of(copy, len, key);
     free(copy);
-    if (dht_value_check(key, value, len, now_s, &checked) != RT_REFUSAL_NONE)
+    if (dht_value_check(key, value, len, now_s, &checked) != WIRE_REFUSAL_NONE)
         return;
     /* The fuzzer cannot sign. Announcements are loaded, which does not check signatures. */
     if (dht_value_store_put(v, key, &checked, relay_slice_view(value, len), 0, &origin, now_s) !=
-        RT_REFUSAL_NONE)
+        WIRE_REFUSAL_NONE)
         return;
     for (enum wire_dialect d = WIRE_DIALECT_A; d < WIRE_DIALECTS; d++)
         find(v, key, d, now_s);

@@ -211,7 +211,7 @@ static void lone_frame(void *user, uint8_t *body, uint32_t len)
     l->flags = e.flags;
     l->req_id = e.req_id;
     l->len = e.payload.len;
-    l->refusal = RT_REFUSAL_NONE;
+    l->refusal = WIRE_REFUSAL_NONE;
     if (e.flags & WIRE_FLAG_ERROR)
         l->refusal = sim_refusal_of(e.payload.ptr, e.payload.len);
     memcpy(l->payload, e.payload.ptr,

@@ -82,8 +82,8 @@ struct sim_lone {
     uint32_t answers;
     uint16_t type, flags;
     uint32_t req_id, len;
-    enum rt_refusal refusal; /* of an error answer */
-    uint8_t payload[256];    /* the first bytes of it */
+    enum wire_refusal refusal; /* of an error answer */
+    uint8_t payload[256];      /* the first bytes of it */
 };
 struct sim_lone *sim_add_lone(struct sim *s, const struct sim_identity *id,
                               const struct sim_path *path, enum sim_trick trick);

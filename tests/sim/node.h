@@ -37,7 +37,7 @@ struct sim_node {
     uint64_t slot_id;          /* 0: never registered */
     bool is_registered;        /* now */
     bool is_stopped;           /* does not come back */
-    enum rt_refusal refusal;   /* what the last registration was refused with */
+    enum wire_refusal refusal; /* what the last registration was refused with */
     struct sim_owed *owed, **owed_tail;
     bool is_working;
     uint32_t owed_count, owed_most;

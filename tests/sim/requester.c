@@ -153,12 +153,12 @@ static void check_stream(struct sim_requester *r, const struct wire_envelope *e)
 
 static void check_error(struct sim_requester *r, const struct wire_envelope *e)
 {
-    enum rt_refusal why = sim_refusal_of(e->payload.ptr, e->payload.len);
+    enum wire_refusal why = sim_refusal_of(e->payload.ptr, e->payload.len);
     uint64_t allowed = r->config.allowed | (r->has_fin ? SIM_ALLOW(CANCELLED) : 0);
 
     if (e->type != WIRE_RELAY_STREAM || e->flags != (WIRE_FLAG_RESPONSE | WIRE_FLAG_ERROR))
         sim_fail(r->world, "an error answer has type %u flags %u", e->type, e->flags);
-    if (!(allowed & (UINT64_C(1) << why)) || why == RT_REFUSAL_NONE)
+    if (!(allowed & (UINT64_C(1) << why)) || why == WIRE_REFUSAL_NONE)
         sim_fail(r->world, "requester %u was refused: %.*s", r->index, (int)e->payload.len,
                  (const char *)e->payload.ptr);
     sim_oracle_refused(r->oracle, r->waiting[0].ask);

@@ -11,7 +11,7 @@
 #include "node.h"
 
 #define SIM_DEPTH_MAX 8u
-#define SIM_ALLOW(refusal) (UINT64_C(1) << RT_REFUSAL_##refusal)
+#define SIM_ALLOW(refusal) (UINT64_C(1) << WIRE_REFUSAL_##refusal)
 
 struct sim_requester_config {
     const struct sim_identity *id;
@@ -49,7 +49,7 @@ struct sim_requester {
     uint32_t waiting_count, on_connection, next_req_id;
 
     uint32_t asked, answered, left, cuts; /* left: requests given up by leaving or being cut */
-    uint32_t refused, refused_by[RT_REFUSAL_COUNT];
+    uint32_t refused, refused_by[WIRE_REFUSAL_COUNT];
     uint64_t slowest_ns; /* of the requests that were answered */
 };
 

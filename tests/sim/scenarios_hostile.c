@@ -12,21 +12,21 @@
 
 static const struct {
     enum sim_trick trick;
-    enum rt_refusal refusal;
+    enum wire_refusal refusal;
 } tricks[] = {
-    {SIM_TRICK_TRUNCATED_HELLO, RT_REFUSAL_HELLO_MALFORMED},
-    {SIM_TRICK_GARBAGE_HELLO, RT_REFUSAL_HELLO_MALFORMED},
-    {SIM_TRICK_OVERSIZE_HELLO, RT_REFUSAL_HELLO_OVERSIZE},
-    {SIM_TRICK_STALE_CLOCK, RT_REFUSAL_HELLO_CLOCK},
-    {SIM_TRICK_EARLY_CLOCK, RT_REFUSAL_HELLO_CLOCK},
-    {SIM_TRICK_WRONG_VERSION, RT_REFUSAL_HELLO_VERSION},
-    {SIM_TRICK_WRONG_SIGNATURE, RT_REFUSAL_HELLO_SIGNATURE},
-    {SIM_TRICK_SHORT_SIGNATURE, RT_REFUSAL_HELLO_SIGNATURE},
-    {SIM_TRICK_REPLAYED_NONCE, RT_REFUSAL_HELLO_REPLAY},
-    {SIM_TRICK_WRONG_ACK_KEY, RT_REFUSAL_ACK_MISMATCH},
-    {SIM_TRICK_WRONG_ACK_NONCE, RT_REFUSAL_ACK_MISMATCH},
-    {SIM_TRICK_WRONG_ACK_ECHO, RT_REFUSAL_ACK_MISMATCH},
-    {SIM_TRICK_WRONG_ACK_SIGNATURE, RT_REFUSAL_HELLO_SIGNATURE},
+    {SIM_TRICK_TRUNCATED_HELLO, WIRE_REFUSAL_HELLO_MALFORMED},
+    {SIM_TRICK_GARBAGE_HELLO, WIRE_REFUSAL_HELLO_MALFORMED},
+    {SIM_TRICK_OVERSIZE_HELLO, WIRE_REFUSAL_HELLO_OVERSIZE},
+    {SIM_TRICK_STALE_CLOCK, WIRE_REFUSAL_HELLO_CLOCK},
+    {SIM_TRICK_EARLY_CLOCK, WIRE_REFUSAL_HELLO_CLOCK},
+    {SIM_TRICK_WRONG_VERSION, WIRE_REFUSAL_HELLO_VERSION},
+    {SIM_TRICK_WRONG_SIGNATURE, WIRE_REFUSAL_HELLO_SIGNATURE},
+    {SIM_TRICK_SHORT_SIGNATURE, WIRE_REFUSAL_HELLO_SIGNATURE},
+    {SIM_TRICK_REPLAYED_NONCE, WIRE_REFUSAL_HELLO_REPLAY},
+    {SIM_TRICK_WRONG_ACK_KEY, WIRE_REFUSAL_ACK_MISMATCH},
+    {SIM_TRICK_WRONG_ACK_NONCE, WIRE_REFUSAL_ACK_MISMATCH},
+    {SIM_TRICK_WRONG_ACK_ECHO, WIRE_REFUSAL_ACK_MISMATCH},
+    {SIM_TRICK_WRONG_ACK_SIGNATURE, WIRE_REFUSAL_HELLO_SIGNATURE},
 };
 
 /* An honest client connects and is answered, all within that time. */
@@ -57,7 +57,7 @@ void scenario_bad_hello(struct sim *s)
     sim_begin(s);
     expect_honest_served(s, 100 * RT_MS);
     for (size_t i = 0; i < count; i++) {
-        enum rt_refusal r = tricks[i].refusal;
+        enum wire_refusal r = tricks[i].refusal;
         uint64_t before = session_refusal_total(r);
         struct sim_path path;
         struct sim_lone *l;
@@ -67,7 +67,7 @@ void scenario_bad_hello(struct sim *s)
         sim_await_gone(l, 9 * RT_S);
         sim_expect(s, l->answers == 0 && !l->is_ready, "trick %u gets through", tricks[i].trick);
         sim_expect(s, session_refusal_total(r) == before + 1, "trick %u is not counted as %s",
-                   tricks[i].trick, rt_refusal_info(r)->reason);
+                   tricks[i].trick, wire_refusal_info(r)->reason);
         if (i % 3 == 0)
             expect_honest_served(s, 100 * RT_MS);
     }
@@ -122,11 +122,11 @@ static struct sim_lone *authenticated(struct sim *s, bool is_good_path)
     return l;
 }
 
-static void expect_refused(struct sim_lone *l, enum rt_refusal r)
+static void expect_refused(struct sim_lone *l, enum wire_refusal r)
 {
     sim_expect(l->sim, !l->is_gone && l->refusal == r, "expected %s, got %s",
-               rt_refusal_info(r)->reason,
-               l->is_gone ? "the end" : rt_refusal_info(l->refusal ? l->refusal : 1)->reason);
+               wire_refusal_info(r)->reason,
+               l->is_gone ? "the end" : wire_refusal_info(l->refusal ? l->refusal : 1)->reason);
 }
 
 static struct sim_lone *authenticated_in(struct sim *s, enum wire_dialect dialect)
@@ -158,7 +158,7 @@ void scenario_bad_request(struct sim *s)
     l = authenticated_in(s, dialect);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         sim_lone_ask(l, wrong[i], noise, 0);
-        expect_refused(l, RT_REFUSAL_UNSUPPORTED_TYPE);
+        expect_refused(l, WIRE_REFUSAL_UNSUPPORTED_TYPE);
         sim_expect(s, l->type == wrong[i], "an error answer has another type");
     }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -169,8 +169,8 @@ void scenario_bad_request(struct sim *s)
         noise[0] = 0x83; /* an array, so that no chance makes it a good map */
         sim_lone_ask(l, known[i], noise, (uint32_t)len);
         expect_refused(l, known[i] / 10 == 41 && dialect == WIRE_DIALECT_A
-                              ? RT_REFUSAL_UNSUPPORTED_TYPE
-                              : RT_REFUSAL_PAYLOAD_MALFORMED);
+                              ? WIRE_REFUSAL_UNSUPPORTED_TYPE
+                              : WIRE_REFUSAL_PAYLOAD_MALFORMED);
     }
     expect_honest_served(s, 100 * RT_MS);
     sim_end(s);
@@ -198,7 +198,7 @@ void scenario_bad_inner(struct sim *s)
         if (len > 0)
             payload[head] = 0x84;
         sim_lone_ask(l, WIRE_RELAY_STREAM, payload, (uint32_t)head + len);
-        expect_refused(l, RT_REFUSAL_INNER_MALFORMED);
+        expect_refused(l, WIRE_REFUSAL_INNER_MALFORMED);
     }
     sim_expect(s, s->nodes[0]->seen == 0, "a stranger's garbage reaches the node");
     sim_end(s);
@@ -232,9 +232,9 @@ static void send_bad_frame(struct sim_lone *l, enum bad_frame which)
 /* Frames that are no envelope end the connection, and are counted. */
 void scenario_bad_frame(struct sim *s)
 {
-    static const enum rt_refusal expected[] = {
-        RT_REFUSAL_ENVELOPE_MALFORMED, RT_REFUSAL_ENVELOPE_MALFORMED, RT_REFUSAL_FRAME_OVERSIZE,
-        RT_REFUSAL_ENVELOPE_MALFORMED};
+    static const enum wire_refusal expected[] = {
+        WIRE_REFUSAL_ENVELOPE_MALFORMED, WIRE_REFUSAL_ENVELOPE_MALFORMED,
+        WIRE_REFUSAL_FRAME_OVERSIZE, WIRE_REFUSAL_ENVELOPE_MALFORMED};
 
     sim_begin(s);
     for (unsigned i = 0; i < FRAME_COUNT; i++) {

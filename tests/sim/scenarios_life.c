@@ -98,7 +98,7 @@ void scenario_idle(struct sim *s)
     sim_end(s);
 }
 
-static uint64_t register_temp(struct sim_lone *l, uint64_t slot_id, enum rt_refusal expected)
+static uint64_t register_temp(struct sim_lone *l, uint64_t slot_id, enum wire_refusal expected)
 {
     struct wire_relay_register m = {.has_slot_id = slot_id != 0, .slot_id = slot_id};
     struct wire_relay_registered answer = {0};
@@ -108,7 +108,7 @@ static uint64_t register_temp(struct sim_lone *l, uint64_t slot_id, enum rt_refu
     sim_lone_ask(l, WIRE_RELAY_REGISTER, payload, (uint32_t)len);
     sim_expect(l->sim, !l->is_gone && l->refusal == expected, "a registration ends otherwise: %u",
                l->refusal);
-    if (expected != RT_REFUSAL_NONE)
+    if (expected != WIRE_REFUSAL_NONE)
         return 0;
     sim_expect(l->sim,
                wire_relay_registered_decode(l->payload, l->len, &answer) == RT_ERR_OK &&
@@ -117,7 +117,7 @@ static uint64_t register_temp(struct sim_lone *l, uint64_t slot_id, enum rt_refu
     return answer.slot_id;
 }
 
-static void connect_temp(struct sim_lone *l, uint64_t slot_id, enum rt_refusal expected)
+static void connect_temp(struct sim_lone *l, uint64_t slot_id, enum wire_refusal expected)
 {
     uint8_t payload[WIRE_RELAY_SMALL_MAX];
     size_t len = wire_relay_connect_encode(slot_id, payload, sizeof(payload));
@@ -128,7 +128,7 @@ static void connect_temp(struct sim_lone *l, uint64_t slot_id, enum rt_refusal e
 }
 
 static void stream_temp(struct sim_lone *l, uint64_t slot_id, enum wire_relay_kind kind,
-                        uint32_t len, enum rt_refusal expected)
+                        uint32_t len, enum wire_refusal expected)
 {
     static uint8_t payload[WIRE_RELAY_STREAM_HEAD_MAX + LIM_CONTROL_PAYLOAD_MAX + 1];
     struct wire_relay_stream m = {.slot_id = slot_id, .stream_id = 3, .kind = kind};
@@ -138,7 +138,7 @@ static void stream_temp(struct sim_lone *l, uint64_t slot_id, enum wire_relay_ki
     sim_lone_ask(l, WIRE_RELAY_STREAM, payload, (uint32_t)head + len);
     sim_expect(l->sim, !l->is_gone && l->refusal == expected, "RelayStream ends otherwise: %u",
                l->refusal);
-    if (expected == RT_REFUSAL_NONE)
+    if (expected == WIRE_REFUSAL_NONE)
         sim_expect(l->sim, l->len == head + len && memcmp(l->payload, payload, 200) == 0,
                    "a control stream is not echoed");
 }
@@ -158,24 +158,24 @@ void scenario_temporary_slots(struct sim *s)
     sim_await_ready(owner, 1 * RT_S);
     sim_await_ready(guest, 1 * RT_S);
     sim_await_ready(stranger, 1 * RT_S);
-    slot = register_temp(owner, 0, RT_REFUSAL_NONE);
-    stream_temp(owner, slot, WIRE_KIND_CONTROL, 300, RT_REFUSAL_SLOT_NO_REQUESTER);
-    connect_temp(guest, slot, RT_REFUSAL_NONE);
-    stream_temp(guest, slot, WIRE_KIND_CONTROL, 300, RT_REFUSAL_NONE);
-    stream_temp(owner, slot, WIRE_KIND_CONTROL, 100000, RT_REFUSAL_NONE);
-    stream_temp(stranger, slot, WIRE_KIND_CONTROL, 300, RT_REFUSAL_SLOT_UNAUTHORIZED);
-    stream_temp(guest, slot, WIRE_KIND_CONTENT, 300, RT_REFUSAL_SLOT_CONTENT);
+    slot = register_temp(owner, 0, WIRE_REFUSAL_NONE);
+    stream_temp(owner, slot, WIRE_KIND_CONTROL, 300, WIRE_REFUSAL_SLOT_NO_REQUESTER);
+    connect_temp(guest, slot, WIRE_REFUSAL_NONE);
+    stream_temp(guest, slot, WIRE_KIND_CONTROL, 300, WIRE_REFUSAL_NONE);
+    stream_temp(owner, slot, WIRE_KIND_CONTROL, 100000, WIRE_REFUSAL_NONE);
+    stream_temp(stranger, slot, WIRE_KIND_CONTROL, 300, WIRE_REFUSAL_SLOT_UNAUTHORIZED);
+    stream_temp(guest, slot, WIRE_KIND_CONTENT, 300, WIRE_REFUSAL_SLOT_CONTENT);
     stream_temp(guest, slot, WIRE_KIND_CONTROL, LIM_CONTROL_PAYLOAD_MAX + 1,
-                RT_REFUSAL_CONTROL_TOO_LARGE);
-    register_temp(stranger, slot, RT_REFUSAL_SLOT_OWNER_MISMATCH);
-    register_temp(stranger, slot + 1, RT_REFUSAL_SLOT_NOT_FOUND);
+                WIRE_REFUSAL_CONTROL_TOO_LARGE);
+    register_temp(stranger, slot, WIRE_REFUSAL_SLOT_OWNER_MISMATCH);
+    register_temp(stranger, slot + 1, WIRE_REFUSAL_SLOT_NOT_FOUND);
     for (uint32_t i = 1; i < LIM_TEMP_SLOTS_PER_KEY; i++)
-        register_temp(owner, 0, RT_REFUSAL_NONE);
-    register_temp(owner, 0, RT_REFUSAL_SLOT_TEMP_KEY);
+        register_temp(owner, 0, WIRE_REFUSAL_NONE);
+    register_temp(owner, 0, WIRE_REFUSAL_SLOT_TEMP_KEY);
     for (uint32_t i = 0; i < 4; i++) {
         sim_sleep(s, 200 * RT_S);
-        register_temp(owner, slot, RT_REFUSAL_NONE);
-        connect_temp(guest, slot, RT_REFUSAL_NONE);
+        register_temp(owner, slot, WIRE_REFUSAL_NONE);
+        connect_temp(guest, slot, WIRE_REFUSAL_NONE);
     }
     sim_sleep(s, (LIM_TEMP_SLOT_TTL_S + 5) * RT_S);
     sim_expect(s, owner->is_gone && guest->is_gone, "idle sessions stay");

@@ -94,7 +94,7 @@ void scenario_relay_rate(struct sim *s)
     sim_expect(s, greedy->answered >= 5 && greedy->answered <= 6,
                "%u of a burst of 5 were let through", greedy->answered);
     sim_expect(s, other->answered == 5, "one key's rate limits another's");
-    sim_expect(s, session_refusal_total(RT_REFUSAL_RATE_RELAY) == greedy->refused,
+    sim_expect(s, session_refusal_total(WIRE_REFUSAL_RATE_RELAY) == greedy->refused,
                "it is not counted");
     sim_sleep(s, 3 * RT_S);
     sim_requester_default(s, s->nodes[0], &c);
@@ -146,19 +146,19 @@ void scenario_other_rates(struct sim *s)
     sim_await_ready(l, 1 * RT_S);
     for (uint32_t i = 0; i < 20; i++) {
         sim_lone_ask(l, WIRE_FIND_VALUE, find_value, sizeof(find_value));
-        sim_expect(s, l->refusal == RT_REFUSAL_NONE || l->refusal == RT_REFUSAL_RATE_DHT,
+        sim_expect(s, l->refusal == WIRE_REFUSAL_NONE || l->refusal == WIRE_REFUSAL_RATE_DHT,
                    "FindValue is refused for another reason");
-        dht += l->refusal == RT_REFUSAL_NONE;
+        dht += l->refusal == WIRE_REFUSAL_NONE;
         sim_lone_ask(l, WIRE_LIST_PUBLIC_SHARES, list_shares, sizeof(list_shares));
-        sim_expect(s, l->refusal == RT_REFUSAL_NONE || l->refusal == RT_REFUSAL_RATE_FETCH,
+        sim_expect(s, l->refusal == WIRE_REFUSAL_NONE || l->refusal == WIRE_REFUSAL_RATE_FETCH,
                    "ListPublicShares is refused for another reason");
-        fetch += l->refusal == RT_REFUSAL_NONE;
+        fetch += l->refusal == WIRE_REFUSAL_NONE;
         sim_lone_ask(l, WIRE_LIST_COMMUNITY_EVENTS, events, events_len);
         sim_expect(s,
-                   l->refusal == RT_REFUSAL_COMMUNITY_NOT_FOUND ||
-                       l->refusal == RT_REFUSAL_RATE_COMMUNITY,
+                   l->refusal == WIRE_REFUSAL_COMMUNITY_NOT_FOUND ||
+                       l->refusal == WIRE_REFUSAL_RATE_COMMUNITY,
                    "a request about a community is refused for another reason");
-        community += l->refusal == RT_REFUSAL_COMMUNITY_NOT_FOUND;
+        community += l->refusal == WIRE_REFUSAL_COMMUNITY_NOT_FOUND;
     }
     sim_expect(s, dht == 12 && fetch == 6 && community == 9,
                "%u DHT, %u fetch and %u community requests were let through", dht, fetch,
@@ -190,9 +190,11 @@ void scenario_max_tunnels(struct sim *s)
     sim_await_nodes(s, 20 * RT_S);
     sim_expect(s, count_registered(s) == 3, "%u tunnels with max_tunnels 3", count_registered(s));
     for (uint32_t i = 0; i < 6; i++)
-        sim_expect(s, s->nodes[i]->is_registered || s->nodes[i]->refusal == RT_REFUSAL_TUNNELS_FULL,
+        sim_expect(s,
+                   s->nodes[i]->is_registered || s->nodes[i]->refusal == WIRE_REFUSAL_TUNNELS_FULL,
                    "a node is refused for another reason");
-    sim_expect(s, session_refusal_total(RT_REFUSAL_TUNNELS_FULL) == 3, "refusals are not counted");
+    sim_expect(s, session_refusal_total(WIRE_REFUSAL_TUNNELS_FULL) == 3,
+               "refusals are not counted");
     for (uint32_t i = 0; i < 6; i++)
         if (s->nodes[i]->is_registered) {
             n = s->nodes[i]->config;

@@ -161,7 +161,7 @@ static const char *end_text(const struct dial_end *why)
         [RELAY_END_SYSTEM] = "out of descriptors or memory",
     };
 
-    return why->refusal ? rt_refusal_info(why->refusal)->reason : texts[why->transport];
+    return why->refusal ? wire_refusal_info(why->refusal)->reason : texts[why->transport];
 }
 
 static void node_ended(void *user, const struct dial_end *why)

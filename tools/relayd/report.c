@@ -45,8 +45,8 @@ void report_counters(void)
     for (size_t i = 0; i < METRIC_TABLES; i++)
         rt_metric_each(metric_tables[i], report_counter, NULL);
     rt_metric_named_each(report_counter, NULL);
-    for (int r = 1; r < RT_REFUSAL_COUNT; r++)
+    for (int r = 1; r < WIRE_REFUSAL_COUNT; r++)
         rt_log(RELAY_LOG_INFO, "refusals", "reason=%s value=%llu",
-               rt_refusal_info((enum rt_refusal)r)->reason,
-               (unsigned long long)session_refusal_total((enum rt_refusal)r));
+               wire_refusal_info((enum wire_refusal)r)->reason,
+               (unsigned long long)session_refusal_total((enum wire_refusal)r));
 }

@@ -237,9 +237,9 @@ struct listing {
     dht_page_head_fn *write_head;
 };
 
-static enum rt_refusal list(const struct listing *l, const struct dht_communities *c,
-                            const struct wire_browse_request *q, uint64_t now_s,
-                            struct relay_slice *out_answer)
+static enum wire_refusal list(const struct listing *l, const struct dht_communities *c,
+                              const struct wire_browse_request *q, uint64_t now_s,
+                              struct relay_slice *out_answer)
 {
     struct dht_community *k = dht_page_community(c, q->community_id, now_s);
     enum dht_page_room room = DHT_PAGE_ROOM;
@@ -248,9 +248,9 @@ static enum rt_refusal list(const struct listing *l, const struct dht_communitie
     struct dht_page p;
 
     if (!k)
-        return RT_REFUSAL_COMMUNITY_NOT_FOUND;
+        return WIRE_REFUSAL_COMMUNITY_NOT_FOUND;
     if (!dht_page_begin(&p, limit))
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     place = start_of(k, l->kind, q);
     for (; (r = dht_page_next_live(k, l->kind, now_s, &place)); place++) {
         if (q->has_since && r->updated_at < q->since_unix)
@@ -261,15 +261,15 @@ static enum rt_refusal list(const struct listing *l, const struct dht_communitie
     }
     if (room == DHT_PAGE_NO_MEMORY) {
         dht_page_drop(&p);
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     }
     *out_answer = dht_page_end_at(&p, l->write_head, q->community_id, r && last ? last->id : NULL);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal dht_page_members(const struct dht_communities *c,
-                                 const struct wire_browse_request *q, uint64_t now_s,
-                                 struct relay_slice *out_answer)
+enum wire_refusal dht_page_members(const struct dht_communities *c,
+                                   const struct wire_browse_request *q, uint64_t now_s,
+                                   struct relay_slice *out_answer)
 {
     static const struct listing members = {DHT_RECORD_MEMBER, LIM_PAGE_MEMBERS, add_member,
                                            wire_write_members_answer_head};
@@ -277,9 +277,9 @@ enum rt_refusal dht_page_members(const struct dht_communities *c,
     return list(&members, c, q, now_s, out_answer);
 }
 
-enum rt_refusal dht_page_shares(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer)
+enum wire_refusal dht_page_shares(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer)
 {
     static const struct listing shares = {DHT_RECORD_SHARE, LIM_PAGE_SHARES, add_share,
                                           wire_write_shares_answer_head};
@@ -319,9 +319,9 @@ static enum dht_page_room add_event(struct dht_page *p, const struct dht_record 
     return room;
 }
 
-enum rt_refusal dht_page_events(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer)
+enum wire_refusal dht_page_events(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer)
 {
     struct dht_community *k = dht_page_community(c, q->community_id, now_s);
     enum dht_page_room room = DHT_PAGE_ROOM;
@@ -332,9 +332,9 @@ enum rt_refusal dht_page_events(const struct dht_communities *c,
     struct dht_page p;
 
     if (!k)
-        return RT_REFUSAL_COMMUNITY_NOT_FOUND;
+        return WIRE_REFUSAL_COMMUNITY_NOT_FOUND;
     if (!dht_page_begin(&p, limit))
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     if (after > dht_community_last_event(k))
         after = 0;
     while (p.count < limit && (r = dht_community_next_event(k, after))) {
@@ -348,10 +348,10 @@ enum rt_refusal dht_page_events(const struct dht_communities *c,
     }
     if (room == DHT_PAGE_NO_MEMORY) {
         dht_page_drop(&p);
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     }
     snprintf(cursor, sizeof(cursor), "%" PRIu64, given);
     *out_answer =
         page_end(&p, wire_write_events_answer_head, q->community_id, given > 0 ? cursor : NULL);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }

@@ -19,15 +19,15 @@
 #include "wire_refusal.h"
 
 /* NONE with the answer in *out_answer, COMMUNITY_NOT_FOUND, or MEMORY. */
-enum rt_refusal dht_page_members(const struct dht_communities *c,
-                                 const struct wire_browse_request *q, uint64_t now_s,
-                                 struct relay_slice *out_answer);
-enum rt_refusal dht_page_shares(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer);
-enum rt_refusal dht_page_events(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer);
+enum wire_refusal dht_page_members(const struct dht_communities *c,
+                                   const struct wire_browse_request *q, uint64_t now_s,
+                                   struct relay_slice *out_answer);
+enum wire_refusal dht_page_shares(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer);
+enum wire_refusal dht_page_events(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer);
 
 /* -- for these and for the search -- */
 

@@ -44,14 +44,14 @@ static bool lower(const uint8_t *text, size_t len, uint8_t *out, size_t *out_len
     return true;
 }
 
-enum rt_refusal dht_community_search_new(const struct dht_communities *c,
-                                         const struct wire_browse_request *q, uint64_t now_s,
-                                         struct dht_community_search **out)
+enum wire_refusal dht_community_search_new(const struct dht_communities *c,
+                                           const struct wire_browse_request *q, uint64_t now_s,
+                                           struct dht_community_search **out)
 {
     struct dht_community_search *s;
 
     if (!dht_page_community(c, q->community_id, now_s))
-        return RT_REFUSAL_COMMUNITY_NOT_FOUND;
+        return WIRE_REFUSAL_COMMUNITY_NOT_FOUND;
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     s->limit = q->limit < LIM_PAGE_HITS ? q->limit : LIM_PAGE_HITS;
@@ -64,10 +64,10 @@ enum rt_refusal dht_community_search_new(const struct dht_communities *c,
     s->text = rt_slice_copy(q->query.ptr, (uint32_t)s->query_len);
     if (!s->text.owner) {
         free(s);
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     }
     *out = s;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 void dht_community_search_free(struct dht_community_search **s)
@@ -195,11 +195,11 @@ bool dht_community_search_run(struct dht_community_search *s, const struct dht_c
     return false;
 }
 
-enum rt_refusal dht_community_search_end(struct dht_community_search **s,
-                                         struct relay_slice *out_answer)
+enum wire_refusal dht_community_search_end(struct dht_community_search **s,
+                                           struct relay_slice *out_answer)
 {
     struct dht_community_search *old = *s;
-    enum rt_refusal refusal = RT_REFUSAL_NONE;
+    enum wire_refusal refusal = WIRE_REFUSAL_NONE;
     const uint8_t *cursor = NULL;
 
     RT_REQUIRE(old->page.buf || old->state == OUT_OF_MEMORY);
@@ -208,7 +208,7 @@ enum rt_refusal dht_community_search_end(struct dht_community_search **s,
     else if (old->state == SEARCHING || old->state == OUT_OF_BUDGET)
         cursor = old->looked;
     if (old->state == OUT_OF_MEMORY)
-        refusal = RT_REFUSAL_MEMORY;
+        refusal = WIRE_REFUSAL_MEMORY;
     else
         *out_answer =
             dht_page_end_at(&old->page, wire_write_search_answer_head, old->community_id, cursor);

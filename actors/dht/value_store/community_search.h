@@ -24,9 +24,9 @@
 struct dht_community_search;
 
 /* NONE, COMMUNITY_NOT_FOUND or MEMORY. Nothing of q is kept. */
-enum rt_refusal dht_community_search_new(const struct dht_communities *c,
-                                         const struct wire_browse_request *q, uint64_t now_s,
-                                         struct dht_community_search **out);
+enum wire_refusal dht_community_search_new(const struct dht_communities *c,
+                                           const struct wire_browse_request *q, uint64_t now_s,
+                                           struct dht_community_search **out);
 void dht_community_search_free(struct dht_community_search **s);
 
 /* One slice: at least one share, and about LIM_SEARCH_SLICE bytes. True: there is more to do. */
@@ -34,7 +34,7 @@ bool dht_community_search_run(struct dht_community_search *s, const struct dht_c
                               uint64_t now_s);
 /* Ends the search after at least one slice. NONE with the hits so far in *out_answer, or MEMORY; s
  * is freed. */
-enum rt_refusal dht_community_search_end(struct dht_community_search **s,
-                                         struct relay_slice *out_answer);
+enum wire_refusal dht_community_search_end(struct dht_community_search **s,
+                                           struct relay_slice *out_answer);
 
 #endif

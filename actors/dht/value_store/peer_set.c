@@ -158,9 +158,9 @@ static void cut(struct merge *m)
     m->count = fit;
 }
 
-static enum rt_refusal write_out(enum wire_value_kind kind, const struct merge *m,
-                                 const struct wire_peer_set *set, uint64_t updated_at,
-                                 struct relay_slice *out_value, struct dht_set_meta **out_meta)
+static enum wire_refusal write_out(enum wire_value_kind kind, const struct merge *m,
+                                   const struct wire_peer_set *set, uint64_t updated_at,
+                                   struct relay_slice *out_value, struct dht_set_meta **out_meta)
 {
     struct wire_peer *peers = malloc((m->count + 1) * sizeof(*peers));
     struct dht_set_meta *meta = malloc(sizeof(*meta) + m->count * sizeof(meta->at[0]));
@@ -186,18 +186,18 @@ static enum rt_refusal write_out(enum wire_value_kind kind, const struct merge *
     if (!fits) {
         relay_buf_drop(&buf);
         free(meta);
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     }
     *out_value = relay_slice_own(buf, buf->bytes, bytes);
     *out_meta = meta;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 /* copy: room for the longer of the two values. */
-static enum rt_refusal merge_into(struct merge *m, enum wire_value_kind kind, uint8_t *copy,
-                                  const struct relay_slice *held, const uint8_t *value,
-                                  uint32_t len, uint64_t now_s, struct relay_slice *out_value,
-                                  struct dht_set_meta **out_meta)
+static enum wire_refusal merge_into(struct merge *m, enum wire_value_kind kind, uint8_t *copy,
+                                    const struct relay_slice *held, const uint8_t *value,
+                                    uint32_t len, uint64_t now_s, struct relay_slice *out_value,
+                                    struct dht_set_meta **out_meta)
 {
     struct wire_peer_set set;
     uint64_t updated_at = 0;
@@ -211,7 +211,7 @@ static enum rt_refusal merge_into(struct merge *m, enum wire_value_kind kind, ui
     }
     memcpy(copy, value, len);
     if (decode(kind, copy, len, &set) != RT_ERR_OK)
-        return RT_REFUSAL_STORE_VALUE;
+        return WIRE_REFUSAL_STORE_VALUE;
     /* A time in the future would keep its entries forever. */
     m->time_s = set.updated_at < now_s ? set.updated_at : now_s;
     if (m->time_s > updated_at)
@@ -225,10 +225,10 @@ static enum rt_refusal merge_into(struct merge *m, enum wire_value_kind kind, ui
     return write_out(kind, m, &set, updated_at, out_value, out_meta);
 }
 
-enum rt_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay_slice *held,
-                                   const struct dht_set_meta *held_meta, const uint8_t *value,
-                                   uint32_t len, uint64_t origin, uint64_t now_s,
-                                   struct relay_slice *out_value, struct dht_set_meta **out_meta)
+enum wire_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay_slice *held,
+                                     const struct dht_set_meta *held_meta, const uint8_t *value,
+                                     uint32_t len, uint64_t origin, uint64_t now_s,
+                                     struct relay_slice *out_value, struct dht_set_meta **out_meta)
 {
     struct merge m = {
         .max = kind == WIRE_VALUE_PROVIDERS ? LIM_PROVIDERS_MAX : LIM_MEMBERS_MAX,
@@ -237,7 +237,7 @@ enum rt_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay
     };
     uint32_t copy_len = held && held->len > len ? held->len : len;
     uint8_t *copy = malloc(copy_len + 1);
-    enum rt_refusal r = RT_REFUSAL_MEMORY;
+    enum wire_refusal r = WIRE_REFUSAL_MEMORY;
 
     m.at = malloc(PEERS_MAX * sizeof(*m.at));
     if (copy && m.at)

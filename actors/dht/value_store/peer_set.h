@@ -36,10 +36,10 @@ struct dht_set_meta {
  * if there is none; they do not change. origin: the storer; 0: this relay, which has no share. The
  * caller drops *out_value and frees *out_meta. NONE or MEMORY.
  */
-enum rt_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay_slice *held,
-                                   const struct dht_set_meta *held_meta, const uint8_t *value,
-                                   uint32_t len, uint64_t origin, uint64_t now_s,
-                                   struct relay_slice *out_value, struct dht_set_meta **out_meta);
+enum wire_refusal dht_peer_set_merge(enum wire_value_kind kind, const struct relay_slice *held,
+                                     const struct dht_set_meta *held_meta, const uint8_t *value,
+                                     uint32_t len, uint64_t origin, uint64_t now_s,
+                                     struct relay_slice *out_value, struct dht_set_meta **out_meta);
 
 /* Returns the meta of a value with `count` entries from disk; the caller frees it. NULL: no memory.
  */

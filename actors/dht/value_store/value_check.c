@@ -166,19 +166,19 @@ static bool check_kind(struct check *c)
     }
 }
 
-static enum rt_refusal check(const uint8_t key[32], const uint8_t *sub, const uint8_t *value,
-                             uint32_t len, uint64_t now_s, struct dht_checked *out)
+static enum wire_refusal check(const uint8_t key[32], const uint8_t *sub, const uint8_t *value,
+                               uint32_t len, uint64_t now_s, struct dht_checked *out)
 {
     struct dht_checked checked = {.expires_at = UINT64_MAX};
     struct check c = {.key = key, .sub = sub, .now_s = now_s, .len = len, .out = &checked};
     bool is_valid;
 
     if (len > LIM_VALUE_MAX)
-        return RT_REFUSAL_STORE_VALUE;
+        return WIRE_REFUSAL_STORE_VALUE;
     c.room_len = WIRE_MANIFEST_ENCODED_MAX(len);
     c.copy = malloc(len + c.room_len);
     if (!c.copy)
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     if (len > 0)
         memcpy(c.copy, value, len);
     c.room = c.copy + len;
@@ -187,19 +187,19 @@ static enum rt_refusal check(const uint8_t key[32], const uint8_t *sub, const ui
     is_valid = check_kind(&c) && (!sub || memcmp(checked.sub, sub, sizeof(checked.sub)) == 0);
     free(c.copy);
     if (!is_valid)
-        return RT_REFUSAL_STORE_VALUE;
+        return WIRE_REFUSAL_STORE_VALUE;
     *out = checked;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
-                                uint64_t now_s, struct dht_checked *out)
+enum wire_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
+                                  uint64_t now_s, struct dht_checked *out)
 {
     return check(key, NULL, value, len, now_s, out);
 }
 
-enum rt_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
-                               uint32_t len, struct dht_checked *out)
+enum wire_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
+                                 uint32_t len, struct dht_checked *out)
 {
     return check(key, sub, value, len, 0, out);
 }

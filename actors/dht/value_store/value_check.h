@@ -46,14 +46,14 @@ struct dht_checked {
  * Checks a value as of now_s, unix seconds. Does not change its bytes: decodes a scratch copy, and
  * keeps no pointer. NONE with the fields in *out; STORE_VALUE or MEMORY without.
  */
-enum rt_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
-                                uint64_t now_s, struct dht_checked *out);
+enum wire_refusal dht_value_check(const uint8_t key[32], const uint8_t *value, uint32_t len,
+                                  uint64_t now_s, struct dht_checked *out);
 
 /* The same for a value that was checked when it was stored under this key and sub. Decodes the
  * value, verifies no signature, time or manifest id, and leaves is_proven false. sub determines the
  * form of an announcement. */
-enum rt_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
-                               uint32_t len, struct dht_checked *out);
+enum wire_refusal dht_value_read(const uint8_t key[32], const uint8_t sub[32], const uint8_t *value,
+                                 uint32_t len, struct dht_checked *out);
 
 /* The sub of values of this kind, 32 bytes; for announcements see struct dht_checked. */
 const uint8_t *dht_value_sub(enum wire_value_kind kind);

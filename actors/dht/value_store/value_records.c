@@ -46,7 +46,7 @@ static bool is_signed_alike(const struct entry *e, const struct incoming *in)
     static const uint8_t sub[32];
     struct dht_checked held;
 
-    return dht_value_read(e->key, sub, e->value.ptr, e->value.len, &held) == RT_REFUSAL_NONE &&
+    return dht_value_read(e->key, sub, e->value.ptr, e->value.len, &held) == WIRE_REFUSAL_NONE &&
            memcmp(held.manifest_id, in->checked->manifest_id, 32) == 0;
 }
 
@@ -83,87 +83,87 @@ static bool replaces(const struct dht_value_store *v, const struct entry *e,
 }
 
 /* Evicts until one more record of its kind fits, in the store and in its community. */
-static enum rt_refusal make_room(struct dht_value_store *v, const struct incoming *in)
+static enum wire_refusal make_room(struct dht_value_store *v, const struct incoming *in)
 {
     enum dht_record_kind kind =
         in->checked->kind == WIRE_VALUE_MEMBER_RECORD ? DHT_RECORD_MEMBER : DHT_RECORD_SHARE;
-    enum rt_refusal r = value_store_make_room(v, NULL, in->value.len, &in->origin);
+    enum wire_refusal r = value_store_make_room(v, NULL, in->value.len, &in->origin);
     struct dht_record *victim = NULL;
 
-    if (r != RT_REFUSAL_NONE)
+    if (r != WIRE_REFUSAL_NONE)
         return r;
     if (!dht_communities_has_room(v->communities, in->checked->community_id, kind, in->origin.net,
                                   in->now_s, &victim))
-        return RT_REFUSAL_STORE_FULL;
+        return WIRE_REFUSAL_STORE_FULL;
     if (victim) {
         if (dht_record_is_live(victim, in->now_s))
             rt_metric_inc(RT_METRIC_COMMUNITY_RECORDS_EVICTED);
         value_store_drop(v, RT_CONTAINER_OF(victim, struct record, index)->entry, true);
     }
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
-    enum rt_refusal r = RT_REFUSAL_NONE;
+    enum wire_refusal r = WIRE_REFUSAL_NONE;
 
     if (e && value_store_is_same(e, in)) {
         value_store_renew(v, e, in);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     if (e && !replaces(v, e, in))
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     if (!e)
         r = make_room(v, in);
-    return r == RT_REFUSAL_NONE ? value_store_accept(v, e, in, &e) : r;
+    return r == WIRE_REFUSAL_NONE ? value_store_accept(v, e, in, &e) : r;
 }
 
 /* -- hints and pages -- */
 
-enum rt_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
     if (e && value_store_is_same(e, in)) {
         value_store_renew(v, e, in);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     if (e &&
         (value_store_is_newer(e, in->checked) || (e->origin.peer == 0 && in->origin.peer != 0)))
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     return value_store_accept(v, e, in, &e);
 }
 
 /* -- rotation and revocation of keys -- */
 
-enum rt_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
 
     if (e && value_store_is_same(e, in)) {
         value_store_renew(v, e, in);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     if (e && value_store_is_newer(e, in->checked))
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     return value_store_accept(v, e, in, &e);
 }
 
-enum rt_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct incoming for_a_week = *in;
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (!in->origin.is_push) /* a push has the rest of the week as TTL */
         for_a_week.ttl_secs = LIM_VALUE_TTL_MAX_S;
     if (e && e->first <= in->checked->first) { /* a later revocation adds nothing */
         value_store_renew(v, e, &for_a_week);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     r = value_store_accept(v, e, &for_a_week, &e);
-    if (r == RT_REFUSAL_NONE && v->sink.revoked)
+    if (r == WIRE_REFUSAL_NONE && v->sink.revoked)
         v->sink.revoked(v->sink.revoked_ctx, in->checked->subject);
     return r;
 }

@@ -22,7 +22,7 @@ void value_store_proven(struct dht_value_store *v, struct entry *manifest,
     head = value_store_entry(v, key, NULL);
     if (!head || head->share)
         return;
-    if (dht_value_read(key, sub, head->value.ptr, head->value.len, &held) == RT_REFUSAL_NONE &&
+    if (dht_value_read(key, sub, head->value.ptr, head->value.len, &held) == WIRE_REFUSAL_NONE &&
         dht_head_verify(&held.head, manifest->share->pubkey))
         head->share = value_store_share_ref(v, checked->share_id, checked->share_pubkey);
     else
@@ -31,67 +31,67 @@ void value_store_proven(struct dht_value_store *v, struct entry *manifest,
 
 /* -- one value under one key -- */
 
-enum rt_refusal value_store_put_head(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_head(struct dht_value_store *v, const struct incoming *in)
 {
     const struct wire_share_head *head = &in->checked->head;
     struct share *share = value_store_find_share(v, head->share_id);
     struct entry *e = value_store_entry(v, in->key, NULL);
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (e && value_store_is_same(e, in)) {
         value_store_renew(v, e, in);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     if (share && !dht_head_verify(head, share->pubkey))
-        return RT_REFUSAL_STORE_VALUE;
+        return WIRE_REFUSAL_STORE_VALUE;
     if (e && share && value_store_is_newer(e, in->checked))
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     if (share) /* the store may evict the manifest that proves it */
         share->refs++;
     r = value_store_accept(v, e, in, &e);
-    if (r == RT_REFUSAL_NONE && share && !e->share)
+    if (r == WIRE_REFUSAL_NONE && share && !e->share)
         e->share = share;
     else
         value_store_share_drop(v, share);
     return r;
 }
 
-enum rt_refusal value_store_put_manifest(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_manifest(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, NULL);
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (e) {
         value_store_renew(v, e, in);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     r = value_store_accept(v, NULL, in, &e);
-    if (r == RT_REFUSAL_NONE)
+    if (r == WIRE_REFUSAL_NONE)
         value_store_proven(v, e, in->checked);
     return r;
 }
 
 /* -- sets -- */
 
-enum rt_refusal value_store_put_set(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_set(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     struct relay_slice merged;
     struct dht_set_meta *meta;
-    enum rt_refusal r = dht_peer_set_merge(in->checked->kind, e ? &e->value : NULL,
-                                           e ? e->set : NULL, in->value.ptr, in->value.len,
-                                           in->origin.peer, in->now_s, &merged, &meta);
+    enum wire_refusal r = dht_peer_set_merge(in->checked->kind, e ? &e->value : NULL,
+                                             e ? e->set : NULL, in->value.ptr, in->value.len,
+                                             in->origin.peer, in->now_s, &merged, &meta);
 
-    if (r != RT_REFUSAL_NONE)
+    if (r != WIRE_REFUSAL_NONE)
         return r;
     if (e && e->value.len == merged.len && memcmp(e->value.ptr, merged.ptr, merged.len) == 0) {
         value_store_renew(v, e, in);
         relay_slice_drop(&merged);
         free(meta);
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     r = value_store_make_room(v, e, merged.len, &in->origin);
-    if (r != RT_REFUSAL_NONE) {
+    if (r != WIRE_REFUSAL_NONE) {
         relay_slice_drop(&merged);
         free(meta);
         return r;
@@ -101,7 +101,7 @@ enum rt_refusal value_store_put_set(struct dht_value_store *v, const struct inco
     free(e->set);
     e->set = meta;
     value_store_set(v, e, in, merged);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 /* -- announcements: the two forms under a key do not compete -- */
@@ -167,28 +167,28 @@ static bool key_has_room(const struct dht_value_store *v, const struct incoming 
     return count <= LIM_ANNOUNCEMENTS_PER_KEY && bytes <= LIM_ANNOUNCEMENT_BYTES_PER_KEY;
 }
 
-enum rt_refusal value_store_put_announcement(struct dht_value_store *v, const struct incoming *in)
+enum wire_refusal value_store_put_announcement(struct dht_value_store *v, const struct incoming *in)
 {
     struct entry *e = value_store_entry(v, in->key, in->checked->sub);
     uint8_t reached = in->origin.reached;
-    enum rt_refusal r;
+    enum wire_refusal r;
 
     if (e && reached == 0)
         reached = e->announced->reached;
     if (e && value_store_is_newer(e, in->checked)) {
         e->announced->reached = reached;
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     }
     if (e) /* drop the older one first, to free its bytes */
         value_store_drop(v, e, true);
     while (!key_has_room(v, in)) {
         e = most_crowded(v, in);
         if (!e)
-            return RT_REFUSAL_STORE_FULL;
+            return WIRE_REFUSAL_STORE_FULL;
         value_store_drop(v, e, true);
     }
     r = value_store_accept(v, NULL, in, &e);
-    if (r == RT_REFUSAL_NONE)
+    if (r == WIRE_REFUSAL_NONE)
         e->announced->reached = reached;
     return r;
 }

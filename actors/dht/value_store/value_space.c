@@ -48,14 +48,14 @@ static bool is_over_share(const struct dht_value_store *v, const struct entry *e
                          bytes > v->limits.bytes_per_peer);
 }
 
-enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct entry *e,
-                                      uint32_t len, const struct dht_origin *origin)
+enum wire_refusal value_store_make_room(struct dht_value_store *v, const struct entry *e,
+                                        uint32_t len, const struct dht_origin *origin)
 {
     uint32_t more_values = e ? 0 : 1;
     uint64_t more_bytes = e ? (len > e->value.len ? len - e->value.len : 0) : len;
 
     if (is_over_share(v, e, len, origin->peer))
-        return RT_REFUSAL_STORE_FULL;
+        return WIRE_REFUSAL_STORE_FULL;
     for (uint32_t i = 0; value_store_is_full(v, more_values, more_bytes); i++) {
         uint64_t own = weight(v, dht_quota_find(&v->nets, origin->net));
         struct entry *victim = NULL;
@@ -63,9 +63,9 @@ enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct en
         if (i < LIM_VALUE_EVICTIONS && len <= v->limits.bytes_max)
             victim = draw_victim(v, e, own + len + v->limits.bytes_max / v->limits.count_max);
         if (!victim)
-            return RT_REFUSAL_STORE_FULL;
+            return WIRE_REFUSAL_STORE_FULL;
         value_store_drop(v, victim, true);
         rt_metric_inc(RT_METRIC_DHT_VALUES_EVICTED);
     }
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }

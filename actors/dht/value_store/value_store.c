@@ -68,7 +68,7 @@ void dht_value_store_free(struct dht_value_store **v)
 
 /* -- in and out -- */
 
-static enum rt_refusal put_by_kind(struct dht_value_store *v, const struct incoming *in)
+static enum wire_refusal put_by_kind(struct dht_value_store *v, const struct incoming *in)
 {
     switch (in->checked->kind) {
     case WIRE_VALUE_SHARE_HEAD:
@@ -94,13 +94,13 @@ static enum rt_refusal put_by_kind(struct dht_value_store *v, const struct incom
     case WIRE_VALUE_NONE:
         break;
     }
-    return RT_REFUSAL_STORE_VALUE;
+    return WIRE_REFUSAL_STORE_VALUE;
 }
 
-enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
-                                    const struct dht_checked *checked, struct relay_slice value,
-                                    uint64_t ttl_secs, const struct dht_origin *origin,
-                                    uint64_t now_s)
+enum wire_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
+                                      const struct dht_checked *checked, struct relay_slice value,
+                                      uint64_t ttl_secs, const struct dht_origin *origin,
+                                      uint64_t now_s)
 {
     struct incoming in = {key, checked, value, ttl_secs, now_s, *origin};
     struct entry *e = value_store_entry(v, key, NULL), *next;
@@ -147,7 +147,7 @@ bool dht_value_store_load(struct dht_value_store *v, const uint8_t key[32], cons
 
     v->now_s = now_s;
     if (expires_s <= now_s || value_store_is_full(v, 1, len) ||
-        dht_value_read(key, sub, value, len, &checked) != RT_REFUSAL_NONE ||
+        dht_value_read(key, sub, value, len, &checked) != WIRE_REFUSAL_NONE ||
         value_store_entry(v, key, sub))
         return false;
     copy = rt_slice_copy(value, len);
@@ -174,7 +174,8 @@ bool dht_value_store_prove(struct dht_value_store *v, uint32_t max, uint64_t now
         struct entry *e = RT_CONTAINER_OF(n, struct entry, by_wait);
         struct dht_checked checked;
 
-        if (dht_value_check(e->key, e->value.ptr, e->value.len, now_s, &checked) == RT_REFUSAL_NONE)
+        if (dht_value_check(e->key, e->value.ptr, e->value.len, now_s, &checked) ==
+            WIRE_REFUSAL_NONE)
             value_store_proven(v, e, &checked);
         else
             value_store_drop(v, e, true); /* the row on disk is wrong */

@@ -111,10 +111,10 @@ void dht_value_store_set_sink(struct dht_value_store *v, const struct dht_value_
  * else a copy. NONE, also if the value does not win; STORE_VALUE for a share head with an invalid
  * signature; STORE_FULL or MEMORY.
  */
-enum rt_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
-                                    const struct dht_checked *checked, struct relay_slice value,
-                                    uint64_t ttl_secs, const struct dht_origin *origin,
-                                    uint64_t now_s);
+enum wire_refusal dht_value_store_put(struct dht_value_store *v, const uint8_t key[32],
+                                      const struct dht_checked *checked, struct relay_slice value,
+                                      uint64_t ttl_secs, const struct dht_origin *origin,
+                                      uint64_t now_s);
 
 /* Loads a value from disk without verification, within the limits. Load marks of communities first
  * (see dht_value_store_communities). A loaded manifest proves no key until dht_value_store_prove

@@ -182,8 +182,8 @@ void value_store_defer_save(struct dht_value_store *v, struct entry *e, uint64_t
 
 /* Evicts other entries until one more value of len bytes from this origin fits; e not NULL: until e
  * fits with a value of len bytes. NONE or STORE_FULL. Never evicts e. */
-enum rt_refusal value_store_make_room(struct dht_value_store *v, const struct entry *e,
-                                      uint32_t len, const struct dht_origin *origin);
+enum wire_refusal value_store_make_room(struct dht_value_store *v, const struct entry *e,
+                                        uint32_t len, const struct dht_origin *origin);
 bool value_store_is_full(const struct dht_value_store *v, uint32_t more_values,
                          uint64_t more_bytes);
 
@@ -202,24 +202,25 @@ void value_store_set(struct dht_value_store *v, struct entry *e, const struct in
                      struct relay_slice value);
 /* Makes room in the store and sets the value; e NULL: adds an entry. *out_entry is the entry with
  * the value. */
-enum rt_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
-                                   const struct incoming *in, struct entry **out_entry);
+enum wire_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
+                                     const struct incoming *in, struct entry **out_entry);
 
 /* -- value_rules.c: kinds that are maps -- */
 
-enum rt_refusal value_store_put_head(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_manifest(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_set(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_announcement(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_head(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_manifest(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_set(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_announcement(struct dht_value_store *v,
+                                               const struct incoming *in);
 /* A held manifest proves its share's key: a held head with an invalid signature is dropped. */
 void value_store_proven(struct dht_value_store *v, struct entry *manifest,
                         const struct dht_checked *checked);
 
 /* -- value_records.c: kinds with a tag -- */
 
-enum rt_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in);
-enum rt_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_record(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_dated(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_rotation(struct dht_value_store *v, const struct incoming *in);
+enum wire_refusal value_store_put_revocation(struct dht_value_store *v, const struct incoming *in);
 
 #endif

@@ -94,20 +94,20 @@ static struct relay_slice value_of_own_size(struct relay_slice value)
     return rt_slice_copy(value.ptr, value.len);
 }
 
-enum rt_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
-                                   const struct incoming *in, struct entry **out_entry)
+enum wire_refusal value_store_accept(struct dht_value_store *v, struct entry *e,
+                                     const struct incoming *in, struct entry **out_entry)
 {
-    enum rt_refusal r = value_store_make_room(v, e, in->value.len, &in->origin);
+    enum wire_refusal r = value_store_make_room(v, e, in->value.len, &in->origin);
     struct relay_slice value;
 
-    if (r != RT_REFUSAL_NONE)
+    if (r != WIRE_REFUSAL_NONE)
         return r;
     value = value_of_own_size(in->value);
     if (!value.owner)
-        return RT_REFUSAL_MEMORY;
+        return WIRE_REFUSAL_MEMORY;
     if (!e)
         e = value_store_add(v, in->key, in->checked);
     value_store_set(v, e, in, value);
     *out_entry = e;
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }

@@ -78,17 +78,17 @@ static uint32_t owned_by(const struct temp_slots *t, uint64_t owner_id, const ui
     return count;
 }
 
-enum rt_refusal temp_slots_add(struct temp_slots *t, uint64_t id, const uint8_t owner[32],
-                               uint64_t now_ns)
+enum wire_refusal temp_slots_add(struct temp_slots *t, uint64_t id, const uint8_t owner[32],
+                                 uint64_t now_ns)
 {
     uint64_t owner_id = rt_siphash(t->hash_key, owner, 32);
     struct temp_slot *s;
 
     RT_REQUIRE(slot_find(t, id, now_ns) == NULL);
     if (owned_by(t, owner_id, owner) >= LIM_TEMP_SLOTS_PER_KEY)
-        return RT_REFUSAL_SLOT_TEMP_KEY;
+        return WIRE_REFUSAL_SLOT_TEMP_KEY;
     if (t->by_id.count >= LIM_TEMP_SLOTS_MAX)
-        return RT_REFUSAL_SLOT_TEMP_FULL;
+        return WIRE_REFUSAL_SLOT_TEMP_FULL;
     s = calloc(1, sizeof(*s));
     RT_INSIST(s != NULL);
     memcpy(s->owner, owner, 32);
@@ -97,7 +97,7 @@ enum rt_refusal temp_slots_add(struct temp_slots *t, uint64_t id, const uint8_t 
     rt_map_put(&t->by_owner, &s->owner_node, owner_id);
     slot_renew(t, s, now_ns);
     rt_metric_inc(RT_METRIC_TEMP_SLOTS);
-    return RT_REFUSAL_NONE;
+    return WIRE_REFUSAL_NONE;
 }
 
 bool temp_slots_has(struct temp_slots *t, uint64_t id, uint64_t now_ns)
@@ -105,43 +105,43 @@ bool temp_slots_has(struct temp_slots *t, uint64_t id, uint64_t now_ns)
     return slot_find(t, id, now_ns) != NULL;
 }
 
-enum rt_refusal temp_slots_renew(struct temp_slots *t, uint64_t id, const uint8_t owner[32],
-                                 uint64_t now_ns)
-{
-    struct temp_slot *s = slot_find(t, id, now_ns);
-
-    if (!s)
-        return RT_REFUSAL_SLOT_NOT_FOUND;
-    if (memcmp(s->owner, owner, 32) != 0)
-        return RT_REFUSAL_SLOT_OWNER_MISMATCH;
-    slot_renew(t, s, now_ns);
-    return RT_REFUSAL_NONE;
-}
-
-enum rt_refusal temp_slots_connect(struct temp_slots *t, uint64_t id, const uint8_t requester[32],
+enum wire_refusal temp_slots_renew(struct temp_slots *t, uint64_t id, const uint8_t owner[32],
                                    uint64_t now_ns)
 {
     struct temp_slot *s = slot_find(t, id, now_ns);
 
     if (!s)
-        return RT_REFUSAL_SLOT_NOT_FOUND;
-    memcpy(s->requester, requester, 32);
-    s->has_requester = true;
-    return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_SLOT_NOT_FOUND;
+    if (memcmp(s->owner, owner, 32) != 0)
+        return WIRE_REFUSAL_SLOT_OWNER_MISMATCH;
+    slot_renew(t, s, now_ns);
+    return WIRE_REFUSAL_NONE;
 }
 
-enum rt_refusal temp_slots_stream(struct temp_slots *t, uint64_t id, const uint8_t key[32],
-                                  enum wire_relay_kind kind, uint64_t now_ns)
+enum wire_refusal temp_slots_connect(struct temp_slots *t, uint64_t id, const uint8_t requester[32],
+                                     uint64_t now_ns)
 {
     struct temp_slot *s = slot_find(t, id, now_ns);
 
     if (!s)
-        return RT_REFUSAL_SLOT_NOT_FOUND;
+        return WIRE_REFUSAL_SLOT_NOT_FOUND;
+    memcpy(s->requester, requester, 32);
+    s->has_requester = true;
+    return WIRE_REFUSAL_NONE;
+}
+
+enum wire_refusal temp_slots_stream(struct temp_slots *t, uint64_t id, const uint8_t key[32],
+                                    enum wire_relay_kind kind, uint64_t now_ns)
+{
+    struct temp_slot *s = slot_find(t, id, now_ns);
+
+    if (!s)
+        return WIRE_REFUSAL_SLOT_NOT_FOUND;
     if (kind == WIRE_KIND_CONTENT)
-        return RT_REFUSAL_SLOT_CONTENT;
+        return WIRE_REFUSAL_SLOT_CONTENT;
     if (s->has_requester && memcmp(s->requester, key, 32) == 0)
-        return RT_REFUSAL_NONE;
+        return WIRE_REFUSAL_NONE;
     if (memcmp(s->owner, key, 32) != 0)
-        return RT_REFUSAL_SLOT_UNAUTHORIZED;
-    return s->has_requester ? RT_REFUSAL_NONE : RT_REFUSAL_SLOT_NO_REQUESTER;
+        return WIRE_REFUSAL_SLOT_UNAUTHORIZED;
+    return s->has_requester ? WIRE_REFUSAL_NONE : WIRE_REFUSAL_SLOT_NO_REQUESTER;
 }

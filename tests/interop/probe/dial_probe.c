@@ -52,7 +52,7 @@ static void on_ended(void *user, const struct dial_end *why)
 {
     (void)user;
     snprintf(probe.line, sizeof(probe.line), "failed: %s",
-             why->refusal ? rt_refusal_info(why->refusal)->reason : "the connection ended");
+             why->refusal ? wire_refusal_info(why->refusal)->reason : "the connection ended");
     atomic_store(&probe.is_over, true);
 }
 

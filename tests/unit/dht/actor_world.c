@@ -204,7 +204,7 @@ uint32_t actor_peers_told(const struct dht_ask *a)
     uint8_t copy[8192];
     uint32_t count = 0;
 
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     memcpy(copy, a->answer.ptr, a->answer.len);
     assert_int_equal(
         a->op == DHT_FIND_NODE

@@ -121,7 +121,7 @@ void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, in
     struct dial_end end = {.how = how, .transport = transport, .skew_s = skew_s};
 
     if (skew_s != 0)
-        end.refusal = RT_REFUSAL_HELLO_CLOCK;
+        end.refusal = WIRE_REFUSAL_HELLO_CLOCK;
     end_with(d, &end);
 }
 

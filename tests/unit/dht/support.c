@@ -206,6 +206,6 @@ struct dht_checked test_checked(const struct test_value *v, uint64_t now_s)
 {
     struct dht_checked c;
 
-    assert_int_equal(dht_value_check(v->key, v->bytes, v->len, now_s, &c), RT_REFUSAL_NONE);
+    assert_int_equal(dht_value_check(v->key, v->bytes, v->len, now_s, &c), WIRE_REFUSAL_NONE);
     return c;
 }

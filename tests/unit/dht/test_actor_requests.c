@@ -97,7 +97,7 @@ static void put(const struct test_value *v)
 
     assert_int_equal(
         dht_value_store_put(values, v->key, &checked, slice, 86400, &ours, world_wall_s()),
-        RT_REFUSAL_NONE);
+        WIRE_REFUSAL_NONE);
     relay_slice_drop(&slice);
 }
 

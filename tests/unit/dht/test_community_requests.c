@@ -28,7 +28,7 @@ static void store(const struct test_value *v)
     a->payload = rt_slice_copy(v->bytes, v->len);
     a = actor_ask(&a->msg);
     assert_non_null(a);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
 
 static void finish(struct wire_writer *w, struct test_value *out)
@@ -134,7 +134,7 @@ static uint32_t entries_of(const struct dht_ask *a)
     uint32_t count = 0;
 
     assert_non_null(a);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_true(a->answer.len <= sizeof(copy));
     memcpy(copy, a->answer.ptr, a->answer.len);
     wire_reader_init(&r, copy, a->answer.len);
@@ -167,7 +167,7 @@ static void test_pages_of_what_was_stored(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++)
-        assert_int_equal(ask(ops[i])->refusal, RT_REFUSAL_COMMUNITY_NOT_FOUND);
+        assert_int_equal(ask(ops[i])->refusal, WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
     store_member();
     for (int i = 0; i < 4; i++)
         assert_int_equal(entries_of(ask(ops[i])), with_member[i]);
@@ -195,7 +195,8 @@ static void test_malformed_payload_is_refused(void **state)
 
     (void)state;
     a->payload = rt_slice_copy("?", 1);
-    assert_int_equal(((struct dht_ask *)actor_ask(&a->msg))->refusal, RT_REFUSAL_PAYLOAD_MALFORMED);
+    assert_int_equal(((struct dht_ask *)actor_ask(&a->msg))->refusal,
+                     WIRE_REFUSAL_PAYLOAD_MALFORMED);
 }
 
 /* -- many searches at once -- */
@@ -210,9 +211,9 @@ static void on_told(struct rt_actor *self, struct rt_msg *m)
 
     (void)self;
     if (!m->is_bounced) {
-        full_count += a->refusal == RT_REFUSAL_SEARCHES_FULL;
-        found_count += a->refusal == RT_REFUSAL_NONE && entries_of(a) == 1;
-        cut_count += a->refusal == RT_REFUSAL_NONE && a->answer.ptr[0] == MAP_WITH_CURSOR;
+        full_count += a->refusal == WIRE_REFUSAL_SEARCHES_FULL;
+        found_count += a->refusal == WIRE_REFUSAL_NONE && entries_of(a) == 1;
+        cut_count += a->refusal == WIRE_REFUSAL_NONE && a->answer.ptr[0] == MAP_WITH_CURSOR;
     }
     rt_msg_free(&m);
 }

@@ -148,7 +148,7 @@ static void test_announcements_say_where_a_relay_is(void **state)
     a->payload = rt_slice_copy(v.bytes, v.len);
     a->ttl_secs = 86400;
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     world_pass(RT_S);
     assert_non_null(fake_to(&addr.hop));
     fake_ready(fake_to(&addr.hop), k.public_key);

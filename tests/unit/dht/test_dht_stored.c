@@ -22,7 +22,7 @@ static void store_own(const struct test_value *v)
 {
     struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000901, 9, v->key, v->bytes, v->len);
 
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
 
 /* Stores as a contact: the value is not fresh, and no look-up follows. */
@@ -30,7 +30,7 @@ static void store_as_contact(const struct test_value *v)
 {
     struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000201, 20, v->key, v->bytes, v->len);
 
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
 
 /* Loaded from disk, many keys of one network still have one network's share. */
@@ -70,10 +70,10 @@ static void test_manifest_by_its_id(void **state)
     wire_write_manifest(&w, &m);
     v.len = (uint32_t)wire_writer_len(&w, &fits);
     a = actor_ask_as(DHT_MANIFEST, 0x0b000901, 9, id, NULL, 0);
-    assert_int_equal(a->refusal, RT_REFUSAL_MANIFEST_NOT_FOUND);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_MANIFEST_NOT_FOUND);
     store_own(&v);
     a = actor_ask_as(DHT_MANIFEST, 0x0b000901, 9, id, NULL, 0);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     memcpy(copy, a->answer.ptr, a->answer.len);
     assert_non_null(memmem(copy, a->answer.len, v.bytes, v.len));
 }
@@ -117,15 +117,15 @@ static void store_from(uint32_t key, bool is_relay, const struct test_value *v)
     memcpy(a->key, v->key, 32);
     a->payload = rt_slice_copy(v->bytes, v->len);
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
 
 static bool is_taken(const struct test_value *v, enum wire_dialect dialect, uint8_t peer_dialects)
 {
-    enum rt_refusal r = ask_of(DHT_STORE, dialect, peer_dialects, v)->refusal;
+    enum wire_refusal r = ask_of(DHT_STORE, dialect, peer_dialects, v)->refusal;
 
-    assert_true(r == RT_REFUSAL_NONE || r == RT_REFUSAL_STORE_VALUE);
-    return r == RT_REFUSAL_NONE;
+    assert_true(r == WIRE_REFUSAL_NONE || r == WIRE_REFUSAL_STORE_VALUE);
+    return r == WIRE_REFUSAL_NONE;
 }
 
 static void assert_taken_by(const struct test_value *v, uint8_t dialects)
@@ -141,7 +141,7 @@ static bool is_given(const struct test_value *v, enum wire_dialect d)
 {
     struct dht_ask *a = ask_of(DHT_FIND_VALUE, d, WIRE_DIALECT_BIT(d), v);
 
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     return memmem(a->answer.ptr, a->answer.len, v->bytes, v->len) != NULL;
 }
 
@@ -199,7 +199,7 @@ static void test_announcements_of_both_forms_by_anybody(void **state)
     a->payload = rt_slice_copy(a8.bytes, a8.len);
     a->reached_dialects = B;
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_given_to(&a8, B);
 }
 
@@ -224,7 +224,7 @@ static void test_own_announcement_of_a_relay(void **state)
     memcpy(a->key, a8.key, 32);
     a->payload = rt_slice_copy(a8.bytes, a8.len);
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_given_to(&a8, B);
 }
 
@@ -333,7 +333,7 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
     }
     a = (struct dht_publish_ask *)actor_answer;
     assert_non_null(a);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(a->stored, 1);
 }
 
@@ -483,7 +483,7 @@ static void test_false_values_are_not_published(void **state)
     (void)state;
     a->value = rt_slice_copy("x", 1);
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_STORE_VALUE);
     assert_int_equal(a->stored, 0);
 }
 

@@ -118,7 +118,7 @@ static void test_publication_is_stored_at_each_node_once(void **state)
     world_run();
     m = (struct dht_publish_ask *)reply;
     assert_non_null(m);
-    assert_int_equal(m->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(m->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(m->stored, 1);
     assert_true(
         dht_table_is_held(room_members.tables[WIRE_DIALECT_C], nodes[1].pubkey_hint, world_now_ns));
@@ -133,12 +133,12 @@ static void test_not_published(void **state)
 
     (void)state;
     publish(key, "x", 1);
-    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, WIRE_REFUSAL_STORE_VALUE);
     rt_msg_free(&reply);
     room_context.is_stopped = true; /* no look-up begins */
     make_value(5, &v);
     publish(v.key, v.bytes, v.len);
-    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(((struct dht_publish_ask *)reply)->stored, 0);
     assert_int_equal(fake_rpc_started, 0);
 }
@@ -157,7 +157,7 @@ static void test_new_value_is_pushed_by_the_plan(void **state)
     slice = rt_slice_copy(v.bytes, v.len);
     assert_int_equal(
         dht_value_store_put(values, v.key, &checked, slice, 86400, &stranger, world_wall_s()),
-        RT_REFUSAL_NONE);
+        WIRE_REFUSAL_NONE);
     relay_slice_drop(&slice);
     room_context.is_started = false;
     replicate_due(&pushes);

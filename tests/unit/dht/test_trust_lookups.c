@@ -229,7 +229,7 @@ static void store_here(struct trust_record r)
     memcpy(a->key, r.key, 32);
     a->payload = rt_slice_copy(r.bytes, r.len);
     a = actor_ask(&a->msg);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
 
 /* -- tests -- */

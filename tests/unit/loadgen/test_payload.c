@@ -29,7 +29,7 @@ static void assert_is_accepted(uint8_t *payload, size_t len, struct wire_store *
     assert_int_equal(wire_store_decode(payload, len, s), RT_ERR_OK);
     assert_int_equal(s->ttl_secs, LIM_VALUE_TTL_MIN_S);
     assert_int_equal(dht_value_check(s->key, s->value.ptr, s->value.len, NOW_S, out),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
 }
 
 static void test_member(void **state)

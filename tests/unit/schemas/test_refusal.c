@@ -12,19 +12,19 @@
 static void test_table(void **state)
 {
     (void)state;
-    for (int i = 1; i < RT_REFUSAL_COUNT; i++) {
-        const struct rt_refusal_info *info = rt_refusal_info((enum rt_refusal)i);
+    for (int i = 1; i < WIRE_REFUSAL_COUNT; i++) {
+        const struct wire_refusal_info *info = wire_refusal_info((enum wire_refusal)i);
 
         assert_true(strlen(info->reason) > 0);
         assert_non_null(info->text);
         assert_true(info->text[0] != '\0' || info->closes);
         for (int j = 1; j < i; j++)
-            assert_string_not_equal(info->reason, rt_refusal_info((enum rt_refusal)j)->reason);
+            assert_string_not_equal(info->reason, wire_refusal_info((enum wire_refusal)j)->reason);
     }
-    assert_non_null(strstr(rt_refusal_info(RT_REFUSAL_RATE_RELAY)->text, "rate limit"));
-    assert_null(strstr(rt_refusal_info(RT_REFUSAL_TUNNELS_FULL)->text, "rate limit"));
-    assert_true(rt_refusal_info(RT_REFUSAL_HELLO_REPLAY)->closes);
-    assert_false(rt_refusal_info(RT_REFUSAL_SLOT_NOT_FOUND)->closes);
+    assert_non_null(strstr(wire_refusal_info(WIRE_REFUSAL_RATE_RELAY)->text, "rate limit"));
+    assert_null(strstr(wire_refusal_info(WIRE_REFUSAL_TUNNELS_FULL)->text, "rate limit"));
+    assert_true(wire_refusal_info(WIRE_REFUSAL_HELLO_REPLAY)->closes);
+    assert_false(wire_refusal_info(WIRE_REFUSAL_SLOT_NOT_FOUND)->closes);
 }
 
 int main(void)

@@ -35,7 +35,7 @@ struct room_dht {
     bool is_silent; /* nothing, until room_dht_reply */
     bool is_joined;
     bool has_answer; /* "answer" */
-    enum rt_refusal refusal;
+    enum wire_refusal refusal;
     /* What sessions told it. */
     uint32_t inbound;
     int64_t skew_s;

@@ -334,10 +334,10 @@ static void test_a_refusal_of_the_dht_is_its_text(void **state)
     struct client *c = client_ready(1, 10, WIRE_DIALECT_A);
 
     (void)state;
-    room_dht.refusal = RT_REFUSAL_MANIFEST_NOT_FOUND;
+    room_dht.refusal = WIRE_REFUSAL_MANIFEST_NOT_FOUND;
     request(c, WIRE_GET_MANIFEST);
     assert_refused(c, WIRE_GET_MANIFEST, "manifest not found");
-    room_dht.refusal = RT_REFUSAL_STORE_VALUE;
+    room_dht.refusal = WIRE_REFUSAL_STORE_VALUE;
     request(c, WIRE_STORE);
     assert_refused(c, WIRE_STORE, "dht value is not valid for its key");
 }
@@ -365,7 +365,7 @@ static void test_the_list_of_relays(void **state)
     request(c, WIRE_RELAY_LIST_REQUEST);
     e = assert_replied(c, WIRE_RELAY_LIST_RESPONSE);
     assert_memory_equal(e.payload.ptr, "answer", 6);
-    room_dht.refusal = RT_REFUSAL_MEMORY;
+    room_dht.refusal = WIRE_REFUSAL_MEMORY;
     room_dht.has_answer = false;
     request(c, WIRE_RELAY_LIST_REQUEST);
     assert_refused(c, WIRE_RELAY_LIST_REQUEST, "relay is short of memory, rate limit exceeded");
@@ -413,7 +413,7 @@ static void test_a_community_id_must_be_the_hash_of_its_key(void **state)
     p.bytes[p.len - 1] = 1;
     client_requests(c, WIRE_GET_COMMUNITY_STATUS, p.bytes, p.len);
     assert_refused(c, WIRE_GET_COMMUNITY_STATUS,
-                   rt_refusal_info(RT_REFUSAL_COMMUNITY_MISMATCH)->text);
+                   wire_refusal_info(WIRE_REFUSAL_COMMUNITY_MISMATCH)->text);
     assert_int_equal(room_dht.requests, 0);
 }
 

@@ -66,16 +66,16 @@ static void test_three_hellos_and_a_secret(void **state)
     uint8_t a[32], b[32];
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&hello, false, NOW), RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_signature(&hello), RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&answer, true, NOW), RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_signature(&answer), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&hello, false, NOW), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&hello), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&answer, true, NOW), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&answer), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, server.public_key),
-                     RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, NULL), RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_signature(&ack), RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, NULL), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&ack), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_ack(&ack, hello.node_pubkey, hello.nonce, server_fresh.nonce),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_true(answer.capabilities.dht && answer.capabilities.relay);
     assert_false(answer.capabilities.store || answer.capabilities.content_seed ||
                  answer.capabilities.mobile_light);
@@ -91,17 +91,17 @@ static void test_dialects(void **state)
     static const struct {
         uint16_t version;
         bool has_community_fields;
-        enum rt_refusal refusal;
+        enum wire_refusal refusal;
         enum wire_dialect dialect;
     } cases[] = {
-        {0, false, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
-        {0, true, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
-        {1, false, RT_REFUSAL_NONE, WIRE_DIALECT_A},
-        {1, true, RT_REFUSAL_NONE, WIRE_DIALECT_B},
-        {2, false, RT_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
-        {2, true, RT_REFUSAL_NONE, WIRE_DIALECT_C},
-        {3, false, RT_REFUSAL_NONE, WIRE_DIALECT_C},
-        {UINT16_MAX, true, RT_REFUSAL_NONE, WIRE_DIALECT_C},
+        {0, false, WIRE_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {0, true, WIRE_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {1, false, WIRE_REFUSAL_NONE, WIRE_DIALECT_A},
+        {1, true, WIRE_REFUSAL_NONE, WIRE_DIALECT_B},
+        {2, false, WIRE_REFUSAL_HELLO_VERSION, WIRE_DIALECTS},
+        {2, true, WIRE_REFUSAL_NONE, WIRE_DIALECT_C},
+        {3, false, WIRE_REFUSAL_NONE, WIRE_DIALECT_C},
+        {UINT16_MAX, true, WIRE_REFUSAL_NONE, WIRE_DIALECT_C},
     };
 
     (void)state;
@@ -129,16 +129,16 @@ static void test_hello_of_each_dialect(void **state)
         handshake_hello(&client, &client_fresh, d, NULL, NOW, &h);
         assert_int_equal(h.protocol_version, d == WIRE_DIALECT_C ? 2 : 1);
         assert_true(h.capabilities.community_search == (d != WIRE_DIALECT_A));
-        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_NONE);
+        assert_int_equal(handshake_check_signature(&h), WIRE_REFUSAL_NONE);
         for (enum wire_dialect other = WIRE_DIALECT_A; other < WIRE_DIALECTS; other++) {
             struct wire_hello copy = h;
             bool same_version = wire_dialect_version(other) == wire_dialect_version(d);
 
             assert_int_equal(handshake_check_dialect(&copy, other),
-                             same_version ? RT_REFUSAL_NONE : RT_REFUSAL_HELLO_VERSION);
+                             same_version ? WIRE_REFUSAL_NONE : WIRE_REFUSAL_HELLO_VERSION);
             if (same_version)
                 assert_int_equal(handshake_check_signature(&copy),
-                                 other == d ? RT_REFUSAL_NONE : RT_REFUSAL_HELLO_SIGNATURE);
+                                 other == d ? WIRE_REFUSAL_NONE : WIRE_REFUSAL_HELLO_SIGNATURE);
         }
     }
 }
@@ -172,16 +172,16 @@ static void test_clock_both_ways(void **state)
     struct wire_hello h = client_hello();
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S), RT_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S), RT_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S + 1),
-                     RT_REFUSAL_HELLO_CLOCK);
+                     WIRE_REFUSAL_HELLO_CLOCK);
     assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S - 1),
-                     RT_REFUSAL_HELLO_CLOCK);
+                     WIRE_REFUSAL_HELLO_CLOCK);
     h.timestamp_unix_secs = UINT64_MAX;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_CLOCK);
+    assert_int_equal(handshake_check_shape(&h, false, NOW), WIRE_REFUSAL_HELLO_CLOCK);
     h.timestamp_unix_secs = 0;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), RT_REFUSAL_HELLO_CLOCK);
+    assert_int_equal(handshake_check_shape(&h, false, NOW), WIRE_REFUSAL_HELLO_CLOCK);
 }
 
 static void test_echo_where_it_belongs(void **state)
@@ -189,8 +189,8 @@ static void test_echo_where_it_belongs(void **state)
     struct wire_hello hello = client_hello(), ack = client_ack();
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&hello, true, NOW), RT_REFUSAL_ACK_MISMATCH);
-    assert_int_equal(handshake_check_shape(&ack, false, NOW), RT_REFUSAL_HELLO_MALFORMED);
+    assert_int_equal(handshake_check_shape(&hello, true, NOW), WIRE_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_shape(&ack, false, NOW), WIRE_REFUSAL_HELLO_MALFORMED);
 }
 
 static void test_signature_covers_every_field(void **state)
@@ -201,9 +201,9 @@ static void test_signature_covers_every_field(void **state)
 #define BREAKS(change)                                                                             \
     do {                                                                                           \
         h = client_ack();                                                                          \
-        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_NONE);                          \
+        assert_int_equal(handshake_check_signature(&h), WIRE_REFUSAL_NONE);                        \
         change;                                                                                    \
-        assert_int_equal(handshake_check_signature(&h), RT_REFUSAL_HELLO_SIGNATURE);               \
+        assert_int_equal(handshake_check_signature(&h), WIRE_REFUSAL_HELLO_SIGNATURE);             \
     } while (0)
     BREAKS(h.node_pubkey[0] ^= 1);
     BREAKS(h.capabilities.store = true);
@@ -224,15 +224,15 @@ static void test_ack_of_another(void **state)
 
     (void)state;
     assert_int_equal(handshake_check_ack(&ack, other, client_fresh.nonce, server_fresh.nonce),
-                     RT_REFUSAL_ACK_MISMATCH);
+                     WIRE_REFUSAL_ACK_MISMATCH);
     assert_int_equal(handshake_check_ack(&ack, client.public_key, other, server_fresh.nonce),
-                     RT_REFUSAL_ACK_MISMATCH);
+                     WIRE_REFUSAL_ACK_MISMATCH);
     assert_int_equal(handshake_check_ack(&ack, client.public_key, client_fresh.nonce, other),
-                     RT_REFUSAL_ACK_MISMATCH);
+                     WIRE_REFUSAL_ACK_MISMATCH);
     ack.has_echoed_nonce = false;
     assert_int_equal(
         handshake_check_ack(&ack, client.public_key, client_fresh.nonce, server_fresh.nonce),
-        RT_REFUSAL_ACK_MISMATCH);
+        WIRE_REFUSAL_ACK_MISMATCH);
 }
 
 static void test_server_of_another_key(void **state)
@@ -241,8 +241,9 @@ static void test_server_of_another_key(void **state)
 
     (void)state;
     assert_int_equal(handshake_check_server(&h, client_fresh.nonce, client.public_key),
-                     RT_REFUSAL_SERVER_KEY);
-    assert_int_equal(handshake_check_server(&h, server_fresh.nonce, NULL), RT_REFUSAL_ACK_MISMATCH);
+                     WIRE_REFUSAL_SERVER_KEY);
+    assert_int_equal(handshake_check_server(&h, server_fresh.nonce, NULL),
+                     WIRE_REFUSAL_ACK_MISMATCH);
 }
 
 static void test_small_order_ephemeral_gives_no_secret(void **state)

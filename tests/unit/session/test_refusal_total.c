@@ -11,10 +11,10 @@
 static void test_totals(void **state)
 {
     (void)state;
-    session_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    session_refusal_count(RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(session_refusal_total(RT_REFUSAL_SLOT_NOT_FOUND), 2);
-    assert_int_equal(session_refusal_total(RT_REFUSAL_HELLO_REPLAY), 0);
+    session_refusal_count(WIRE_REFUSAL_SLOT_NOT_FOUND);
+    session_refusal_count(WIRE_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(session_refusal_total(WIRE_REFUSAL_SLOT_NOT_FOUND), 2);
+    assert_int_equal(session_refusal_total(WIRE_REFUSAL_HELLO_REPLAY), 0);
 }
 
 int main(void)

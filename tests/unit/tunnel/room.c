@@ -236,8 +236,8 @@ static void ask(struct peer *p, enum slots_op op, uint64_t slot_id, enum wire_re
     rt_send(p->actor.worker, tunnel_slots_addr(p->actor.worker), &a->msg);
 }
 
-enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
-                         enum wire_relay_kind kind)
+enum wire_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
+                           enum wire_relay_kind kind)
 {
     uint32_t before = p->reply_count;
 
@@ -273,7 +273,7 @@ static void on_registration_ended(void *user, const struct tunnel_refused *refus
 
     p->tunnel = NULL;
     p->reply_count++;
-    p->reply = (struct slots_request){.refusal = refused ? refused->refusal : RT_REFUSAL_NONE};
+    p->reply = (struct slots_request){.refusal = refused ? refused->refusal : WIRE_REFUSAL_NONE};
     if (refused) {
         assert_ptr_equal(refused->conn, p->conn);
         assert_true(p->conn->is_held);
@@ -322,7 +322,7 @@ void peer_take_back(struct peer *p)
     p->tunnel = NULL;
 }
 
-enum rt_refusal peer_register(struct peer *p, uint64_t slot_id)
+enum wire_refusal peer_register(struct peer *p, uint64_t slot_id)
 {
     uint32_t before = p->reply_count;
 
@@ -336,7 +336,7 @@ struct peer *node_new(uint16_t worker, uint8_t key)
 {
     struct peer *p = peer_new(worker, key);
 
-    assert_int_equal(peer_register(p, 0), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(p, 0), WIRE_REFUSAL_NONE);
     return p;
 }
 
@@ -406,7 +406,7 @@ const struct answer *peer_answer(const struct peer *p, uint32_t id)
     return found;
 }
 
-void assert_refused(const struct peer *p, uint32_t id, enum rt_refusal refusal)
+void assert_refused(const struct peer *p, uint32_t id, enum wire_refusal refusal)
 {
     const struct answer *a = peer_answer(p, id);
 
@@ -422,7 +422,7 @@ void assert_answered(const struct peer *p, uint32_t id, uint32_t len, uint8_t fi
 
     assert_non_null(a);
     assert_false(a->is_bounced);
-    assert_int_equal(a->refusal, RT_REFUSAL_NONE);
+    assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(a->len, len);
     assert_true(len == 0 || a->first[0] == fill);
 }

@@ -18,7 +18,7 @@
 /* A reply to a request. */
 struct answer {
     uint32_t id; /* outer_req_id */
-    enum rt_refusal refusal;
+    enum wire_refusal refusal;
     bool is_bounced, is_taken; /* is_taken: a slice, not inline */
     uint32_t len;
     uint8_t first[16];
@@ -57,15 +57,15 @@ void room_run(void);
 void room_pass(uint64_t ns);
 
 struct peer *peer_new(uint16_t worker, uint8_t key);
-enum rt_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
-                         enum wire_relay_kind kind);
+enum wire_refusal peer_ask(struct peer *p, enum slots_op op, uint64_t slot_id,
+                           enum wire_relay_kind kind);
 /* The same in two halves, for what may come between: the registration has ended when reply_count
  * has grown. */
 void peer_begin_register(struct peer *p, uint64_t slot_id);
 /* Makes its connection, which peer_begin_register does where there is none. */
 void peer_connect(struct peer *p);
 void peer_take_back(struct peer *p);
-enum rt_refusal peer_register(struct peer *p, uint64_t slot_id);
+enum wire_refusal peer_register(struct peer *p, uint64_t slot_id);
 /* A registered node on this worker with this key. */
 struct peer *node_new(uint16_t worker, uint8_t key);
 
@@ -80,7 +80,7 @@ void peer_post_request(struct peer *p, struct rt_addr link, uint64_t slot_id, ui
 void peer_cancel(struct peer *p, struct rt_addr link, bool drop_written);
 /* The answer to id, or NULL so far; exactly one, or it fails. */
 const struct answer *peer_answer(const struct peer *p, uint32_t id);
-void assert_refused(const struct peer *p, uint32_t id, enum rt_refusal refusal);
+void assert_refused(const struct peer *p, uint32_t id, enum wire_refusal refusal);
 void assert_answered(const struct peer *p, uint32_t id, uint32_t len, uint8_t fill);
 void assert_unanswered(const struct peer *p, uint32_t id);
 

@@ -44,7 +44,7 @@ static void test_a_tunnel_gets_its_slot_and_all_workers_know(void **state)
     struct peer *node = peer_new(1, 10);
 
     (void)state;
-    assert_int_equal(peer_register(node, 0), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(node, 0), WIRE_REFUSAL_NONE);
     assert_int_not_equal(node->reply.slot_id, 0);
     assert_true(node->reply.expires_at_s > 1700000000);
     assert_front(node->reply.slot_id, node);
@@ -201,11 +201,11 @@ static void test_the_owners_live_id_is_renewed(void **state)
     struct peer *first = node_new(0, 10), *second = peer_new(1, 10);
 
     (void)state;
-    assert_int_equal(peer_register(second, first->slot_id), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(second, first->slot_id), WIRE_REFUSAL_NONE);
     assert_int_equal(second->slot_id, first->slot_id);
     assert_front(first->slot_id, second);
     assert_int_equal(peer_ask(second, SLOTS_REGISTER_TEMP, first->slot_id, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_int_equal(second->reply.slot_id, first->slot_id);
     assert_front(first->slot_id, second);
 }
@@ -215,9 +215,9 @@ static void test_anothers_live_id_is_an_owner_mismatch(void **state)
     struct peer *node = node_new(0, 10), *other = peer_new(1, 11);
 
     (void)state;
-    assert_int_equal(peer_register(other, node->slot_id), RT_REFUSAL_SLOT_OWNER_MISMATCH);
+    assert_int_equal(peer_register(other, node->slot_id), WIRE_REFUSAL_SLOT_OWNER_MISMATCH);
     assert_int_equal(peer_ask(other, SLOTS_REGISTER_TEMP, node->slot_id, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_OWNER_MISMATCH);
+                     WIRE_REFUSAL_SLOT_OWNER_MISMATCH);
     assert_front(node->slot_id, node);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 1);
 }
@@ -227,9 +227,9 @@ static void test_an_id_that_is_not_live_is_not_found(void **state)
     struct peer *node = peer_new(0, 10);
 
     (void)state;
-    assert_int_equal(peer_register(node, slot_of(node)), RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(peer_register(node, 12345), RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(peer_register(node, 0), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(node, slot_of(node)), WIRE_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(peer_register(node, 12345), WIRE_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(peer_register(node, 0), WIRE_REFUSAL_NONE);
 }
 
 /* -- max_tunnels -- */
@@ -243,13 +243,13 @@ static void test_max_tunnels_counts_identities(void **state)
     a = node_new(0, 10);
     node_new(1, 11);
     late = peer_new(2, 12);
-    assert_int_equal(peer_register(late, 0), RT_REFUSAL_TUNNELS_FULL);
+    assert_int_equal(peer_register(late, 0), WIRE_REFUSAL_TUNNELS_FULL);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 2);
     node_new(1, 10);
     node_new(2, 11);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNELS), 2);
     node_closes(a);
-    assert_int_equal(peer_register(late, 0), RT_REFUSAL_TUNNELS_FULL);
+    assert_int_equal(peer_register(late, 0), WIRE_REFUSAL_TUNNELS_FULL);
 }
 
 static void test_a_place_is_free_again_when_an_identity_goes(void **state)
@@ -260,9 +260,9 @@ static void test_a_place_is_free_again_when_an_identity_goes(void **state)
     room_start(1, 1);
     a = node_new(0, 10);
     late = peer_new(2, 12);
-    assert_int_equal(peer_register(late, 0), RT_REFUSAL_TUNNELS_FULL);
+    assert_int_equal(peer_register(late, 0), WIRE_REFUSAL_TUNNELS_FULL);
     node_closes(a);
-    assert_int_equal(peer_register(late, 0), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(late, 0), WIRE_REFUSAL_NONE);
     assert_front(late->slot_id, late);
 }
 
@@ -347,7 +347,7 @@ static void test_a_refusal_reports_an_eof(void **state)
     peer_begin_register(node, 99);
     node->conn->ops->eof(node->conn->user);
     room_run();
-    assert_int_equal(node->reply.refusal, RT_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(node->reply.refusal, WIRE_REFUSAL_SLOT_NOT_FOUND);
     assert_true(node->is_eof_reported);
 }
 
@@ -379,7 +379,7 @@ static void test_a_request_expires_while_registering(void **state)
     room_now += 20 * RT_MS;
     room_turn(1);
     assert_int_equal(node->reply_count, 0);
-    assert_refused(asker, 1, RT_REFUSAL_QUEUE_TIMEOUT);
+    assert_refused(asker, 1, WIRE_REFUSAL_QUEUE_TIMEOUT);
     room_run();
     assert_node_reads_nothing(node);
 }
@@ -395,8 +395,8 @@ static void test_requests_of_a_link_never_registered_are_refused(void **state)
     room_turn(1);
     peer_take_back(node);
     room_run();
-    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
-    assert_refused(asker, 2, RT_REFUSAL_TUNNEL_CLOSED);
+    assert_refused(asker, 1, WIRE_REFUSAL_TUNNEL_CLOSED);
+    assert_refused(asker, 2, WIRE_REFUSAL_TUNNEL_CLOSED);
     assert_front(slot_of(node), NULL);
 }
 
@@ -416,7 +416,7 @@ static void test_a_fourth_link_closes_one_that_has_just_registered(void **state)
     room_run();
     assert_int_equal(slow->reply_count, 1);
     assert_true(slow->conn->is_closed);
-    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
+    assert_refused(asker, 1, WIRE_REFUSAL_TUNNEL_CLOSED);
     assert_front(slot_of(slow), others[2]);
 }
 
@@ -428,12 +428,12 @@ static void test_shutdown_refuses_registrations_and_leaves_the_rest(void **state
     (void)state;
     rt_send_external(room_system, tunnel_slots_addr(room_worker(1)), m);
     room_run();
-    assert_int_equal(peer_register(late, 0), RT_REFUSAL_SHUTTING_DOWN);
+    assert_int_equal(peer_register(late, 0), WIRE_REFUSAL_SHUTTING_DOWN);
     assert_int_equal(peer_ask(late, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SHUTTING_DOWN);
+                     WIRE_REFUSAL_SHUTTING_DOWN);
     assert_front(node->slot_id, node);
     assert_int_equal(peer_ask(late, SLOTS_STREAM, node->slot_id, WIRE_KIND_CONTENT),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
 }
 
 /* -- asking the authority -- */
@@ -445,15 +445,15 @@ static void test_stream_and_connect_ask_for_a_tunnel(void **state)
     (void)state;
     for (int kind = WIRE_KIND_CONTROL; kind <= WIRE_KIND_CONTENT; kind++) {
         assert_int_equal(peer_ask(asker, SLOTS_STREAM, node->slot_id, (enum wire_relay_kind)kind),
-                         RT_REFUSAL_NONE);
+                         WIRE_REFUSAL_NONE);
         assert_true(rt_addr_equal(asker->reply.link, node->link));
     }
     assert_int_equal(peer_ask(asker, SLOTS_CONNECT, node->slot_id, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_int_equal(peer_ask(asker, SLOTS_CONNECT, 99, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_NOT_FOUND);
+                     WIRE_REFUSAL_SLOT_NOT_FOUND);
     assert_int_equal(peer_ask(asker, SLOTS_STREAM, 99, WIRE_KIND_CONTENT),
-                     RT_REFUSAL_SLOT_NOT_FOUND);
+                     WIRE_REFUSAL_SLOT_NOT_FOUND);
     assert_true(rt_addr_none(asker->reply.link));
 }
 
@@ -467,7 +467,7 @@ static void test_temporary_slots(void **state)
     (void)state;
     for (uint32_t i = 0; i < LIM_TEMP_SLOTS_PER_KEY; i++) {
         assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL),
-                         RT_REFUSAL_NONE);
+                         WIRE_REFUSAL_NONE);
         ids[i] = owner->reply.slot_id;
         assert_int_not_equal(ids[i], 0);
         assert_int_not_equal(ids[i], slot_of(owner));
@@ -476,18 +476,19 @@ static void test_temporary_slots(void **state)
     }
     assert_int_equal(owner->reply.expires_at_s, (room_now / RT_S) + 1700000000 + 600);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_TEMP_KEY);
-    assert_int_equal(peer_register(owner, 0), RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_SLOT_TEMP_KEY);
+    assert_int_equal(peer_register(owner, 0), WIRE_REFUSAL_NONE);
     assert_int_equal(peer_ask(requester, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_UNAUTHORIZED);
+                     WIRE_REFUSAL_SLOT_UNAUTHORIZED);
     assert_int_equal(peer_ask(owner, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_NO_REQUESTER);
+                     WIRE_REFUSAL_SLOT_NO_REQUESTER);
     assert_int_equal(peer_ask(requester, SLOTS_CONNECT, ids[0], WIRE_KIND_CONTROL),
-                     RT_REFUSAL_NONE);
-    assert_int_equal(peer_ask(requester, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
+    assert_int_equal(peer_ask(requester, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL),
+                     WIRE_REFUSAL_NONE);
     assert_true(rt_addr_none(requester->reply.link));
     assert_int_equal(peer_ask(owner, SLOTS_STREAM, ids[0], WIRE_KIND_CONTENT),
-                     RT_REFUSAL_SLOT_CONTENT);
+                     WIRE_REFUSAL_SLOT_CONTENT);
     assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(1), ids[0])));
 }
 
@@ -497,21 +498,21 @@ static void test_temporary_slots_expire_unless_renewed(void **state)
     uint64_t kept;
 
     (void)state;
-    assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
+    assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), WIRE_REFUSAL_NONE);
+    assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, 0, WIRE_KIND_CONTROL), WIRE_REFUSAL_NONE);
     kept = owner->reply.slot_id;
     room_pass(400 * RT_S);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, kept, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_int_equal(owner->reply.slot_id, kept);
     room_pass(300 * RT_S);
     assert_int_equal(rt_metric_get(RT_METRIC_TEMP_SLOTS), 1);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, kept, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     room_pass(601 * RT_S);
     assert_int_equal(rt_metric_get(RT_METRIC_TEMP_SLOTS), 0);
     assert_int_equal(peer_ask(owner, SLOTS_REGISTER_TEMP, kept, WIRE_KIND_CONTROL),
-                     RT_REFUSAL_SLOT_NOT_FOUND);
+                     WIRE_REFUSAL_SLOT_NOT_FOUND);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_begin, room_end)

@@ -91,7 +91,7 @@ static void test_no_memory_for_a_large_answer_is_a_refusal(void **state)
     rt_budget_configure(rt_budget_used() + 100);
     node_sends(node, 60000, 1);
     rt_budget_configure(UINT64_MAX);
-    assert_refused(asker, 1, RT_REFUSAL_MEMORY);
+    assert_refused(asker, 1, WIRE_REFUSAL_MEMORY);
     request(2);
     node_sends(node, 4, 2);
     assert_answered(asker, 2, 4, 2);
@@ -213,7 +213,7 @@ static void test_thirty_seconds_without_a_byte_end_a_link_that_owes(void **state
     assert_int_equal(node->conn->how, RELAY_CLOSE_ABORT);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNEL_STALLED), before + 1);
     for (uint32_t id = 1; id <= 5; id++)
-        assert_refused(asker, id, RT_REFUSAL_TUNNEL_TIMEOUT);
+        assert_refused(asker, id, WIRE_REFUSAL_TUNNEL_TIMEOUT);
     assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(2), node->slot_id)));
 }
 
@@ -243,7 +243,7 @@ static void test_a_request_waits_thirty_seconds_at_most(void **state)
     room_pass(9900 * RT_MS);
     assert_unanswered(asker, 5);
     room_pass(200 * RT_MS);
-    assert_refused(asker, 5, RT_REFUSAL_QUEUE_TIMEOUT);
+    assert_refused(asker, 5, WIRE_REFUSAL_QUEUE_TIMEOUT);
     assert_int_equal(rt_metric_get(RT_METRIC_QUEUE_TIMEOUT), before + 1);
     assert_unanswered(asker, 4);
     for (uint32_t id = 1; id <= 4; id++) {
@@ -276,7 +276,7 @@ static void test_fin_drops_a_waiting_request(void **state)
         request(id);
     peer_request(leaver, node->slot_id, 9, 10);
     peer_cancel(leaver, link_of(node), false);
-    assert_refused(leaver, 9, RT_REFUSAL_CANCELLED);
+    assert_refused(leaver, 9, WIRE_REFUSAL_CANCELLED);
     for (int i = 0; i < 4; i++)
         node_sends(node, 1, 1);
     assert_int_equal(node_count_unread(node), 4);
@@ -336,7 +336,7 @@ static void test_a_tombstone_still_owes_and_its_link_may_go(void **state)
     peer_cancel(leaver, link_of(node), true);
     room_pass(31 * RT_S);
     assert_true(node->conn->is_closed);
-    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_TIMEOUT);
+    assert_refused(asker, 1, WIRE_REFUSAL_TUNNEL_TIMEOUT);
     assert_int_equal(rt_metric_get(RT_METRIC_MSG_STALE), stale);
 }
 
@@ -349,7 +349,7 @@ static void test_written_requests_fail_at_once_when_the_node_leaves(void **state
         request(id);
     node_loses_connection(node, RT_CONN_END_TRANSPORT);
     for (uint32_t id = 1; id <= 6; id++)
-        assert_refused(asker, id, RT_REFUSAL_TUNNEL_CLOSED);
+        assert_refused(asker, id, WIRE_REFUSAL_TUNNEL_CLOSED);
 }
 
 static void test_waiting_requests_move_with_the_time_they_have_left(void **state)
@@ -364,7 +364,7 @@ static void test_waiting_requests_move_with_the_time_they_have_left(void **state
     room_pass(1 * RT_S);
     node_loses_connection(newer, RT_CONN_END_TRANSPORT);
     for (uint32_t id = 1; id <= 4; id++)
-        assert_refused(asker, id, RT_REFUSAL_TUNNEL_CLOSED);
+        assert_refused(asker, id, WIRE_REFUSAL_TUNNEL_CLOSED);
     for (uint32_t id = 5; id <= 7; id++)
         assert_node_reads(node, id);
     node_sends(node, 2, 5);
@@ -386,7 +386,7 @@ static void test_a_moved_request_keeps_its_deadline(void **state)
     room_pass(3900 * RT_MS);
     assert_unanswered(asker, 9);
     room_pass(200 * RT_MS);
-    assert_refused(asker, 9, RT_REFUSAL_QUEUE_TIMEOUT);
+    assert_refused(asker, 9, WIRE_REFUSAL_QUEUE_TIMEOUT);
 }
 
 static void test_waiting_requests_leave_a_silent_link(void **state)
@@ -439,7 +439,7 @@ static void test_a_cancel_follows_a_moved_request(void **state)
     node_sends_a_byte(node);
     room_pass(1100 * RT_MS);
     peer_cancel(leaver, link_of(newer), false);
-    assert_refused(leaver, 9, RT_REFUSAL_CANCELLED);
+    assert_refused(leaver, 9, WIRE_REFUSAL_CANCELLED);
 }
 
 static void test_a_request_to_a_link_that_has_gone_bounces(void **state)
@@ -459,7 +459,7 @@ static void test_fin_of_the_node_closes_its_link(void **state)
     node_closes(node);
     assert_true(node->conn->is_closed);
     assert_int_equal(node->conn->how, RELAY_CLOSE_GRACEFUL);
-    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
+    assert_refused(asker, 1, WIRE_REFUSAL_TUNNEL_CLOSED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, room_end)

@@ -47,7 +47,7 @@ static void test_an_oversize_answer_is_refused_and_the_tunnel_stays(void **state
     request(1);
     request(2);
     node_sends(node, LIM_INNER_FRAME_MAX + 1, 1);
-    assert_refused(asker, 1, RT_REFUSAL_ANSWER_TOO_LARGE);
+    assert_refused(asker, 1, WIRE_REFUSAL_ANSWER_TOO_LARGE);
     node_sends(node, 5, 2);
     assert_answered(asker, 2, 5, 2);
     assert_false(node->conn->is_closed);
@@ -72,7 +72,7 @@ static void test_a_frame_over_two_mib_ends_the_link(void **state)
     (void)state;
     request(1);
     node_sends(node, LIM_FRAME_MAX + 1, 1);
-    assert_refused(asker, 1, RT_REFUSAL_TUNNEL_CLOSED);
+    assert_refused(asker, 1, WIRE_REFUSAL_TUNNEL_CLOSED);
 }
 
 /* -- limits -- */
@@ -86,7 +86,7 @@ static void test_a_greedy_key_is_refused_and_others_are_served(void **state)
     (void)state;
     for (uint32_t id = 1; id <= last; id++)
         request(id);
-    assert_refused(asker, last, RT_REFUSAL_QUEUE_FULL);
+    assert_refused(asker, last, WIRE_REFUSAL_QUEUE_FULL);
     assert_unanswered(asker, last - 1);
     assert_int_equal(rt_metric_get(RT_METRIC_QUEUE_FULL), before + 1);
     peer_request(honest, node->slot_id, 1000, 10);
@@ -189,7 +189,7 @@ static void test_memory_is_requested_again_until_the_deadline(void **state)
     peer_request_to(asker, link_of(node), node->slot_id, 2, 10, room_now + 60 * RT_S);
     room_pass(30 * RT_S + 10 * RT_MS);
     assert_node_reads_nothing(node);
-    assert_refused(asker, 1, RT_REFUSAL_QUEUE_TIMEOUT);
+    assert_refused(asker, 1, WIRE_REFUSAL_QUEUE_TIMEOUT);
     assert_unanswered(asker, 2);
     rt_budget_configure(UINT64_MAX);
     room_pass(50 * RT_MS);

@@ -33,7 +33,7 @@ static struct peer *askers[ASKERS];
 static uint32_t in_flight[ASKERS]; /* id, or 0 */
 static struct rt_addr sent_to[ASKERS];
 static uint32_t next_id;
-static uint64_t ends[RT_REFUSAL_COUNT];
+static uint64_t ends[WIRE_REFUSAL_COUNT];
 
 static uint32_t below(uint32_t n)
 {
@@ -68,7 +68,7 @@ static void settle(uint32_t i)
     if (!a)
         return;
     ends[a->refusal]++;
-    if (a->refusal == RT_REFUSAL_NONE && !a->is_bounced) {
+    if (a->refusal == WIRE_REFUSAL_NONE && !a->is_bounced) {
         uint32_t echoed = (uint32_t)a->first[0] << 24 | (uint32_t)a->first[1] << 16 |
                           (uint32_t)a->first[2] << 8 | a->first[3];
 
@@ -125,7 +125,7 @@ static void do_link(void)
         return;
     }
     links[i] = peer_new((uint16_t)below(ROOM_WORKERS), (uint8_t)(1 + below(IDENTITIES)));
-    assert_int_equal(peer_register(links[i], 0), RT_REFUSAL_NONE);
+    assert_int_equal(peer_register(links[i], 0), WIRE_REFUSAL_NONE);
     links[i]->conn->keeps_output = below(4) == 0;
 }
 
@@ -228,9 +228,9 @@ static void test_random_events(void **state)
     memset(ends, 0, sizeof(ends));
     for (uint64_t seed = 1; seed <= 30; seed++)
         run_seed(seed);
-    assert_true(ends[RT_REFUSAL_NONE] > 1000);
-    assert_true(ends[RT_REFUSAL_TUNNEL_CLOSED] > 0 && ends[RT_REFUSAL_ANSWER_TOO_LARGE] > 0);
-    assert_true(ends[RT_REFUSAL_CANCELLED] > 0 && ends[RT_REFUSAL_QUEUE_TIMEOUT] > 0);
+    assert_true(ends[WIRE_REFUSAL_NONE] > 1000);
+    assert_true(ends[WIRE_REFUSAL_TUNNEL_CLOSED] > 0 && ends[WIRE_REFUSAL_ANSWER_TOO_LARGE] > 0);
+    assert_true(ends[WIRE_REFUSAL_CANCELLED] > 0 && ends[WIRE_REFUSAL_QUEUE_TIMEOUT] > 0);
 }
 
 int main(int argc, char **argv)

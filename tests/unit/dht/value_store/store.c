@@ -60,8 +60,8 @@ void store_free(struct dht_value_store **v)
     assert_int_equal(rt_buf_live(), 0);
 }
 
-enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *value, uint64_t ttl,
-                         const struct dht_origin *by, uint64_t now_s)
+enum wire_refusal store_by(struct dht_value_store *v, const struct test_value *value, uint64_t ttl,
+                           const struct dht_origin *by, uint64_t now_s)
 {
     struct dht_checked c = test_checked(value, now_s);
 
@@ -71,7 +71,7 @@ enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *val
 
 void store_at(struct dht_value_store *v, const struct test_value *value, uint64_t now_s)
 {
-    assert_int_equal(store_by(v, value, 86400, &store_someone, now_s), RT_REFUSAL_NONE);
+    assert_int_equal(store_by(v, value, 86400, &store_someone, now_s), WIRE_REFUSAL_NONE);
 }
 
 /* The remaining seconds of this value in dialect d; 0: it is not found. */

@@ -27,8 +27,8 @@ struct dht_value_store *store_new_of(uint32_t count);
 void store_free(struct dht_value_store **v); /* asserts that no buffer is left */
 
 /* Checks and stores a value. store_at: by store_someone, for a day; asserts success. */
-enum rt_refusal store_by(struct dht_value_store *v, const struct test_value *value, uint64_t ttl,
-                         const struct dht_origin *by, uint64_t now_s);
+enum wire_refusal store_by(struct dht_value_store *v, const struct test_value *value, uint64_t ttl,
+                           const struct dht_origin *by, uint64_t now_s);
 void store_at(struct dht_value_store *v, const struct test_value *value, uint64_t now_s);
 
 /* The remaining seconds of this value in dialect d; 0: it is not found. */

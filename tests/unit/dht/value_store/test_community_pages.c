@@ -113,16 +113,16 @@ static void naive_events(const struct room *m, uint64_t after, uint32_t limit)
 
 /* -- the tests -- */
 
-typedef enum rt_refusal page_fn(const struct dht_communities *c,
-                                const struct wire_browse_request *q, uint64_t now_s,
-                                struct relay_slice *out_answer);
+typedef enum wire_refusal page_fn(const struct dht_communities *c,
+                                  const struct wire_browse_request *q, uint64_t now_s,
+                                  struct relay_slice *out_answer);
 
 static struct relay_slice page_of(page_fn *fn, const struct room *m,
                                   const struct wire_browse_request *q)
 {
     struct relay_slice answer = {0};
 
-    assert_int_equal(fn(m->index, q, NOW_S, &answer), RT_REFUSAL_NONE);
+    assert_int_equal(fn(m->index, q, NOW_S, &answer), WIRE_REFUSAL_NONE);
     assert_non_null(answer.owner);
     assert_true(answer.len < LIM_PAYLOAD_MAX);
     return answer;
@@ -269,15 +269,17 @@ static void test_not_found(void **state)
     other.community_id[0]++;
     x = room_add_member(&m, 1, WIRE_MEMBER_LEFT, NOW_S + 1);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(pages[i](m.index, &other, NOW_S, &answer), RT_REFUSAL_COMMUNITY_NOT_FOUND);
-        assert_int_equal(pages[i](m.index, &q, NOW_S + 1, &answer), RT_REFUSAL_COMMUNITY_NOT_FOUND);
+        assert_int_equal(pages[i](m.index, &other, NOW_S, &answer),
+                         WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
+        assert_int_equal(pages[i](m.index, &q, NOW_S + 1, &answer),
+                         WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
     }
     naive_list(&m, DHT_RECORD_SHARE, &q, 100, NULL); /* known, without a share */
     room_expect(page_of(dht_page_shares, &m, &q), &want);
     room_remove(&m, x);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(pages[i](m.index, &q, NOW_S, &answer), RT_REFUSAL_COMMUNITY_NOT_FOUND);
-    assert_null(strstr(rt_refusal_info(RT_REFUSAL_COMMUNITY_NOT_FOUND)->text, "rate limit"));
+        assert_int_equal(pages[i](m.index, &q, NOW_S, &answer), WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
+    assert_null(strstr(wire_refusal_info(WIRE_REFUSAL_COMMUNITY_NOT_FOUND)->text, "rate limit"));
     room_fini(&m);
 }
 
@@ -363,9 +365,9 @@ static void test_without_memory_a_page_is_refused(void **state)
     room_add_member(&m, 1, WIRE_MEMBER_JOINED, NOW_S + 1);
     q = room_request(&m, NULL, 10);
     rt_budget_configure(rt_budget_used());
-    assert_int_equal(dht_page_members(m.index, &q, NOW_S, &answer), RT_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), RT_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), RT_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_members(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }
@@ -384,8 +386,8 @@ static void test_without_memory_for_texts_a_page_is_refused(void **state)
         room_add_share(&m, i, title, NULL, NOW_S, NOW_S + 1);
     q = room_request(&m, NULL, 10);
     rt_budget_configure(rt_budget_used() + 100000);
-    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), RT_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), RT_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }

@@ -32,7 +32,7 @@ static struct dht_community_search *begin(const struct room *m, const struct wir
 {
     struct dht_community_search *s = NULL;
 
-    assert_int_equal(dht_community_search_new(m->index, q, NOW_S, &s), RT_REFUSAL_NONE);
+    assert_int_equal(dht_community_search_new(m->index, q, NOW_S, &s), WIRE_REFUSAL_NONE);
     return s;
 }
 
@@ -40,7 +40,7 @@ static struct relay_slice end(struct dht_community_search *s)
 {
     struct relay_slice answer = {0};
 
-    assert_int_equal(dht_community_search_end(&s, &answer), RT_REFUSAL_NONE);
+    assert_int_equal(dht_community_search_end(&s, &answer), WIRE_REFUSAL_NONE);
     assert_null(s);
     assert_true(answer.len < LIM_PAYLOAD_MAX);
     return answer;
@@ -423,18 +423,18 @@ static void test_refusals(void **state)
     room_init(&m);
     q = request(&m, "x", NULL, 10);
     assert_int_equal(dht_community_search_new(m.index, &q, NOW_S, &s),
-                     RT_REFUSAL_COMMUNITY_NOT_FOUND);
+                     WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
     room_add_share(&m, 1, "x", NULL, NOW_S, NOW_S + 1);
     s = begin(&m, &q);
     dht_community_search_free(&s);
     assert_null(s);
     rt_budget_configure(rt_budget_used());
-    assert_int_equal(dht_community_search_new(m.index, &q, NOW_S, &s), RT_REFUSAL_MEMORY);
+    assert_int_equal(dht_community_search_new(m.index, &q, NOW_S, &s), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     s = begin(&m, &q);
     rt_budget_configure(rt_budget_used());
     assert_false(dht_community_search_run(s, m.index, NOW_S));
-    assert_int_equal(dht_community_search_end(&s, &answer), RT_REFUSAL_MEMORY);
+    assert_int_equal(dht_community_search_end(&s, &answer), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }

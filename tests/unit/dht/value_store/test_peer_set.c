@@ -34,7 +34,7 @@ static void merge(struct set *s, const struct wire_peer *peers, uint32_t count, 
     test_set(s->kind, 5, peers, count, updated_at, &v);
     assert_int_equal(dht_peer_set_merge(s->kind, s->value.owner ? &s->value : NULL, s->meta,
                                         v.bytes, v.len, origin, now_s, &value, &meta),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     set_free(s);
     s->value = value;
     s->meta = meta;
@@ -267,7 +267,7 @@ static void test_merged_with_itself_is_the_same(void **state)
     fill(&s, 0, 40, NOW_S);
     assert_int_equal(dht_peer_set_merge(s.kind, &s.value, s.meta, s.value.ptr, s.value.len, 5,
                                         NOW_S + 100, &value, &meta),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_int_equal(value.len, s.value.len);
     assert_memory_equal(value.ptr, s.value.ptr, value.len);
     relay_slice_drop(&value);

@@ -10,7 +10,7 @@
 #include "unit/dht/support.h"
 #include "wire_limits.h"
 
-static enum rt_refusal check_at(const struct test_value *v, uint64_t now_s)
+static enum wire_refusal check_at(const struct test_value *v, uint64_t now_s)
 {
     struct dht_checked c;
 
@@ -19,10 +19,10 @@ static enum rt_refusal check_at(const struct test_value *v, uint64_t now_s)
 
 static void refused_elsewhere(struct test_value *v)
 {
-    assert_int_equal(check_at(v, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(check_at(v, NOW_S), WIRE_REFUSAL_NONE);
     for (int i = 0; i < 32; i += 31) {
         v->key[i] ^= 1;
-        assert_int_equal(check_at(v, NOW_S), RT_REFUSAL_STORE_VALUE);
+        assert_int_equal(check_at(v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
         v->key[i] ^= 1;
     }
 }
@@ -68,7 +68,7 @@ static void test_providers_are_not_members(void **state)
     make(WIRE_VALUE_PROVIDERS, &a);
     make(WIRE_VALUE_MEMBERS, &b);
     memcpy(a.key, b.key, 32);
-    assert_int_equal(check_at(&a, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&a, NOW_S), WIRE_REFUSAL_STORE_VALUE);
 }
 
 /* Encodes the value again, as decoded. */
@@ -111,7 +111,7 @@ static void test_changed_bits_are_refused_or_mean_nothing(void **state)
         make(kind, &v);
         at = (uint32_t)(test_random(&rng) % (8 * v.len));
         v.bytes[at / 8] ^= (uint8_t)(1u << at % 8);
-        if (check_at(&v, NOW_S) != RT_REFUSAL_NONE) {
+        if (check_at(&v, NOW_S) != WIRE_REFUSAL_NONE) {
             refused++;
             continue;
         }
@@ -138,7 +138,7 @@ static void test_manifest_proves_its_share(void **state)
     wire_share_id(k.public_key, share_id);
     assert_memory_equal(c.share_id, share_id, 32);
     assert_memory_equal(c.share_pubkey, k.public_key, 32);
-    assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &c), RT_REFUSAL_NONE);
+    assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &c), WIRE_REFUSAL_NONE);
     assert_false(c.is_proven);
     test_sign_key(4, &other);
     test_manifest_by(&k, &other, 4, 10, &v); /* accepted, but proves nothing */
@@ -173,8 +173,9 @@ static void test_announcement_at_neighbouring_buckets(void **state)
     for (uint8_t which = 0; which < 2; which++) {
         for (int64_t later = -2; later <= 2; later++) {
             test_announcement(&k, &p, 1, NOW_S, which, later * 3600, &v);
-            assert_int_equal(check_at(&v, NOW_S),
-                             later >= -1 && later <= 1 ? RT_REFUSAL_NONE : RT_REFUSAL_STORE_VALUE);
+            assert_int_equal(check_at(&v, NOW_S), later >= -1 && later <= 1
+                                                      ? WIRE_REFUSAL_NONE
+                                                      : WIRE_REFUSAL_STORE_VALUE);
         }
     }
 }
@@ -188,10 +189,10 @@ static void test_announcement_in_its_time_only(void **state)
     (void)state;
     test_sign_key(5, &k);
     test_announcement(&k, &p, 1, NOW_S, 0, 0, &v);
-    assert_int_equal(check_at(&v, NOW_S + LIM_ANNOUNCEMENT_S - 1), RT_REFUSAL_NONE);
-    assert_int_equal(check_at(&v, NOW_S + LIM_ANNOUNCEMENT_S), RT_REFUSAL_STORE_VALUE);
-    assert_int_equal(check_at(&v, NOW_S - LIM_HELLO_SKEW_S), RT_REFUSAL_NONE);
-    assert_int_equal(check_at(&v, NOW_S - LIM_HELLO_SKEW_S - 1), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S + LIM_ANNOUNCEMENT_S - 1), WIRE_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S + LIM_ANNOUNCEMENT_S), WIRE_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S - LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S - LIM_HELLO_SKEW_S - 1), WIRE_REFUSAL_STORE_VALUE);
 }
 
 static void test_announcement_without_direct_address(void **state)
@@ -204,9 +205,9 @@ static void test_announcement_without_direct_address(void **state)
     p.relay_addr = test_hop(0x0b010204, 7001);
     test_sign_key(5, &k);
     test_announcement(&k, &p, 1, NOW_S, 0, 0, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
     test_announcement(&k, &p, 0, NOW_S, 0, 0, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
 }
 
 /* Decoding joins the chunks of an indefinite-length text in place. */
@@ -240,7 +241,7 @@ static void test_check_changes_no_byte(void **state)
             make(kind, &v);
         was = v;
         c = test_checked(&v, NOW_S);
-        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), RT_REFUSAL_NONE);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), WIRE_REFUSAL_NONE);
         assert_memory_equal(&v, &was, sizeof(v));
     }
 }
@@ -252,11 +253,11 @@ static void test_anything_else_is_refused(void **state)
     struct dht_checked c;
 
     (void)state;
-    assert_int_equal(dht_value_check(key, big, 0, NOW_S, &c), RT_REFUSAL_STORE_VALUE);
-    assert_int_equal(dht_value_check(key, big, 1, NOW_S, &c), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(dht_value_check(key, big, 0, NOW_S, &c), WIRE_REFUSAL_STORE_VALUE);
+    assert_int_equal(dht_value_check(key, big, 1, NOW_S, &c), WIRE_REFUSAL_STORE_VALUE);
     assert_int_equal(dht_value_check(key, (const uint8_t *)"\xa0", 1, NOW_S, &c),
-                     RT_REFUSAL_STORE_VALUE);
-    assert_int_equal(dht_value_check(key, big, sizeof(big), NOW_S, &c), RT_REFUSAL_STORE_VALUE);
+                     WIRE_REFUSAL_STORE_VALUE);
+    assert_int_equal(dht_value_check(key, big, sizeof(big), NOW_S, &c), WIRE_REFUSAL_STORE_VALUE);
 }
 
 int main(void)

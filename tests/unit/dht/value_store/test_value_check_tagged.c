@@ -11,7 +11,7 @@
 #include "unit/dht/records.h"
 #include "wire_limits.h"
 
-static enum rt_refusal check_at(const struct test_value *v, uint64_t now_s)
+static enum wire_refusal check_at(const struct test_value *v, uint64_t now_s)
 {
     struct dht_checked c;
 
@@ -74,12 +74,12 @@ static void test_each_kind_under_its_own_key_only(void **state)
         c = test_checked(&v, NOW_S);
         assert_int_equal(c.kind, kind);
         assert_memory_equal(c.sub, dht_value_sub(kind), 32);
-        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), RT_REFUSAL_NONE);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), WIRE_REFUSAL_NONE);
         assert_memory_equal(&c, &read, sizeof(c));
         v.key[31] ^= 1;
-        assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+        assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
         assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read),
-                         RT_REFUSAL_STORE_VALUE);
+                         WIRE_REFUSAL_STORE_VALUE);
     }
 }
 
@@ -101,7 +101,7 @@ static void test_changed_bits_are_refused(void **state)
         was = test_checked(&v, NOW_S);
         at = (uint32_t)(test_random(&rng) % (8 * v.len));
         v.bytes[at / 8] ^= (uint8_t)(1u << at % 8);
-        if (dht_value_check(v.key, v.bytes, v.len, NOW_S, &is) != RT_REFUSAL_NONE)
+        if (dht_value_check(v.key, v.bytes, v.len, NOW_S, &is) != WIRE_REFUSAL_NONE)
             refused++;
         else
             assert_memory_equal(&was, &is, sizeof(was)); /* another form of the same number */
@@ -109,7 +109,7 @@ static void test_changed_bits_are_refused(void **state)
     assert_true(refused > 540);
     make(WIRE_VALUE_SHARE_RECORD, NOW_S, &v);
     *(uint8_t *)memmem(v.bytes, v.len, "a title", 7) ^= 1; /* texts are not signed */
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_NONE);
 }
 
 static void test_nothing_is_issued_far_ahead(void **state)
@@ -120,9 +120,9 @@ static void test_nothing_is_issued_far_ahead(void **state)
     EACH_KIND(kind)
     {
         make(kind, NOW_S + LIM_HELLO_SKEW_S, &v);
-        assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_NONE);
+        assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_NONE);
         make(kind, NOW_S + LIM_HELLO_SKEW_S + 1, &v);
-        assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+        assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
     }
 }
 
@@ -134,14 +134,14 @@ static void test_member_expires(void **state)
 
     (void)state;
     test_member_record(&m, &v);
-    assert_int_equal(check_at(&v, m.expires_at - 1), RT_REFUSAL_NONE);
-    assert_int_equal(check_at(&v, m.expires_at), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, m.expires_at - 1), WIRE_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, m.expires_at), WIRE_REFUSAL_STORE_VALUE);
     assert_int_equal(
         dht_value_read(v.key, dht_value_sub(WIRE_VALUE_MEMBER_RECORD), v.bytes, v.len, &c),
-        RT_REFUSAL_NONE);
+        WIRE_REFUSAL_NONE);
     m.expires_at = m.issued_at;
     test_member_record(&m, &v);
-    assert_int_equal(check_at(&v, m.expires_at - 10), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, m.expires_at - 10), WIRE_REFUSAL_STORE_VALUE);
 }
 
 static void test_token_names_the_same(void **state)
@@ -152,10 +152,10 @@ static void test_token_names_the_same(void **state)
     (void)state;
     m.of_token = m.community;
     test_member_record(&m, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_NONE);
     m.of_token = m.community + 1;
     test_member_record(&m, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
 }
 
 static void test_bounds_of_hints_and_pages(void **state)
@@ -164,15 +164,15 @@ static void test_bounds_of_hints_and_pages(void **state)
 
     (void)state;
     test_hint(1, 16, 8, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_NONE);
     test_hint(1, 17, 8, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
     test_hint(1, 16, 9, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
     test_page(WIRE_VALUE_MEMBERS_PAGE, 1, 1, 1, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
     test_page(WIRE_VALUE_SHARES_PAGE, 1, 1, 2, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_NONE);
 }
 
 static void test_rotation_needs_two_keys(void **state)
@@ -181,7 +181,7 @@ static void test_rotation_needs_two_keys(void **state)
 
     (void)state;
     test_rotation(2, 2, 1, NOW_S, &v);
-    assert_int_equal(check_at(&v, NOW_S), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(check_at(&v, NOW_S), WIRE_REFUSAL_STORE_VALUE);
 }
 
 static void test_fields_of_a_checked_value(void **state)

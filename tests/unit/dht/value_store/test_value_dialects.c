@@ -15,8 +15,8 @@
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
 #define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
 
-static enum rt_refusal store_later(struct dht_value_store *v, const struct test_value *value,
-                                   const struct dht_origin *by)
+static enum wire_refusal store_later(struct dht_value_store *v, const struct test_value *value,
+                                     const struct dht_origin *by)
 {
     return store_by(v, value, 0, by, NOW_S + 60);
 }
@@ -90,13 +90,14 @@ static void test_form_is_the_signed_one(void **state)
         assert_int_equal(c.has_community_fields, form & 1);
         assert_memory_equal(c.subject, k.public_key, 32);
         assert_int_equal(memcmp(c.sub, k.public_key, 32) == 0, !(form & 1));
-        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), RT_REFUSAL_NONE);
+        assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read), WIRE_REFUSAL_NONE);
         assert_int_equal(read.has_community_fields, form & 1);
         c.sub[7] ^= 1;
         assert_int_equal(dht_value_read(v.key, c.sub, v.bytes, v.len, &read),
-                         RT_REFUSAL_STORE_VALUE);
+                         WIRE_REFUSAL_STORE_VALUE);
         v.bytes[v.len - 1] ^= 1; /* the signature's end */
-        assert_int_equal(dht_value_check(v.key, v.bytes, v.len, NOW_S, &c), RT_REFUSAL_STORE_VALUE);
+        assert_int_equal(dht_value_check(v.key, v.bytes, v.len, NOW_S, &c),
+                         WIRE_REFUSAL_STORE_VALUE);
     }
 }
 

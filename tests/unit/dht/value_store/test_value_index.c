@@ -160,7 +160,7 @@ static void test_full_community_evicts(void **state)
         &(struct test_member){
             .community = 1, .member = 2, .issued_at = NOW_S, .expires_at = NOW_S + 86400},
         &value);
-    assert_int_equal(store_by(v, &value, 86400, &other, NOW_S), RT_REFUSAL_NONE);
+    assert_int_equal(store_by(v, &value, 86400, &other, NOW_S), WIRE_REFUSAL_NONE);
     assert_int_equal(dht_value_store_count(v), LIM_COMMUNITY_RECORDS);
     assert_int_equal(dht_community_count(community(v, 1), DHT_RECORD_MEMBER),
                      LIM_COMMUNITY_RECORDS);

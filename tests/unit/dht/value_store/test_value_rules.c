@@ -18,13 +18,13 @@
 
 static const uint8_t no_sub[32];
 
-static enum rt_refusal store_min_ttl_at(struct dht_value_store *v, const struct test_value *value,
-                                        uint64_t now_s)
+static enum wire_refusal store_min_ttl_at(struct dht_value_store *v, const struct test_value *value,
+                                          uint64_t now_s)
 {
     return store_by(v, value, 0, &store_someone, now_s);
 }
 
-static enum rt_refusal store(struct dht_value_store *v, const struct test_value *value)
+static enum wire_refusal store(struct dht_value_store *v, const struct test_value *value)
 {
     return store_min_ttl_at(v, value, NOW_S);
 }
@@ -74,11 +74,11 @@ static void test_known_share_verifies_and_keeps_the_higher(void **state)
     test_head(&k, 8, NOW_S + 9, &low);
     false_head(&k, 10, &bad);
     assert_int_equal(store(v, &manifest), 0);
-    assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store(v, &bad), WIRE_REFUSAL_STORE_VALUE);
     assert_int_equal(store(v, &high), 0);
     assert_int_equal(store(v, &low), 0); /* accepted, without a change */
     assert_true(holds(v, &high));
-    assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store(v, &bad), WIRE_REFUSAL_STORE_VALUE);
     assert_int_equal(store(v, &later), 0);
     assert_true(holds(v, &later));
     assert_int_equal(store(v, &high), 0);
@@ -107,7 +107,7 @@ static void test_manifest_drops_a_false_head(void **state)
     assert_int_equal(store(v, &good), 0);
     assert_int_equal(store(v, &manifest), 0);
     assert_true(holds(v, &good));
-    assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store(v, &bad), WIRE_REFUSAL_STORE_VALUE);
     store_free(&v);
 }
 
@@ -167,7 +167,7 @@ static void test_key_outlives_its_manifest(void **state)
     assert_int_equal(store_min_ttl_at(v, &good, later), 0);
     dht_value_store_expire(v, end, 10);
     assert_false(dht_value_store_find(v, manifest.key, WIRE_DIALECT_A, end, &got, &ttl));
-    assert_int_equal(store_min_ttl_at(v, &bad, end), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store_min_ttl_at(v, &bad, end), WIRE_REFUSAL_STORE_VALUE);
     dht_value_store_expire(v, end + LIM_VALUE_TTL_MIN_S, 10);
     assert_int_equal(store_min_ttl_at(v, &bad, end + LIM_VALUE_TTL_MIN_S),
                      0); /* the key is not known any more */
@@ -197,7 +197,7 @@ static void test_loaded_manifest_proves_after_verification(void **state)
     assert_false(holds(v, &bad));
     assert_false(holds(v, &forged));
     assert_true(holds(v, &manifest));
-    assert_int_equal(store(v, &bad), RT_REFUSAL_STORE_VALUE);
+    assert_int_equal(store(v, &bad), WIRE_REFUSAL_STORE_VALUE);
     store_free(&v);
 }
 
@@ -381,7 +381,7 @@ static void crowd(uint32_t fat, uint32_t *out_count, uint32_t *out_bytes, uint32
         if (!announce(n, 0x0d000001 + (n << 8), NOW_S, first.key, fat, &a))
             continue;
         tried++;
-        honest += store_min_ttl_at(v, &a, NOW_S + 60) == RT_REFUSAL_NONE;
+        honest += store_min_ttl_at(v, &a, NOW_S + 60) == WIRE_REFUSAL_NONE;
     }
     *out_bytes = bytes_under(v, first.key, out_count);
     *out_honest = honest;

@@ -42,8 +42,8 @@ static void key_of(uint32_t n, uint8_t out[32])
 }
 
 /* Stores a head that cannot be verified. Its content does not matter here. */
-static enum rt_refusal put(struct dht_value_store *v, uint32_t n, const void *bytes, uint32_t len,
-                           uint64_t ttl, const struct dht_origin *by, uint64_t now_s)
+static enum wire_refusal put(struct dht_value_store *v, uint32_t n, const void *bytes, uint32_t len,
+                             uint64_t ttl, const struct dht_origin *by, uint64_t now_s)
 {
     struct dht_checked c = head;
     uint8_t key[32];
@@ -246,12 +246,12 @@ static void test_limits_refuse_and_free_up(void **state)
     uint64_t late = 10 + LIM_VALUE_TTL_MIN_S + 3600;
 
     (void)state;
-    assert_int_equal(put(v, 9, big, 101, 0, &someone, 10), RT_REFUSAL_STORE_FULL);
+    assert_int_equal(put(v, 9, big, 101, 0, &someone, 10), WIRE_REFUSAL_STORE_FULL);
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(put(v, i, big, 10, 0, &someone, 10), 0);
-    assert_int_equal(put(v, 3, big, 10, 0, &someone, 10), RT_REFUSAL_STORE_FULL);
+    assert_int_equal(put(v, 3, big, 10, 0, &someone, 10), WIRE_REFUSAL_STORE_FULL);
     assert_int_equal(put(v, 0, big, 80, 0, &someone, 10), 0);
-    assert_int_equal(put(v, 1, big, 11, 0, &someone, 10), RT_REFUSAL_STORE_FULL);
+    assert_int_equal(put(v, 1, big, 11, 0, &someone, 10), WIRE_REFUSAL_STORE_FULL);
     assert_int_equal(dht_value_store_bytes(v), 100);
     dht_value_store_expire(v, late, 10);
     assert_int_equal(put(v, 3, big, 10, 0, &someone, late), 0);
@@ -267,7 +267,7 @@ static void test_one_peer_has_a_limited_share(void **state)
     (void)state;
     for (uint32_t i = 0; i < 10; i++)
         assert_int_equal(put(v, i, "x", 1, 0, &someone, NOW_S), 0);
-    assert_int_equal(put(v, 10, "x", 1, 0, &someone, NOW_S), RT_REFUSAL_STORE_FULL);
+    assert_int_equal(put(v, 10, "x", 1, 0, &someone, NOW_S), WIRE_REFUSAL_STORE_FULL);
     assert_int_equal(put(v, 3, "y", 1, 0, &someone, NOW_S), 0); /* its own value again */
     assert_int_equal(put(v, 10, "x", 1, 0, &other, NOW_S), 0);
     for (uint32_t i = 20; i < 50; i++)
@@ -298,7 +298,7 @@ static void test_crowded_network_is_evicted(void **state)
     for (uint32_t i = 200; i < 300; i++) {
         struct dht_origin honest = {.peer = i, .net = 7 + i % 5};
 
-        taken += put(v, i, "y", 1, 0, &honest, NOW_S) == RT_REFUSAL_NONE;
+        taken += put(v, i, "y", 1, 0, &honest, NOW_S) == WIRE_REFUSAL_NONE;
         assert_true(dht_value_store_count(v) <= 200);
     }
     assert_true(taken >= 95);

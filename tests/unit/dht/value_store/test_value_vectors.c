@@ -66,7 +66,7 @@ static void check_tagged(const struct vector *v, void *ctx)
     if (!is_tagged(v))
         return;
     vector_fixed(v, "key", key, sizeof(key));
-    is_taken = dht_value_check(key, v->bytes, (uint32_t)v->len, AT_S, &c) == RT_REFUSAL_NONE;
+    is_taken = dht_value_check(key, v->bytes, (uint32_t)v->len, AT_S, &c) == WIRE_REFUSAL_NONE;
     if (is_taken != (is_valid_for_the_crate(v) && is_in_time(v)))
         fail_msg("%s %s is %s", v->kind, v->name, is_taken ? "taken" : "refused");
     t->taken += is_taken;
@@ -99,7 +99,7 @@ static void check_form(const struct vector *v, void *ctx)
     bucket = wire_rendezvous_bucket(a.issued_at);
     wire_rendezvous_key(bucket, wire_rendezvous_slot(a.relay_pubkey, bucket, 0), key);
     assert_int_equal(dht_value_check(key, v->bytes, (uint32_t)v->len, a.issued_at, &c),
-                     RT_REFUSAL_NONE);
+                     WIRE_REFUSAL_NONE);
     assert_int_equal(c.has_community_fields, vector_bool(v, "valid_8"));
     assert_int_equal(!c.has_community_fields, vector_bool(v, "valid_5"));
     ++*(uint32_t *)ctx;

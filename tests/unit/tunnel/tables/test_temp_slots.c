@@ -35,62 +35,62 @@ static int end(void **state)
     return 0;
 }
 
-static enum rt_refusal stream(const uint8_t key[32], enum wire_relay_kind kind)
+static enum wire_refusal stream(const uint8_t key[32], enum wire_relay_kind kind)
 {
     return temp_slots_stream(&t, 7, key, kind, 0);
 }
 
 static void add(uint64_t id, const uint8_t key[32], uint64_t now)
 {
-    assert_int_equal(temp_slots_add(&t, id, key, now), RT_REFUSAL_NONE);
+    assert_int_equal(temp_slots_add(&t, id, key, now), WIRE_REFUSAL_NONE);
 }
 
 static void test_unknown_slot_is_not_found(void **state)
 {
     (void)state;
     assert_false(temp_slots_has(&t, 7, 0));
-    assert_int_equal(temp_slots_renew(&t, 7, owner, 0), RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), RT_REFUSAL_SLOT_NOT_FOUND);
-    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), RT_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(temp_slots_renew(&t, 7, owner, 0), WIRE_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), WIRE_REFUSAL_SLOT_NOT_FOUND);
+    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), WIRE_REFUSAL_SLOT_NOT_FOUND);
 }
 
 static void test_control_is_for_owner_and_requester(void **state)
 {
     (void)state;
     add(7, owner, 0);
-    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), RT_REFUSAL_SLOT_NO_REQUESTER);
-    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), RT_REFUSAL_SLOT_UNAUTHORIZED);
-    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), RT_REFUSAL_NONE);
-    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    assert_int_equal(stream(stranger, WIRE_KIND_CONTROL), RT_REFUSAL_SLOT_UNAUTHORIZED);
+    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), WIRE_REFUSAL_SLOT_NO_REQUESTER);
+    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), WIRE_REFUSAL_SLOT_UNAUTHORIZED);
+    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(owner, WIRE_KIND_CONTROL), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(stranger, WIRE_KIND_CONTROL), WIRE_REFUSAL_SLOT_UNAUTHORIZED);
 }
 
 static void test_a_later_requester_replaces_an_earlier_one(void **state)
 {
     (void)state;
     add(7, owner, 0);
-    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), RT_REFUSAL_NONE);
-    assert_int_equal(temp_slots_connect(&t, 7, stranger, 0), RT_REFUSAL_NONE);
-    assert_int_equal(stream(stranger, WIRE_KIND_CONTROL), RT_REFUSAL_NONE);
-    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), RT_REFUSAL_SLOT_UNAUTHORIZED);
+    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), WIRE_REFUSAL_NONE);
+    assert_int_equal(temp_slots_connect(&t, 7, stranger, 0), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(stranger, WIRE_KIND_CONTROL), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(requester, WIRE_KIND_CONTROL), WIRE_REFUSAL_SLOT_UNAUTHORIZED);
 }
 
 static void test_content_is_refused(void **state)
 {
     (void)state;
     add(7, owner, 0);
-    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), RT_REFUSAL_NONE);
-    assert_int_equal(stream(owner, WIRE_KIND_CONTENT), RT_REFUSAL_SLOT_CONTENT);
-    assert_int_equal(stream(requester, WIRE_KIND_CONTENT), RT_REFUSAL_SLOT_CONTENT);
+    assert_int_equal(temp_slots_connect(&t, 7, requester, 0), WIRE_REFUSAL_NONE);
+    assert_int_equal(stream(owner, WIRE_KIND_CONTENT), WIRE_REFUSAL_SLOT_CONTENT);
+    assert_int_equal(stream(requester, WIRE_KIND_CONTENT), WIRE_REFUSAL_SLOT_CONTENT);
 }
 
 static void test_only_the_owner_renews(void **state)
 {
     (void)state;
     add(7, owner, 0);
-    assert_int_equal(temp_slots_renew(&t, 7, stranger, 0), RT_REFUSAL_SLOT_OWNER_MISMATCH);
-    assert_int_equal(temp_slots_renew(&t, 7, owner, TTL_NS - 1), RT_REFUSAL_NONE);
+    assert_int_equal(temp_slots_renew(&t, 7, stranger, 0), WIRE_REFUSAL_SLOT_OWNER_MISMATCH);
+    assert_int_equal(temp_slots_renew(&t, 7, owner, TTL_NS - 1), WIRE_REFUSAL_NONE);
     assert_true(temp_slots_has(&t, 7, 2 * TTL_NS - 2));
     assert_false(temp_slots_has(&t, 7, 2 * TTL_NS - 1));
 }
@@ -101,7 +101,7 @@ static void test_expiry_is_in_order_of_renewal(void **state)
     add(1, owner, 0);
     add(2, owner, 10);
     assert_int_equal(temp_slots_expire(&t, 20), TTL_NS);
-    assert_int_equal(temp_slots_renew(&t, 1, owner, 20), RT_REFUSAL_NONE);
+    assert_int_equal(temp_slots_renew(&t, 1, owner, 20), WIRE_REFUSAL_NONE);
     assert_int_equal(temp_slots_expire(&t, TTL_NS), TTL_NS + 10);
     assert_int_equal(temp_slots_expire(&t, TTL_NS + 10), TTL_NS + 20);
     assert_false(temp_slots_has(&t, 2, TTL_NS + 10));
@@ -114,10 +114,10 @@ static void test_four_per_key_until_one_expires(void **state)
     (void)state;
     for (uint64_t id = 1; id <= LIM_TEMP_SLOTS_PER_KEY; id++)
         add(id, owner, id);
-    assert_int_equal(temp_slots_add(&t, 50, owner, 10), RT_REFUSAL_SLOT_TEMP_KEY);
+    assert_int_equal(temp_slots_add(&t, 50, owner, 10), WIRE_REFUSAL_SLOT_TEMP_KEY);
     add(60, stranger, 10);
     add(50, owner, TTL_NS + 1);
-    assert_int_equal(temp_slots_add(&t, 51, owner, TTL_NS + 1), RT_REFUSAL_SLOT_TEMP_KEY);
+    assert_int_equal(temp_slots_add(&t, 51, owner, TTL_NS + 1), WIRE_REFUSAL_SLOT_TEMP_KEY);
 }
 
 static void test_full_for_all_then_free_again(void **state)
@@ -133,7 +133,7 @@ static void test_full_for_all_then_free_again(void **state)
     }
     assert_int_equal(rt_metric_get(RT_METRIC_TEMP_SLOTS), LIM_TEMP_SLOTS_MAX);
     memset(key, 0xff, sizeof(key));
-    assert_int_equal(temp_slots_add(&t, UINT64_MAX, key, 0), RT_REFUSAL_SLOT_TEMP_FULL);
+    assert_int_equal(temp_slots_add(&t, UINT64_MAX, key, 0), WIRE_REFUSAL_SLOT_TEMP_FULL);
     add(UINT64_MAX, key, TTL_NS);
 }
 
