@@ -37,13 +37,16 @@ static void assert_closed_silently(struct client *c)
 
 static void test_a_handshake_in_every_dialect(void **state)
 {
+    struct rt_metric *const sessions[WIRE_DIALECTS] = {RT_METRIC_SESSIONS_A, RT_METRIC_SESSIONS_B,
+                                                       RT_METRIC_SESSIONS_C};
+
     (void)state;
     for (int d = WIRE_DIALECT_A; d <= WIRE_DIALECT_C; d++) {
-        uint64_t before = rt_metric_get(RT_METRIC_SESSIONS_A + (uint32_t)d);
+        uint64_t before = rt_metric_get(sessions[d]);
         struct client *c =
             client_ready((uint16_t)(d % ROOM_WORKERS), (uint8_t)(10 + d), (enum wire_dialect)d);
 
-        assert_int_equal(rt_metric_get(RT_METRIC_SESSIONS_A + (uint32_t)d), before + 1);
+        assert_int_equal(rt_metric_get(sessions[d]), before + 1);
         assert_int_equal(c->conn.idle_ns, LIM_SESSION_IDLE_NS);
         assert_int_equal(room_dht.inbound, d + 1);
         find_node(c);
