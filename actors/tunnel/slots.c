@@ -255,7 +255,7 @@ static enum wire_refusal on_stream(struct slots *s, struct slots_request *a)
     return WIRE_REFUSAL_NONE;
 }
 
-static void on_ask(struct slots *s, struct slots_request *a)
+static void on_request(struct slots *s, struct slots_request *a)
 {
     switch (a->op) {
     case SLOTS_REGISTER_TUNNEL:
@@ -278,7 +278,7 @@ static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case SLOTS_REQUEST:
-        on_ask(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REQUEST));
+        on_request(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REQUEST));
         return;
     case SLOTS_LINK_GONE:
         on_link_gone(s, RT_MSG_CAST(m, struct slots_link, SLOTS_LINK_GONE));

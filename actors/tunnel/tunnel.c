@@ -2,10 +2,10 @@
 /*
  * One link: a node's connection, the requests for it (pending.h), and its deadlines.
  *
- * Invariant: the next frame of a node is the answer to the oldest written request. Two rules
- * follow. A node that owes an answer and sends no byte for LIM_PROGRESS_NS loses its connection,
- * because a later answer could not be matched. The written request of a requester that has gone
- * stays until its answer was read and discarded.
+ * Invariant: the next frame of a node is the reply to the oldest written request. Two rules
+ * follow. A node that owes a reply and sends no byte for LIM_PROGRESS_NS loses its connection,
+ * because a later reply could not be matched. The written request of a requester that has gone
+ * stays until its reply was read and discarded.
  *
  * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. No more requests are written
  * to it, so the waiting ones can still move to another link of the identity.
@@ -22,7 +22,7 @@
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
-#define MEMORY_RETRY_NS (20 * RT_MS) /* between two attempts to reserve memory for an answer */
+#define MEMORY_RETRY_NS (20 * RT_MS) /* between two attempts to reserve memory for a reply */
 #define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables are kept after the last request */
 #define LOG_BURST 20u                /* lines a second of one kind */
 
@@ -119,7 +119,7 @@ static void write_request(struct tunnel *t, struct tunnel_request *r)
     rt_conn_send2(t->conn, head, (uint32_t)len, &body);
 }
 
-/* Writes requests while the window, the unsent output and the memory for answers allow. */
+/* Writes requests while the window, the unsent output and the memory for replies allow. */
 static void pump(struct tunnel *t)
 {
     uint64_t now = rt_now_ns(worker_of(t));
@@ -227,9 +227,9 @@ static void link_close(struct tunnel *t, enum wire_refusal refusal, enum relay_c
 
 /* -- events of the connection -- */
 
-/* An answer of the node: the oldest written request, or NULL if its requester has gone. *out_asked
+/* A reply of the node: the oldest written request, or NULL if its requester has gone. *out_asked
  * false: no request was written, and t is freed. */
-static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool *out_asked)
+static struct tunnel_request *reply_begin(struct tunnel *t, uint32_t len, bool *out_asked)
 {
     struct tunnel_request *r = pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
 
@@ -247,7 +247,7 @@ static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool 
     return NULL;
 }
 
-static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
+static void reply(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
 {
     if (f->len <= r->inline_cap) {
         memcpy(r->inline_bytes, f->ptr, f->len);
@@ -266,12 +266,12 @@ static void on_frame(void *user, struct rt_frame *f)
 {
     struct tunnel *t = user;
     bool asked;
-    struct tunnel_request *r = answer_begin(t, f->len, &asked);
+    struct tunnel_request *r = reply_begin(t, f->len, &asked);
 
     if (!asked)
         return;
     if (r)
-        answer(t, r, f);
+        reply(t, r, f);
     pump(t);
 }
 
@@ -279,7 +279,7 @@ static void on_discarded(void *user, uint32_t len)
 {
     struct tunnel *t = user;
     bool asked;
-    struct tunnel_request *r = answer_begin(t, len, &asked);
+    struct tunnel_request *r = reply_begin(t, len, &asked);
 
     if (!asked)
         return;
@@ -289,7 +289,7 @@ static void on_discarded(void *user, uint32_t len)
     pump(t);
 }
 
-/* The answer under way takes memory of its own, so its reservation ends. */
+/* The reply under way takes memory of its own, so its reservation ends. */
 static void on_received(void *user)
 {
     struct tunnel *t = user;

@@ -32,14 +32,14 @@ enum tunnel_kind {
     SLOTS_SHUTDOWN = RT_NOTIFY_KIND(SLOTS, 5), /* struct rt_msg: accept no more registrations */
 };
 
-/* Bytes of inner payload or answer that travel inside the message block itself. */
+/* Bytes of inner payload or reply that travel inside the message block itself. */
 #define TUNNEL_INLINE_MIN 512u
 #define TUNNEL_INLINE_MAX 1024u
 
 /*
  * One relayed request; returns as TUNNEL_REPLY (if bounced, nothing was written). The request has
  * inner_*, and the inner payload in `payload` (owned slice) or, if payload.ptr is NULL, in
- * inline_bytes[0 .. inline_len). The reply has `refusal`, or the node's answer frame in the same
+ * inline_bytes[0 .. inline_len). The reply has `refusal`, or the node's reply frame in the same
  * way.
  */
 struct tunnel_request {
@@ -61,7 +61,7 @@ struct tunnel_request {
     struct rt_list turn_node, age_node, window_node;
     struct tunnel_request *hash_next;
     uint64_t written_ns;
-    uint32_t reserved; /* bytes of memory_max reserved for its answer */
+    uint32_t reserved; /* bytes of memory_max reserved for its reply */
     bool is_written, is_cancelled;
 
     uint32_t inline_len, inline_cap;
@@ -74,7 +74,7 @@ struct tunnel_request *tunnel_request_new(uint32_t inline_len);
 
 /*
  * The requester has left. drop_written false (it only sends no more): its waiting request returns
- * as CANCELLED, a written one with its answer. drop_written true (it has gone): both are discarded.
+ * as CANCELLED, a written one with its reply. drop_written true (it has gone): both are discarded.
  */
 struct tunnel_cancel {
     struct rt_msg msg;

@@ -367,7 +367,7 @@ struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns)
     return r;
 }
 
-/* -- answers -- */
+/* -- replies -- */
 
 /* held: the requests that were written when this one was answered. */
 static void window_adapt(struct pending *p, const struct tunnel_request *r, uint32_t held,
@@ -389,12 +389,12 @@ static void window_adapt(struct pending *p, const struct tunnel_request *r, uint
     }
 }
 
-static void weigh_answer(struct pending *p, uint32_t bytes)
+static void weigh_reply(struct pending *p, uint32_t bytes)
 {
-    if (bytes > p->answer_bytes)
-        p->answer_bytes += (bytes - p->answer_bytes) / 2;
+    if (bytes > p->reply_bytes)
+        p->reply_bytes += (bytes - p->reply_bytes) / 2;
     else
-        p->answer_bytes -= (p->answer_bytes - bytes) / 8;
+        p->reply_bytes -= (p->reply_bytes - bytes) / 8;
 }
 
 /* Takes the first written request out and charges its key. */
@@ -426,16 +426,16 @@ struct tunnel_request *pending_answered(struct pending *p, uint32_t bytes, uint6
 
     if (!r)
         return NULL;
-    weigh_answer(p, bytes);
+    weigh_reply(p, bytes);
     window_adapt(p, r, held, now_ns);
     return r;
 }
 
 uint32_t pending_reserve(const struct pending *p)
 {
-    if (p->answer_bytes < PENDING_RESERVE_MIN)
+    if (p->reply_bytes < PENDING_RESERVE_MIN)
         return PENDING_RESERVE_MIN;
-    return p->answer_bytes < PENDING_RESERVE_MAX ? p->answer_bytes : PENDING_RESERVE_MAX;
+    return p->reply_bytes < PENDING_RESERVE_MAX ? p->reply_bytes : PENDING_RESERVE_MAX;
 }
 
 /* -- other ways out -- */
