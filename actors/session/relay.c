@@ -116,9 +116,9 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
     q->slot_id = m->slot_id;
     q->stream_id = m->stream_id;
     q->kind = m->kind;
-    q->requester = s->peer_hash;
+    q->pending.key = s->peer_hash;
     q->outer_req_id = s->req_id;
-    q->deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
+    q->pending.deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
     q->inner_type = inner->type;
     q->inner_req_id = inner->req_id;
     q->inner_flags = inner->flags;

@@ -46,6 +46,12 @@ struct tunnel_request *tunnel_request_new(uint32_t inline_len)
     return r;
 }
 
+/* NULL for NULL. */
+static struct tunnel_request *request_of(struct pending_request *r)
+{
+    return r ? RT_CONTAINER_OF(r, struct tunnel_request, pending) : NULL;
+}
+
 static void refuse(struct tunnel *t, struct tunnel_request *r, enum wire_refusal refusal)
 {
     relay_slice_drop(&r->payload);
@@ -140,7 +146,7 @@ static void pump(struct tunnel *t)
             t->owes_since_ns = now;
             arm_timer_by(t, now + LIM_DEMOTE_NS);
         }
-        r = pending_write(&t->pending, now);
+        r = request_of(pending_write(&t->pending, now));
         r->reserved = reserved;
         write_request(t, r);
     }
@@ -163,7 +169,7 @@ static void move_waiting(struct tunnel *t)
     struct rt_addr other = slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
     struct tunnel_request *r;
 
-    while (!rt_addr_none(other) && (r = pending_take_waiting(&t->pending)))
+    while (!rt_addr_none(other) && (r = request_of(pending_take_waiting(&t->pending))))
         rt_send(worker_of(t), other, &r->msg);
 }
 
@@ -181,15 +187,15 @@ static void link_end(struct tunnel *t, enum wire_refusal refusal)
 {
     struct tunnel_request *r;
 
-    while ((r = pending_take_written(&t->pending))) {
+    while ((r = request_of(pending_take_written(&t->pending)))) {
         unreserve(r);
-        if (r->is_cancelled)
+        if (r->pending.is_cancelled)
             discard(r);
         else
             refuse(t, r, refusal);
     }
     move_waiting(t);
-    while ((r = pending_take_waiting(&t->pending)))
+    while ((r = request_of(pending_take_waiting(&t->pending))))
         refuse(t, r, refusal);
     link_free(t);
 }
@@ -231,7 +237,8 @@ static void link_close(struct tunnel *t, enum wire_refusal refusal, enum relay_c
  * false: no request was written, and t is freed. */
 static struct tunnel_request *reply_begin(struct tunnel *t, uint32_t len, bool *out_asked)
 {
-    struct tunnel_request *r = pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
+    struct tunnel_request *r =
+        request_of(pending_answered(&t->pending, len, rt_now_ns(worker_of(t))));
 
     *out_asked = r != NULL;
     if (!r) {
@@ -240,7 +247,7 @@ static struct tunnel_request *reply_begin(struct tunnel *t, uint32_t len, bool *
         return NULL;
     }
     unreserve(r);
-    if (!r->is_cancelled)
+    if (!r->pending.is_cancelled)
         return r;
     rt_metric_inc(RT_METRIC_TUNNEL_TOMBSTONED);
     discard(r);
@@ -293,7 +300,7 @@ static void on_discarded(void *user, uint32_t len)
 static void on_received(void *user)
 {
     struct tunnel *t = user;
-    struct tunnel_request *r = pending_oldest_written(&t->pending);
+    struct tunnel_request *r = request_of(pending_oldest_written(&t->pending));
 
     if (r)
         unreserve(r);
@@ -348,7 +355,7 @@ static void expire(struct tunnel *t, uint64_t now)
 {
     struct tunnel_request *r;
 
-    while ((r = pending_expired(&t->pending, now))) {
+    while ((r = request_of(pending_expired(&t->pending, now)))) {
         rt_metric_inc(RT_METRIC_QUEUE_TIMEOUT);
         refuse(t, r, WIRE_REFUSAL_QUEUE_TIMEOUT);
     }
@@ -402,7 +409,8 @@ static void on_request(struct tunnel *t, struct tunnel_request *r)
         }
     }
     t->is_quiet = false;
-    refused = pending_add(&t->pending, r);
+    r->pending.requester = r->msg.reply_to;
+    refused = request_of(pending_add(&t->pending, &r->pending));
     if (refused) {
         rt_metric_inc(RT_METRIC_QUEUE_FULL);
         refuse(t, refused, WIRE_REFUSAL_QUEUE_FULL);
@@ -436,7 +444,7 @@ static void on_cancel(struct tunnel *t, const struct tunnel_cancel *c)
     struct tunnel_request *r;
     bool found = false;
 
-    while ((r = pending_cancel(&t->pending, c->requester, c->drop_written, &found))) {
+    while ((r = request_of(pending_cancel(&t->pending, c->requester, c->drop_written, &found)))) {
         if (c->drop_written)
             discard(r);
         else

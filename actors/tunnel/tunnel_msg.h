@@ -12,6 +12,7 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
+#include "tunnel/tables/pending_request.h"
 #include "tunnel/tunnel_limits.h"
 #include "wire_dialect.h"
 #include "wire_refusal.h"
@@ -45,8 +46,7 @@ enum tunnel_kind {
 struct tunnel_request {
     struct rt_msg msg;
     uint64_t slot_id;
-    uint64_t requester;   /* keyed hash of the requester's public key, for turns */
-    uint64_t deadline_ns; /* mono: refused if it is not written by then */
+    struct pending_request pending; /* its key and deadline_ns; the link sets the rest */
     uint32_t outer_req_id;
     uint32_t stream_id;
     enum wire_relay_kind kind;
@@ -57,13 +57,7 @@ struct tunnel_request {
     enum wire_refusal refusal; /* in the reply */
     struct relay_slice payload;
 
-    /* The pending queue's own fields. */
-    struct rt_list turn_node, age_node, window_node;
-    struct tunnel_request *hash_next;
-    uint64_t written_ns;
-    uint32_t reserved; /* bytes of memory_max reserved for its reply */
-    bool is_written, is_cancelled;
-
+    uint32_t reserved; /* set by the link: bytes of memory_max reserved for the reply */
     uint32_t inline_len, inline_cap;
     uint8_t inline_bytes[];
 };

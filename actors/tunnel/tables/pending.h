@@ -27,7 +27,8 @@
 #ifndef TUNNEL_PENDING_H
 #define TUNNEL_PENDING_H
 
-#include "tunnel/tunnel_msg.h"
+#include "base/seams.h"
+#include "tunnel/tables/pending_request.h"
 
 #define PENDING_TURN_BYTES 4096u     /* cost of a turn, without the reply */
 #define PENDING_TARGET_NS (1 * RT_S) /* from written to answered, about the maximum */
@@ -55,13 +56,13 @@ void pending_fini(struct pending *p);
 void pending_trim(struct pending *p);
 
 /*
- * Adds r as waiting, by its requester, reply_to and deadline_ns. Returns NULL, or a request that is
+ * Adds r as waiting, by its key, requester and deadline_ns. Returns NULL, or a request that is
  * out again for lack of room:
  *  - r itself, if its key has LIM_QUEUED_PER_KEY waiting or the queue LIM_QUEUED_PER_TUNNEL;
  *  - in a full queue, the newest request of the key with the most waiting, if that key has at least
  *    two more than r's key.
  */
-struct tunnel_request *pending_add(struct pending *p, struct tunnel_request *r);
+struct pending_request *pending_add(struct pending *p, struct pending_request *r);
 
 /* A request is waiting and the window has room. */
 static inline bool pending_can_write(const struct pending *p)
@@ -70,31 +71,31 @@ static inline bool pending_can_write(const struct pending *p)
 }
 
 /* Moves the request whose turn it is to written and returns it. Requires pending_can_write. */
-struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns);
+struct pending_request *pending_write(struct pending *p, uint64_t now_ns);
 
 /* A reply of this size arrived. Returns its request, now out. NULL: no request is written. */
-struct tunnel_request *pending_answered(struct pending *p, uint32_t bytes, uint64_t now_ns);
+struct pending_request *pending_answered(struct pending *p, uint32_t bytes, uint64_t now_ns);
 
 /*
  * The requester at this address has left. Returns one of its waiting requests, now out; call until
  * NULL. Its written requests stay, as tombstones if drop_written. Sets *out_found if it had any
  * request.
  */
-struct tunnel_request *pending_cancel(struct pending *p, struct rt_addr requester,
-                                      bool drop_written, bool *out_found);
+struct pending_request *pending_cancel(struct pending *p, struct rt_addr requester,
+                                       bool drop_written, bool *out_found);
 
 /* The next waiting request whose deadline has passed (now out), or NULL. */
-struct tunnel_request *pending_expired(struct pending *p, uint64_t now_ns);
+struct pending_request *pending_expired(struct pending *p, uint64_t now_ns);
 /* The earliest deadline of the waiting requests; UINT64_MAX: none. */
 uint64_t pending_next_deadline(const struct pending *p);
 
 /* The request that the next reply belongs to, or NULL; it stays in. */
-struct tunnel_request *pending_oldest_written(const struct pending *p);
+struct pending_request *pending_oldest_written(const struct pending *p);
 
 /* When the link ends: the next waiting request by deadline, the next written one by order, now out;
  * NULL: none left. */
-struct tunnel_request *pending_take_waiting(struct pending *p);
-struct tunnel_request *pending_take_written(struct pending *p);
+struct pending_request *pending_take_waiting(struct pending *p);
+struct pending_request *pending_take_written(struct pending *p);
 
 /* Bytes to reserve for the next reply, from the recent size of replies: PENDING_RESERVE_MIN to
  * PENDING_RESERVE_MAX. */
