@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The session, and the functions of a request handler. */
+/*
+ * The session, and the functions of a request handler.
+ * One module in several files: session.c dispatch.c relay.c reply.c.
+ */
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 

@@ -42,6 +42,17 @@ struct slots {
     struct rt_addr views[LIM_WORKERS_MAX];
 };
 
+uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32])
+{
+    uint8_t hash[32];
+    uint64_t id = 0;
+
+    rt_sha256_2(tunnel_worker_of(w)->slot_secret, 32, key, 32, hash);
+    for (int i = 0; i < 8; i++)
+        id = id << 8 | hash[i];
+    return id != 0 ? id : 1;
+}
+
 static struct slot *slot_find(const struct slots *s, uint64_t id)
 {
     struct rt_map_node *n = rt_map_find(&s->by_id, id);
