@@ -85,7 +85,7 @@ rt_err wire_community_events_request_decode(uint8_t *buf, size_t len,
     return decode(buf, len, names, EXTRA, REQUIRED, NULL, out);
 }
 
-/* -- answers -- */
+/* -- replies -- */
 
 static void write_head(struct wire_writer *w, const uint8_t community_id[32], const char *list,
                        uint32_t count, bool has_cursor)
@@ -96,31 +96,31 @@ static void write_head(struct wire_writer *w, const uint8_t community_id[32], co
     wire_write_array(w, count);
 }
 
-void wire_write_members_answer_head(struct wire_writer *w, const uint8_t community_id[32],
-                                    uint32_t count, bool has_cursor)
-{
-    write_head(w, community_id, "entries", count, has_cursor);
-}
-
-void wire_write_shares_answer_head(struct wire_writer *w, const uint8_t community_id[32],
+void wire_write_members_reply_head(struct wire_writer *w, const uint8_t community_id[32],
                                    uint32_t count, bool has_cursor)
 {
     write_head(w, community_id, "entries", count, has_cursor);
 }
 
-void wire_write_search_answer_head(struct wire_writer *w, const uint8_t community_id[32],
-                                   uint32_t count, bool has_cursor)
+void wire_write_shares_reply_head(struct wire_writer *w, const uint8_t community_id[32],
+                                  uint32_t count, bool has_cursor)
+{
+    write_head(w, community_id, "entries", count, has_cursor);
+}
+
+void wire_write_search_reply_head(struct wire_writer *w, const uint8_t community_id[32],
+                                  uint32_t count, bool has_cursor)
 {
     write_head(w, community_id, "hits", count, has_cursor);
 }
 
-void wire_write_events_answer_head(struct wire_writer *w, const uint8_t community_id[32],
-                                   uint32_t count, bool has_cursor)
+void wire_write_events_reply_head(struct wire_writer *w, const uint8_t community_id[32],
+                                  uint32_t count, bool has_cursor)
 {
     write_head(w, community_id, "events", count, has_cursor);
 }
 
-void wire_write_answer_cursor(struct wire_writer *w, const char *text, size_t len)
+void wire_write_reply_cursor(struct wire_writer *w, const char *text, size_t len)
 {
     wire_write_key(w, "next_cursor");
     wire_write_text(w, text, len);
@@ -128,15 +128,15 @@ void wire_write_answer_cursor(struct wire_writer *w, const char *text, size_t le
 
 /* -- entries, hits, events -- */
 
-void wire_write_members_answer_entry(struct wire_writer *w, const uint8_t member_node_pubkey[32],
-                                     enum wire_member_status status, uint64_t announce_seq)
+void wire_write_members_reply_entry(struct wire_writer *w, const uint8_t member_node_pubkey[32],
+                                    enum wire_member_status status, uint64_t announce_seq)
 {
     struct wire_member_entry e = {.status = status, .announce_seq = announce_seq};
     memcpy(e.member_node_pubkey, member_node_pubkey, 32);
     wire_write_member_entry(w, &e);
 }
 
-void wire_write_shares_answer_entry(struct wire_writer *w, const struct wire_share_record *share)
+void wire_write_shares_reply_entry(struct wire_writer *w, const struct wire_share_record *share)
 {
     struct wire_share_entry e = {
         .latest_seq = share->latest_seq,
@@ -149,8 +149,8 @@ void wire_write_shares_answer_entry(struct wire_writer *w, const struct wire_sha
     wire_write_share_entry(w, &e);
 }
 
-void wire_write_search_answer_hit(struct wire_writer *w, const struct wire_share_record *share,
-                                  uint32_t score)
+void wire_write_search_reply_hit(struct wire_writer *w, const struct wire_share_record *share,
+                                 uint32_t score)
 {
     uint32_t texts = wire_count_texts(share->title, share->description);
     wire_write_map(w, 4 + texts);
@@ -162,8 +162,8 @@ void wire_write_search_answer_hit(struct wire_writer *w, const struct wire_share
     wire_write_uint_pair(w, "score", score);
 }
 
-void wire_write_events_answer_member(struct wire_writer *w, const uint8_t member_node_pubkey[32],
-                                     enum wire_member_status status, uint64_t announce_seq)
+void wire_write_events_reply_member(struct wire_writer *w, const uint8_t member_node_pubkey[32],
+                                    enum wire_member_status status, uint64_t announce_seq)
 {
     wire_write_map(w, 3);
     wire_write_key(w, "type");
@@ -172,7 +172,7 @@ void wire_write_events_answer_member(struct wire_writer *w, const uint8_t member
     wire_write_uint_pair(w, "announce_seq", announce_seq);
 }
 
-void wire_write_events_answer_share(struct wire_writer *w, const struct wire_share_record *share)
+void wire_write_events_reply_share(struct wire_writer *w, const struct wire_share_record *share)
 {
     wire_write_map(w, share->title.ptr != NULL ? 4 : 3);
     wire_write_key(w, "type");

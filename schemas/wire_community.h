@@ -124,7 +124,7 @@ void wire_members_page_key(const uint8_t community_id[32], uint64_t bucket, uint
 void wire_shares_page_key(const uint8_t community_id[32], uint64_t bucket, uint16_t page_no,
                           uint8_t out[32]);
 
-/* Entries of the pages, and of the answers 411 and 413. */
+/* Entries of the pages, and of the replies 411 and 413. */
 struct wire_member_entry {
     uint8_t member_node_pubkey[32];
     enum wire_member_status status;

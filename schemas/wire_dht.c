@@ -255,15 +255,15 @@ size_t wire_find_value_encode(const uint8_t key[32], uint8_t *out, size_t cap)
     return encode_one_fixed(key, 32, out, cap);
 }
 
-void wire_write_find_node_answer(struct wire_writer *w, const struct wire_peer *peers, size_t count)
+void wire_write_find_node_reply(struct wire_writer *w, const struct wire_peer *peers, size_t count)
 {
     wire_write_map(w, 1);
     wire_write_uint(w, 0);
     wire_write_peer_list(w, peers, count);
 }
 
-void wire_write_find_value_answer(struct wire_writer *w, const struct wire_store *value,
-                                  const struct wire_peer *peers, size_t count)
+void wire_write_find_value_reply(struct wire_writer *w, const struct wire_store *value,
+                                 const struct wire_peer *peers, size_t count)
 {
     wire_write_map(w, 2);
     wire_write_uint(w, 0);
@@ -275,7 +275,7 @@ void wire_write_find_value_answer(struct wire_writer *w, const struct wire_store
     wire_write_peer_list(w, peers, count);
 }
 
-rt_err wire_find_node_answer_decode(uint8_t *buf, size_t len, wire_peer_fn *fn, void *ctx)
+rt_err wire_find_node_reply_decode(uint8_t *buf, size_t len, wire_peer_fn *fn, void *ctx)
 {
     struct wire_reader r;
     wire_reader_init(&r, buf, len);
@@ -286,8 +286,8 @@ rt_err wire_find_node_answer_decode(uint8_t *buf, size_t len, wire_peer_fn *fn, 
     return r.err;
 }
 
-rt_err wire_find_value_answer_decode(uint8_t *buf, size_t len, struct wire_store *value_out,
-                                     wire_peer_fn *fn, void *ctx)
+rt_err wire_find_value_reply_decode(uint8_t *buf, size_t len, struct wire_store *value_out,
+                                    wire_peer_fn *fn, void *ctx)
 {
     struct wire_store value = {0};
     struct wire_reader r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * DHT and content request messages (protocol: messages 200 to 202, 400 to 407, 460, 461, 499, 500,
- * 502): what a relay decodes, and the answers it encodes. Integer-keyed maps where the table of the
+ * 502): what a relay decodes, and the replies it encodes. Integer-keyed maps where the table of the
  * protocol says so.
  */
 #ifndef WIRE_DHT_H
@@ -44,11 +44,10 @@ size_t wire_find_value_encode(const uint8_t key[32], uint8_t *out, size_t cap);
 void wire_write_store(struct wire_writer *w, const struct wire_store *s);
 
 /* Answers. */
-void wire_write_find_node_answer(struct wire_writer *w, const struct wire_peer *peers,
-                                 size_t count);
+void wire_write_find_node_reply(struct wire_writer *w, const struct wire_peer *peers, size_t count);
 /* value NULL: null */
-void wire_write_find_value_answer(struct wire_writer *w, const struct wire_store *value,
-                                  const struct wire_peer *peers, size_t count);
+void wire_write_find_value_reply(struct wire_writer *w, const struct wire_store *value,
+                                 const struct wire_peer *peers, size_t count);
 void wire_write_manifest_data(struct wire_writer *w, const uint8_t id[32], struct wire_bytes bytes);
 void wire_write_public_share_list_empty(struct wire_writer *w);
 /* 405, without a proof and a name */
@@ -57,10 +56,10 @@ void wire_write_community_status_not_joined(struct wire_writer *w, const uint8_t
 void wire_write_community_share_list_empty(struct wire_writer *w, const uint8_t id[32]);
 
 /* Answers we read in look-ups of our own. value_out->value.ptr == NULL: none was sent. */
-RT_MUST_CHECK rt_err wire_find_node_answer_decode(uint8_t *buf, size_t len, wire_peer_fn *fn,
+RT_MUST_CHECK rt_err wire_find_node_reply_decode(uint8_t *buf, size_t len, wire_peer_fn *fn,
+                                                 void *ctx);
+RT_MUST_CHECK rt_err wire_find_value_reply_decode(uint8_t *buf, size_t len,
+                                                  struct wire_store *value_out, wire_peer_fn *fn,
                                                   void *ctx);
-RT_MUST_CHECK rt_err wire_find_value_answer_decode(uint8_t *buf, size_t len,
-                                                   struct wire_store *value_out, wire_peer_fn *fn,
-                                                   void *ctx);
 
 #endif

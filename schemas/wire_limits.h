@@ -9,7 +9,7 @@
 #define LIM_HANDSHAKE_FRAME_MAX (64u * 1024u)       /* bytes of one handshake frame */
 #define LIM_FRAME_MAX (2u * 1024u * 1024u)          /* bytes of one envelope frame */
 #define LIM_PAYLOAD_MAX (1024u * 1024u)             /* bytes of an envelope's payload */
-#define LIM_INNER_FRAME_MAX (LIM_PAYLOAD_MAX - 65u) /* an answer plus the RelayStream around it */
+#define LIM_INNER_FRAME_MAX (LIM_PAYLOAD_MAX - 65u) /* a reply plus the RelayStream around it */
 #define LIM_CBOR_DEPTH_MAX 16u                      /* levels of nesting we decode */
 #define LIM_MANIFEST_ITEMS_MAX 3000u                /* protocol: items of a share's manifest */
 #define LIM_VALUE_MAX (64u * 1024u)                 /* bytes of one DHT value */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * All refusals of a peer: the reason in counters and logs, the text of the error answer, and
- * whether the connection closes. A refusal without a text closes the connection without an answer,
+ * All refusals of a peer: the reason in counters and logs, the text of the error reply, and
+ * whether the connection closes. A refusal without a text closes the connection without a reply,
  * as a handshake has no error message. Deployed clients act on one text only: `rate limit` makes
  * them wait. It is therefore in a text exactly if waiting helps.
  */
@@ -71,7 +71,7 @@ enum wire_refusal {
 
 struct wire_refusal_info {
     const char *reason; /* the counter's label, and `reason=` in logs */
-    const char *text;   /* the error answer's payload */
+    const char *text;   /* the error reply's payload */
     bool closes;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Private to schemas: code shared by tagged values and community answers. */
+/* Private to schemas: code shared by tagged values and community replies. */
 #ifndef WIRE_TAGGED_H
 #define WIRE_TAGGED_H
 

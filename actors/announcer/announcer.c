@@ -184,7 +184,7 @@ static const struct local_publish_callbacks local_publish_callbacks = {
 
 static void list_fini(struct rt_msg *m)
 {
-    relay_slice_drop(&((struct relay_list_request *)m)->answer);
+    relay_slice_drop(&((struct relay_list_request *)m)->reply);
 }
 
 struct relay_list_request *relay_list_request_new(uint16_t max_count, enum wire_dialect dialect)
@@ -199,10 +199,10 @@ struct relay_list_request *relay_list_request_new(uint16_t max_count, enum wire_
 
 static void on_list_request(struct announcer *a, struct relay_list_request *q)
 {
-    q->answer =
+    q->reply =
         list_reply_encode(a->directory.list, self_announce_current(&a->self_announce, q->dialect),
                           q->dialect, q->max_count, now_s(a));
-    if (!q->answer.owner)
+    if (!q->reply.owner)
         q->refusal = WIRE_REFUSAL_MEMORY;
     rt_msg_reply(a->worker, &q->msg);
 }
@@ -226,7 +226,7 @@ static void on_shutdown(struct announcer *a, struct rt_msg *m)
         rt_msg_reply(a->worker, m);
 }
 
-static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
+static void on_looked_up(struct announcer *a, struct dht_lookup_request *l)
 {
     if (a->is_stopped)
         return;
@@ -236,7 +236,7 @@ static void on_looked_up(struct announcer *a, struct dht_lookup_ask *l)
         revocation_checks_looked_up(&a->revocation_checks, l->cookie - COOKIE_REVOCATION_CHECK, l);
 }
 
-static void on_called(struct announcer *a, struct dht_call_ask *c)
+static void on_called(struct announcer *a, struct dht_call_request *c)
 {
     if (c->cookie == COOKIE_FINAL_STORE)
         self_announce_final_stored(&a->self_announce);
@@ -253,21 +253,21 @@ static void on_called(struct announcer *a, struct dht_call_ask *c)
 static void on_reply(struct announcer *a, struct rt_msg *m)
 {
     switch (m->kind) {
-    case DHT_PUBLISHED:
+    case DHT_PUBLISH_REPLY:
         self_announce_published(&a->self_announce,
-                                RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISHED));
+                                RT_MSG_CAST(m, struct dht_publish_request, DHT_PUBLISH_REPLY));
         break;
-    case DHT_LOOKED_UP:
-        on_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKED_UP));
+    case DHT_LOOKUP_REPLY:
+        on_looked_up(a, RT_MSG_CAST(m, struct dht_lookup_request, DHT_LOOKUP_REPLY));
         break;
-    case DHT_CALLED:
+    case DHT_CALL_REPLY:
         if (!m->is_bounced)
-            on_called(a, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALLED));
+            on_called(a, RT_MSG_CAST(m, struct dht_call_request, DHT_CALL_REPLY));
         break;
-    case DHT_PEERS_TOLD:
+    case DHT_PEERS_REPLY:
         if (!m->is_bounced && !a->is_stopped)
             discovery_peers_found(&a->discovery,
-                                  RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS_TOLD));
+                                  RT_MSG_CAST(m, struct dht_peers_request, DHT_PEERS_REPLY));
         break;
     default:
         break;

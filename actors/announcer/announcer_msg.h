@@ -28,7 +28,7 @@ struct relay_list_request {
     uint16_t max_count;
     /* In the reply: */
     enum wire_refusal refusal;
-    struct relay_slice answer; /* the encoded payload of message 461, if not refused */
+    struct relay_slice reply; /* the encoded payload of message 461, if not refused */
 };
 
 /* Another relay named this address as ours. */

@@ -14,7 +14,7 @@
 
 static void request_peers(struct discovery *d, enum wire_dialect dialect)
 {
-    struct dht_peers_ask *p = dht_peers_ask_new();
+    struct dht_peers_request *p = dht_peers_request_new();
 
     p->dialect = dialect;
     p->max = NODES_PER_DIALECT;
@@ -27,7 +27,7 @@ static void look_up(struct discovery *d)
     uint64_t bucket = wire_rendezvous_bucket(part_wall_s(d->worker));
 
     while (d->pending < LOOK_UPS_AT_ONCE && d->next_look_up < LOOK_UPS_PER_ROUND) {
-        struct dht_lookup_ask *l = dht_lookup_ask_new();
+        struct dht_lookup_request *l = dht_lookup_request_new();
         uint32_t slot = d->next_look_up % WIRE_RENDEZVOUS_SLOTS;
 
         l->cookie = COOKIE_ROUND_LOOK_UP;
@@ -65,7 +65,7 @@ static void end_round(struct discovery *d)
     d->interval_ns = 2 * d->interval_ns < max_ns ? 2 * d->interval_ns : max_ns;
 }
 
-void discovery_looked_up(struct discovery *d, struct dht_lookup_ask *l)
+void discovery_looked_up(struct discovery *d, struct dht_lookup_request *l)
 {
     RT_REQUIRE(l->cookie == COOKIE_ROUND_LOOK_UP && d->pending > 0);
     d->pending--;
@@ -76,7 +76,7 @@ void discovery_looked_up(struct discovery *d, struct dht_lookup_ask *l)
         end_round(d);
 }
 
-void discovery_peers_found(struct discovery *d, const struct dht_peers_ask *p)
+void discovery_peers_found(struct discovery *d, const struct dht_peers_request *p)
 {
     uint8_t bit = WIRE_DIALECT_BIT(p->dialect);
 

@@ -39,8 +39,8 @@ void discovery_start(struct discovery *d);
 void discovery_stop(struct discovery *d);
 
 /* A look-up has ended (COOKIE_ROUND_LOOK_UP). Its values are moved. Not after discovery_stop. */
-void discovery_looked_up(struct discovery *d, struct dht_lookup_ask *l);
-/* The DHT returned nodes (DHT_PEERS_TOLD). Not after discovery_stop. */
-void discovery_peers_found(struct discovery *d, const struct dht_peers_ask *p);
+void discovery_looked_up(struct discovery *d, struct dht_lookup_request *l);
+/* The DHT returned nodes (DHT_PEERS_REPLY). Not after discovery_stop. */
+void discovery_peers_found(struct discovery *d, const struct dht_peers_request *p);
 
 #endif

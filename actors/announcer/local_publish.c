@@ -21,7 +21,7 @@
 static void store(struct local_publish *p, const uint8_t key[32], const struct relay_list_view *v,
                   enum announcement_form form)
 {
-    struct dht_ask *q = dht_ask_new(DHT_STORE);
+    struct dht_request *q = dht_request_new(DHT_STORE);
 
     memcpy(q->key, key, sizeof(q->key));
     q->ttl_secs = TTL_S;

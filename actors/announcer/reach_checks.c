@@ -30,7 +30,7 @@ static void update_metrics(struct reach_checks *r)
 
 static void dial(struct reach_checks *r, const struct wire_peer_hop *to)
 {
-    struct dht_call_ask *c = dht_call_ask_new();
+    struct dht_call_request *c = dht_call_request_new();
 
     rt_metric_inc(RT_METRIC_RELAY_DIALS);
     c->cookie = COOKIE_DIAL;
@@ -43,7 +43,7 @@ static void dial(struct reach_checks *r, const struct wire_peer_hop *to)
 void reach_checks_request_list(struct reach_checks *r, const struct wire_peer_hop *to,
                                enum wire_dialect dialect)
 {
-    struct dht_call_ask *c = dht_call_ask_new();
+    struct dht_call_request *c = dht_call_request_new();
     uint8_t bytes[32];
     struct wire_writer w;
     bool fits;
@@ -95,7 +95,7 @@ static enum candidate_result candidate_result_of(enum dht_outcome outcome)
         return CANDIDATE_NOT_DIALLABLE;
     case DHT_CALL_BUSY:
         return CANDIDATE_POSTPONED;
-    case DHT_CALL_ANSWERED:
+    case DHT_CALL_REPLIED:
     case DHT_CALL_UNREACHABLE:
     case DHT_CALL_WRONG_KEY:
     case DHT_CALL_REFUSED:
@@ -106,12 +106,12 @@ static enum candidate_result candidate_result_of(enum dht_outcome outcome)
     return CANDIDATE_UNREACHABLE;
 }
 
-void reach_checks_dialled(struct reach_checks *r, const struct dht_call_ask *c)
+void reach_checks_dialled(struct reach_checks *r, const struct dht_call_request *c)
 {
     struct announcement_forms none;
 
     RT_REQUIRE(c->cookie == COOKIE_DIAL && !r->is_stopped);
-    if (c->outcome == DHT_CALL_ANSWERED && c->peer_dialects != 0)
+    if (c->outcome == DHT_CALL_REPLIED && c->peer_dialects != 0)
         r->callbacks->reached(r->ctx, &c->to, c->peer_dialects);
     else
         (void)candidates_dial_ended(r->directory->candidates, &c->to,
@@ -120,9 +120,9 @@ void reach_checks_dialled(struct reach_checks *r, const struct dht_call_ask *c)
 }
 
 /* A relay that replies in another dialect is reached, too. */
-static void note_reply(struct reach_checks *r, const struct dht_call_ask *c)
+static void note_reply(struct reach_checks *r, const struct dht_call_request *c)
 {
-    bool is_reached = c->outcome == DHT_CALL_ANSWERED || c->outcome == DHT_CALL_WRONG_DIALECT;
+    bool is_reached = c->outcome == DHT_CALL_REPLIED || c->outcome == DHT_CALL_WRONG_DIALECT;
 
     if (c->outcome == DHT_CALL_BUSY || c->outcome == DHT_CALL_NO_TRANSPORT)
         return;
@@ -131,13 +131,12 @@ static void note_reply(struct reach_checks *r, const struct dht_call_ask *c)
         r->callbacks->dialects_changed(r->ctx, c->to.pubkey_hint);
 }
 
-void reach_checks_list_replied(struct reach_checks *r, struct dht_call_ask *c)
+void reach_checks_list_replied(struct reach_checks *r, struct dht_call_request *c)
 {
     RT_REQUIRE(c->cookie == COOKIE_LIST_REQUEST && !r->is_stopped);
     note_reply(r, c);
-    if (c->outcome == DHT_CALL_ANSWERED && c->answer_type == WIRE_RELAY_LIST_RESPONSE &&
-        !c->is_error)
-        r->callbacks->list_received(r->ctx, relay_slice_take(&c->answer));
+    if (c->outcome == DHT_CALL_REPLIED && c->reply_type == WIRE_RELAY_LIST_RESPONSE && !c->is_error)
+        r->callbacks->list_received(r->ctx, relay_slice_take(&c->reply));
     reach_checks_run(r);
 }
 

@@ -50,8 +50,8 @@ void reach_checks_request_list(struct reach_checks *r, const struct wire_peer_ho
                                enum wire_dialect dialect);
 
 /* A dial has ended (COOKIE_DIAL). */
-void reach_checks_dialled(struct reach_checks *r, const struct dht_call_ask *c);
+void reach_checks_dialled(struct reach_checks *r, const struct dht_call_request *c);
 /* A RelayListRequest has ended (COOKIE_LIST_REQUEST). */
-void reach_checks_list_replied(struct reach_checks *r, struct dht_call_ask *c);
+void reach_checks_list_replied(struct reach_checks *r, struct dht_call_request *c);
 
 #endif

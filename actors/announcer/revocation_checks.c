@@ -15,7 +15,7 @@
 static void look_up(struct revocation_checks *r, uint32_t index)
 {
     struct revocation_check *check = &r->checks[index];
-    struct dht_lookup_ask *l = dht_lookup_ask_new();
+    struct dht_lookup_request *l = dht_lookup_request_new();
 
     check->is_pending = true;
     l->cookie = COOKIE_REVOCATION_CHECK + index;
@@ -79,7 +79,7 @@ static void on_timer(struct relay_timer *t)
 /* -- results -- */
 
 void revocation_checks_looked_up(struct revocation_checks *r, uint32_t index,
-                                 const struct dht_lookup_ask *l)
+                                 const struct dht_lookup_request *l)
 {
     struct revocation_check *check = &r->checks[index];
 

@@ -55,7 +55,7 @@ void revocation_checks_add(struct revocation_checks *r, const struct wire_peer_h
 
 /* The look-up of the check at this index has ended (COOKIE_REVOCATION_CHECK + index). */
 void revocation_checks_looked_up(struct revocation_checks *r, uint32_t index,
-                                 const struct dht_lookup_ask *l);
+                                 const struct dht_lookup_request *l);
 
 /* The key is revoked: changes the directory and logs it. */
 void revocation_checks_found(struct revocation_checks *r, const uint8_t key[32]);

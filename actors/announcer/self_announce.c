@@ -93,7 +93,7 @@ const struct relay_slice *self_announce_current(const struct self_announce *s,
 
 static void publish_one(struct self_announce *s, const uint8_t key[32], enum announcement_form form)
 {
-    struct dht_publish_ask *p = dht_publish_ask_new();
+    struct dht_publish_request *p = dht_publish_request_new();
 
     memcpy(p->key, key, sizeof(p->key));
     p->dialects = announcement_form_dialects(form);
@@ -167,7 +167,7 @@ static void end_withdrawal(struct self_announce *s)
     s->callbacks->withdrawn(s->ctx);
 }
 
-void self_announce_published(struct self_announce *s, const struct dht_publish_ask *p)
+void self_announce_published(struct self_announce *s, const struct dht_publish_request *p)
 {
     uint32_t stored = p->msg.is_bounced ? 0 : p->stored, fewest;
     bool is_last = publication_ended(&s->publication, p->key, stored);
@@ -199,7 +199,7 @@ static void store_at(struct self_announce *s, const struct wire_peer_hop *relay,
     struct wire_store store = {.value = {s->encoded[form].ptr, s->encoded[form].len},
                                .ttl_secs = TTL_S};
     uint8_t bytes[STORE_BYTES + LIM_RELAY_BYTES_MAX];
-    struct dht_call_ask *c = dht_call_ask_new();
+    struct dht_call_request *c = dht_call_request_new();
     struct wire_writer w;
     bool fits;
 

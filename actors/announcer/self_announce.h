@@ -67,8 +67,8 @@ void self_announce_fini(struct self_announce *s);
 const struct relay_slice *self_announce_current(const struct self_announce *s,
                                                 enum wire_dialect dialect);
 
-/* A publication has ended (DHT_PUBLISHED). */
-void self_announce_published(struct self_announce *s, const struct dht_publish_ask *p);
+/* A publication has ended (DHT_PUBLISH_REPLY). */
+void self_announce_published(struct self_announce *s, const struct dht_publish_request *p);
 
 /*
  * After self_announce_stop: replaces the last announcement by a final one that expires in

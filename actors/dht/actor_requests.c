@@ -27,7 +27,7 @@ struct actor_call {
     struct rpc_call call;
     struct rt_list node;
     struct actor_requests *requests;
-    struct rt_msg *owed; /* struct dht_call_ask */
+    struct rt_msg *owed; /* struct dht_call_request */
 };
 
 static void free_call(struct actor_call *c)
@@ -41,7 +41,7 @@ static void on_called(struct rpc_call *call, const struct rpc_end *end)
 {
     struct actor_call *c = RT_CONTAINER_OF(call, struct actor_call, call);
     struct actor_requests *a = c->requests;
-    struct dht_call_ask *m = (struct dht_call_ask *)c->owed;
+    struct dht_call_request *m = (struct dht_call_request *)c->owed;
 
     c->owed = NULL;
     m->outcome = end->outcome;
@@ -51,18 +51,18 @@ static void on_called(struct rpc_call *call, const struct rpc_end *end)
         m->peer_dialects = dht_peers_spoken(a->membership->peers, &call->to, end->dialect,
                                             end->peer_dialects, dht_now_s(a->context));
     }
-    if (end->answer) {
-        m->is_error = end->answer->flags & WIRE_FLAG_ERROR;
-        m->answer_type = end->answer->type;
-        m->answer = rt_slice_copy(end->answer->payload.ptr, end->answer->payload.len);
-        if (!m->answer.owner)
+    if (end->reply) {
+        m->is_error = end->reply->flags & WIRE_FLAG_ERROR;
+        m->reply_type = end->reply->type;
+        m->reply = rt_slice_copy(end->reply->payload.ptr, end->reply->payload.len);
+        if (!m->reply.owner)
             m->outcome = DHT_CALL_BUSY;
     }
     rt_msg_reply(a->context->worker, &m->msg);
     free_call(c);
 }
 
-void actor_requests_call(struct actor_requests *a, struct dht_call_ask *m)
+void actor_requests_call(struct actor_requests *a, struct dht_call_request *m)
 {
     struct actor_call *c;
 
@@ -96,7 +96,7 @@ void actor_requests_fini(struct actor_requests *a)
 
 /* -- look-ups -- */
 
-static bool has_value(const struct dht_lookup_ask *m, const struct relay_slice *value)
+static bool has_value(const struct dht_lookup_request *m, const struct relay_slice *value)
 {
     for (uint32_t i = 0; i < m->count; i++)
         if (m->values[i].len == value->len && memcmp(m->values[i].ptr, value->ptr, value->len) == 0)
@@ -106,7 +106,7 @@ static bool has_value(const struct dht_lookup_ask *m, const struct relay_slice *
 
 static void on_looked_up(void *owner, struct lookup_run *r)
 {
-    struct dht_lookup_ask *m = (struct dht_lookup_ask *)r->request.cookie;
+    struct dht_lookup_request *m = (struct dht_lookup_request *)r->request.cookie;
     struct actor_requests *a = owner;
 
     r->request.cookie = NULL;
@@ -116,7 +116,7 @@ static void on_looked_up(void *owner, struct lookup_run *r)
     rt_msg_reply(a->context->worker, &m->msg);
 }
 
-void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_ask *m)
+void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_request *m)
 {
     struct lookup_run_request request = {
         .dialect = m->dialect, .key = m->key, .done = on_looked_up, .owner = a, .cookie = &m->msg};
@@ -132,7 +132,7 @@ void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_ask *m)
 
 /* -- samples of the routing table -- */
 
-void actor_requests_peers(struct actor_requests *a, struct dht_peers_ask *m)
+void actor_requests_peers(struct actor_requests *a, struct dht_peers_request *m)
 {
     if (m->max > DHT_PEERS_MAX)
         m->max = DHT_PEERS_MAX;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests of the relay's own actors: DHT_CALL, DHT_LOOKUP and DHT_PEERS (dht_msg.h). Each message
- * is moved in, and goes back to its sender with the answer. Thread: worker 0.
+ * Requests of the relay's own actors: DHT_CALL_REQUEST, DHT_LOOKUP_REQUEST and DHT_PEERS_REQUEST
+ * (dht_msg.h). Each message is moved in, and goes back to its sender with the reply. Thread: worker
+ * 0.
  */
 #ifndef DHT_ACTOR_REQUESTS_H
 #define DHT_ACTOR_REQUESTS_H
@@ -27,8 +28,8 @@ void actor_requests_init(struct actor_requests *a, struct dht_context *context,
 /* Call after rpc_pool_free. Frees the messages of all calls under way. */
 void actor_requests_fini(struct actor_requests *a);
 
-void actor_requests_call(struct actor_requests *a, struct dht_call_ask *m);
-void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_ask *m);
-void actor_requests_peers(struct actor_requests *a, struct dht_peers_ask *m);
+void actor_requests_call(struct actor_requests *a, struct dht_call_request *m);
+void actor_requests_lookup(struct actor_requests *a, struct dht_lookup_request *m);
+void actor_requests_peers(struct actor_requests *a, struct dht_peers_request *m);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Invariant: every resolution and every dial that dht_boot_next gives out is ended by its answer,
+ * Invariant: every resolution and every dial that dht_boot_next gives out is ended by its reply,
  * also when it failed; the entry is the cookie. After each, the next one is begun.
  */
 #include "dht/bootstrap_run.h"

@@ -59,7 +59,7 @@ void bootstrap_run_fini(struct bootstrap_run *b);
  * so that attempts are due earlier. Does nothing before the actor starts and after it stops. */
 void bootstrap_run_due(struct bootstrap_run *b);
 
-/* An answer of the resolver, RT_RESOLVED, to context->address; moved. */
+/* A reply of the resolver, RT_RESOLVED, to context->address; moved. */
 void bootstrap_run_resolved(struct bootstrap_run *b, struct rt_msg *m);
 
 /* The verdict on a bootstrap peer's key has changed: logs it, and removes seeds whose keys are not

@@ -17,11 +17,11 @@
 typedef rt_err decode_fn(uint8_t *buf, size_t len, struct wire_browse_request *out);
 typedef enum wire_refusal page_fn(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer);
+                                  struct relay_slice *out_reply);
 
 struct search {
     struct rt_list node;
-    struct rt_msg *owed; /* struct dht_ask */
+    struct rt_msg *owed; /* struct dht_request */
     struct dht_community_search *work;
     uint64_t deadline_ns; /* 0: no slice has run */
     uint64_t net;         /* the requester's */
@@ -33,7 +33,7 @@ static struct dht_communities *index_of(struct community_requests *c)
 }
 
 /* Decodes the request; *out points into the payload of a. */
-static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_browse_request *out)
+static bool read_request(struct dht_request *a, decode_fn *decode, struct wire_browse_request *out)
 {
     /* a owns the payload. It was decoded before, so decoding changes nothing in it. */
     if (decode((uint8_t *)(uintptr_t)a->payload.ptr, a->payload.len, out) == RT_ERR_OK)
@@ -42,17 +42,17 @@ static bool read_request(struct dht_ask *a, decode_fn *decode, struct wire_brows
     return false;
 }
 
-static void answer_page(struct community_requests *c, struct dht_ask *a, decode_fn *decode,
-                        page_fn *write)
+static void reply_page(struct community_requests *c, struct dht_request *a, decode_fn *decode,
+                       page_fn *write)
 {
     struct wire_browse_request q;
 
     if (read_request(a, decode, &q))
-        a->refusal = write(index_of(c), &q, dht_now_s(c->context), &a->answer);
+        a->refusal = write(index_of(c), &q, dht_now_s(c->context), &a->reply);
     rt_msg_reply(c->context->worker, &a->msg);
 }
 
-static void answer_status(struct community_requests *c, struct dht_ask *a)
+static void reply_status(struct community_requests *c, struct dht_request *a)
 {
     a->is_joined = dht_page_community(index_of(c), a->key, dht_now_s(c->context)) != NULL;
     rt_msg_reply(c->context->worker, &a->msg);
@@ -62,12 +62,12 @@ static void answer_status(struct community_requests *c, struct dht_ask *a)
 
 static void end_search(struct community_requests *c, struct search *s)
 {
-    struct dht_ask *a = (struct dht_ask *)s->owed;
+    struct dht_request *a = (struct dht_request *)s->owed;
 
     rt_list_unlink(&s->node);
     RT_INSIST(c->search_count > 0);
     c->search_count--;
-    a->refusal = dht_community_search_end(&s->work, &a->answer);
+    a->refusal = dht_community_search_end(&s->work, &a->reply);
     rt_msg_reply(c->context->worker, s->owed);
     free(s);
 }
@@ -106,7 +106,7 @@ static bool has_place(const struct community_requests *c, uint64_t net)
     return false;
 }
 
-static bool queue_search(struct community_requests *c, struct dht_ask *a)
+static bool queue_search(struct community_requests *c, struct dht_request *a)
 {
     uint64_t net = dht_hop_net(&a->origin, DHT_NET_BUCKET);
     struct dht_community_search *work;
@@ -135,20 +135,20 @@ static bool queue_search(struct community_requests *c, struct dht_ask *a)
     return true;
 }
 
-void community_requests_serve(struct community_requests *c, struct dht_ask *a)
+void community_requests_serve(struct community_requests *c, struct dht_request *a)
 {
     switch (a->op) {
     case DHT_COMMUNITY_STATUS:
-        answer_status(c, a);
+        reply_status(c, a);
         break;
     case DHT_COMMUNITY_MEMBERS:
-        answer_page(c, a, wire_community_members_request_decode, dht_page_members);
+        reply_page(c, a, wire_community_members_request_decode, dht_page_members);
         break;
     case DHT_COMMUNITY_SHARES:
-        answer_page(c, a, wire_community_shares_request_decode, dht_page_shares);
+        reply_page(c, a, wire_community_shares_request_decode, dht_page_shares);
         break;
     case DHT_COMMUNITY_EVENTS:
-        answer_page(c, a, wire_community_events_request_decode, dht_page_events);
+        reply_page(c, a, wire_community_events_request_decode, dht_page_events);
         break;
     default:
         if (!queue_search(c, a))

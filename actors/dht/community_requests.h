@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests of peers about communities: DHT_ASK with an operation from DHT_COMMUNITY_STATUS on
+ * Requests of peers about communities: DHT_REQUEST with an operation from DHT_COMMUNITY_STATUS on
  * (dht_msg.h). Pages are written at once. Searches wait in a queue and run one after another, one
  * slice per heavy job, each for at most LIM_SEARCH_NS. A network may have LIM_SEARCHES_PER_NET in
  * the queue. Thread: worker 0.
@@ -28,6 +28,6 @@ void community_requests_init(struct community_requests *c, struct dht_context *c
 void community_requests_fini(struct community_requests *c);
 
 /* Takes the request, and answers it: a search on a later turn, all others at once. */
-void community_requests_serve(struct community_requests *c, struct dht_ask *a);
+void community_requests_serve(struct community_requests *c, struct dht_request *a);
 
 #endif

@@ -44,7 +44,7 @@ static void inbound(struct dht *d, const struct dht_inbound *m)
         membership_inbound(&d->membership, m);
 }
 
-static void serve(struct dht *d, struct dht_ask *a)
+static void serve(struct dht *d, struct dht_request *a)
 {
     if (a->op >= DHT_COMMUNITY_STATUS)
         community_requests_serve(&d->community_requests, a);
@@ -55,21 +55,24 @@ static void serve(struct dht *d, struct dht_ask *a)
 static void on_question(struct dht *d, struct rt_msg *m)
 {
     switch (m->kind) {
-    case DHT_ASK:
-        serve(d, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
+    case DHT_REQUEST:
+        serve(d, RT_MSG_CAST(m, struct dht_request, DHT_REQUEST));
         return;
-    case DHT_PUBLISH:
-        replicate_publish(&d->replicate, RT_MSG_CAST(m, struct dht_publish_ask, DHT_PUBLISH));
+    case DHT_PUBLISH_REQUEST:
+        replicate_publish(&d->replicate,
+                          RT_MSG_CAST(m, struct dht_publish_request, DHT_PUBLISH_REQUEST));
         return;
-    case DHT_LOOKUP:
+    case DHT_LOOKUP_REQUEST:
         actor_requests_lookup(&d->actor_requests,
-                              RT_MSG_CAST(m, struct dht_lookup_ask, DHT_LOOKUP));
+                              RT_MSG_CAST(m, struct dht_lookup_request, DHT_LOOKUP_REQUEST));
         return;
-    case DHT_CALL:
-        actor_requests_call(&d->actor_requests, RT_MSG_CAST(m, struct dht_call_ask, DHT_CALL));
+    case DHT_CALL_REQUEST:
+        actor_requests_call(&d->actor_requests,
+                            RT_MSG_CAST(m, struct dht_call_request, DHT_CALL_REQUEST));
         return;
-    case DHT_PEERS:
-        actor_requests_peers(&d->actor_requests, RT_MSG_CAST(m, struct dht_peers_ask, DHT_PEERS));
+    case DHT_PEERS_REQUEST:
+        actor_requests_peers(&d->actor_requests,
+                             RT_MSG_CAST(m, struct dht_peers_request, DHT_PEERS_REQUEST));
         return;
     case DHT_STOP:
         stop(d);

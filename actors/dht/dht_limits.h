@@ -26,14 +26,14 @@
 #define LIM_COMMUNITY_RECORDS 10000u   /* protocol: members, and shares, of one community */
 #define LIM_COMMUNITIES_EMPTY 4096u    /* communities without records, kept for their mark */
 #define LIM_EVENT_MARK_STEP 1024u      /* event numbers per write of a community's mark */
-#define LIM_PAGE_MEMBERS 200u          /* protocol: entries of one answer 411, ... */
+#define LIM_PAGE_MEMBERS 200u          /* protocol: entries of one reply 411, ... */
 #define LIM_PAGE_SHARES 100u           /* ... 413, */
 #define LIM_PAGE_HITS 50u              /* ... 415, */
 #define LIM_PAGE_EVENTS 200u           /* ... and 417 */
 #define LIM_SEARCHES_QUEUED 64u        /* searches in progress: clients wait 5 s, most take 5 ms */
 #define LIM_SEARCHES_PER_NET 8u        /* ... of one network: eight networks can fill the queue */
 #define LIM_SEARCH_TEXT (256u * 1024u) /* bytes of text read in one search ... */
-#define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time; then the hits found are the answer */
+#define LIM_SEARCH_NS (50 * RT_MS)     /* ... and its time; then the hits found are the reply */
 #define LIM_SEARCH_SLICE (32u * 1024u) /* bytes read in one heavy job: about 0.5 ms */
 #define LIM_VALUE_SAVE_S 600u          /* least delay of the write of a renewed record */
 
@@ -41,10 +41,10 @@
 #define LIM_LOOKUPS_MAX 32u        /* look-ups in progress; more of ours wait ... */
 #define LIM_LOOKUPS_QUEUED 256u    /* ... up to this number */
 #define LIM_LOOKUP_CANDIDATES 128u /* candidates of one look-up */
-#define LIM_LOOKUP_ASKED_MAX 60u   /* dials of one look-up: K answers and twice that in failures */
+#define LIM_LOOKUP_ASKED_MAX 60u   /* dials of one look-up: K replies and twice that in failures */
 #define LIM_LOOKUP_LIES_MAX 3u     /* false addresses named by one node before it is ignored */
 #define LIM_LOOKUP_NS (60 * RT_S)  /* a whole look-up */
-#define LIM_QUERY_NS (5 * RT_S)    /* one query of it: dial, handshake, answer */
+#define LIM_QUERY_NS (5 * RT_S)    /* one query of it: dial, handshake, reply */
 #define LIM_OUTBOUND_MAX 256u      /* outbound sessions, idle ones included */
 #define LIM_OUTBOUND_IDLE_NS (20 * RT_S) /* an idle one is closed */
 #define LIM_CALLS_MAX 2048u              /* calls in progress or waiting for a session */
@@ -65,7 +65,7 @@
 #define LIM_JOINED_WAITING 64u          /* new contacts that wait for their values */
 #define LIM_PUSH_CALLS 4u               /* calls of one push in progress */
 #define LIM_PUSHES_SCHEDULED 4u         /* scheduled pushes in progress */
-#define LIM_PUSH_LIMITED_NS (60 * RT_S) /* no push after an answer `rate limit` */
+#define LIM_PUSH_LIMITED_NS (60 * RT_S) /* no push after a reply `rate limit` */
 #define LIM_PUSH_AGAIN_S 300u /* delay of the next push of a new value that no node accepted */
 #define LIM_REPUBLISH_TARGETS_NS (15 * RT_S) /* a push to one remote */
 #define LIM_BOOTSTRAP_DIAL_NS (10 * RT_S)    /* a dial of a bootstrap peer */

@@ -15,16 +15,16 @@
 #include "wire_refusal.h"
 
 enum dht_kind {
-    DHT_ASK = RT_REQUEST_KIND(DHT, 1),     /* struct dht_ask: a peer's request, from its session */
-    DHT_TOLD = RT_REPLY_KIND(DHT, 1),      /* the same block, back */
-    DHT_PUBLISH = RT_REQUEST_KIND(DHT, 2), /* struct dht_publish_ask */
-    DHT_PUBLISHED = RT_REPLY_KIND(DHT, 2),
-    DHT_LOOKUP = RT_REQUEST_KIND(DHT, 3), /* struct dht_lookup_ask */
-    DHT_LOOKED_UP = RT_REPLY_KIND(DHT, 3),
-    DHT_CALL = RT_REQUEST_KIND(DHT, 4), /* struct dht_call_ask */
-    DHT_CALLED = RT_REPLY_KIND(DHT, 4),
-    DHT_PEERS = RT_REQUEST_KIND(DHT, 5), /* struct dht_peers_ask */
-    DHT_PEERS_TOLD = RT_REPLY_KIND(DHT, 5),
+    DHT_REQUEST = RT_REQUEST_KIND(DHT, 1), /* struct dht_request, from the session of a peer */
+    DHT_REPLY = RT_REPLY_KIND(DHT, 1),     /* the same block, back */
+    DHT_PUBLISH_REQUEST = RT_REQUEST_KIND(DHT, 2), /* struct dht_publish_request */
+    DHT_PUBLISH_REPLY = RT_REPLY_KIND(DHT, 2),
+    DHT_LOOKUP_REQUEST = RT_REQUEST_KIND(DHT, 3), /* struct dht_lookup_request */
+    DHT_LOOKUP_REPLY = RT_REPLY_KIND(DHT, 3),
+    DHT_CALL_REQUEST = RT_REQUEST_KIND(DHT, 4), /* struct dht_call_request */
+    DHT_CALL_REPLY = RT_REPLY_KIND(DHT, 4),
+    DHT_PEERS_REQUEST = RT_REQUEST_KIND(DHT, 5), /* struct dht_peers_request */
+    DHT_PEERS_REPLY = RT_REPLY_KIND(DHT, 5),
     DHT_INBOUND = RT_NOTIFY_KIND(DHT, 6), /* struct dht_inbound; owes nothing */
     DHT_STOP = RT_REQUEST_KIND(DHT, 7),   /* struct rt_msg: no dialling from here on */
     DHT_STOPPED = RT_REPLY_KIND(DHT, 7),
@@ -47,7 +47,7 @@ enum dht_op {
     DHT_COMMUNITY_EVENTS,
 };
 
-struct dht_ask {
+struct dht_request {
     struct rt_msg msg;
     enum dht_op op;
     uint8_t key[32];
@@ -59,15 +59,15 @@ struct dht_ask {
     bool is_relay;               /* the peer's hello contains the marker */
     uint8_t reached_dialects; /* STORE by our announcer: dialects in which it reached the relay */
     struct relay_slice payload;
-    enum wire_refusal refusal; /* back: not NONE, and there is no answer */
-    struct relay_slice answer; /* back: the answer's encoded payload; empty for STORE and offers */
+    enum wire_refusal refusal; /* back: not NONE, and there is no reply */
+    struct relay_slice reply;  /* back: the reply's encoded payload; empty for STORE and offers */
     bool is_joined;            /* back: COMMUNITY_STATUS: a live record of the community is held */
 };
 
 /* -- questions of our own actors -- */
 
 /* Stores a value here and at the K closest nodes that a look-up in each of the dialects finds. */
-struct dht_publish_ask {
+struct dht_publish_request {
     struct rt_msg msg;
     uint8_t dialects;
     uint8_t key[32];
@@ -79,7 +79,7 @@ struct dht_publish_ask {
 
 /* Looks a key up, our own store first, and collects distinct, checked values on the way. */
 #define DHT_LOOKUP_VALUES_MAX 20u
-struct dht_lookup_ask {
+struct dht_lookup_request {
     struct rt_msg msg;
     uint32_t cookie; /* the requester's; returned unchanged */
     enum wire_dialect dialect;
@@ -91,7 +91,7 @@ struct dht_lookup_ask {
 
 /* One request to one peer, over a session that exists or is dialled and authenticated for it. */
 enum dht_outcome {
-    DHT_CALL_ANSWERED,
+    DHT_CALL_REPLIED,
     DHT_CALL_UNREACHABLE, /* no connection, or the secure handshake failed */
     DHT_CALL_WRONG_KEY,   /* another key than pubkey_hint answered there */
     DHT_CALL_REFUSED,     /* its hello or its frames were not acceptable, or it closed */
@@ -104,7 +104,7 @@ enum dht_outcome {
 
 #define DHT_DIALECT_ANY WIRE_DIALECTS /* of calls: any dialect that the peer speaks */
 
-struct dht_call_ask {
+struct dht_call_request {
     struct rt_msg msg;
     uint32_t cookie;           /* the requester's; returned unchanged */
     enum wire_dialect dialect; /* required of the session, or ANY; back: of the session */
@@ -114,16 +114,16 @@ struct dht_call_ask {
     struct relay_slice payload;
     uint64_t timeout_ns; /* for all of it, dialling included */
     enum dht_outcome outcome;
-    uint8_t peer_key[32];      /* back, if a session was established */
-    bool is_error;             /* back: an error answer; its text is the payload */
-    uint16_t answer_type;      /* back */
-    struct relay_slice answer; /* back: the answer's payload */
+    uint8_t peer_key[32];     /* back, if a session was established */
+    bool is_error;            /* back: an error reply; its text is the payload */
+    uint16_t reply_type;      /* back */
+    struct relay_slice reply; /* back: the reply's payload */
 };
 
 /* A random sample of the dialect's routing table: peers dialled and authenticated at these
  * addresses. */
 #define DHT_PEERS_MAX 64u
-struct dht_peers_ask {
+struct dht_peers_request {
     struct rt_msg msg;
     enum wire_dialect dialect;
     uint32_t max; /* at most DHT_PEERS_MAX */
@@ -144,10 +144,10 @@ struct dht_inbound {
 };
 
 /* Zeroed, kind and fini set. */
-struct dht_ask *dht_ask_new(enum dht_op op);
-struct dht_publish_ask *dht_publish_ask_new(void);
-struct dht_lookup_ask *dht_lookup_ask_new(void);
-struct dht_call_ask *dht_call_ask_new(void);
-struct dht_peers_ask *dht_peers_ask_new(void);
+struct dht_request *dht_request_new(enum dht_op op);
+struct dht_publish_request *dht_publish_request_new(void);
+struct dht_lookup_request *dht_lookup_request_new(void);
+struct dht_call_request *dht_call_request_new(void);
+struct dht_peers_request *dht_peers_request_new(void);
 
 #endif

@@ -163,8 +163,8 @@ static void add_value(struct lookup_run *r, const struct wire_store *store)
         r->values[r->value_count++] = copy;
 }
 
-/* False: not an answer to the query. */
-static bool take_answer(struct lookup_run *r, const struct wire_envelope *e)
+/* False: not a reply to the query. */
+static bool take_reply(struct lookup_run *r, const struct wire_envelope *e)
 {
     /* The frame is the session's and writable; decoding works in it. */
     uint8_t *payload = e->payload.ptr;
@@ -174,9 +174,9 @@ static bool take_answer(struct lookup_run *r, const struct wire_envelope *e)
         return false;
     if (r->request.values_max == 0)
         return e->type == WIRE_FIND_NODE &&
-               wire_find_node_answer_decode(payload, e->payload.len, add_peer, r) == RT_ERR_OK;
+               wire_find_node_reply_decode(payload, e->payload.len, add_peer, r) == RT_ERR_OK;
     if (e->type != WIRE_FIND_VALUE ||
-        wire_find_value_answer_decode(payload, e->payload.len, &store, add_peer, r) != RT_ERR_OK)
+        wire_find_value_reply_decode(payload, e->payload.len, &store, add_peer, r) != RT_ERR_OK)
         return false;
     if (store.value.ptr)
         add_value(r, &store);
@@ -207,15 +207,15 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
     struct lookup_run *r = q->run;
 
     q->is_under_way = false;
-    if (e->outcome != DHT_CALL_ANSWERED) {
+    if (e->outcome != DHT_CALL_REPLIED) {
         on_failed(q, e);
     } else {
         if (q->hop.has_pubkey_hint && memcmp(q->hop.pubkey_hint, e->key, 32) != 0)
             membership_failed(r->all->membership, &q->hop);
         dht_lookup_answered(r->lookup, q->candidate, e->key);
         r->adding = q->candidate;
-        (void)take_answer(r, e->answer);
-        dht_lookup_answer_ends(r->lookup, q->candidate);
+        (void)take_reply(r, e->reply);
+        dht_lookup_reply_ends(r->lookup, q->candidate);
     }
     pump(r);
 }
@@ -276,7 +276,7 @@ static void on_around(void *owner, struct lookup_run *r)
     (void)owner;
     if (rt_log_enabled(RELAY_LOG_TRACE))
         rt_log(RELAY_LOG_TRACE, "look-up done", "asked=%u answers=%u hops=%u",
-               dht_lookup_asked(r->lookup), dht_lookup_answers(r->lookup),
+               dht_lookup_asked(r->lookup), dht_lookup_replies(r->lookup),
                dht_lookup_hops(r->lookup));
 }
 

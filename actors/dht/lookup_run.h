@@ -42,7 +42,7 @@ struct lookup_run {
     uint32_t value_count;
     struct relay_slice values[LOOKUP_RUN_VALUES_MAX]; /* distinct and checked */
     struct relay_timer timer;                         /* LIM_LOOKUP_NS, or due at once */
-    uint32_t adding;                                  /* the candidate whose answer is being read */
+    uint32_t adding;                                  /* the candidate whose reply is being read */
     struct lookup_run_query {
         struct rpc_call call;
         struct lookup_run *run;
@@ -81,7 +81,7 @@ void lookup_run_fini(struct lookup_runs *l);
 /* Begins a look-up or queues it. False: too many wait or the actor has stopped; done is not called.
  */
 bool lookup_run_start(struct lookup_runs *l, const struct lookup_run_request *request);
-/* A look-up of nodes whose answers only fill the routing table. */
+/* A look-up of nodes whose replies only fill the routing table. */
 void lookup_run_around(struct lookup_runs *l, enum wire_dialect dialect, const uint8_t target[20]);
 /* The same around ourselves. */
 void lookup_run_self(struct lookup_runs *l, enum wire_dialect dialect);

@@ -50,7 +50,7 @@ static void on_probed(void *owner, uint64_t cookie, const struct rpc_call *call,
 
     (void)cookie;
     dht_probe_queue_ended(m->membership->probe, &call->to,
-                          end->outcome == DHT_CALL_ANSWERED || end->outcome == DHT_CALL_BUSY,
+                          end->outcome == DHT_CALL_REPLIED || end->outcome == DHT_CALL_BUSY,
                           dht_now_ns(m->context));
     maintenance_probe(m);
 }
@@ -75,14 +75,14 @@ void maintenance_probe(struct maintenance *m)
 
 /* -- pings -- */
 
-struct ping_answer {
+struct ping_reply {
     struct maintenance *maintenance;
     enum wire_dialect dialect;
 };
 
 static void take_peer(void *ctx, const struct wire_peer *p)
 {
-    const struct ping_answer *a = ctx;
+    const struct ping_reply *a = ctx;
     struct wire_peer_hop hop;
 
     (void)membership_add_candidate(a->maintenance->membership, a->dialect, p, &hop);
@@ -95,14 +95,14 @@ static void on_pinged(void *owner, uint64_t is_repeated, const struct rpc_call *
                       const struct rpc_end *end)
 {
     struct maintenance *m = owner;
-    struct ping_answer answer = {m, call->dialect};
+    struct ping_reply reply = {m, call->dialect};
     uint8_t id[20];
 
     rt_node_id(call->to.pubkey_hint, id);
-    if (end->outcome == DHT_CALL_ANSWERED && !(end->answer->flags & WIRE_FLAG_ERROR))
-        (void)!wire_pex_offer_decode(end->answer->payload.ptr, end->answer->payload.len, take_peer,
-                                     &answer);
-    else if (end->outcome != DHT_CALL_ANSWERED && !is_repeated && !m->context->is_stopped &&
+    if (end->outcome == DHT_CALL_REPLIED && !(end->reply->flags & WIRE_FLAG_ERROR))
+        (void)!wire_pex_offer_decode(end->reply->payload.ptr, end->reply->payload.len, take_peer,
+                                     &reply);
+    else if (end->outcome != DHT_CALL_REPLIED && !is_repeated && !m->context->is_stopped &&
              dht_table_has(m->membership->tables[call->dialect], id))
         ping(m, call->dialect, &call->to, true); /* until then, answers do not name the node */
 }

@@ -27,7 +27,7 @@ struct push {
     uint32_t count, next, in_flight;
     uint32_t stored;
     bool is_limited;
-    struct dht_publish_ask *owed; /* NULL: scheduled by replicate_plan.c */
+    struct dht_publish_request *owed; /* NULL: scheduled by replicate_plan.c */
     struct push_call {
         struct rpc_call call;
         struct push *push;
@@ -38,9 +38,9 @@ struct push {
 struct publication {
     struct rt_list node;
     struct replicate *all;
-    struct dht_publish_ask *owed; /* NULL: scheduled by replicate_plan.c */
-    uint32_t searching;           /* look-ups under way */
-    struct dht_push_plan plan;    /* with the targets found so far */
+    struct dht_publish_request *owed; /* NULL: scheduled by replicate_plan.c */
+    uint32_t searching;               /* look-ups under way */
+    struct dht_push_plan plan;        /* with the targets found so far */
 };
 
 /* -- life -- */
@@ -162,16 +162,16 @@ static void on_done(struct rpc_call *c, const struct rpc_end *e)
 
     RT_INSIST(p->in_flight > 0);
     p->in_flight--;
-    if (e->outcome == DHT_CALL_ANSWERED && !(e->answer->flags & WIRE_FLAG_ERROR)) {
+    if (e->outcome == DHT_CALL_REPLIED && !(e->reply->flags & WIRE_FLAG_ERROR)) {
         p->stored++;
         rt_metric_inc(RT_METRIC_DHT_PUSHED);
-    } else if (e->outcome == DHT_CALL_ANSWERED && says_limited(e->answer)) {
+    } else if (e->outcome == DHT_CALL_REPLIED && says_limited(e->reply)) {
         p->is_limited = true;
         rt_metric_inc(RT_METRIC_DHT_PUSH_LIMITED);
         for (uint32_t i = 0; i < WIRE_DIALECTS; i++)
             dht_table_hold(r->membership->tables[i], e->key,
                            dht_now_ns(r->context) + LIM_PUSH_LIMITED_NS);
-    } else if (e->outcome == DHT_CALL_ANSWERED) {
+    } else if (e->outcome == DHT_CALL_REPLIED) {
         rt_metric_inc(RT_METRIC_DHT_PUSH_REFUSED);
     }
     pump(p);
@@ -192,7 +192,7 @@ static void pump(struct push *p)
 
 /* Always ends by `end`, now or later. */
 static void push(struct replicate *r, const struct dht_push_plan *plan,
-                 struct dht_publish_ask *owed)
+                 struct dht_publish_request *owed)
 {
     struct push *p = calloc(1, sizeof(*p) + plan->count * sizeof(p->calls[0]));
 
@@ -257,7 +257,8 @@ static void found_closest(void *owner, struct lookup_run *run)
 }
 
 /* plan: without targets; its value is moved. False: no look-up began. */
-static bool publish(struct replicate *r, struct dht_push_plan *plan, struct dht_publish_ask *owed)
+static bool publish(struct replicate *r, struct dht_push_plan *plan,
+                    struct dht_publish_request *owed)
 {
     struct publication *p = calloc(1, sizeof(*p));
 
@@ -285,7 +286,7 @@ static bool publish(struct replicate *r, struct dht_push_plan *plan, struct dht_
     return true;
 }
 
-void replicate_publish(struct replicate *r, struct dht_publish_ask *m)
+void replicate_publish(struct replicate *r, struct dht_publish_request *m)
 {
     const struct dht_origin ours = {.reached = m->dialects}; /* spoken by this relay */
     struct dht_push_plan plan = {.ttl_secs = m->ttl_secs, .dialects = m->dialects};

@@ -39,8 +39,8 @@ void replicate_stop(struct replicate *r);
  * answered. */
 void replicate_fini(struct replicate *r);
 
-/* DHT_PUBLISH: m is moved, and answered when the push ends. */
-void replicate_publish(struct replicate *r, struct dht_publish_ask *m);
+/* DHT_PUBLISH_REQUEST: m is moved, and answered when the push ends. */
+void replicate_publish(struct replicate *r, struct dht_publish_request *m);
 
 /* Begins what is due, and arms the timer for the rest. Call when something may have become due.
  * Does nothing before the actor starts and after it stops. */

@@ -22,8 +22,8 @@
 #define HEAD_BYTES 128u
 #define OFFERS_WIDTH 256u
 
-/* Allocates an answer with this many peers and more_bytes of other content. False: no memory. */
-static bool begin(struct dht_ask *a, uint32_t peers, size_t more_bytes, struct wire_writer *out)
+/* Allocates a reply with this many peers and more_bytes of other content. False: no memory. */
+static bool begin(struct dht_request *a, uint32_t peers, size_t more_bytes, struct wire_writer *out)
 {
     size_t cap = HEAD_BYTES + peers * PEER_BYTES + more_bytes;
     struct relay_buf *buf = rt_buf_new(cap);
@@ -32,16 +32,16 @@ static bool begin(struct dht_ask *a, uint32_t peers, size_t more_bytes, struct w
         a->refusal = WIRE_REFUSAL_MEMORY;
         return false;
     }
-    a->answer = relay_slice_own(buf, buf->bytes, 0);
+    a->reply = relay_slice_own(buf, buf->bytes, 0);
     wire_writer_init(out, buf->bytes, cap);
     return true;
 }
 
-static void end(struct dht_ask *a, const struct wire_writer *w)
+static void end(struct dht_request *a, const struct wire_writer *w)
 {
     bool fits;
 
-    a->answer.len = (uint32_t)wire_writer_len(w, &fits);
+    a->reply.len = (uint32_t)wire_writer_len(w, &fits);
     RT_INSIST(fits);
 }
 
@@ -57,7 +57,8 @@ static uint32_t peers_of(const struct wire_peer_hop *hops, uint32_t count, const
     return taken;
 }
 
-static uint32_t closest(const struct requests *r, const struct dht_ask *a, struct wire_peer *out)
+static uint32_t closest(const struct requests *r, const struct dht_request *a,
+                        struct wire_peer *out)
 {
     struct wire_peer_hop hops[DHT_K];
     uint32_t count = dht_table_closest(r->membership->tables[a->dialect], a->key, DHT_K, hops);
@@ -65,7 +66,7 @@ static uint32_t closest(const struct requests *r, const struct dht_ask *a, struc
     return peers_of(hops, count, a->origin.pubkey_hint, out);
 }
 
-static void find_node(struct requests *r, struct dht_ask *a)
+static void find_node(struct requests *r, struct dht_request *a)
 {
     struct wire_peer peers[DHT_K];
     uint32_t count = closest(r, a, peers);
@@ -73,11 +74,11 @@ static void find_node(struct requests *r, struct dht_ask *a)
 
     if (!begin(a, count, 0, &w))
         return;
-    wire_write_find_node_answer(&w, peers, count);
+    wire_write_find_node_reply(&w, peers, count);
     end(a, &w);
 }
 
-static void find_value(struct requests *r, struct dht_ask *a)
+static void find_value(struct requests *r, struct dht_request *a)
 {
     struct wire_peer peers[DHT_K];
     uint32_t count = closest(r, a, peers);
@@ -90,13 +91,13 @@ static void find_value(struct requests *r, struct dht_ask *a)
                                &store.ttl_secs);
     store.value = (struct wire_bytes){value.ptr, value.len};
     if (begin(a, count, value.len, &w)) {
-        wire_write_find_value_answer(&w, value.ptr ? &store : NULL, peers, count);
+        wire_write_find_value_reply(&w, value.ptr ? &store : NULL, peers, count);
         end(a, &w);
     }
     relay_slice_drop(&value);
 }
 
-static void find_manifest(struct requests *r, struct dht_ask *a)
+static void find_manifest(struct requests *r, struct dht_request *a)
 {
     struct relay_slice value = {0};
     struct wire_writer w;
@@ -118,7 +119,7 @@ static void find_manifest(struct requests *r, struct dht_ask *a)
 
 /* -- peer exchange -- */
 
-static void pex_request(struct requests *r, struct dht_ask *a)
+static void pex_request(struct requests *r, struct dht_request *a)
 {
     struct wire_peer_hop hops[LIM_PEX_MAX];
     struct wire_peer peers[LIM_PEX_MAX];
@@ -150,7 +151,7 @@ static void take_offered(void *ctx, const struct wire_peer *p)
         membership_offered(o->requests->membership, o->from, o->dialect, p);
 }
 
-static bool may_offer(struct requests *r, const struct dht_ask *a)
+static bool may_offer(struct requests *r, const struct dht_request *a)
 {
     if (rt_rate_sketch_take(&r->offers, a->origin.pubkey_hint, 32, dht_now_ns(r->context)))
         return true;
@@ -158,7 +159,7 @@ static bool may_offer(struct requests *r, const struct dht_ask *a)
     return false;
 }
 
-static void pex_offer(struct requests *r, struct dht_ask *a)
+static void pex_offer(struct requests *r, struct dht_request *a)
 {
     struct offer o = {.requests = r, .from = &a->origin, .dialect = a->dialect};
 
@@ -181,7 +182,7 @@ static void take_announced(void *ctx, const struct wire_peer *p)
 
 /* The addresses of a signed announcement count as an offer. So a relay that sends no offers is
  * found, too. */
-static void announced(struct requests *r, const struct dht_ask *a)
+static void announced(struct requests *r, const struct dht_request *a)
 {
     struct offer o = {.requests = r, .from = &a->origin, .dialect = a->dialect};
     struct wire_announcement said;
@@ -202,7 +203,7 @@ static void announced(struct requests *r, const struct dht_ask *a)
 
 /* -- STORE: verifies signatures, so each waits for a heavy job of its own -- */
 
-static struct dht_origin origin_of(const struct requests *r, const struct dht_ask *a)
+static struct dht_origin origin_of(const struct requests *r, const struct dht_request *a)
 {
     const struct wire_peer_hop *from = &a->origin;
     uint64_t net = dht_hop_net(from, DHT_NET_BUCKET);
@@ -217,7 +218,7 @@ static struct dht_origin origin_of(const struct requests *r, const struct dht_as
     return o;
 }
 
-static void store(struct requests *r, struct dht_ask *a)
+static void store(struct requests *r, struct dht_request *a)
 {
     struct dht_origin origin = origin_of(r, a);
     struct dht_checked checked;
@@ -253,7 +254,7 @@ static void store_one(struct rt_job *job)
     struct requests *r = RT_CONTAINER_OF(job, struct requests, store_job);
     struct rt_msg *m = rt_queue_pop(&r->stores);
 
-    store(r, RT_MSG_CAST(m, struct dht_ask, DHT_ASK));
+    store(r, RT_MSG_CAST(m, struct dht_request, DHT_REQUEST));
     rt_msg_reply(r->context->worker, m);
     if (!rt_queue_is_empty(&r->stores))
         rt_job_queue(r->context->worker, job);
@@ -266,7 +267,7 @@ static void queue_store(struct requests *r, struct rt_msg *m)
     rt_queue_push(&r->stores, m);
 }
 
-void requests_serve(struct requests *r, struct dht_ask *a)
+void requests_serve(struct requests *r, struct dht_request *a)
 {
     switch (a->op) {
     case DHT_FIND_NODE:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Requests of peers, except those about communities: DHT_ASK with an operation up to DHT_PEX_OFFER
- * (dht_msg.h). Reads the routing tables, the value store and the peer database, and encodes the
- * reply. A STORE verifies signatures, so each waits for a heavy job of its own. Thread: worker 0.
+ * Requests of peers, except those about communities: DHT_REQUEST with an operation up to
+ * DHT_PEX_OFFER (dht_msg.h). Reads the routing tables, the value store and the peer database, and
+ * encodes the reply. A STORE verifies signatures, so each waits for a heavy job of its own. Thread:
+ * worker 0.
  */
 #ifndef DHT_REQUESTS_H
 #define DHT_REQUESTS_H
@@ -40,6 +41,6 @@ RT_MUST_CHECK rt_err requests_init(struct requests *r, struct dht_context *conte
 void requests_fini(struct requests *r);
 
 /* Takes the request, and answers it: a STORE on a later turn, all others at once. */
-void requests_serve(struct requests *r, struct dht_ask *a);
+void requests_serve(struct requests *r, struct dht_request *a);
 
 #endif

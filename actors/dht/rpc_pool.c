@@ -82,7 +82,7 @@ static void pump(struct rpc_remote *r)
         struct rt_list *n = rt_list_pop_front(&r->queue);
         struct rpc_call *call = RT_CONTAINER_OF(n, struct rpc_call, node);
 
-        if (rpc_remote_fault(r, call) != DHT_CALL_ANSWERED || call->type == 0) {
+        if (rpc_remote_fault(r, call) != DHT_CALL_REPLIED || call->type == 0) {
             rt_list_push_back(&due, n);
         } else {
             struct relay_slice payload =
@@ -100,7 +100,7 @@ static void pump(struct rpc_remote *r)
         struct rpc_call *call = RT_CONTAINER_OF(n, struct rpc_call, node);
 
         end.outcome = rpc_remote_fault(&was, call);
-        if (end.outcome != DHT_CALL_ANSWERED)
+        if (end.outcome != DHT_CALL_REPLIED)
             c->callbacks.lost(c->callbacks.ctx, &call->to, call->dialect, end.outcome);
         finish(call, &end);
     }
@@ -161,17 +161,17 @@ static void on_ready(void *user, const uint8_t key[32])
     pump(r);
 }
 
-static void on_answer(void *user, const struct wire_envelope *e)
+static void on_reply(void *user, const struct wire_envelope *e)
 {
     struct rpc_remote *r = user;
     struct rpc_pool *c = r->pool;
     struct rpc_call *call = r->current;
     uint8_t key[32];
-    struct rpc_end end = {.outcome = DHT_CALL_ANSWERED,
+    struct rpc_end end = {.outcome = DHT_CALL_REPLIED,
                           .key = key,
                           .dialect = r->dialect,
                           .peer_dialects = r->dialects,
-                          .answer = e};
+                          .reply = e};
 
     memcpy(key, r->hop.pubkey_hint, 32);
     r->current = NULL;
@@ -182,7 +182,7 @@ static void on_answer(void *user, const struct wire_envelope *e)
         finish(call, &end);
         return;
     }
-    /* The answer is in the session's frame, so the call ends before the next request is sent. */
+    /* The reply is in the session's frame, so the call ends before the next request is sent. */
     r->state = DIALLING;
     finish(call, &end);
     pump(r);
@@ -273,7 +273,7 @@ static void on_ended(void *user, const struct dial_end *why)
 struct rpc_pool *rpc_pool_new(struct rt_worker *w, const struct rt_sign_key *identity,
                               uint8_t dialects, const struct rpc_pool_callbacks *callbacks)
 {
-    static const struct dial_ops ops = {on_ready, on_answer, on_ended};
+    static const struct dial_ops ops = {on_ready, on_reply, on_ended};
     struct rpc_pool *c = calloc(1, sizeof(*c));
 
     RT_INSIST(c != NULL);
@@ -300,7 +300,7 @@ static void on_known(struct rpc_call *call)
                           .peer_dialects = call->found_dialects};
 
     memcpy(key, call->key, sizeof(key));
-    if (call->failure == DHT_CALL_ANSWERED || call->failure == DHT_CALL_WRONG_KEY ||
+    if (call->failure == DHT_CALL_REPLIED || call->failure == DHT_CALL_WRONG_KEY ||
         call->failure == DHT_CALL_WRONG_DIALECT)
         end.key = key;
     finish(call, &end);
@@ -375,7 +375,7 @@ void rpc_pool_start(struct rpc_pool *c, struct rpc_call *call)
     rt_list_unlink(&r->idle);
     rt_timer_disarm(c->worker, &r->timer);
     why = rpc_remote_fault(r, call);
-    if (call->type != 0 && why == DHT_CALL_ANSWERED) {
+    if (call->type != 0 && why == DHT_CALL_REPLIED) {
         pump(r);
         return;
     }

@@ -31,10 +31,10 @@ struct rpc_remote;
 
 struct rpc_end {
     enum dht_outcome outcome;
-    const uint8_t *key;                 /* authenticated key, also without an answer; NULL: none */
-    enum wire_dialect dialect;          /* of the session, if key is not NULL ... */
-    uint8_t peer_dialects;              /* ... and the dialects that the peer speaks */
-    const struct wire_envelope *answer; /* ANSWERED, but to a call of type 0; good for the call */
+    const uint8_t *key;                /* authenticated key, also without a reply; NULL: none */
+    enum wire_dialect dialect;         /* of the session, if key is not NULL ... */
+    uint8_t peer_dialects;             /* ... and the dialects that the peer speaks */
+    const struct wire_envelope *reply; /* ANSWERED, but to a call of type 0; good for the call */
 };
 
 /* A call in its owner's memory, zeroed except for the fields that the owner sets. */

@@ -169,7 +169,7 @@ enum dht_outcome rpc_remote_fault(const struct rpc_remote *r, const struct rpc_c
     if (rpc_remote_is_wrong_key(r, call))
         return DHT_CALL_WRONG_KEY;
     return call->dialect != DHT_DIALECT_ANY && call->dialect != r->dialect ? DHT_CALL_WRONG_DIALECT
-                                                                           : DHT_CALL_ANSWERED;
+                                                                           : DHT_CALL_REPLIED;
 }
 
 /* Files the session under its dialect, unless another session is there. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Invariant: at most one look-up is under way, or the timer is armed for the next one. A look-up
- * without an answer is repeated for the same key and step.
+ * without a reply is repeated for the same key and step.
  */
 #include "dht/trust_lookups.h"
 
@@ -41,7 +41,7 @@ static void on_searched(void *owner, struct lookup_run *r)
 
     for (uint32_t i = 0; i < r->value_count; i++)
         note(t, r->values[i]);
-    if (dht_lookup_answers(r->lookup) == 0) {
+    if (dht_lookup_replies(r->lookup) == 0) {
         arm(t, dht_now_ns(t->context) + RETRY_NS);
         return;
     }

@@ -74,7 +74,7 @@ static void next_phase(struct relay *r)
     }
 }
 
-/* After the stop has begun, every message is an answer or a request that bounced. */
+/* After the stop has begun, every message is a reply or a request that bounced. */
 static void on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     struct relay *r = RT_CONTAINER_OF(self, struct relay, actor);

@@ -131,7 +131,7 @@ static void on_server_hello(struct dial *d, struct rt_frame *f)
     rt_job_queue(d->worker, &d->job);
 }
 
-static void on_answer(struct dial *d, struct rt_frame *f)
+static void on_reply(struct dial *d, struct rt_frame *f)
 {
     struct wire_envelope e;
 
@@ -142,7 +142,7 @@ static void on_answer(struct dial *d, struct rt_frame *f)
     }
     d->state = DIAL_IDLE;
     rt_conn_set_idle(d->conn, LIM_SESSION_IDLE_NS);
-    d->ops->answer(d->user, &e);
+    d->ops->reply(d->user, &e);
 }
 
 static void on_frame(void *user, struct rt_frame *f)
@@ -152,7 +152,7 @@ static void on_frame(void *user, struct rt_frame *f)
     if (d->state == DIAL_HELLO_SENT)
         on_server_hello(d, f);
     else
-        on_answer(d, f);
+        on_reply(d, f);
 }
 
 static void on_eof(void *user)

@@ -32,8 +32,8 @@ struct dial_end {
 struct dial_ops {
     /* Authenticated: key is the server's. */
     void (*ready)(void *user, const uint8_t key[32]);
-    /* The answer to the request under way; e->payload is good for the call. */
-    void (*answer)(void *user, const struct wire_envelope *e);
+    /* The reply to the request under way; e->payload is good for the call. */
+    void (*reply)(void *user, const struct wire_envelope *e);
     void (*ended)(void *user, const struct dial_end *end);
 };
 
@@ -52,7 +52,7 @@ RT_MUST_CHECK rt_err dial_open(struct rt_worker *w, const struct dial_hello *hel
                                const struct dial_ops *ops, void *user, struct dial **out,
                                struct relay_error *err);
 
-/* After ready, with no request under way. The answer must come within timeout_ns. payload is moved.
+/* After ready, with no request under way. The reply must come within timeout_ns. payload is moved.
  */
 void dial_request(struct dial *d, uint16_t type, struct relay_slice *payload, uint64_t timeout_ns);
 
@@ -63,7 +63,7 @@ const struct wire_hello *dial_server(const struct dial *d);
 void dial_close(struct dial *d);
 
 /* Hands the authenticated connection to the caller, who sets its consumer at once; d is gone. For
- * the side of a tunnel that answers. After ready or in answer, with no request under way. */
+ * the side of a tunnel that answers. In `ready` or in `reply`, with no request under way. */
 struct rt_conn *dial_detach(struct dial *d);
 
 #endif

@@ -10,7 +10,7 @@
 #include "wire_browse.h"
 #include "wire_dht.h"
 
-#define ANSWER_MAX 256u /* bytes of the fixed-size answers below */
+#define REPLY_MAX 256u /* bytes of the fixed-size replies below */
 
 enum rate { RATE_DHT, RATE_FETCH, RATE_COMMUNITY, RATE_RELAY };
 
@@ -21,12 +21,12 @@ static void refuse_payload(struct session *s, rt_err err)
     session_refuse(s, WIRE_REFUSAL_PAYLOAD_MALFORMED, rt_err_text(err));
 }
 
-static void answer_written(struct session *s, uint16_t type, const struct wire_writer *w)
+static void reply_written(struct session *s, uint16_t type, const struct wire_writer *w)
 {
     bool fits;
     size_t len = wire_writer_len(w, &fits);
 
-    session_answer(s, type, relay_slice_view(w->start, (uint32_t)len));
+    session_reply(s, type, relay_slice_view(w->start, (uint32_t)len));
 }
 
 /* -- relays -- */
@@ -56,7 +56,7 @@ void session_on_relay_list_reply(struct session *s, struct relay_list_request *q
     else if (q->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
-        session_answer(s, WIRE_RELAY_LIST_RESPONSE, relay_slice_take(&q->answer));
+        session_reply(s, WIRE_RELAY_LIST_RESPONSE, relay_slice_take(&q->reply));
     rt_msg_free(&m);
 }
 
@@ -69,12 +69,12 @@ static void on_have_content(struct session *s, struct rt_frame *f, uint8_t *payl
     if (err != RT_ERR_OK)
         refuse_payload(s, err);
     else
-        session_answer_empty(s);
+        session_reply_empty(s);
 }
 
 /* -- DHT and peer exchange: the dht actor replies with an encoded payload -- */
 
-static void ask_dht(struct session *s, struct dht_ask *a)
+static void ask_dht(struct session *s, struct dht_request *a)
 {
     struct sockaddr_storage from;
 
@@ -90,13 +90,13 @@ static void ask_dht(struct session *s, struct dht_ask *a)
 static void on_pex_offer(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
     rt_err err = wire_pex_offer_decode(payload, len, NULL, NULL);
-    struct dht_ask *a;
+    struct dht_request *a;
 
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    a = dht_ask_new(DHT_PEX_OFFER);
+    a = dht_request_new(DHT_PEX_OFFER);
     a->payload = rt_frame_take(f, payload, len);
     ask_dht(s, a);
 }
@@ -105,14 +105,14 @@ static void on_pex_request(struct session *s, struct rt_frame *f, uint8_t *paylo
 {
     uint8_t max_peers;
     rt_err err = wire_pex_request_decode(payload, len, &max_peers);
-    struct dht_ask *a;
+    struct dht_request *a;
 
     (void)f;
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    a = dht_ask_new(DHT_PEX_REQUEST);
+    a = dht_request_new(DHT_PEX_REQUEST);
     a->max_peers = max_peers;
     ask_dht(s, a);
 }
@@ -121,13 +121,13 @@ static void on_pex_request(struct session *s, struct rt_frame *f, uint8_t *paylo
 static void ask_for_key(struct session *s, rt_err err, enum dht_op op, const uint8_t *key,
                         size_t len)
 {
-    struct dht_ask *a;
+    struct dht_request *a;
 
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
         return;
     }
-    a = dht_ask_new(op);
+    a = dht_request_new(op);
     memcpy(a->key, key, len);
     ask_dht(s, a);
 }
@@ -164,7 +164,7 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
     struct wire_store store;
     rt_err err = wire_store_decode(payload, len, &store);
     struct relay_slice value;
-    struct dht_ask *a;
+    struct dht_request *a;
 
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
@@ -175,7 +175,7 @@ static void on_store(struct session *s, struct rt_frame *f, uint8_t *payload, ui
         session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return;
     }
-    a = dht_ask_new(DHT_STORE);
+    a = dht_request_new(DHT_STORE);
     memcpy(a->key, store.key, sizeof(store.key));
     a->ttl_secs = store.ttl_secs;
     a->payload = value;
@@ -192,7 +192,7 @@ static void browse(struct session *s, struct rt_frame *f, uint8_t *payload, uint
     struct wire_browse_request q;
     rt_err err = decode(payload, len, &q);
     struct relay_slice taken;
-    struct dht_ask *a;
+    struct dht_request *a;
 
     if (err != RT_ERR_OK) {
         refuse_payload(s, err);
@@ -203,7 +203,7 @@ static void browse(struct session *s, struct rt_frame *f, uint8_t *payload, uint
         session_refuse(s, WIRE_REFUSAL_MEMORY, NULL);
         return;
     }
-    a = dht_ask_new(op);
+    a = dht_request_new(op);
     a->payload = taken;
     ask_dht(s, a);
 }
@@ -228,9 +228,9 @@ static void on_events(struct session *s, struct rt_frame *f, uint8_t *payload, u
     browse(s, f, payload, len, wire_community_events_request_decode, DHT_COMMUNITY_EVENTS);
 }
 
-static void answer_status(struct session *s, const uint8_t community_id[32], bool is_joined)
+static void reply_status(struct session *s, const uint8_t community_id[32], bool is_joined)
 {
-    uint8_t out[ANSWER_MAX];
+    uint8_t out[REPLY_MAX];
     struct wire_writer w;
 
     wire_writer_init(&w, out, sizeof(out));
@@ -238,7 +238,7 @@ static void answer_status(struct session *s, const uint8_t community_id[32], boo
         wire_write_community_status_joined(&w, community_id);
     else
         wire_write_community_status_not_joined(&w, community_id);
-    answer_written(s, WIRE_COMMUNITY_STATUS, &w);
+    reply_written(s, WIRE_COMMUNITY_STATUS, &w);
 }
 
 /* The id must be the hash of the key. False: the request has been refused. */
@@ -269,12 +269,12 @@ static void on_community_status(struct session *s, struct rt_frame *f, uint8_t *
     if (!is_community(s, &q, err))
         return;
     if (s->dialect == WIRE_DIALECT_A)
-        answer_status(s, q.community_share_id, false);
+        reply_status(s, q.community_share_id, false);
     else
         ask_for_key(s, RT_ERR_OK, DHT_COMMUNITY_STATUS, q.community_share_id, 32);
 }
 
-static uint16_t answer_type(uint16_t asked)
+static uint16_t reply_type(uint16_t asked)
 {
     switch (asked) {
     case WIRE_GET_MANIFEST:
@@ -294,7 +294,7 @@ static uint16_t answer_type(uint16_t asked)
     }
 }
 
-void session_on_dht_reply(struct session *s, struct dht_ask *a)
+void session_on_dht_reply(struct session *s, struct dht_request *a)
 {
     struct rt_msg *m = &a->msg;
 
@@ -303,11 +303,11 @@ void session_on_dht_reply(struct session *s, struct dht_ask *a)
     else if (a->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, a->refusal, NULL);
     else if (a->op == DHT_COMMUNITY_STATUS)
-        answer_status(s, a->key, a->is_joined);
-    else if (!a->answer.owner)
-        session_answer_empty(s);
+        reply_status(s, a->key, a->is_joined);
+    else if (!a->reply.owner)
+        session_reply_empty(s);
     else
-        session_answer(s, answer_type(s->type), relay_slice_take(&a->answer));
+        session_reply(s, reply_type(s->type), relay_slice_take(&a->reply));
     rt_msg_free(&m);
 }
 
@@ -315,7 +315,7 @@ void session_on_dht_reply(struct session *s, struct dht_ask *a)
 
 static void on_public_shares(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)
 {
-    uint8_t out[ANSWER_MAX];
+    uint8_t out[REPLY_MAX];
     uint16_t max;
     struct wire_writer w;
     rt_err err = wire_list_public_shares_decode(payload, len, &max);
@@ -327,13 +327,13 @@ static void on_public_shares(struct session *s, struct rt_frame *f, uint8_t *pay
     }
     wire_writer_init(&w, out, sizeof(out));
     wire_write_public_share_list_empty(&w);
-    answer_written(s, WIRE_PUBLIC_SHARE_LIST, &w);
+    reply_written(s, WIRE_PUBLIC_SHARE_LIST, &w);
 }
 
 static void on_community_shares(struct session *s, struct rt_frame *f, uint8_t *payload,
                                 uint32_t len)
 {
-    uint8_t out[ANSWER_MAX];
+    uint8_t out[REPLY_MAX];
     struct wire_community_query q;
     struct wire_writer w;
     rt_err err = wire_community_shares_decode(payload, len, &q);
@@ -343,7 +343,7 @@ static void on_community_shares(struct session *s, struct rt_frame *f, uint8_t *
         return;
     wire_writer_init(&w, out, sizeof(out));
     wire_write_community_share_list_empty(&w, q.community_share_id);
-    answer_written(s, WIRE_COMMUNITY_PUBLIC_SHARE_LIST, &w);
+    reply_written(s, WIRE_COMMUNITY_PUBLIC_SHARE_LIST, &w);
 }
 
 static void on_get_chunk(struct session *s, struct rt_frame *f, uint8_t *payload, uint32_t len)

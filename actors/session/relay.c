@@ -88,7 +88,7 @@ static void on_temp_registered(struct session *s, const struct slots_request *a)
     struct wire_relay_registered m = {.slot_id = a->slot_id, .expires_at = a->expires_at_s};
     size_t len = wire_relay_registered_encode(&m, payload, sizeof(payload));
 
-    session_answer(s, WIRE_RELAY_REGISTERED, relay_slice_view(payload, (uint32_t)len));
+    session_reply(s, WIRE_RELAY_REGISTERED, relay_slice_view(payload, (uint32_t)len));
 }
 
 /* -- RelayStream -- */
@@ -116,9 +116,9 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
     q->slot_id = m->slot_id;
     q->stream_id = m->stream_id;
     q->kind = m->kind;
-    q->requester = s->peer_hash;
+    q->pending.key = s->peer_hash;
     q->outer_req_id = s->req_id;
-    q->deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
+    q->pending.deadline_ns = rt_now_ns(s->sw->worker) + LIM_QUEUE_NS;
     q->inner_type = inner->type;
     q->inner_req_id = inner->req_id;
     q->inner_flags = inner->flags;
@@ -202,8 +202,8 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
         forward(s, link);
 }
 
-static void answer_stream(struct session *s, const struct wire_relay_stream *m,
-                          struct relay_slice *body)
+static void reply_stream(struct session *s, const struct wire_relay_stream *m,
+                         struct relay_slice *body)
 {
     uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
     size_t len = wire_relay_stream_frame_head(head, s->req_id, WIRE_FLAG_RESPONSE, m, body->len);
@@ -213,14 +213,14 @@ static void answer_stream(struct session *s, const struct wire_relay_stream *m,
     session_done(s);
 }
 
-static void answer_relayed(struct session *s, struct tunnel_request *q)
+static void reply_relayed(struct session *s, struct tunnel_request *q)
 {
     struct wire_relay_stream m = {
         .slot_id = q->slot_id, .stream_id = q->stream_id, .kind = q->kind};
     struct relay_slice body = q->payload.ptr ? relay_slice_take(&q->payload)
                                              : relay_slice_view(q->inline_bytes, q->inline_len);
 
-    answer_stream(s, &m, &body);
+    reply_stream(s, &m, &body);
 }
 
 void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
@@ -237,7 +237,7 @@ void session_on_tunnel_reply(struct session *s, struct tunnel_request *q)
     else if (q->refusal != WIRE_REFUSAL_NONE)
         session_refuse(s, q->refusal, NULL);
     else
-        answer_relayed(s, q);
+        reply_relayed(s, q);
     rt_msg_free(&m);
 }
 
@@ -247,7 +247,7 @@ static void echo(struct session *s, struct session_slot_miss *miss)
     if (miss->payload.len > LIM_CONTROL_PAYLOAD_MAX)
         session_refuse(s, WIRE_REFUSAL_CONTROL_TOO_LARGE, NULL);
     else
-        answer_stream(s, &miss->stream, &miss->payload);
+        reply_stream(s, &miss->stream, &miss->payload);
 }
 
 /* link: none for a temporary slot. */
@@ -295,7 +295,7 @@ void session_on_slots_reply(struct session *s, struct slots_request *a)
     else if (a->op == SLOTS_STREAM)
         on_slot_found(s, a);
     else if (a->op == SLOTS_CONNECT)
-        session_answer_empty(s);
+        session_reply_empty(s);
     else
         on_temp_registered(s, a);
     rt_msg_free(&m);

@@ -152,7 +152,7 @@ void session_done(struct session *s)
     s->tunnel = (struct rt_addr){0};
     if (s->is_leaving || s->sw->is_draining)
         leave(s);
-    else if (rt_conn_unsent(s->conn) > LIM_UNREAD_ANSWERS)
+    else if (rt_conn_unsent(s->conn) > LIM_UNREAD_REPLIES)
         s->awaits_drained = true;
     else
         rt_conn_release(s->conn);
@@ -387,8 +387,8 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     case SLOTS_REPLY:
         session_on_slots_reply(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REPLY));
         return;
-    case DHT_TOLD:
-        session_on_dht_reply(s, RT_MSG_CAST(m, struct dht_ask, DHT_TOLD));
+    case DHT_REPLY:
+        session_on_dht_reply(s, RT_MSG_CAST(m, struct dht_request, DHT_REPLY));
         return;
     case RELAY_LIST_REPLY:
         session_on_relay_list_reply(s, RT_MSG_CAST(m, struct relay_list_request, RELAY_LIST_REPLY));

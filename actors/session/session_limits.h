@@ -5,13 +5,13 @@
 
 #include "base/seams.h"
 
-#define LIM_UNREAD_ANSWERS (64u * 1024u)       /* unsent bytes past which a session stops reading */
+#define LIM_UNREAD_REPLIES (64u * 1024u)       /* unsent bytes past which a session stops reading */
 #define LIM_CONTROL_PAYLOAD_MAX (128u * 1024u) /* RelayStream over a temporary slot */
 
 /* -- deadlines -- */
 #define LIM_SESSION_IDLE_NS (300 * RT_S) /* a session that sends no request and is no tunnel */
 #define LIM_QUEUE_NS (30 * RT_S)   /* a relayed request waits for its turn at most this long */
-#define LIM_SHUTDOWN_NS (8 * RT_S) /* longest wait for pending answers at shutdown */
+#define LIM_SHUTDOWN_NS (8 * RT_S) /* longest wait for pending replies at shutdown */
 
 /* -- nonces of hellos -- */
 #define LIM_NONCE_S 600u             /* protocol: a hello nonce is remembered, seconds */

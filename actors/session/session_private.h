@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The session, and the functions of a request handler. */
+/*
+ * The session, and the functions of a request handler.
+ * One module in several files: session.c dispatch.c relay.c reply.c.
+ */
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
@@ -56,7 +59,7 @@ struct session {
     struct rt_conn *conn; /* NULL while it is registering a tunnel */
     struct rt_list node;
     enum session_state state;
-    bool is_leaving;     /* eof has come: close after the answer */
+    bool is_leaving;     /* eof has come: close after the reply */
     bool awaits_drained; /* too many replies are unread: its next request waits for `drained` */
     bool has_asked_slots;
     uint8_t peer_key[32];
@@ -81,8 +84,8 @@ struct session {
 /* -- replies; each ends the request in flight -- */
 
 /* A reply of `type`; payload is owned or a view. */
-void session_answer(struct session *s, uint16_t type, struct relay_slice payload);
-void session_answer_empty(struct session *s);
+void session_reply(struct session *s, uint16_t type, struct relay_slice payload);
+void session_reply_empty(struct session *s);
 /* Error envelope with the refusal's text; detail (may be NULL) follows after ": ". Counted, logged.
  */
 void session_refuse(struct session *s, enum wire_refusal r, const char *detail);
@@ -108,7 +111,7 @@ void session_slot_miss_free(struct session_slot_miss **miss);
 /* Replies of other actors; the message moves. */
 void session_on_tunnel_reply(struct session *s, struct tunnel_request *q);
 void session_on_slots_reply(struct session *s, struct slots_request *a);
-void session_on_dht_reply(struct session *s, struct dht_ask *a);
+void session_on_dht_reply(struct session *s, struct dht_request *a);
 void session_on_relay_list_reply(struct session *s, struct relay_list_request *q);
 
 /* The requester has left: cancels its relayed request. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What others may ask of the storage actor. Questions owe an answer; writes owe none, and go out
+ * What others may ask of the storage actor. Questions owe a reply; writes owe none, and go out
  * through storage_send, which bounds what is under way.
  */
 #ifndef STORAGE_MSG_H

@@ -95,17 +95,6 @@ struct rt_addr tunnel_slots_addr(const struct rt_worker *w)
     return tunnel_worker_of(w)->authority_addr;
 }
 
-uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32])
-{
-    uint8_t hash[32];
-    uint64_t id = 0;
-
-    rt_sha256_2(tunnel_worker_of(w)->slot_secret, 32, key, 32, hash);
-    for (int i = 0; i < 8; i++)
-        id = id << 8 | hash[i];
-    return id != 0 ? id : 1;
-}
-
 void tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config)
 {
     struct tunnel_worker *first = tunnel_worker_of(rt_system_worker(rt_worker_system(w), 0));

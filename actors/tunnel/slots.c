@@ -42,6 +42,17 @@ struct slots {
     struct rt_addr views[LIM_WORKERS_MAX];
 };
 
+uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32])
+{
+    uint8_t hash[32];
+    uint64_t id = 0;
+
+    rt_sha256_2(tunnel_worker_of(w)->slot_secret, 32, key, 32, hash);
+    for (int i = 0; i < 8; i++)
+        id = id << 8 | hash[i];
+    return id != 0 ? id : 1;
+}
+
 static struct slot *slot_find(const struct slots *s, uint64_t id)
 {
     struct rt_map_node *n = rt_map_find(&s->by_id, id);
@@ -255,7 +266,7 @@ static enum wire_refusal on_stream(struct slots *s, struct slots_request *a)
     return WIRE_REFUSAL_NONE;
 }
 
-static void on_ask(struct slots *s, struct slots_request *a)
+static void on_request(struct slots *s, struct slots_request *a)
 {
     switch (a->op) {
     case SLOTS_REGISTER_TUNNEL:
@@ -278,7 +289,7 @@ static void slots_on_msg(struct rt_actor *self, struct rt_msg *m)
 
     switch (m->kind) {
     case SLOTS_REQUEST:
-        on_ask(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REQUEST));
+        on_request(s, RT_MSG_CAST(m, struct slots_request, SLOTS_REQUEST));
         return;
     case SLOTS_LINK_GONE:
         on_link_gone(s, RT_MSG_CAST(m, struct slots_link, SLOTS_LINK_GONE));

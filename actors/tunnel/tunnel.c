@@ -2,10 +2,10 @@
 /*
  * One link: a node's connection, the requests for it (pending.h), and its deadlines.
  *
- * Invariant: the next frame of a node is the answer to the oldest written request. Two rules
- * follow. A node that owes an answer and sends no byte for LIM_PROGRESS_NS loses its connection,
- * because a later answer could not be matched. The written request of a requester that has gone
- * stays until its answer was read and discarded.
+ * Invariant: the next frame of a node is the reply to the oldest written request. Two rules
+ * follow. A node that owes a reply and sends no byte for LIM_PROGRESS_NS loses its connection,
+ * because a later reply could not be matched. The written request of a requester that has gone
+ * stays until its reply was read and discarded.
  *
  * A link is *silent* after LIM_DEMOTE_NS without a byte while it owes. No more requests are written
  * to it, so the waiting ones can still move to another link of the identity.
@@ -22,7 +22,7 @@
 #include "wire_envelope.h"
 #include "wire_limits.h"
 
-#define MEMORY_RETRY_NS (20 * RT_MS) /* between two attempts to reserve memory for an answer */
+#define MEMORY_RETRY_NS (20 * RT_MS) /* between two attempts to reserve memory for a reply */
 #define TABLES_KEEP_NS (10 * RT_S)   /* pending's tables are kept after the last request */
 #define LOG_BURST 20u                /* lines a second of one kind */
 
@@ -44,6 +44,12 @@ struct tunnel_request *tunnel_request_new(uint32_t inline_len)
     r->inline_len = inline_len;
     r->inline_cap = cap;
     return r;
+}
+
+/* NULL for NULL. */
+static struct tunnel_request *request_of(struct pending_request *r)
+{
+    return r ? RT_CONTAINER_OF(r, struct tunnel_request, pending) : NULL;
 }
 
 static void refuse(struct tunnel *t, struct tunnel_request *r, enum wire_refusal refusal)
@@ -119,7 +125,7 @@ static void write_request(struct tunnel *t, struct tunnel_request *r)
     rt_conn_send2(t->conn, head, (uint32_t)len, &body);
 }
 
-/* Writes requests while the window, the unsent output and the memory for answers allow. */
+/* Writes requests while the window, the unsent output and the memory for replies allow. */
 static void pump(struct tunnel *t)
 {
     uint64_t now = rt_now_ns(worker_of(t));
@@ -140,7 +146,7 @@ static void pump(struct tunnel *t)
             t->owes_since_ns = now;
             arm_timer_by(t, now + LIM_DEMOTE_NS);
         }
-        r = pending_write(&t->pending, now);
+        r = request_of(pending_write(&t->pending, now));
         r->reserved = reserved;
         write_request(t, r);
     }
@@ -163,7 +169,7 @@ static void move_waiting(struct tunnel *t)
     struct rt_addr other = slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
     struct tunnel_request *r;
 
-    while (!rt_addr_none(other) && (r = pending_take_waiting(&t->pending)))
+    while (!rt_addr_none(other) && (r = request_of(pending_take_waiting(&t->pending))))
         rt_send(worker_of(t), other, &r->msg);
 }
 
@@ -181,15 +187,15 @@ static void link_end(struct tunnel *t, enum wire_refusal refusal)
 {
     struct tunnel_request *r;
 
-    while ((r = pending_take_written(&t->pending))) {
+    while ((r = request_of(pending_take_written(&t->pending)))) {
         unreserve(r);
-        if (r->is_cancelled)
+        if (r->pending.is_cancelled)
             discard(r);
         else
             refuse(t, r, refusal);
     }
     move_waiting(t);
-    while ((r = pending_take_waiting(&t->pending)))
+    while ((r = request_of(pending_take_waiting(&t->pending))))
         refuse(t, r, refusal);
     link_free(t);
 }
@@ -227,11 +233,12 @@ static void link_close(struct tunnel *t, enum wire_refusal refusal, enum relay_c
 
 /* -- events of the connection -- */
 
-/* An answer of the node: the oldest written request, or NULL if its requester has gone. *out_asked
+/* A reply of the node: the oldest written request, or NULL if its requester has gone. *out_asked
  * false: no request was written, and t is freed. */
-static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool *out_asked)
+static struct tunnel_request *reply_begin(struct tunnel *t, uint32_t len, bool *out_asked)
 {
-    struct tunnel_request *r = pending_answered(&t->pending, len, rt_now_ns(worker_of(t)));
+    struct tunnel_request *r =
+        request_of(pending_answered(&t->pending, len, rt_now_ns(worker_of(t))));
 
     *out_asked = r != NULL;
     if (!r) {
@@ -240,14 +247,14 @@ static struct tunnel_request *answer_begin(struct tunnel *t, uint32_t len, bool 
         return NULL;
     }
     unreserve(r);
-    if (!r->is_cancelled)
+    if (!r->pending.is_cancelled)
         return r;
     rt_metric_inc(RT_METRIC_TUNNEL_TOMBSTONED);
     discard(r);
     return NULL;
 }
 
-static void answer(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
+static void reply(struct tunnel *t, struct tunnel_request *r, struct rt_frame *f)
 {
     if (f->len <= r->inline_cap) {
         memcpy(r->inline_bytes, f->ptr, f->len);
@@ -266,12 +273,12 @@ static void on_frame(void *user, struct rt_frame *f)
 {
     struct tunnel *t = user;
     bool asked;
-    struct tunnel_request *r = answer_begin(t, f->len, &asked);
+    struct tunnel_request *r = reply_begin(t, f->len, &asked);
 
     if (!asked)
         return;
     if (r)
-        answer(t, r, f);
+        reply(t, r, f);
     pump(t);
 }
 
@@ -279,7 +286,7 @@ static void on_discarded(void *user, uint32_t len)
 {
     struct tunnel *t = user;
     bool asked;
-    struct tunnel_request *r = answer_begin(t, len, &asked);
+    struct tunnel_request *r = reply_begin(t, len, &asked);
 
     if (!asked)
         return;
@@ -289,11 +296,11 @@ static void on_discarded(void *user, uint32_t len)
     pump(t);
 }
 
-/* The answer under way takes memory of its own, so its reservation ends. */
+/* The reply under way takes memory of its own, so its reservation ends. */
 static void on_received(void *user)
 {
     struct tunnel *t = user;
-    struct tunnel_request *r = pending_oldest_written(&t->pending);
+    struct tunnel_request *r = request_of(pending_oldest_written(&t->pending));
 
     if (r)
         unreserve(r);
@@ -348,7 +355,7 @@ static void expire(struct tunnel *t, uint64_t now)
 {
     struct tunnel_request *r;
 
-    while ((r = pending_expired(&t->pending, now))) {
+    while ((r = request_of(pending_expired(&t->pending, now)))) {
         rt_metric_inc(RT_METRIC_QUEUE_TIMEOUT);
         refuse(t, r, WIRE_REFUSAL_QUEUE_TIMEOUT);
     }
@@ -402,7 +409,8 @@ static void on_request(struct tunnel *t, struct tunnel_request *r)
         }
     }
     t->is_quiet = false;
-    refused = pending_add(&t->pending, r);
+    r->pending.requester = r->msg.reply_to;
+    refused = request_of(pending_add(&t->pending, &r->pending));
     if (refused) {
         rt_metric_inc(RT_METRIC_QUEUE_FULL);
         refuse(t, refused, WIRE_REFUSAL_QUEUE_FULL);
@@ -436,7 +444,7 @@ static void on_cancel(struct tunnel *t, const struct tunnel_cancel *c)
     struct tunnel_request *r;
     bool found = false;
 
-    while ((r = pending_cancel(&t->pending, c->requester, c->drop_written, &found))) {
+    while ((r = request_of(pending_cancel(&t->pending, c->requester, c->drop_written, &found)))) {
         if (c->drop_written)
             discard(r);
         else

@@ -15,8 +15,8 @@
 #define LIM_QUEUED_PER_TUNNEL 512u     /* requests waiting for their turn ... */
 #define LIM_QUEUED_PER_KEY 64u         /* ... of one requesting identity */
 #define LIM_LINK_UNSENT (256u * 1024u) /* unsent bytes past which no request is written */
-#define LIM_PROGRESS_NS (30 * RT_S) /* a node that owes an answer sends a byte within this time */
-#define LIM_DEMOTE_NS (2 * RT_S)    /* ... or another link of its identity takes over */
+#define LIM_PROGRESS_NS (30 * RT_S)    /* a node that owes a reply sends a byte within this time */
+#define LIM_DEMOTE_NS (2 * RT_S)       /* ... or another link of its identity takes over */
 
 /* -- slots registered with tunnel: false -- */
 #define LIM_TEMP_SLOTS_PER_KEY 4u

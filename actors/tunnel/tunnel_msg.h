@@ -12,6 +12,7 @@
 
 #include "abi/relay_buf.h"
 #include "actor/actor.h"
+#include "tunnel/tables/pending_request.h"
 #include "tunnel/tunnel_limits.h"
 #include "wire_dialect.h"
 #include "wire_refusal.h"
@@ -32,21 +33,20 @@ enum tunnel_kind {
     SLOTS_SHUTDOWN = RT_NOTIFY_KIND(SLOTS, 5), /* struct rt_msg: accept no more registrations */
 };
 
-/* Bytes of inner payload or answer that travel inside the message block itself. */
+/* Bytes of inner payload or reply that travel inside the message block itself. */
 #define TUNNEL_INLINE_MIN 512u
 #define TUNNEL_INLINE_MAX 1024u
 
 /*
  * One relayed request; returns as TUNNEL_REPLY (if bounced, nothing was written). The request has
  * inner_*, and the inner payload in `payload` (owned slice) or, if payload.ptr is NULL, in
- * inline_bytes[0 .. inline_len). The reply has `refusal`, or the node's answer frame in the same
+ * inline_bytes[0 .. inline_len). The reply has `refusal`, or the node's reply frame in the same
  * way.
  */
 struct tunnel_request {
     struct rt_msg msg;
     uint64_t slot_id;
-    uint64_t requester;   /* keyed hash of the requester's public key, for turns */
-    uint64_t deadline_ns; /* mono: refused if it is not written by then */
+    struct pending_request pending; /* its key and deadline_ns; the link sets the rest */
     uint32_t outer_req_id;
     uint32_t stream_id;
     enum wire_relay_kind kind;
@@ -57,13 +57,7 @@ struct tunnel_request {
     enum wire_refusal refusal; /* in the reply */
     struct relay_slice payload;
 
-    /* The pending queue's own fields. */
-    struct rt_list turn_node, age_node, window_node;
-    struct tunnel_request *hash_next;
-    uint64_t written_ns;
-    uint32_t reserved; /* bytes of memory_max reserved for its answer */
-    bool is_written, is_cancelled;
-
+    uint32_t reserved; /* set by the link: bytes of memory_max reserved for the reply */
     uint32_t inline_len, inline_cap;
     uint8_t inline_bytes[];
 };
@@ -74,7 +68,7 @@ struct tunnel_request *tunnel_request_new(uint32_t inline_len);
 
 /*
  * The requester has left. drop_written false (it only sends no more): its waiting request returns
- * as CANCELLED, a written one with its answer. drop_written true (it has gone): both are discarded.
+ * as CANCELLED, a written one with its reply. drop_written true (it has gone): both are discarded.
  */
 struct tunnel_cancel {
     struct rt_msg msg;

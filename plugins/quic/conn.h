@@ -6,8 +6,9 @@
  * raised, and the struct freed, by quic_conn_end, which only the loop's own callbacks call, never
  * those of an engine.
  *
- * conn.c, input.c and output.c are one module, split by size: life and verbs; data and events;
- * writing. They call each other through the second part of this header. Thread: the worker's.
+ * One module in several files: conn.c input.c output.c.
+ * They hold life and verbs; data and events; writing. They call each other through the second part
+ * of this header. Thread: the worker's.
  */
 #ifndef QUIC_CONN_H
 #define QUIC_CONN_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The engine's struct, for engine.c, callbacks.c and tls.c: one module, split by size. Tests that
- * make the protocol library do what no engine asks of it include this header, too.
+ * The engine's struct. Tests that make the protocol library do what no engine asks of it include
+ * this header, too.
+ * One module in several files: engine.c callbacks.c tls.c.
  */
 #ifndef QUIC_ENGINE_PRIVATE_H
 #define QUIC_ENGINE_PRIVATE_H

@@ -6,9 +6,9 @@
  * An idle one holds no buffer. The close callback of the uv_poll raises `closed` and frees the
  * struct.
  *
- * conn.c (states and polling), input.c (reading, handshakes) and output.c (gathering, sealing,
- * flushing) are one module, split by size. They call each other through this header. Thread: the
- * worker's.
+ * One module in several files: conn.c input.c output.c.
+ * They hold states and polling; reading and handshakes; gathering, sealing and flushing. They call
+ * each other through this header. Thread: the worker's.
  */
 #ifndef TLS_CONN_H
 #define TLS_CONN_H

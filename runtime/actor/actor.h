@@ -26,6 +26,7 @@
 
 #include "abi/relay_transport.h" /* struct relay_timer, relay_worker */
 #include "actor/msg_kinds.h"
+#include "base/actor_addr.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/list.h"
@@ -35,23 +36,6 @@
 
 struct rt_worker;
 struct rt_system; /* the workers of one process, or of one simulated relay */
-
-/* An actor's address. All zero: no actor. */
-struct rt_addr {
-    uint32_t index;      /* into its worker's table */
-    uint32_t generation; /* never 0 for a live actor */
-    uint16_t worker;
-};
-
-static inline bool rt_addr_equal(struct rt_addr a, struct rt_addr b)
-{
-    return a.index == b.index && a.generation == b.generation && a.worker == b.worker;
-}
-
-static inline bool rt_addr_none(struct rt_addr a)
-{
-    return a.generation == 0;
-}
 
 /*
  * Kinds: see msg_kinds.h. A request (RT_REQUEST_KIND) owes its sender a reply: if the receiver is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Private to runtime/actor: the structs of a worker and of a system.
+ * One module in several files: msg.c worker.c.
  *
  * Everything but the inbox (and system, seams, waker, which do not change while threads run)
  * belongs to the worker's thread. A drained message waits in `queue`, one FIFO for all actors of

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The connection, for conn.c (life, deadlines), conn_read.c (frames) and conn_write.c (output). */
+/*
+ * The connection: conn.c (life, deadlines), conn_read.c (frames), conn_write.c (output) and
+ * conn_close_all.c (shutdown).
+ * One module in several files: conn.c conn_read.c conn_write.c conn_close_all.c.
+ */
 #ifndef RT_CONN_PRIVATE_H
 #define RT_CONN_PRIVATE_H
 

@@ -35,7 +35,7 @@ static void take(void *ctx, const struct wire_peer *p)
         (void)dht_lookup_add(a->lookup, &hop, a->candidate);
 }
 
-static void answer(struct asking *a, uint8_t how, const uint8_t *data, size_t len)
+static void reply(struct asking *a, uint8_t how, const uint8_t *data, size_t len)
 {
     uint8_t *copy = malloc(len + 1);
     struct wire_store store = {0};
@@ -44,8 +44,8 @@ static void answer(struct asking *a, uint8_t how, const uint8_t *data, size_t le
     RT_INSIST(copy != NULL);
     memcpy(copy, data, len);
     if (how & 1) {
-        (void)!wire_find_node_answer_decode(copy, len, take, a);
-    } else if (wire_find_value_answer_decode(copy, len, &store, take, a) == RT_ERR_OK &&
+        (void)!wire_find_node_reply_decode(copy, len, take, a);
+    } else if (wire_find_value_reply_decode(copy, len, &store, take, a) == RT_ERR_OK &&
                store.value.ptr) {
         (void)dht_value_check(store.key, store.value.ptr, store.value.len, 1770000000, &checked);
     }
@@ -72,8 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             memcpy(key, hop.pubkey_hint, sizeof(key));
         dht_lookup_answered(a.lookup, a.candidate, key);
         if (size > asked)
-            answer(&a, how, data, size - asked);
-        dht_lookup_answer_ends(a.lookup, a.candidate);
+            reply(&a, how, data, size - asked);
+        dht_lookup_reply_ends(a.lookup, a.candidate);
         hop.has_pubkey_hint = true;
         memcpy(hop.pubkey_hint, key, sizeof(key));
         (void)dht_table_seen(a.table, &hop, asked * RT_S, &ping);

@@ -34,7 +34,7 @@ static void check_forwarded(const struct wire_envelope *inner)
     free(frame);
 }
 
-static void check_answer_head(const struct wire_envelope *e, const struct wire_relay_stream *m)
+static void check_reply_head(const struct wire_envelope *e, const struct wire_relay_stream *m)
 {
     uint8_t head[WIRE_RELAY_FRAME_HEAD_MAX];
     size_t n = wire_relay_stream_frame_head(head, e->req_id, WIRE_FLAG_RESPONSE, m, m->payload.len);
@@ -52,7 +52,7 @@ static void try_frame(const uint8_t *body, size_t len)
     if (wire_envelope_decode(copy, len, &e) == RT_ERR_OK && e.type == WIRE_RELAY_STREAM &&
         wire_relay_stream_decode((uint8_t *)(uintptr_t)e.payload.ptr, e.payload.len, &m) ==
             RT_ERR_OK) {
-        check_answer_head(&e, &m);
+        check_reply_head(&e, &m);
         if (wire_envelope_decode((uint8_t *)(uintptr_t)m.payload.ptr, m.payload.len, &inner) ==
             RT_ERR_OK)
             check_forwarded(&inner);

@@ -141,7 +141,7 @@ static bool have_ended(void *ctx)
 static void look_once(struct network *n, uint32_t from, const uint8_t relay[32],
                       const uint8_t key[32], struct found *f)
 {
-    struct search *q = rt_msg_new(DHT_TOLD, sizeof(*q));
+    struct search *q = rt_msg_new(DHT_REPLY, sizeof(*q));
 
     memcpy(q->key, key, sizeof(q->key));
     memcpy(q->relay, relay, sizeof(q->relay));

@@ -147,7 +147,7 @@ static bool is_found_under(struct network *n, uint32_t from, const uint8_t relay
     bool is_pending, is_found = false;
 
     for (uint32_t i = 0; i < LOOKS && !is_found; i++) {
-        struct search *q = rt_msg_new(DHT_TOLD, sizeof(*q));
+        struct search *q = rt_msg_new(DHT_REPLY, sizeof(*q));
 
         q->network = n;
         q->dialect = dialect;

@@ -128,7 +128,7 @@ static void take_named(struct asker *a, struct wire_envelope *e)
 {
     uint8_t *payload = (uint8_t *)(uintptr_t)e->payload.ptr;
     rt_err err = e->type == WIRE_FIND_NODE
-                     ? wire_find_node_answer_decode(payload, e->payload.len, note_named, a)
+                     ? wire_find_node_reply_decode(payload, e->payload.len, note_named, a)
                      : wire_pex_offer_decode(payload, e->payload.len, note_named, a);
 
     net_expect(a->net, err == RT_ERR_OK, "an answer does not decode");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Networks in which a fifth of the members serve all dialects, and the others one dialect each. */
+/*
+ * Networks in which a fifth of the members serve all dialects, and the others one dialect each.
+ * One module in several files: net_askers.c net_dialects.c.
+ */
 #ifndef SIM_NET_DIALECTS_H
 #define SIM_NET_DIALECTS_H
 

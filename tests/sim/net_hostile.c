@@ -64,7 +64,7 @@ static uint32_t lies_about(const uint8_t target[20], struct wire_peer *out)
     return count;
 }
 
-static void lie(struct dht_ask *a)
+static void lie(struct dht_request *a)
 {
     struct wire_peer peers[DHT_K];
     uint32_t count = lies_about(a->key, peers);
@@ -80,19 +80,19 @@ static void lie(struct dht_ask *a)
     if (sim_prng_chance(net->prng, 30))
         wrong.value.len /= 2;
     if (a->op == DHT_FIND_NODE)
-        wire_write_find_node_answer(&w, peers, count);
+        wire_write_find_node_reply(&w, peers, count);
     else
-        wire_write_find_value_answer(&w, sim_prng_chance(net->prng, 50) ? &wrong : NULL, peers,
-                                     count);
-    a->answer = relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
+        wire_write_find_value_reply(&w, sim_prng_chance(net->prng, 50) ? &wrong : NULL, peers,
+                                    count);
+    a->reply = relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
     RT_INSIST(fits);
 }
 
 static void evil_msg(struct rt_actor *self, struct rt_msg *m)
 {
-    struct dht_ask *a = (struct dht_ask *)m;
+    struct dht_request *a = (struct dht_request *)m;
 
-    if (m->is_bounced || m->kind != DHT_ASK ||
+    if (m->is_bounced || m->kind != DHT_REQUEST ||
         (a->op != DHT_FIND_NODE && a->op != DHT_FIND_VALUE && a->op != DHT_STORE)) {
         honest(self, m);
         return;
@@ -244,7 +244,7 @@ static void make_manifest(const struct rt_sign_key *share, struct share_values *
 
 static void publish(struct dht *d, const uint8_t key[32], const uint8_t *value, uint32_t len)
 {
-    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct dht_publish_request *a = dht_publish_request_new();
 
     a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, key, sizeof(a->key));
@@ -273,7 +273,7 @@ static void store_everywhere_in(void *ctx, struct dht *d)
     wire_writer_init(&w, bytes, sizeof(bytes));
     wire_write_store(&w, &s);
     for (uint32_t i = 0; i < net->count; i++) {
-        struct dht_call_ask *a = dht_call_ask_new();
+        struct dht_call_request *a = dht_call_request_new();
 
         RT_INSIST(dht_hop_from(&sim_relay_target(net->members[i].relay)->addr, &a->to));
         a->type = WIRE_STORE;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What net.c (links, the peers' side) and pipe.c (bytes on their way) share. */
+/*
+ * The simulated network: net.c (links), pipe.c (bytes in transit), listen.c (listening addresses),
+ * bridge.c (links between two relays). world.c and lane.c run it in virtual time.
+ * One module in several files: bridge.c lane.c listen.c net.c pipe.c world.c.
+ */
 #ifndef SIM_NET_PRIVATE_H
 #define SIM_NET_PRIVATE_H
 

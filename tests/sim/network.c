@@ -219,7 +219,7 @@ void net_fini(struct network *n)
 static void publish_in(void *ctx, struct dht *d)
 {
     const struct net_value *v = ctx;
-    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct dht_publish_request *a = dht_publish_request_new();
 
     a->dialects = v->dialects;
     memcpy(a->key, v->key, sizeof(a->key));
@@ -315,7 +315,7 @@ static void searched(void *owner, struct lookup_run *r)
     st->hops += hops;
     st->hops_max = hops > st->hops_max ? hops : st->hops_max;
     st->asked += dht_lookup_asked(r->lookup);
-    st->answers += dht_lookup_answers(r->lookup);
+    st->answers += dht_lookup_replies(r->lookup);
     st->found += r->value_count > 0 && is_value(&q->value, &r->values[0]);
     if (q->is_for_nodes && dht_lookup_closest(r->lookup, 1, false, &first) == 1) {
         rt_node_id(first.pubkey_hint, id);
@@ -353,7 +353,7 @@ static void look_up(struct network *n, uint32_t member, struct query *q)
 void net_look_up_in(struct network *n, uint32_t member, enum wire_dialect dialect, uint32_t value,
                     struct net_stats *stats)
 {
-    struct query *q = rt_msg_new(DHT_TOLD, sizeof(*q));
+    struct query *q = rt_msg_new(DHT_REPLY, sizeof(*q));
 
     q->stats = stats;
     q->dialect = dialect;
@@ -384,7 +384,7 @@ static uint32_t closest_member(const struct network *n, enum wire_dialect dialec
 void net_look_up_nodes(struct network *n, uint32_t member, enum wire_dialect dialect,
                        const uint8_t target[20], struct net_stats *stats)
 {
-    struct query *q = rt_msg_new(DHT_TOLD, sizeof(*q));
+    struct query *q = rt_msg_new(DHT_REPLY, sizeof(*q));
     uint32_t closest = closest_member(n, dialect, target, member);
 
     q->stats = stats;

@@ -36,7 +36,7 @@ static void count_in(void *ctx, struct dht *d)
 static void publish_in(void *ctx, struct dht *d)
 {
     const struct value *v = ctx;
-    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct dht_publish_request *a = dht_publish_request_new();
 
     a->dialects = WIRE_DIALECTS_ALL;
     memcpy(a->key, v->key, sizeof(a->key));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 # Reads a list of .c and .h files from standard input and prints the table of tests/tidy/structure.
+# With -v findings=1, for tests/tidy/run: prints one finding a circle that no header declares.
 #
 # A function starts with a `{` in the first column and ends with a `}` there. A circle is a strongly
 # connected component of more than one file in the graph "a file calls a function that another file
@@ -66,12 +67,34 @@ function end_function(room, path, from, line,    n) {
     if (n > largest[room]) largest[room] = n
 }
 
+# "One module in several files: a.c b.c." on one line of a header declares that these files of the
+# room may call each other in a circle.
+function note_module(text, room,    names, n, i) {
+    if (!sub(/^.*One module in several files: /, "", text)) return
+    n = split(text, names, " "); modules[room]++
+    for (i = 1; i <= n; i++) {
+        sub(/\.c\.$/, ".c", names[i])
+        in_module[room, modules[room], names[i]] = 1
+    }
+}
+
+# Are all these files of the room (separated by spaces) in one declared module?
+function is_declared(room, members,    names, n, i, m) {
+    n = split(members, names, " ")
+    for (m = 1; m <= modules[room]; m++) {
+        for (i = 1; i <= n; i++) if (!((room, m, names[i]) in in_module)) break
+        if (i > n) return 1
+    }
+    return 0
+}
+
 function read_file(path, room,    is_header, line, text, code, head, from, n) {
     is_header = path ~ /\.h$/
     in_comment = 0; line = 0; head = ""; from = 0
     while ((getline text < path) > 0) {
         line++
         code = code_of(text)
+        if (is_header && text ~ /One module in/) note_module(text, room)
         if (is_header && line > 1 && text !~ /^[ \t]*$/) {
             header_lines[room]++
             if (has_comment) header_comments[room]++
@@ -119,7 +142,7 @@ function close_edges(room,    n, i, j, k, a, b, c) {
     }
 }
 
-function circles_of(room,    n, i, j, a, b, members, text, found) {
+function circles_of(room,    n, i, j, a, b, members, text, found, declared) {
     n = files[room]; text = ""
     for (i = 1; i <= n; i++) {
         a = room_file[room, i]
@@ -134,7 +157,11 @@ function circles_of(room,    n, i, j, a, b, members, text, found) {
         }
         if (found > 1) {
             circles[room]++; in_circles[room] += found
-            text = text "  " room ": " members "\n"
+            declared = is_declared(room, members)
+            if (findings && !declared)
+                print a ":1: circle: " members " call each other, and no header of " room \
+                    " says that they are one module"
+            text = text "  " room ": " members (declared ? " (declared)" : "") "\n"
         }
     }
     return text
@@ -164,6 +191,10 @@ function print_row(room) {
 
 END {
     make_edges()
+    if (findings) {
+        for (i = 1; i <= room_count; i++) { close_edges(rooms[i]); circles_of(rooms[i]) }
+        exit
+    }
     printf "%-20s %5s %6s %6s %5s %8s %7s %8s %8s %6s\n", "room", "files", "lines", "funcs",
         ">" long_function, "largest", "asserts", "comment%", "circles", "files"
     for (i = 1; i <= room_count; i++) {

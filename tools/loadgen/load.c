@@ -312,7 +312,7 @@ static uint32_t answer_bytes(const struct load_lane *l, const struct wire_envelo
     if (l->plan.mode == LOAD_STORE || l->plan.mode == LOAD_MEMBERS)
         return e->payload.len;
     if (l->plan.mode == LOAD_FIND_NODE)
-        return wire_find_node_answer_decode(payload, e->payload.len, ignore_peer, NULL) == RT_ERR_OK
+        return wire_find_node_reply_decode(payload, e->payload.len, ignore_peer, NULL) == RT_ERR_OK
                    ? 0
                    : UINT32_MAX;
     if (wire_relay_stream_decode(payload, e->payload.len, &m) != RT_ERR_OK ||

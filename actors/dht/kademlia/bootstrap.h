@@ -90,7 +90,7 @@ uint32_t dht_boot_count(const struct dht_boot *b);
 /* Failed attempts in a row. */
 uint32_t dht_boot_failures(const struct dht_boot *b, uint32_t entry);
 enum dht_boot_fault {
-    DHT_BOOT_SILENT,         /* no answer */
+    DHT_BOOT_SILENT,         /* no reply */
     DHT_BOOT_CLOSED,         /* the peer ended the handshake */
     DHT_BOOT_NO_ADDRESS,     /* the name was not resolved */
     DHT_BOOT_WRONG_KEY,      /* another key, or the pin's chain is void */

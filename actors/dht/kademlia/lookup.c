@@ -42,7 +42,7 @@ struct dht_lookup {
     uint32_t count, capacity;
     struct candidate *at;
     uint8_t order[LIM_LOOKUP_CANDIDATES]; /* indices, closest first */
-    uint32_t in_flight, asked, answers, hops;
+    uint32_t in_flight, asked, replies, hops;
     uint32_t fruitless; /* answers in a row that named no new candidate */
     bool has_new;       /* the current answer named a new candidate */
 };
@@ -247,7 +247,7 @@ static struct candidate *closest_new(const struct dht_lookup *l, uint32_t among)
 
 static struct candidate *next(const struct dht_lookup *l)
 {
-    if (l->answers >= DHT_K || l->asked >= LIM_LOOKUP_ASKED_MAX)
+    if (l->replies >= DHT_K || l->asked >= LIM_LOOKUP_ASKED_MAX)
         return NULL;
     return closest_new(l, l->fruitless >= DHT_ALPHA && !l->is_thorough ? DHT_ALPHA : DHT_K);
 }
@@ -316,13 +316,13 @@ void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t
             c->state = DUPLICATE; /* one node at two addresses counts once */
     }
     if (c->state == ANSWERED)
-        l->answers++;
+        l->replies++;
     if (c->hops > l->hops)
         l->hops = c->hops;
     l->has_new = false;
 }
 
-void dht_lookup_answer_ends(struct dht_lookup *l, uint32_t candidate)
+void dht_lookup_reply_ends(struct dht_lookup *l, uint32_t candidate)
 {
     (void)candidate;
     l->fruitless = l->has_new ? 0 : l->fruitless + 1;
@@ -365,9 +365,9 @@ uint32_t dht_lookup_asked(const struct dht_lookup *l)
     return l->asked;
 }
 
-uint32_t dht_lookup_answers(const struct dht_lookup *l)
+uint32_t dht_lookup_replies(const struct dht_lookup *l)
 {
-    return l->answers;
+    return l->replies;
 }
 
 uint32_t dht_lookup_hops(const struct dht_lookup *l)

@@ -55,7 +55,7 @@ bool dht_lookup_next(struct dht_lookup *l, uint32_t *out_candidate, struct wire_
 /* The candidate answered and authenticated with this key. Call before adding the peers it named. */
 void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t key[32]);
 /* All peers that the candidate named have been added. */
-void dht_lookup_answer_ends(struct dht_lookup *l, uint32_t candidate);
+void dht_lookup_reply_ends(struct dht_lookup *l, uint32_t candidate);
 void dht_lookup_failed(struct dht_lookup *l, uint32_t candidate);
 
 /* True: no candidate is being asked, and none is left to ask. */
@@ -66,9 +66,9 @@ bool dht_lookup_is_done(const struct dht_lookup *l);
 uint32_t dht_lookup_closest(const struct dht_lookup *l, uint32_t max, bool with_unasked,
                             struct wire_peer_hop *out);
 
-/* Dials, answers, and the longest chain from a seed to an answer. */
+/* Dials, answers, and the longest chain from a seed to a reply. */
 uint32_t dht_lookup_asked(const struct dht_lookup *l);
-uint32_t dht_lookup_answers(const struct dht_lookup *l);
+uint32_t dht_lookup_replies(const struct dht_lookup *l);
 uint32_t dht_lookup_hops(const struct dht_lookup *l);
 
 #endif

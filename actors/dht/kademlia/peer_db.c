@@ -272,7 +272,7 @@ static enum wire_dialect preferred(enum wire_dialect spoken, uint8_t dialects)
     return dialects & WIRE_DIALECT_BIT(WIRE_DIALECT_C) ? WIRE_DIALECT_C : spoken;
 }
 
-static void note_answer(struct record *r, enum wire_dialect dialect)
+static void note_reply(struct record *r, enum wire_dialect dialect)
 {
     r->silent &= (uint8_t)~WIRE_DIALECT_BIT(dialect);
     r->silent_alone = r->silent;
@@ -298,7 +298,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
     before = r->saved_s ? r->row.last_seen_unix : 0; /* 0: only named by others */
     r->dialects = dialects;
     r->last = last;
-    note_answer(r, dialect);
+    note_reply(r, dialect);
     r->row.addr.hop = *hop;
     r->row.last_seen_unix = now_s;
     if (capabilities && dialect == last) {
@@ -319,7 +319,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
     return before;
 }
 
-/* True: the second silence in this dialect, with an answer in another dialect in between. */
+/* True: the second silence in this dialect, with a reply in another dialect in between. */
 static bool note_silence(struct record *r, enum wire_dialect dialect)
 {
     uint8_t bit = WIRE_DIALECT_BIT(dialect);

@@ -53,7 +53,7 @@ uint64_t dht_peers_seen(struct dht_peers *p, const struct wire_peer_hop *hop,
                         enum wire_dialect dialect, uint8_t dialects,
                         const struct wire_capabilities *capabilities, uint64_t now_s);
 /* A dial or a request in this dialect failed, or another key answered; WIRE_DIALECTS: a call of any
- * dialect. Unknown addresses are ignored. True: two failures in this dialect with an answer in
+ * dialect. Unknown addresses are ignored. True: two failures in this dialect with a reply in
  * another in between, so the dialect now counts as refused. */
 bool dht_peers_failed(struct dht_peers *p, const struct wire_peer_hop *hop,
                       enum wire_dialect dialect, uint64_t now_s);

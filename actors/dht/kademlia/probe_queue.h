@@ -2,7 +2,7 @@
 /*
  * Schedules dials to unverified addresses (protocol: DHT, only peers that we dialled ourselves).
  * Sources of an address: the source address of an inbound connection with the conventional ports,
- * an offer, an answer, or the disk. Any of these can be forged, so limits prevent port scans
+ * an offer, a reply, or the disk. Any of these can be forged, so limits prevent port scans
  * through us. At most LIM_PROBES_PER_S addresses a second are dialled, and one at a time per IPv4
  * /24 or IPv6 /48. Each is dialled in the remaining dialects until one is accepted. An address that
  * refused is not dialled for LIM_REFUSED_NS. The queue is bounded: when full, newcomers are dropped

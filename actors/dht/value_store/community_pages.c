@@ -15,8 +15,8 @@
 #include "dht/dht_limits.h"
 #include "wire_limits.h"
 
-#define HEAD_ROOM WIRE_ANSWER_FRAME_MAX
-#define ENTRIES_MAX (LIM_PAYLOAD_MAX - WIRE_ANSWER_FRAME_MAX) /* bytes */
+#define HEAD_ROOM WIRE_REPLY_FRAME_MAX
+#define ENTRIES_MAX (LIM_PAYLOAD_MAX - WIRE_REPLY_FRAME_MAX) /* bytes */
 #define ID_DIGITS 64u
 _Static_assert(ID_DIGITS <= WIRE_CURSOR_MAX, "an id is a cursor");
 
@@ -24,12 +24,12 @@ _Static_assert(ID_DIGITS <= WIRE_CURSOR_MAX, "an id is a cursor");
 
 static size_t room_for(size_t entries_len)
 {
-    return HEAD_ROOM + entries_len + WIRE_ANSWER_FRAME_MAX;
+    return HEAD_ROOM + entries_len + WIRE_REPLY_FRAME_MAX;
 }
 
 bool dht_page_begin(struct dht_page *p, uint32_t entries)
 {
-    size_t len = room_for(entries * WIRE_ANSWER_ENTRY_MAX);
+    size_t len = room_for(entries * WIRE_REPLY_ENTRY_MAX);
 
     *p = (struct dht_page){.buf = rt_buf_new(len), .scratch = malloc(LIM_VALUE_MAX)};
     if (!p->buf || !p->scratch) {
@@ -49,7 +49,7 @@ void dht_page_drop(struct dht_page *p)
 
 enum dht_page_room dht_page_reserve(struct dht_page *p, size_t text_len)
 {
-    size_t need = p->w.pos + WIRE_ANSWER_ENTRY_MAX + text_len, pos = p->w.pos;
+    size_t need = p->w.pos + WIRE_REPLY_ENTRY_MAX + text_len, pos = p->w.pos;
     struct relay_buf *grown;
 
     if (need > ENTRIES_MAX)
@@ -70,13 +70,13 @@ static struct relay_slice page_end(struct dht_page *p, dht_page_head_fn *write_h
                                    const uint8_t community_id[32], const char *cursor)
 {
     uint8_t bytes[HEAD_ROOM], *start;
-    struct relay_slice answer;
+    struct relay_slice reply;
     struct wire_writer head;
     size_t head_len, len;
     bool head_fits, fits;
 
     if (cursor)
-        wire_write_answer_cursor(&p->w, cursor, strlen(cursor));
+        wire_write_reply_cursor(&p->w, cursor, strlen(cursor));
     wire_writer_init(&head, bytes, sizeof(bytes));
     write_head(&head, community_id, p->count, cursor != NULL);
     head_len = wire_writer_len(&head, &head_fits);
@@ -84,10 +84,10 @@ static struct relay_slice page_end(struct dht_page *p, dht_page_head_fn *write_h
     RT_INSIST(head_fits && fits);
     start = p->buf->bytes + HEAD_ROOM - head_len;
     memcpy(start, bytes, head_len);
-    answer = relay_slice_own(p->buf, start, (uint32_t)(head_len + len));
+    reply = relay_slice_own(p->buf, start, (uint32_t)(head_len + len));
     p->buf = NULL;
     dht_page_drop(p);
-    return answer;
+    return reply;
 }
 
 struct relay_slice dht_page_end_at(struct dht_page *p, dht_page_head_fn *write_head,
@@ -209,7 +209,7 @@ static enum dht_page_room add_member(struct dht_page *p, const struct dht_record
     enum dht_page_room room = dht_page_reserve(p, 0);
 
     if (room == DHT_PAGE_ROOM && read_member(p, r, &x)) {
-        wire_write_members_answer_entry(&p->w, x.member_node_pubkey, x.status, x.announce_seq);
+        wire_write_members_reply_entry(&p->w, x.member_node_pubkey, x.status, x.announce_seq);
         p->count++;
     }
     return room;
@@ -224,7 +224,7 @@ static enum dht_page_room add_share(struct dht_page *p, const struct dht_record 
         return DHT_PAGE_ROOM;
     room = dht_page_reserve(p, (size_t)x.title.len + x.description.len);
     if (room == DHT_PAGE_ROOM) {
-        wire_write_shares_answer_entry(&p->w, &x);
+        wire_write_shares_reply_entry(&p->w, &x);
         p->count++;
     }
     return room;
@@ -239,7 +239,7 @@ struct listing {
 
 static enum wire_refusal list(const struct listing *l, const struct dht_communities *c,
                               const struct wire_browse_request *q, uint64_t now_s,
-                              struct relay_slice *out_answer)
+                              struct relay_slice *out_reply)
 {
     struct dht_community *k = dht_page_community(c, q->community_id, now_s);
     enum dht_page_room room = DHT_PAGE_ROOM;
@@ -263,28 +263,28 @@ static enum wire_refusal list(const struct listing *l, const struct dht_communit
         dht_page_drop(&p);
         return WIRE_REFUSAL_MEMORY;
     }
-    *out_answer = dht_page_end_at(&p, l->write_head, q->community_id, r && last ? last->id : NULL);
+    *out_reply = dht_page_end_at(&p, l->write_head, q->community_id, r && last ? last->id : NULL);
     return WIRE_REFUSAL_NONE;
 }
 
 enum wire_refusal dht_page_members(const struct dht_communities *c,
                                    const struct wire_browse_request *q, uint64_t now_s,
-                                   struct relay_slice *out_answer)
+                                   struct relay_slice *out_reply)
 {
     static const struct listing members = {DHT_RECORD_MEMBER, LIM_PAGE_MEMBERS, add_member,
-                                           wire_write_members_answer_head};
+                                           wire_write_members_reply_head};
 
-    return list(&members, c, q, now_s, out_answer);
+    return list(&members, c, q, now_s, out_reply);
 }
 
 enum wire_refusal dht_page_shares(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer)
+                                  struct relay_slice *out_reply)
 {
     static const struct listing shares = {DHT_RECORD_SHARE, LIM_PAGE_SHARES, add_share,
-                                          wire_write_shares_answer_head};
+                                          wire_write_shares_reply_head};
 
-    return list(&shares, c, q, now_s, out_answer);
+    return list(&shares, c, q, now_s, out_reply);
 }
 
 /* -- events -- */
@@ -298,7 +298,7 @@ static enum dht_page_room add_share_event(struct dht_page *p, const struct dht_r
         return DHT_PAGE_ROOM;
     room = dht_page_reserve(p, x.title.len);
     if (room == DHT_PAGE_ROOM) {
-        wire_write_events_answer_share(&p->w, &x);
+        wire_write_events_reply_share(&p->w, &x);
         p->count++;
     }
     return room;
@@ -313,7 +313,7 @@ static enum dht_page_room add_event(struct dht_page *p, const struct dht_record 
         return add_share_event(p, r);
     room = dht_page_reserve(p, 0);
     if (room == DHT_PAGE_ROOM && read_member(p, r, &x)) {
-        wire_write_events_answer_member(&p->w, x.member_node_pubkey, x.status, x.announce_seq);
+        wire_write_events_reply_member(&p->w, x.member_node_pubkey, x.status, x.announce_seq);
         p->count++;
     }
     return room;
@@ -321,7 +321,7 @@ static enum dht_page_room add_event(struct dht_page *p, const struct dht_record 
 
 enum wire_refusal dht_page_events(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer)
+                                  struct relay_slice *out_reply)
 {
     struct dht_community *k = dht_page_community(c, q->community_id, now_s);
     enum dht_page_room room = DHT_PAGE_ROOM;
@@ -351,7 +351,7 @@ enum wire_refusal dht_page_events(const struct dht_communities *c,
         return WIRE_REFUSAL_MEMORY;
     }
     snprintf(cursor, sizeof(cursor), "%" PRIu64, given);
-    *out_answer =
-        page_end(&p, wire_write_events_answer_head, q->community_id, given > 0 ? cursor : NULL);
+    *out_reply =
+        page_end(&p, wire_write_events_reply_head, q->community_id, given > 0 ? cursor : NULL);
     return WIRE_REFUSAL_NONE;
 }

@@ -2,7 +2,7 @@
 /*
  * Answers to the requests 410, 412 and 416 for a page of a community's members, shares or events
  * (protocol-v2: Communities, messages). The search (community_search.h) fills such a page, too.
- * Pure: from the index and a decoded request to the encoded answer.
+ * Pure: from the index and a decoded request to the encoded reply.
  *
  * The answers are those of reference 0.6.0 on the same records, byte for byte, except:
  *  - Expired records are left out. A community without live records is refused
@@ -18,16 +18,16 @@
 #include "wire_browse.h"
 #include "wire_refusal.h"
 
-/* NONE with the answer in *out_answer, COMMUNITY_NOT_FOUND, or MEMORY. */
+/* NONE with the reply in *out_reply, COMMUNITY_NOT_FOUND, or MEMORY. */
 enum wire_refusal dht_page_members(const struct dht_communities *c,
                                    const struct wire_browse_request *q, uint64_t now_s,
-                                   struct relay_slice *out_answer);
+                                   struct relay_slice *out_reply);
 enum wire_refusal dht_page_shares(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer);
+                                  struct relay_slice *out_reply);
 enum wire_refusal dht_page_events(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer);
+                                  struct relay_slice *out_reply);
 
 /* -- for these and for the search -- */
 

@@ -111,7 +111,7 @@ static void add_hit(struct dht_community_search *s, const struct wire_share_reco
     }
     switch (dht_page_reserve(&s->page, (size_t)share->title.len + share->description.len)) {
     case DHT_PAGE_ROOM:
-        wire_write_search_answer_hit(&s->page.w, share, score);
+        wire_write_search_reply_hit(&s->page.w, share, score);
         s->page.count++;
         memcpy(s->hit, share->share_id, sizeof(s->hit));
         break;
@@ -196,7 +196,7 @@ bool dht_community_search_run(struct dht_community_search *s, const struct dht_c
 }
 
 enum wire_refusal dht_community_search_end(struct dht_community_search **s,
-                                           struct relay_slice *out_answer)
+                                           struct relay_slice *out_reply)
 {
     struct dht_community_search *old = *s;
     enum wire_refusal refusal = WIRE_REFUSAL_NONE;
@@ -210,8 +210,8 @@ enum wire_refusal dht_community_search_end(struct dht_community_search **s,
     if (old->state == OUT_OF_MEMORY)
         refusal = WIRE_REFUSAL_MEMORY;
     else
-        *out_answer =
-            dht_page_end_at(&old->page, wire_write_search_answer_head, old->community_id, cursor);
+        *out_reply =
+            dht_page_end_at(&old->page, wire_write_search_reply_head, old->community_id, cursor);
     dht_community_search_free(s);
     return refusal;
 }

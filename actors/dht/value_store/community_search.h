@@ -6,8 +6,8 @@
  * Pure: the caller decides when a slice runs and when the search has taken too long.
  *
  * The answers are those of reference 0.6.0 on the same records, byte for byte, except:
- *  - Expired records and the size of an answer: see community_pages.h.
- *  - A search ends after LIM_SEARCH_TEXT bytes of text, or when the caller ends it. The answer has
+ *  - Expired records and the size of a reply: see community_pages.h.
+ *  - A search ends after LIM_SEARCH_TEXT bytes of text, or when the caller ends it. The reply has
  *    the hits so far, possibly none, and the last searched share as cursor.
  *  - A query of more than LIM_VALUE_MAX bytes finds nothing, as no text is that long. The reference
  *    can find a text that lower-casing makes longer.
@@ -32,9 +32,9 @@ void dht_community_search_free(struct dht_community_search **s);
 /* One slice: at least one share, and about LIM_SEARCH_SLICE bytes. True: there is more to do. */
 bool dht_community_search_run(struct dht_community_search *s, const struct dht_communities *c,
                               uint64_t now_s);
-/* Ends the search after at least one slice. NONE with the hits so far in *out_answer, or MEMORY; s
+/* Ends the search after at least one slice. NONE with the hits so far in *out_reply, or MEMORY; s
  * is freed. */
 enum wire_refusal dht_community_search_end(struct dht_community_search **s,
-                                           struct relay_slice *out_answer);
+                                           struct relay_slice *out_reply);
 
 #endif

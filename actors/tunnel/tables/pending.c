@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "tunnel/tunnel_limits.h"
 
 #define BUCKETS 64u
 #define TURNS_START 8u
@@ -23,7 +24,7 @@ struct pending_key {
 };
 
 struct pending_tables {
-    struct tunnel_request *by_requester[BUCKETS];
+    struct pending_request *by_requester[BUCKETS];
     struct pending_key *by_key[BUCKETS];
     struct pending_key *spare; /* by hash_next */
     struct rt_list debtors;    /* oldest first */
@@ -33,7 +34,7 @@ struct pending_tables {
     uint32_t turns_len, turns_cap;
 };
 
-#define REQUEST_OF(n, member) RT_CONTAINER_OF(n, struct tunnel_request, member)
+#define REQUEST_OF(n, member) RT_CONTAINER_OF(n, struct pending_request, member)
 
 void pending_init(struct pending *p)
 {
@@ -219,7 +220,7 @@ static void key_rest(struct pending *p, struct pending_key *k)
 
 /* -- requesters by address -- */
 
-static struct tunnel_request **requester_bucket(struct pending_tables *t, struct rt_addr a)
+static struct pending_request **requester_bucket(struct pending_tables *t, struct rt_addr a)
 {
     uint32_t h = a.index * UINT32_C(2654435761) ^ a.generation * UINT32_C(2246822519) ^
                  a.worker * UINT32_C(3266489917);
@@ -227,17 +228,17 @@ static struct tunnel_request **requester_bucket(struct pending_tables *t, struct
     return &t->by_requester[(h >> 16) % BUCKETS];
 }
 
-static void requester_put(struct pending_tables *t, struct tunnel_request *r)
+static void requester_put(struct pending_tables *t, struct pending_request *r)
 {
-    struct tunnel_request **bucket = requester_bucket(t, r->msg.reply_to);
+    struct pending_request **bucket = requester_bucket(t, r->requester);
 
     r->hash_next = *bucket;
     *bucket = r;
 }
 
-static void requester_remove(struct pending_tables *t, struct tunnel_request *r)
+static void requester_remove(struct pending_tables *t, struct pending_request *r)
 {
-    struct tunnel_request **at = requester_bucket(t, r->msg.reply_to);
+    struct pending_request **at = requester_bucket(t, r->requester);
 
     for (; *at != r; at = &(*at)->hash_next)
         RT_INSIST(*at != NULL);
@@ -248,7 +249,7 @@ static void requester_remove(struct pending_tables *t, struct tunnel_request *r)
 /* -- in and out -- */
 
 /* After all with the same or an earlier deadline. Most arrive in that order. */
-static void insert_by_age(struct rt_list *head, struct tunnel_request *r)
+static void insert_by_age(struct rt_list *head, struct pending_request *r)
 {
     struct rt_list *at = head->prev;
 
@@ -257,7 +258,7 @@ static void insert_by_age(struct rt_list *head, struct tunnel_request *r)
     rt_list_push_front(at, &r->age_node);
 }
 
-static void insert_by_turn(struct rt_list *head, struct tunnel_request *r)
+static void insert_by_turn(struct rt_list *head, struct pending_request *r)
 {
     struct rt_list *at = head->prev;
 
@@ -267,7 +268,7 @@ static void insert_by_turn(struct rt_list *head, struct tunnel_request *r)
 }
 
 /* Out of both queues; its key stays in turns as long as more of its requests wait. */
-static void unqueue(struct pending *p, struct pending_key *k, struct tunnel_request *r)
+static void unqueue(struct pending *p, struct pending_key *k, struct pending_request *r)
 {
     rt_list_unlink(&r->age_node);
     rt_list_unlink(&r->turn_node);
@@ -276,9 +277,9 @@ static void unqueue(struct pending *p, struct pending_key *k, struct tunnel_requ
         turns_remove(p->tables, k);
 }
 
-static void take_out(struct pending *p, struct tunnel_request *r)
+static void take_out(struct pending *p, struct pending_request *r)
 {
-    struct pending_key *k = key_find(p->tables, r->requester);
+    struct pending_key *k = key_find(p->tables, r->key);
 
     RT_INSIST(k != NULL);
     unqueue(p, k, r);
@@ -287,7 +288,7 @@ static void take_out(struct pending *p, struct tunnel_request *r)
 }
 
 /* The newest request of the key with the most waiting. */
-static struct tunnel_request *newest_of_longest(struct pending_tables *t, uint32_t *out_count)
+static struct pending_request *newest_of_longest(struct pending_tables *t, uint32_t *out_count)
 {
     struct pending_key *longest = t->turns[0];
 
@@ -298,10 +299,10 @@ static struct tunnel_request *newest_of_longest(struct pending_tables *t, uint32
     return REQUEST_OF(longest->waiting.prev, turn_node);
 }
 
-static struct tunnel_request *make_room(struct pending *p, struct pending_key *k,
-                                        struct tunnel_request *r)
+static struct pending_request *make_room(struct pending *p, struct pending_key *k,
+                                         struct pending_request *r)
 {
-    struct tunnel_request *victim;
+    struct pending_request *victim;
     uint32_t longest;
 
     if (k->waiting_count >= LIM_QUEUED_PER_KEY)
@@ -315,11 +316,11 @@ static struct tunnel_request *make_room(struct pending *p, struct pending_key *k
     return victim;
 }
 
-struct tunnel_request *pending_add(struct pending *p, struct tunnel_request *r)
+struct pending_request *pending_add(struct pending *p, struct pending_request *r)
 {
     struct pending_tables *t = tables_of(p);
-    struct pending_key *k = key_get(t, r->requester);
-    struct tunnel_request *refused;
+    struct pending_key *k = key_get(t, r->key);
+    struct pending_request *refused;
 
     debtor_remove(t, k);
     refused = make_room(p, k, r);
@@ -343,11 +344,11 @@ struct tunnel_request *pending_add(struct pending *p, struct tunnel_request *r)
     return refused;
 }
 
-struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns)
+struct pending_request *pending_write(struct pending *p, uint64_t now_ns)
 {
     struct pending_tables *t = p->tables;
     struct pending_key *k;
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     RT_REQUIRE(pending_can_write(p));
     k = t->turns[0];
@@ -367,10 +368,10 @@ struct tunnel_request *pending_write(struct pending *p, uint64_t now_ns)
     return r;
 }
 
-/* -- answers -- */
+/* -- replies -- */
 
 /* held: the requests that were written when this one was answered. */
-static void window_adapt(struct pending *p, const struct tunnel_request *r, uint32_t held,
+static void window_adapt(struct pending *p, const struct pending_request *r, uint32_t held,
                          uint64_t now_ns)
 {
     uint64_t took_ns = now_ns - r->written_ns;
@@ -389,25 +390,25 @@ static void window_adapt(struct pending *p, const struct tunnel_request *r, uint
     }
 }
 
-static void weigh_answer(struct pending *p, uint32_t bytes)
+static void weigh_reply(struct pending *p, uint32_t bytes)
 {
-    if (bytes > p->answer_bytes)
-        p->answer_bytes += (bytes - p->answer_bytes) / 2;
+    if (bytes > p->reply_bytes)
+        p->reply_bytes += (bytes - p->reply_bytes) / 2;
     else
-        p->answer_bytes -= (p->answer_bytes - bytes) / 8;
+        p->reply_bytes -= (p->reply_bytes - bytes) / 8;
 }
 
 /* Takes the first written request out and charges its key. */
-static struct tunnel_request *unwrite(struct pending *p, uint32_t bytes)
+static struct pending_request *unwrite(struct pending *p, uint32_t bytes)
 {
     struct rt_list *n = rt_list_pop_front(&p->written);
-    struct tunnel_request *r;
+    struct pending_request *r;
     struct pending_key *k;
 
     if (!n)
         return NULL;
     r = REQUEST_OF(n, window_node);
-    k = key_find(p->tables, r->requester);
+    k = key_find(p->tables, r->key);
     RT_INSIST(k != NULL && k->written_count > 0);
     requester_remove(p->tables, r);
     p->written_count--;
@@ -419,36 +420,36 @@ static struct tunnel_request *unwrite(struct pending *p, uint32_t bytes)
     return r;
 }
 
-struct tunnel_request *pending_answered(struct pending *p, uint32_t bytes, uint64_t now_ns)
+struct pending_request *pending_answered(struct pending *p, uint32_t bytes, uint64_t now_ns)
 {
     uint32_t held = p->written_count;
-    struct tunnel_request *r = unwrite(p, bytes);
+    struct pending_request *r = unwrite(p, bytes);
 
     if (!r)
         return NULL;
-    weigh_answer(p, bytes);
+    weigh_reply(p, bytes);
     window_adapt(p, r, held, now_ns);
     return r;
 }
 
 uint32_t pending_reserve(const struct pending *p)
 {
-    if (p->answer_bytes < PENDING_RESERVE_MIN)
+    if (p->reply_bytes < PENDING_RESERVE_MIN)
         return PENDING_RESERVE_MIN;
-    return p->answer_bytes < PENDING_RESERVE_MAX ? p->answer_bytes : PENDING_RESERVE_MAX;
+    return p->reply_bytes < PENDING_RESERVE_MAX ? p->reply_bytes : PENDING_RESERVE_MAX;
 }
 
 /* -- other ways out -- */
 
-struct tunnel_request *pending_cancel(struct pending *p, struct rt_addr requester,
-                                      bool drop_written, bool *out_found)
+struct pending_request *pending_cancel(struct pending *p, struct rt_addr requester,
+                                       bool drop_written, bool *out_found)
 {
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     if (!p->tables)
         return NULL;
     for (r = *requester_bucket(p->tables, requester); r; r = r->hash_next) {
-        if (!rt_addr_equal(r->msg.reply_to, requester))
+        if (!rt_addr_equal(r->requester, requester))
             continue;
         *out_found = true;
         if (!r->is_written) {
@@ -461,7 +462,7 @@ struct tunnel_request *pending_cancel(struct pending *p, struct rt_addr requeste
     return NULL;
 }
 
-struct tunnel_request *pending_expired(struct pending *p, uint64_t now_ns)
+struct pending_request *pending_expired(struct pending *p, uint64_t now_ns)
 {
     return pending_next_deadline(p) <= now_ns ? pending_take_waiting(p) : NULL;
 }
@@ -473,14 +474,14 @@ uint64_t pending_next_deadline(const struct pending *p)
     return REQUEST_OF(p->waiting.next, age_node)->deadline_ns;
 }
 
-struct tunnel_request *pending_oldest_written(const struct pending *p)
+struct pending_request *pending_oldest_written(const struct pending *p)
 {
     return rt_list_empty(&p->written) ? NULL : REQUEST_OF(p->written.next, window_node);
 }
 
-struct tunnel_request *pending_take_waiting(struct pending *p)
+struct pending_request *pending_take_waiting(struct pending *p)
 {
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     if (rt_list_empty(&p->waiting))
         return NULL;
@@ -489,7 +490,7 @@ struct tunnel_request *pending_take_waiting(struct pending *p)
     return r;
 }
 
-struct tunnel_request *pending_take_written(struct pending *p)
+struct pending_request *pending_take_written(struct pending *p)
 {
     return unwrite(p, 0);
 }

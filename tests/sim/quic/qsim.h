@@ -9,6 +9,8 @@
  * clock when the engine wants it, closes in two steps, answers late packets with CONNECTION_CLOSE.
  * Every byte that comes is compared with what was sent. What breaks a law ends the process with a
  * line that names scenario and seed.
+ *
+ * One module in several files: quic/end.c quic/host.c quic/world.c.
  */
 #ifndef QSIM_H
 #define QSIM_H

@@ -92,12 +92,12 @@ void room_run(uint64_t for_ns)
 
 static void drop_publish(struct rt_msg *m)
 {
-    relay_slice_drop(&((struct dht_publish_ask *)m)->value);
+    relay_slice_drop(&((struct dht_publish_request *)m)->value);
 }
 
-struct dht_publish_ask *dht_publish_ask_new(void)
+struct dht_publish_request *dht_publish_request_new(void)
 {
-    struct dht_publish_ask *a = rt_msg_new(DHT_PUBLISH, sizeof(*a));
+    struct dht_publish_request *a = rt_msg_new(DHT_PUBLISH_REQUEST, sizeof(*a));
 
     a->msg.fini = drop_publish;
     return a;
@@ -105,12 +105,12 @@ struct dht_publish_ask *dht_publish_ask_new(void)
 
 static void drop_ask(struct rt_msg *m)
 {
-    relay_slice_drop(&((struct dht_ask *)m)->payload);
+    relay_slice_drop(&((struct dht_request *)m)->payload);
 }
 
-struct dht_ask *dht_ask_new(enum dht_op op)
+struct dht_request *dht_request_new(enum dht_op op)
 {
-    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
+    struct dht_request *a = rt_msg_new(DHT_REQUEST, sizeof(*a));
 
     a->msg.fini = drop_ask;
     a->op = op;
@@ -119,15 +119,15 @@ struct dht_ask *dht_ask_new(enum dht_op op)
 
 static void drop_lookup(struct rt_msg *m)
 {
-    struct dht_lookup_ask *a = (struct dht_lookup_ask *)m;
+    struct dht_lookup_request *a = (struct dht_lookup_request *)m;
 
     for (uint32_t i = 0; i < a->count; i++)
         relay_slice_drop(&a->values[i]);
 }
 
-struct dht_lookup_ask *dht_lookup_ask_new(void)
+struct dht_lookup_request *dht_lookup_request_new(void)
 {
-    struct dht_lookup_ask *a = rt_msg_new(DHT_LOOKUP, sizeof(*a));
+    struct dht_lookup_request *a = rt_msg_new(DHT_LOOKUP_REQUEST, sizeof(*a));
 
     a->msg.fini = drop_lookup;
     return a;
@@ -135,23 +135,23 @@ struct dht_lookup_ask *dht_lookup_ask_new(void)
 
 static void drop_call(struct rt_msg *m)
 {
-    struct dht_call_ask *a = (struct dht_call_ask *)m;
+    struct dht_call_request *a = (struct dht_call_request *)m;
 
     relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
+    relay_slice_drop(&a->reply);
 }
 
-struct dht_call_ask *dht_call_ask_new(void)
+struct dht_call_request *dht_call_request_new(void)
 {
-    struct dht_call_ask *a = rt_msg_new(DHT_CALL, sizeof(*a));
+    struct dht_call_request *a = rt_msg_new(DHT_CALL_REQUEST, sizeof(*a));
 
     a->msg.fini = drop_call;
     return a;
 }
 
-struct dht_peers_ask *dht_peers_ask_new(void)
+struct dht_peers_request *dht_peers_request_new(void)
 {
-    return rt_msg_new(DHT_PEERS, sizeof(struct dht_peers_ask));
+    return rt_msg_new(DHT_PEERS_REQUEST, sizeof(struct dht_peers_request));
 }
 
 struct rt_addr dht_addr(const struct rt_worker *w)
@@ -174,7 +174,7 @@ static bool read_sound(const struct relay_slice *encoded, uint8_t bytes[ANNOUNCE
     return announcement_verify(out) && announcement_form(out) == form;
 }
 
-static void on_publish(struct dht_publish_ask *a)
+static void on_publish(struct dht_publish_request *a)
 {
     struct room_store *s = &room.stores[room.store_count];
     uint8_t bytes[ANNOUNCEMENT_ROOM];
@@ -212,7 +212,7 @@ static bool is_given_in(uint32_t relay, enum wire_dialect dialect)
            room.dialects[relay] & WIRE_DIALECT_BIT(dialect);
 }
 
-static void on_revocation_lookup(struct dht_lookup_ask *a)
+static void on_revocation_lookup(struct dht_lookup_request *a)
 {
     assert_int_equal(a->dialect, WIRE_DIALECT_C);
     room.revocation_lookups++;
@@ -221,7 +221,7 @@ static void on_revocation_lookup(struct dht_lookup_ask *a)
     rt_msg_reply(room.worker, &a->msg);
 }
 
-static void on_lookup(struct dht_lookup_ask *a)
+static void on_lookup(struct dht_lookup_request *a)
 {
     if (a->values_max == 1) {
         on_revocation_lookup(a);
@@ -256,7 +256,7 @@ static struct relay_slice list_of(enum wire_dialect dialect, uint32_t first, uin
     return relay_slice_own(buf, buf->bytes, (uint32_t)wire_writer_len(&w, &fits));
 }
 
-static void on_local_store(struct dht_ask *a)
+static void on_local_store(struct dht_request *a)
 {
     uint8_t bytes[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
@@ -270,7 +270,7 @@ static void on_local_store(struct dht_ask *a)
     rt_msg_reply(room.worker, &a->msg);
 }
 
-static void on_final_store(struct dht_call_ask *a)
+static void on_final_store(struct dht_call_request *a)
 {
     uint8_t bytes[ANNOUNCEMENT_ROOM];
     struct wire_announcement ann;
@@ -289,7 +289,7 @@ static void on_final_store(struct dht_call_ask *a)
     room.final_store_to = a->to;
 }
 
-static void on_exchange(struct dht_call_ask *a)
+static void on_exchange(struct dht_call_request *a)
 {
     uint16_t max;
 
@@ -300,17 +300,17 @@ static void on_exchange(struct dht_call_ask *a)
     assert_int_equal(max, LIM_RELAY_ASKED);
     room.exchanges++;
     room.exchanges_in[a->dialect]++;
-    if (a->outcome != DHT_CALL_ANSWERED)
+    if (a->outcome != DHT_CALL_REPLIED)
         return;
-    a->answer_type = WIRE_RELAY_LIST_RESPONSE;
-    a->answer = list_of(a->dialect, room.listed_first, room.listed_count);
+    a->reply_type = WIRE_RELAY_LIST_RESPONSE;
+    a->reply = list_of(a->dialect, room.listed_first, room.listed_count);
     room.listed_first += room.listed_step;
     if (room.listed_first + room.listed_count > room.relay_count)
         room.listed_first = 0;
 }
 
 /* The dialects that the peer speaks: those of the relay, or the dialect of its routing table. */
-static uint8_t spoken_by(const struct dht_call_ask *a)
+static uint8_t spoken_by(const struct dht_call_request *a)
 {
     for (uint32_t i = 0; i < room.relay_count; i++)
         if (memcmp(room.relays[i]->ann.relay_pubkey, a->to.pubkey_hint, 32) == 0)
@@ -319,13 +319,13 @@ static uint8_t spoken_by(const struct dht_call_ask *a)
     return WIRE_DIALECT_BIT(a->dialect);
 }
 
-static void on_call(struct dht_call_ask *a)
+static void on_call(struct dht_call_request *a)
 {
     enum wire_dialect wanted = a->dialect;
 
     assert_true(a->to.has_pubkey_hint);
     a->outcome = room.dials;
-    if (a->outcome == DHT_CALL_ANSWERED) {
+    if (a->outcome == DHT_CALL_REPLIED) {
         a->peer_dialects = spoken_by(a);
         if (wanted == DHT_DIALECT_ANY || !(a->peer_dialects & WIRE_DIALECT_BIT(wanted)))
             a->dialect = relay_list_dialect(a->peer_dialects);
@@ -344,7 +344,7 @@ static void on_call(struct dht_call_ask *a)
     rt_msg_reply(room.worker, &a->msg);
 }
 
-static void on_peers(struct dht_peers_ask *a)
+static void on_peers(struct dht_peers_request *a)
 {
     uint32_t peers = room.peers[a->dialect];
 
@@ -362,21 +362,21 @@ static void on_dht_msg(struct rt_actor *self, struct rt_msg *m)
 {
     (void)self;
     switch (m->kind) {
-    case DHT_PUBLISH:
-        on_publish((struct dht_publish_ask *)m);
+    case DHT_PUBLISH_REQUEST:
+        on_publish((struct dht_publish_request *)m);
         break;
-    case DHT_LOOKUP:
-        on_lookup((struct dht_lookup_ask *)m);
+    case DHT_LOOKUP_REQUEST:
+        on_lookup((struct dht_lookup_request *)m);
         break;
-    case DHT_ASK:
-        on_local_store((struct dht_ask *)m);
+    case DHT_REQUEST:
+        on_local_store((struct dht_request *)m);
         break;
-    case DHT_CALL:
-        on_call((struct dht_call_ask *)m);
+    case DHT_CALL_REQUEST:
+        on_call((struct dht_call_request *)m);
         break;
     default:
-        assert_int_equal(m->kind, DHT_PEERS);
-        on_peers((struct dht_peers_ask *)m);
+        assert_int_equal(m->kind, DHT_PEERS_REQUEST);
+        on_peers((struct dht_peers_request *)m);
     }
 }
 
@@ -389,7 +389,7 @@ static void on_reply(struct rt_actor *self, struct rt_msg *m)
     (void)self;
     if (m->kind == RELAY_LIST_REPLY) {
         relay_slice_drop(&room.list);
-        room.list = relay_slice_take(&q->answer);
+        room.list = relay_slice_take(&q->reply);
         room.lists++;
     } else {
         assert_int_equal(m->kind, ANNOUNCER_SHUTDOWN_DONE);
@@ -508,7 +508,7 @@ void room_init(void)
     room.now_ns = 5 * RT_S;
     room.wall_ahead_s = NOW_S / 3600 * 3600;
     room.stored[ANNOUNCEMENT_FORM_5] = room.stored[ANNOUNCEMENT_FORM_8] = 20;
-    room.dials = DHT_CALL_ANSWERED;
+    room.dials = DHT_CALL_REPLIED;
     room.peers[WIRE_DIALECT_A] = 1;
     room.where.configured_count = 1;
     room.where.configured[0] = test_hop(0x08080808);

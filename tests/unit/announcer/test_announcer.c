@@ -226,7 +226,7 @@ static void test_unreachable(void **state)
         room_run(30 * RT_S);
         assert_true(room.dial_count > 0);
         assert_int_equal(room_ask_list(64), 1);
-        room.dials = DHT_CALL_ANSWERED;
+        room.dials = DHT_CALL_REPLIED;
         room_run(900 * RT_S);
         assert_int_equal(room_ask_list(64), 2);
         room_end();

@@ -49,8 +49,8 @@ static void end(void)
 /* Replies to the request for the nodes of a dialect: count nodes. */
 static void reply_peers(uint32_t count)
 {
-    struct rt_msg *m = world_take(DHT_PEERS);
-    struct dht_peers_ask *p = (struct dht_peers_ask *)m;
+    struct rt_msg *m = world_take(DHT_PEERS_REQUEST);
+    struct dht_peers_request *p = (struct dht_peers_request *)m;
 
     p->count = count;
     for (uint32_t i = 0; i < count; i++)
@@ -62,8 +62,8 @@ static void reply_peers(uint32_t count)
 /* Replies to a look-up in this dialect with one announcement. */
 static void reply_look_up(enum wire_dialect dialect, bool is_bounced)
 {
-    struct rt_msg *m = world_take(DHT_LOOKUP);
-    struct dht_lookup_ask *l = (struct dht_lookup_ask *)m;
+    struct rt_msg *m = world_take(DHT_LOOKUP_REQUEST);
+    struct dht_lookup_request *l = (struct dht_lookup_request *)m;
 
     assert_int_equal(l->cookie, COOKIE_ROUND_LOOK_UP);
     assert_int_equal(l->dialect, dialect);
@@ -81,7 +81,7 @@ static void reply_round(uint32_t nodes_per_dialect)
     for (uint32_t i = 0; i < look_ups; i++) {
         enum wire_dialect dialect = WIRE_DIALECT_C - i / WIRE_RENDEZVOUS_SLOTS;
 
-        while (world.requests[0]->kind == DHT_PEERS)
+        while (world.requests[0]->kind == DHT_PEERS_REQUEST)
             reply_peers(nodes_per_dialect);
         assert_in_range(world.request_count, 1, 3); /* two look-ups, one request for nodes */
         reply_look_up(dialect, i % 7 == 0);

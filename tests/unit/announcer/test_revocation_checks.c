@@ -56,14 +56,14 @@ static struct wire_peer_hop relay(uint8_t key, uint32_t ip)
     return hop;
 }
 
-static struct dht_lookup_ask *check(const struct wire_peer_hop *at)
+static struct dht_lookup_request *check(const struct wire_peer_hop *at)
 {
     revocation_checks_add(&checks, at, WIRE_DIALECTS_ALL);
-    return (struct dht_lookup_ask *)world_take(DHT_LOOKUP);
+    return (struct dht_lookup_request *)world_take(DHT_LOOKUP_REQUEST);
 }
 
 /* Ends the look-up with a revocation of this key; NULL: without a value. */
-static void reply(struct dht_lookup_ask *l, const uint8_t *key)
+static void reply(struct dht_lookup_request *l, const uint8_t *key)
 {
     struct wire_revocation r = {.subject_kind = WIRE_SUBJECT_NODE, .issued_at = NOW_S};
     struct rt_msg *m = &l->msg;
@@ -88,7 +88,7 @@ static bool is_revoked(const struct wire_peer_hop *at)
 
 static void test_each_check_gets_its_reply(void **state)
 {
-    struct dht_lookup_ask *l[LIM_RELAY_DIALS_MAX];
+    struct dht_lookup_request *l[LIM_RELAY_DIALS_MAX];
     struct wire_peer_hop hops[LIM_RELAY_DIALS_MAX];
 
     (void)state;
@@ -112,7 +112,7 @@ static void test_each_check_gets_its_reply(void **state)
 static void test_revocation(void **state)
 {
     struct wire_peer_hop good = relay(1, 0x09000001), bad = relay(2, 0x0a000001);
-    struct dht_lookup_ask *l;
+    struct dht_lookup_request *l;
 
     (void)state;
     begin();

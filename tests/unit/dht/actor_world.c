@@ -8,7 +8,7 @@
 
 struct rt_sign_key actor_identity;
 struct rt_actor actor_asker;
-struct rt_msg *actor_answer; /* the last that came back */
+struct rt_msg *actor_reply; /* the last that came back */
 uint32_t actor_seen_self_count;
 struct dht_boot_peer actor_bootstrap;
 void (*actor_store)(const struct storage_write *w);
@@ -18,11 +18,11 @@ static struct storage_gate *gate;
 static bool has_bootstrap;
 static uint64_t value_bytes_max = LIM_VALUE_BYTES_MAX;
 
-static void on_answer(struct rt_actor *self, struct rt_msg *m)
+static void on_reply(struct rt_actor *self, struct rt_msg *m)
 {
     (void)self;
-    rt_msg_free(&actor_answer);
-    actor_answer = m;
+    rt_msg_free(&actor_reply);
+    actor_reply = m;
 }
 
 static void on_write(struct rt_actor *self, struct rt_msg *m)
@@ -82,7 +82,7 @@ int actor_begin(void **state)
     actor_seen_self_count = 0;
     assert_int_equal(dht_init(world_system, &c), RT_ERR_OK);
     dht_set_transport(world_system, WIRE_TCP, &world_transport, NULL);
-    rt_actor_start(&actor_asker, world_worker(), on_answer);
+    rt_actor_start(&actor_asker, world_worker(), on_reply);
     start_storage();
     if (actor_load)
         actor_load();
@@ -126,7 +126,7 @@ int actor_begin_with_a_small_store(void **state)
 int actor_end(void **state)
 {
     (void)state;
-    rt_msg_free(&actor_answer);
+    rt_msg_free(&actor_reply);
     rt_actor_stop(&actor_asker);
     dht_fini(world_system);
     stop_storage();
@@ -137,10 +137,10 @@ int actor_end(void **state)
 void *actor_ask(struct rt_msg *m)
 {
     m->reply_to = rt_actor_addr(&actor_asker);
-    rt_msg_free(&actor_answer);
+    rt_msg_free(&actor_reply);
     rt_send(world_worker(), dht_addr(world_worker()), m);
     world_pass(5 * RT_MS);
-    return actor_answer;
+    return actor_reply;
 }
 
 struct sockaddr_storage actor_from(uint32_t ip, uint16_t port)
@@ -171,14 +171,14 @@ struct wire_peer_hop actor_add_node(uint32_t ip, uint32_t number)
     assert_non_null(fake_to(&h));
     fake_ready(fake_to(&h), h.pubkey_hint);
     world_pass(5 * RT_MS);
-    fake_answer(fake_to(&h), WIRE_PEX_OFFER, 0, "", 0); /* to our introduction */
+    fake_reply(fake_to(&h), WIRE_PEX_OFFER, 0, "", 0); /* to our introduction */
     return h;
 }
 
-struct dht_ask *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number, const uint8_t key[32],
-                             const uint8_t *payload, uint32_t len)
+struct dht_request *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number,
+                                 const uint8_t key[32], const uint8_t *payload, uint32_t len)
 {
-    struct dht_ask *a = dht_ask_new(op);
+    struct dht_request *a = dht_request_new(op);
     struct sockaddr_storage addr = actor_from(ip, 50000);
     uint8_t who[32];
 
@@ -199,17 +199,16 @@ void actor_count_peer(void *ctx, const struct wire_peer *p)
     ++*(uint32_t *)ctx;
 }
 
-uint32_t actor_peers_told(const struct dht_ask *a)
+uint32_t actor_peers_in_reply(const struct dht_request *a)
 {
     uint8_t copy[8192];
     uint32_t count = 0;
 
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
-    memcpy(copy, a->answer.ptr, a->answer.len);
-    assert_int_equal(
-        a->op == DHT_FIND_NODE
-            ? wire_find_node_answer_decode(copy, a->answer.len, actor_count_peer, &count)
-            : wire_pex_offer_decode(copy, a->answer.len, actor_count_peer, &count),
-        RT_ERR_OK);
+    memcpy(copy, a->reply.ptr, a->reply.len);
+    assert_int_equal(a->op == DHT_FIND_NODE
+                         ? wire_find_node_reply_decode(copy, a->reply.len, actor_count_peer, &count)
+                         : wire_pex_offer_decode(copy, a->reply.len, actor_count_peer, &count),
+                     RT_ERR_OK);
     return count;
 }

@@ -12,7 +12,7 @@ extern struct rt_sign_key actor_identity;
 extern struct rt_actor actor_asker;
 extern uint32_t actor_seen_self_count; /* times it said that others know our address */
 
-extern struct rt_msg *actor_answer; /* the last that came back */
+extern struct rt_msg *actor_reply; /* the last that came back */
 extern struct dht_boot_peer actor_bootstrap;
 /* Receives what the actor sends to the storage; NULL: it has no storage. */
 extern void (*actor_store)(const struct storage_write *w);
@@ -26,14 +26,14 @@ int actor_begin_with_written_key(void **state, const uint8_t key[32]); /* ... wi
 int actor_begin_with_a_small_store(void **state);
 int actor_end(void **state);
 
-/* Sends a question; the answer, which stays the world's, or NULL when none has come yet. */
+/* Sends a question; the reply, which stays the world's, or NULL when none has come yet. */
 void *actor_ask(struct rt_msg *m);
 /* A peer's question, as from its session. */
-struct dht_ask *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number, const uint8_t key[32],
-                             const uint8_t *payload, uint32_t len);
-/* For lists: counts into a uint32_t. Peers in an answer. */
+struct dht_request *actor_ask_as(enum dht_op op, uint32_t ip, uint32_t number,
+                                 const uint8_t key[32], const uint8_t *payload, uint32_t len);
+/* For lists: counts into a uint32_t. Peers in a reply. */
 void actor_count_peer(void *ctx, const struct wire_peer *p);
-uint32_t actor_peers_told(const struct dht_ask *a);
+uint32_t actor_peers_in_reply(const struct dht_request *a);
 
 struct sockaddr_storage actor_from(uint32_t ip, uint16_t port);
 /* A peer authenticates to us. */

@@ -94,7 +94,7 @@ void fake_ready(struct dial *d, const uint8_t key[32])
     d->ops->ready(d->user, key);
 }
 
-void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len)
+void fake_reply(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len)
 {
     static uint8_t bytes[8192];
     struct wire_envelope e = {.type = type, .flags = WIRE_FLAG_RESPONSE | flags};
@@ -104,7 +104,7 @@ void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payl
         memcpy(bytes, payload, len);
     e.payload = (struct wire_view){bytes, len};
     d->has_request = false;
-    d->ops->answer(d->user, &e);
+    d->ops->reply(d->user, &e);
 }
 
 static void end_with(struct dial *d, const struct dial_end *end)

@@ -30,7 +30,7 @@ extern bool fake_fails; /* dial_open does */
 struct dial *fake_to(const struct wire_peer_hop *hop);
 void fake_ready(struct dial *d, const uint8_t key[32]);
 /* flags: WIRE_FLAG_ERROR or 0. */
-void fake_answer(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len);
+void fake_reply(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len);
 /* It ends by itself; d is gone. */
 void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s);
 

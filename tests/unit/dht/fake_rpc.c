@@ -133,16 +133,16 @@ static void finish(const struct rpc_call *call, const struct rpc_end *end)
     own->done(own, end);
 }
 
-void fake_rpc_answer(const struct rpc_call *call, const uint8_t key[32], uint16_t flags,
-                     const void *payload, uint32_t len)
+void fake_rpc_reply(const struct rpc_call *call, const uint8_t key[32], uint16_t flags,
+                    const void *payload, uint32_t len)
 {
     uint8_t *copy = malloc(len + 1); /* decoding works in it */
     struct wire_envelope e = {.type = call->type, .flags = flags, .payload = {copy, len}};
-    struct rpc_end end = {.outcome = DHT_CALL_ANSWERED,
+    struct rpc_end end = {.outcome = DHT_CALL_REPLIED,
                           .key = key,
                           .dialect = call->dialect == DHT_DIALECT_ANY ? call->first : call->dialect,
                           .peer_dialects = WIRE_DIALECTS_ALL,
-                          .answer = call->type ? &e : NULL};
+                          .reply = call->type ? &e : NULL};
 
     assert_non_null(copy);
     memcpy(copy, payload, len);

@@ -21,10 +21,10 @@ const struct rpc_call *fake_rpc_to(const struct wire_peer_hop *hop);
 const struct rpc_call *fake_rpc_of(uint16_t type);
 uint32_t fake_rpc_count(void); /* under way */
 
-/* The call ends with an answer by the peer with this key. flags: WIRE_FLAG_ERROR or 0. */
-void fake_rpc_answer(const struct rpc_call *call, const uint8_t key[32], uint16_t flags,
-                     const void *payload, uint32_t len);
-/* The call ends without an answer. */
+/* The call ends with a reply by the peer with this key. flags: WIRE_FLAG_ERROR or 0. */
+void fake_rpc_reply(const struct rpc_call *call, const uint8_t key[32], uint16_t flags,
+                    const void *payload, uint32_t len);
+/* The call ends without a reply. */
 void fake_rpc_fail(const struct rpc_call *call, enum dht_outcome why);
 
 #endif

@@ -85,6 +85,6 @@ struct wire_peer_hop room_add(uint32_t ip, uint32_t number)
 
     membership_reached(&room_members, &h, WIRE_DIALECT_C, WIRE_DIALECTS_ALL, NULL);
     if (fake_rpc_to(&h) && fake_rpc_to(&h)->type == WIRE_PEX_OFFER)
-        fake_rpc_answer(fake_rpc_to(&h), h.pubkey_hint, 0, "", 0);
+        fake_rpc_reply(fake_rpc_to(&h), h.pubkey_hint, 0, "", 0);
     return h;
 }

@@ -69,12 +69,12 @@ void on_done(struct rpc_call *c, const struct rpc_end *e)
         call->dialect = e->dialect;
         call->dialects = e->peer_dialects;
     }
-    if (!e->answer)
+    if (!e->reply)
         return;
-    call->type = e->answer->type;
-    call->is_error = e->answer->flags & WIRE_FLAG_ERROR;
-    call->len = e->answer->payload.len;
-    memcpy(call->answer, e->answer->payload.ptr, call->len);
+    call->type = e->reply->type;
+    call->is_error = e->reply->flags & WIRE_FLAG_ERROR;
+    call->len = e->reply->payload.len;
+    memcpy(call->reply, e->reply->payload.ptr, call->len);
 }
 
 void start_in(struct call *c, const struct wire_peer_hop *to, uint16_t type,

@@ -25,7 +25,7 @@ struct call {
     uint8_t key[32];
     uint16_t type;
     uint32_t len;
-    uint8_t answer[64];
+    uint8_t reply[64];
 };
 
 /* Setup and teardown of a test. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: a call to an address that may not be dialled is answered at once, another one with the
- * outcome, the key and the answer of the peer. A look-up that our own store can serve starts no
+ * outcome, the key and the reply of the peer. A look-up that our own store can serve starts no
  * call; else values of the network are added to ours, each once. A sample of peers is limited and
  * leaves one key out. Messages of calls under way are freed at the end.
  */
@@ -56,7 +56,7 @@ static int end(void **state)
 
 static void call(const struct wire_peer_hop *to)
 {
-    struct dht_call_ask *m = dht_call_ask_new();
+    struct dht_call_request *m = dht_call_request_new();
 
     m->to = *to;
     m->dialect = DHT_DIALECT_ANY;
@@ -70,22 +70,22 @@ static void call(const struct wire_peer_hop *to)
 static void test_calls(void **state)
 {
     struct wire_peer_hop node = test_node(0x0b000201, 2);
-    struct dht_call_ask *m;
+    struct dht_call_request *m;
 
     (void)state;
     call(&room_addresses.bound[0]);
-    m = (struct dht_call_ask *)reply;
+    m = (struct dht_call_request *)reply;
     assert_int_equal(m->outcome, DHT_CALL_NO_TRANSPORT);
     rt_msg_free(&reply);
     call(&node);
     assert_null(reply);
-    fake_rpc_answer(fake_rpc_to(&node), node.pubkey_hint, WIRE_FLAG_ERROR, "no", 2);
+    fake_rpc_reply(fake_rpc_to(&node), node.pubkey_hint, WIRE_FLAG_ERROR, "no", 2);
     world_run();
-    m = (struct dht_call_ask *)reply;
-    assert_int_equal(m->outcome, DHT_CALL_ANSWERED);
+    m = (struct dht_call_request *)reply;
+    assert_int_equal(m->outcome, DHT_CALL_REPLIED);
     assert_memory_equal(m->peer_key, node.pubkey_hint, 32);
     assert_true(m->is_error);
-    assert_int_equal(m->answer.len, 2);
+    assert_int_equal(m->reply.len, 2);
     call(&node); /* freed at the end */
 }
 
@@ -103,7 +103,7 @@ static void put(const struct test_value *v)
 
 static void look_up(const uint8_t key[32], uint32_t values_max)
 {
-    struct dht_lookup_ask *m = dht_lookup_ask_new();
+    struct dht_lookup_request *m = dht_lookup_request_new();
 
     memcpy(m->key, key, sizeof(m->key));
     m->dialect = WIRE_DIALECT_C;
@@ -122,9 +122,9 @@ static void give(const struct wire_peer_hop *node, const struct test_value *v)
 
     memcpy(s.key, v->key, sizeof(s.key));
     wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_find_value_answer(&w, &s, NULL, 0);
-    fake_rpc_answer(fake_rpc_to(node), node->pubkey_hint, 0, bytes,
-                    (uint32_t)wire_writer_len(&w, &fits));
+    wire_write_find_value_reply(&w, &s, NULL, 0);
+    fake_rpc_reply(fake_rpc_to(node), node->pubkey_hint, 0, bytes,
+                   (uint32_t)wire_writer_len(&w, &fits));
     world_run();
 }
 
@@ -140,7 +140,7 @@ static void test_lookups(void **state)
     test_set(WIRE_VALUE_PROVIDERS, 5, &p[1], 1, world_wall_s(), &other);
     put(&own);
     look_up(own.key, 1);
-    assert_int_equal(((struct dht_lookup_ask *)reply)->count, 1);
+    assert_int_equal(((struct dht_lookup_request *)reply)->count, 1);
     assert_int_equal(fake_rpc_started, before);
     rt_msg_free(&reply);
     look_up(own.key, 5);
@@ -148,12 +148,12 @@ static void test_lookups(void **state)
     assert_null(reply);
     give(&nodes[1], &other);
     assert_non_null(reply);
-    assert_int_equal(((struct dht_lookup_ask *)reply)->count, 2);
+    assert_int_equal(((struct dht_lookup_request *)reply)->count, 2);
 }
 
 static void test_samples(void **state)
 {
-    struct dht_peers_ask *m = dht_peers_ask_new();
+    struct dht_peers_request *m = dht_peers_request_new();
     struct wire_peer_hop first = room_add(0x0b000201, 2);
 
     (void)state;
@@ -165,7 +165,7 @@ static void test_samples(void **state)
     m->msg.reply_to = rt_actor_addr(&asker);
     actor_requests_peers(&requests, m);
     world_run();
-    m = (struct dht_peers_ask *)reply;
+    m = (struct dht_peers_request *)reply;
     assert_int_equal(m->max, DHT_PEERS_MAX);
     assert_int_equal(m->count, 1);
     assert_memory_not_equal(m->peers[0].pubkey_hint, first.pubkey_hint, 32);

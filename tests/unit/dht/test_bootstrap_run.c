@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: a bootstrap peer is dialled after the start; the first key is pinned and reported with all
- * pins, the peer becomes a seed of its dialects, and ourselves are looked up. The entry of an
- * answer is the one that was dialled. A wrong key makes no seed. A failed attempt is repeated by
+ * pins, the peer becomes a seed of its dialects, and ourselves are looked up. The entry of a
+ * reply is the one that was dialled. A wrong key makes no seed. A failed attempt is repeated by
  * the timer, not after the stop. A seed whose key is not accepted any more goes with the verdict.
  */
 #include "dht/bootstrap_run.h"
@@ -82,7 +82,7 @@ static void test_first_key_is_pinned(void **state)
     assert_int_equal(fake_rpc_count(), 2);
     assert_false(fake_rpc_to(&peers[0].hop)->to.has_pubkey_hint);
     assert_true(fake_rpc_to(&peers[1].hop)->to.has_pubkey_hint);
-    fake_rpc_answer(fake_rpc_to(&peers[0].hop), key, 0, "", 0);
+    fake_rpc_reply(fake_rpc_to(&peers[0].hop), key, 0, "", 0);
     assert_int_equal(pinned, 1);
     assert_true(pin_bytes > 32);
     assert_int_equal(bootstrap_run_seeds(&boot, WIRE_DIALECT_B, out), 1);
@@ -97,7 +97,7 @@ static void test_wrong_key_makes_no_seed(void **state)
 
     (void)state;
     test_key(20, key);
-    fake_rpc_answer(fake_rpc_to(&peers[1].hop), key, 0, "", 0);
+    fake_rpc_reply(fake_rpc_to(&peers[1].hop), key, 0, "", 0);
     assert_int_equal(count_seeds(), 0);
     assert_int_equal(pinned, 0);
     assert_int_equal(dht_boot_fault(boot.boot, 1), DHT_BOOT_WRONG_KEY);
@@ -135,7 +135,7 @@ static void test_verdict_removes_a_seed(void **state)
 
     (void)state;
     j.root = j.key = trust_pub(0);
-    fake_rpc_answer(fake_rpc_to(&peers[0].hop), trust_pub(0), 0, "", 0);
+    fake_rpc_reply(fake_rpc_to(&peers[0].hop), trust_pub(0), 0, "", 0);
     bootstrap_run_judged(&boot, &j);
     assert_int_equal(count_seeds(), 1); /* the chain of the key is still sound */
     assert_true(trust_note(trust, trust_revocation(0)));

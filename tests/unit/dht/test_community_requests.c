@@ -16,7 +16,7 @@ static const uint8_t community[32] = {7, 7, 7};
 
 static void store(const struct test_value *v)
 {
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
     struct sockaddr_storage addr = actor_from(0x0b000901, 50000);
     uint8_t who[32];
 
@@ -110,9 +110,9 @@ static struct relay_slice request(const char *query, uint64_t since_unix)
     return rt_slice_copy(bytes, (uint32_t)wire_writer_len(&w, &fits));
 }
 
-static struct dht_ask *ask_since(enum dht_op op, const char *query, uint64_t since_unix)
+static struct dht_request *ask_since(enum dht_op op, const char *query, uint64_t since_unix)
 {
-    struct dht_ask *a = dht_ask_new(op);
+    struct dht_request *a = dht_request_new(op);
 
     a->dialect = WIRE_DIALECT_C;
     memcpy(a->key, community, 32);
@@ -120,13 +120,13 @@ static struct dht_ask *ask_since(enum dht_op op, const char *query, uint64_t sin
     return actor_ask(&a->msg);
 }
 
-static struct dht_ask *ask(enum dht_op op)
+static struct dht_request *ask(enum dht_op op)
 {
     return ask_since(op, op == DHT_COMMUNITY_SEARCH ? "HOLI" : NULL, 0);
 }
 
-/* The number of entries of the answer. The list is the second pair of the map. */
-static uint32_t entries_of(const struct dht_ask *a)
+/* The number of entries of the reply. The list is the second pair of the map. */
+static uint32_t entries_of(const struct dht_request *a)
 {
     uint8_t copy[4096];
     struct wire_reader r;
@@ -135,9 +135,9 @@ static uint32_t entries_of(const struct dht_ask *a)
 
     assert_non_null(a);
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
-    assert_true(a->answer.len <= sizeof(copy));
-    memcpy(copy, a->answer.ptr, a->answer.len);
-    wire_reader_init(&r, copy, a->answer.len);
+    assert_true(a->reply.len <= sizeof(copy));
+    memcpy(copy, a->reply.ptr, a->reply.len);
+    wire_reader_init(&r, copy, a->reply.len);
     (void)wire_read_map(&r);
     for (uint32_t i = 0; i < 3; i++)
         wire_skip(&r);
@@ -191,11 +191,11 @@ static void test_shares_since_a_time(void **state)
 
 static void test_malformed_payload_is_refused(void **state)
 {
-    struct dht_ask *a = dht_ask_new(DHT_COMMUNITY_SEARCH);
+    struct dht_request *a = dht_request_new(DHT_COMMUNITY_SEARCH);
 
     (void)state;
     a->payload = rt_slice_copy("?", 1);
-    assert_int_equal(((struct dht_ask *)actor_ask(&a->msg))->refusal,
+    assert_int_equal(((struct dht_request *)actor_ask(&a->msg))->refusal,
                      WIRE_REFUSAL_PAYLOAD_MALFORMED);
 }
 
@@ -207,13 +207,13 @@ static uint32_t found_count, full_count, cut_count;
 
 static void on_told(struct rt_actor *self, struct rt_msg *m)
 {
-    const struct dht_ask *a = (const struct dht_ask *)m;
+    const struct dht_request *a = (const struct dht_request *)m;
 
     (void)self;
     if (!m->is_bounced) {
         full_count += a->refusal == WIRE_REFUSAL_SEARCHES_FULL;
         found_count += a->refusal == WIRE_REFUSAL_NONE && entries_of(a) == 1;
-        cut_count += a->refusal == WIRE_REFUSAL_NONE && a->answer.ptr[0] == MAP_WITH_CURSOR;
+        cut_count += a->refusal == WIRE_REFUSAL_NONE && a->reply.ptr[0] == MAP_WITH_CURSOR;
     }
     rt_msg_free(&m);
 }
@@ -223,7 +223,7 @@ static void send_searches_of(struct rt_actor *from, uint32_t net, uint32_t count
 {
     for (uint32_t i = 0; i < count; i++) {
         struct sockaddr_storage addr = actor_from(0x0b100001 + ((net + i / per_net) << 8), 50000);
-        struct dht_ask *a = dht_ask_new(DHT_COMMUNITY_SEARCH);
+        struct dht_request *a = dht_request_new(DHT_COMMUNITY_SEARCH);
         uint8_t key[32];
 
         test_key(1000 + i, key);

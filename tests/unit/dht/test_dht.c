@@ -23,12 +23,12 @@ static void test_inbound_is_dialled_back_and_enters(void **state)
     struct wire_peer_hop h = test_node(0x0b000201, 2);
     uint8_t copy[4096];
     uint32_t count = 0;
-    struct dht_peers_ask *a;
+    struct dht_peers_request *a;
 
     (void)state;
     actor_come_in(0x0b000201, 2);
     assert_int_equal(fake_opened, 1);
-    a = actor_ask(&dht_peers_ask_new()->msg);
+    a = actor_ask(&dht_peers_request_new()->msg);
     assert_int_equal(a->count, 0);
     fake_ready(fake_to(&h), h.pubkey_hint);
     world_pass(5 * RT_MS);
@@ -37,7 +37,7 @@ static void test_inbound_is_dialled_back_and_enters(void **state)
     assert_int_equal(wire_pex_offer_decode(copy, fake_to(&h)->len, actor_count_peer, &count),
                      RT_ERR_OK);
     assert_int_equal(count, 1);
-    a = dht_peers_ask_new();
+    a = dht_peers_request_new();
     a->max = 10;
     a = actor_ask(&a->msg);
     assert_int_equal(a->count, 1);
@@ -86,14 +86,14 @@ static void test_lists_carry_only_what_was_reached(void **state)
     (void)actor_add_node(0x0b000201, 2);
     (void)actor_add_node(0x0b000301, 3);
     actor_come_in(0x0b000401, 4); /* it does not answer */
-    assert_int_equal(actor_peers_told(actor_ask_as(DHT_FIND_NODE, 0x0b000901, 9, target, NULL, 0)),
-                     2);
-    assert_int_equal(actor_peers_told(actor_ask_as(DHT_FIND_NODE, 0x0b000201, 2, target, NULL, 0)),
-                     1);
-    assert_int_equal(actor_peers_told(actor_ask_as(DHT_PEX_REQUEST, 0x0b000901, 9, NULL, NULL, 0)),
-                     2);
-    assert_int_equal(actor_peers_told(actor_ask_as(DHT_PEX_REQUEST, 0x0b000301, 3, NULL, NULL, 0)),
-                     1);
+    assert_int_equal(
+        actor_peers_in_reply(actor_ask_as(DHT_FIND_NODE, 0x0b000901, 9, target, NULL, 0)), 2);
+    assert_int_equal(
+        actor_peers_in_reply(actor_ask_as(DHT_FIND_NODE, 0x0b000201, 2, target, NULL, 0)), 1);
+    assert_int_equal(
+        actor_peers_in_reply(actor_ask_as(DHT_PEX_REQUEST, 0x0b000901, 9, NULL, NULL, 0)), 2);
+    assert_int_equal(
+        actor_peers_in_reply(actor_ask_as(DHT_PEX_REQUEST, 0x0b000301, 3, NULL, NULL, 0)), 1);
 }
 
 static void offer(uint32_t ip, uint32_t number, const struct wire_peer *peers, uint32_t count)
@@ -137,7 +137,7 @@ static void test_announcements_say_where_a_relay_is(void **state)
     struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
     struct rt_sign_key k;
     struct test_value v;
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
     struct sockaddr_storage at = actor_from(0x0b000201, 50000);
 
     (void)state;
@@ -152,8 +152,8 @@ static void test_announcements_say_where_a_relay_is(void **state)
     world_pass(RT_S);
     assert_non_null(fake_to(&addr.hop));
     fake_ready(fake_to(&addr.hop), k.public_key);
-    assert_int_equal(actor_peers_told(actor_ask_as(DHT_FIND_NODE, 0x0b000901, 9, v.key, NULL, 0)),
-                     1);
+    assert_int_equal(
+        actor_peers_in_reply(actor_ask_as(DHT_FIND_NODE, 0x0b000901, 9, v.key, NULL, 0)), 1);
 }
 
 /* -- joining -- */
@@ -176,15 +176,15 @@ static void test_bootstrap_looks_itself_up(void **state)
     fake_ready(fake_to(&boot), key);
     world_pass(5 * RT_MS);
     if (fake_to(&boot)->type == WIRE_PEX_OFFER)
-        fake_answer(fake_to(&boot), WIRE_PEX_OFFER, 0, "", 0);
+        fake_reply(fake_to(&boot), WIRE_PEX_OFFER, 0, "", 0);
     assert_int_equal(fake_to(&boot)->type, WIRE_FIND_NODE);
     rt_node_id(actor_identity.public_key, id);
     assert_int_equal(wire_find_node_decode(fake_to(&boot)->payload, fake_to(&boot)->len, target),
                      RT_ERR_OK);
     assert_memory_equal(target, id, 20);
     wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_find_node_answer(&w, named, 3);
-    fake_answer(fake_to(&boot), WIRE_FIND_NODE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+    wire_write_find_node_reply(&w, named, 3);
+    fake_reply(fake_to(&boot), WIRE_FIND_NODE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
     world_pass(5 * RT_MS);
     assert_non_null(fake_to(&named[0].hop));
     assert_null(fake_to(&named[1].hop));
@@ -195,7 +195,7 @@ static void test_bootstrap_looks_itself_up(void **state)
 static void test_our_own_address_never_enters(void **state)
 {
     struct wire_peer_hop boot = actor_bootstrap.hop;
-    struct dht_peers_ask *a = dht_peers_ask_new();
+    struct dht_peers_request *a = dht_peers_request_new();
 
     (void)state;
     fake_ready(fake_to(&boot), actor_identity.public_key); /* we are our own bootstrap peer */
@@ -216,7 +216,7 @@ static void test_calls_go_only_where_we_may_dial(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 4; i++) {
-        struct dht_call_ask *a = dht_call_ask_new();
+        struct dht_call_request *a = dht_call_request_new();
 
         a->to = test_hop(ips[i], 7001);
         a->timeout_ns = RT_S;
@@ -228,7 +228,7 @@ static void test_calls_go_only_where_we_may_dial(void **state)
 
 static void test_calls_come_back(void **state)
 {
-    struct dht_call_ask *a = dht_call_ask_new();
+    struct dht_call_request *a = dht_call_request_new();
     struct wire_peer_hop to = test_hop(0x0b000201, 4000);
     uint8_t key[32];
 
@@ -242,32 +242,32 @@ static void test_calls_come_back(void **state)
     fake_ready(fake_to(&to), key);
     world_pass(5 * RT_MS);
     while (fake_to(&to)->type == WIRE_PEX_OFFER)
-        fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "", 0);
-    fake_answer(fake_to(&to), WIRE_RELAY_LIST_RESPONSE, WIRE_FLAG_ERROR, "no", 2);
+        fake_reply(fake_to(&to), WIRE_PEX_OFFER, 0, "", 0);
+    fake_reply(fake_to(&to), WIRE_RELAY_LIST_RESPONSE, WIRE_FLAG_ERROR, "no", 2);
     world_pass(5 * RT_MS);
-    a = (struct dht_call_ask *)actor_answer;
+    a = (struct dht_call_request *)actor_reply;
     assert_non_null(a);
-    assert_int_equal(a->outcome, DHT_CALL_ANSWERED);
+    assert_int_equal(a->outcome, DHT_CALL_REPLIED);
     assert_true(a->is_error);
-    assert_memory_equal(a->answer.ptr, "no", 2);
+    assert_memory_equal(a->reply.ptr, "no", 2);
     assert_memory_equal(a->peer_key, key, 32);
 }
 
 static void test_stop_ends_every_question(void **state)
 {
-    struct dht_lookup_ask *a = dht_lookup_ask_new();
+    struct dht_lookup_request *a = dht_lookup_request_new();
     struct rt_msg *stop;
 
     (void)state;
     (void)actor_add_node(0x0b000201, 20);
     a->values_max = 1;
     (void)actor_ask(&a->msg);
-    assert_null(actor_answer);
+    assert_null(actor_reply);
     stop = rt_msg_new(DHT_STOP, sizeof(*stop));
     rt_send(world_worker(), dht_addr(world_worker()), stop);
     world_pass(10 * RT_MS);
-    assert_non_null(actor_answer);
-    assert_int_equal(actor_answer->kind, DHT_LOOKED_UP);
+    assert_non_null(actor_reply);
+    assert_int_equal(actor_reply->kind, DHT_LOOKUP_REPLY);
     assert_int_equal(fake_count, 0);
     actor_come_in(0x0b000301, 21);
     world_pass(3600 * RT_S);

@@ -20,7 +20,7 @@
 
 static void store_own(const struct test_value *v)
 {
-    struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000901, 9, v->key, v->bytes, v->len);
+    struct dht_request *a = actor_ask_as(DHT_STORE, 0x0b000901, 9, v->key, v->bytes, v->len);
 
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
@@ -28,7 +28,7 @@ static void store_own(const struct test_value *v)
 /* Stores as a contact: the value is not fresh, and no look-up follows. */
 static void store_as_contact(const struct test_value *v)
 {
-    struct dht_ask *a = actor_ask_as(DHT_STORE, 0x0b000201, 20, v->key, v->bytes, v->len);
+    struct dht_request *a = actor_ask_as(DHT_STORE, 0x0b000201, 20, v->key, v->bytes, v->len);
 
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
 }
@@ -58,7 +58,7 @@ static void test_manifest_by_its_id(void **state)
     struct wire_manifest m = {.version = 1, .seq = 3, .created_at = NOW_S};
     struct wire_writer w;
     struct test_value v;
-    struct dht_ask *a;
+    struct dht_request *a;
     bool fits;
 
     (void)state;
@@ -74,8 +74,8 @@ static void test_manifest_by_its_id(void **state)
     store_own(&v);
     a = actor_ask_as(DHT_MANIFEST, 0x0b000901, 9, id, NULL, 0);
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
-    memcpy(copy, a->answer.ptr, a->answer.len);
-    assert_non_null(memmem(copy, a->answer.len, v.bytes, v.len));
+    memcpy(copy, a->reply.ptr, a->reply.len);
+    assert_non_null(memmem(copy, a->reply.len, v.bytes, v.len));
 }
 
 /* -- dialects -- */
@@ -84,10 +84,10 @@ static void test_manifest_by_its_id(void **state)
 #define B WIRE_DIALECT_BIT(WIRE_DIALECT_B)
 #define C WIRE_DIALECT_BIT(WIRE_DIALECT_C)
 
-static struct dht_ask *ask_of(enum dht_op op, enum wire_dialect dialect, uint8_t peer_dialects,
-                              const struct test_value *v)
+static struct dht_request *ask_of(enum dht_op op, enum wire_dialect dialect, uint8_t peer_dialects,
+                                  const struct test_value *v)
 {
-    struct dht_ask *a = dht_ask_new(op);
+    struct dht_request *a = dht_request_new(op);
     struct sockaddr_storage addr = actor_from(0x0b000901, 50000);
     uint8_t who[32];
 
@@ -105,7 +105,7 @@ static struct dht_ask *ask_of(enum dht_op op, enum wire_dialect dialect, uint8_t
 static void store_from(uint32_t key, bool is_relay, const struct test_value *v)
 {
     struct sockaddr_storage addr = actor_from(0x0b000901, 50000);
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
     uint8_t who[32];
 
     test_key(key, who);
@@ -139,10 +139,10 @@ static void assert_taken_by(const struct test_value *v, uint8_t dialects)
 
 static bool is_given(const struct test_value *v, enum wire_dialect d)
 {
-    struct dht_ask *a = ask_of(DHT_FIND_VALUE, d, WIRE_DIALECT_BIT(d), v);
+    struct dht_request *a = ask_of(DHT_FIND_VALUE, d, WIRE_DIALECT_BIT(d), v);
 
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
-    return memmem(a->answer.ptr, a->answer.len, v->bytes, v->len) != NULL;
+    return memmem(a->reply.ptr, a->reply.len, v->bytes, v->len) != NULL;
 }
 
 static void assert_given_to(const struct test_value *v, uint8_t dialects)
@@ -183,7 +183,7 @@ static void test_stored_and_given_by_dialect(void **state)
 static void test_announcements_of_both_forms_by_anybody(void **state)
 {
     struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
     struct test_value a5, a8;
     struct rt_sign_key k;
 
@@ -207,7 +207,7 @@ static void test_announcements_of_both_forms_by_anybody(void **state)
 static void test_own_announcement_of_a_relay(void **state)
 {
     struct wire_peer addr = {.hop = test_hop(0x0b000201, 9999)};
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
     struct sockaddr_storage from = actor_from(0x0b000901, 50000);
     struct test_value a8;
     struct rt_sign_key k;
@@ -239,8 +239,8 @@ static void give_value(struct dial *d, const uint8_t key[32], const uint8_t *val
     assert_int_equal(d->type, WIRE_FIND_VALUE);
     memcpy(s.key, key, 32);
     wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_find_value_answer(&w, len ? &s : NULL, NULL, 0);
-    fake_answer(d, WIRE_FIND_VALUE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+    wire_write_find_value_reply(&w, len ? &s : NULL, NULL, 0);
+    fake_reply(d, WIRE_FIND_VALUE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
     world_pass(5 * RT_MS);
 }
 
@@ -251,7 +251,7 @@ static void test_lookup_collects_checked_distinct_values(void **state)
                              {.hop = test_node(0x0b000003, 3)}};
     struct wire_peer_hop nodes[4];
     struct test_value own, good, other;
-    struct dht_lookup_ask *a = dht_lookup_ask_new();
+    struct dht_lookup_request *a = dht_lookup_request_new();
 
     (void)state;
     test_set(WIRE_VALUE_PROVIDERS, 5, &p[0], 1, NOW_S, &own);
@@ -263,7 +263,7 @@ static void test_lookup_collects_checked_distinct_values(void **state)
     memcpy(a->key, own.key, 32);
     a->values_max = 10;
     a->msg.reply_to = rt_actor_addr(&actor_asker);
-    rt_msg_free(&actor_answer);
+    rt_msg_free(&actor_reply);
     rt_send(world_worker(), dht_addr(world_worker()), &a->msg);
     world_pass(5 * RT_MS);
     for (uint32_t round = 0, asked = 0; asked < 4 && round < 8; round++) {
@@ -280,11 +280,11 @@ static void test_lookup_collects_checked_distinct_values(void **state)
         else if (asked == 2)
             give_value(d, own.key, other.bytes, other.len); /* under a key not its own */
         else
-            give_value(d, other.key, other.bytes, other.len); /* an answer to another question */
+            give_value(d, other.key, other.bytes, other.len); /* a reply to another question */
         asked++;
     }
     world_pass(10 * RT_MS);
-    a = (struct dht_lookup_ask *)actor_answer;
+    a = (struct dht_lookup_request *)actor_reply;
     assert_non_null(a);
     assert_int_equal(a->count, 2); /* ours and the good one */
     assert_memory_equal(a->values[0].ptr, own.bytes, own.len);
@@ -294,7 +294,7 @@ static void test_lookup_collects_checked_distinct_values(void **state)
 static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state)
 {
     struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
-    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct dht_publish_request *a = dht_publish_request_new();
     struct wire_peer_hop nodes[2] = {actor_add_node(0x0b000201, 20),
                                      actor_add_node(0x0b000301, 21)};
     struct test_value v;
@@ -306,9 +306,9 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
     a->value = rt_slice_copy(v.bytes, v.len);
     a->ttl_secs = 86400;
     a->msg.reply_to = rt_actor_addr(&actor_asker);
-    rt_msg_free(&actor_answer);
+    rt_msg_free(&actor_reply);
     rt_send(world_worker(), dht_addr(world_worker()), &a->msg);
-    for (uint32_t step = 0; step < 10 && !actor_answer; step++) {
+    for (uint32_t step = 0; step < 10 && !actor_reply; step++) {
         world_pass(5 * RT_MS);
         for (uint32_t i = 0; i < 2; i++) {
             struct dial *d = fake_to(&nodes[i]);
@@ -321,17 +321,17 @@ static void test_publish_stores_at_all_and_leaves_the_limited_alone(void **state
                 bool fits;
 
                 wire_writer_init(&w, bytes, sizeof(bytes));
-                wire_write_find_node_answer(&w, NULL, 0);
-                fake_answer(d, WIRE_FIND_NODE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+                wire_write_find_node_reply(&w, NULL, 0);
+                fake_reply(d, WIRE_FIND_NODE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
             } else if (i == 0) {
                 assert_int_equal(d->type, WIRE_STORE);
-                fake_answer(d, WIRE_STORE, 0, "", 0);
+                fake_reply(d, WIRE_STORE, 0, "", 0);
             } else {
-                fake_answer(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
+                fake_reply(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
             }
         }
     }
-    a = (struct dht_publish_ask *)actor_answer;
+    a = (struct dht_publish_request *)actor_reply;
     assert_non_null(a);
     assert_int_equal(a->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(a->stored, 1);
@@ -379,14 +379,14 @@ static void serve(struct pushes *p)
         if (!d || !d->has_request)
             continue;
         if (d->type != WIRE_STORE) { /* pings, and look-ups of our own */
-            fake_answer(d, d->type, WIRE_FLAG_ERROR, "", 0);
+            fake_reply(d, d->type, WIRE_FLAG_ERROR, "", 0);
         } else if (i == 0) {
             p->limited++;
-            fake_answer(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
+            fake_reply(d, WIRE_STORE, WIRE_FLAG_ERROR, "dht rate limit exceeded", 23);
         } else {
             assert_true(p->stored < 3);
             p->at_ns[p->stored++] = world_now_ns;
-            fake_answer(d, WIRE_STORE, 0, "", 0);
+            fake_reply(d, WIRE_STORE, 0, "", 0);
         }
     }
 }
@@ -434,13 +434,13 @@ static uint32_t serve_node(const struct wire_peer_hop *node, bool is_willing)
     if (!d || !d->has_request)
         return 0;
     if (d->type == WIRE_STORE) {
-        fake_answer(d, WIRE_STORE, is_willing ? 0 : WIRE_FLAG_ERROR, "", 0);
+        fake_reply(d, WIRE_STORE, is_willing ? 0 : WIRE_FLAG_ERROR, "", 0);
         return 1;
     }
     wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_find_node_answer(&w, NULL, 0);
-    fake_answer(d, d->type, d->type == WIRE_FIND_NODE ? 0 : WIRE_FLAG_ERROR, bytes,
-                (uint32_t)wire_writer_len(&w, &fits));
+    wire_write_find_node_reply(&w, NULL, 0);
+    fake_reply(d, d->type, d->type == WIRE_FIND_NODE ? 0 : WIRE_FLAG_ERROR, bytes,
+               (uint32_t)wire_writer_len(&w, &fits));
     return 0;
 }
 
@@ -478,7 +478,7 @@ static void test_new_value_is_pushed_until_a_node_takes_it(void **state)
 
 static void test_false_values_are_not_published(void **state)
 {
-    struct dht_publish_ask *a = dht_publish_ask_new();
+    struct dht_publish_request *a = dht_publish_request_new();
 
     (void)state;
     a->value = rt_slice_copy("x", 1);
@@ -490,13 +490,13 @@ static void test_false_values_are_not_published(void **state)
 static void test_lookups_are_bounded(void **state)
 {
     uint64_t dropped = rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED);
-    struct dht_lookup_ask *a;
+    struct dht_lookup_request *a;
 
     (void)state;
     actor_add_node(0x0b000201, 2);
     for (uint32_t i = 0; i <= LIM_LOOKUPS_MAX + LIM_LOOKUPS_QUEUED; i++) {
         assert_int_equal(rt_metric_get(RT_METRIC_DHT_LOOKUPS_DROPPED), dropped);
-        a = dht_lookup_ask_new();
+        a = dht_lookup_request_new();
         memcpy(a->key, &i, sizeof(i));
         a->values_max = 1;
         a = actor_ask(&a->msg);

@@ -4,7 +4,7 @@
  * start. A value must be checked and under its key; enough values end the run. Seeds are only used
  * while the table is thin. A node that others named and that does not answer is refused for ten
  * minutes; a contact that does not answer fails. LIM_LOOKUPS_MAX run at once, the next ones wait
- * their turn. A run without an answer ends after LIM_LOOKUP_NS; a stop ends all. What is left at
+ * their turn. A run without a reply ends after LIM_LOOKUP_NS; a stop ends all. What is left at
  * the end is freed with its cookie.
  */
 #include "dht/lookup_run.h"
@@ -68,8 +68,8 @@ static struct rt_msg *start(const uint8_t key[32], uint32_t values_max)
     return cookie;
 }
 
-static void answer(const struct wire_peer_hop *node, const struct test_value *value,
-                   const struct wire_peer *peers, uint32_t count)
+static void reply(const struct wire_peer_hop *node, const struct test_value *value,
+                  const struct wire_peer *peers, uint32_t count)
 {
     const struct rpc_call *call = fake_rpc_to(node);
     uint8_t bytes[6000];
@@ -79,7 +79,7 @@ static void answer(const struct wire_peer_hop *node, const struct test_value *va
     assert_non_null(call);
     wire_writer_init(&w, bytes, sizeof(bytes));
     if (call->type == WIRE_FIND_NODE) {
-        wire_write_find_node_answer(&w, peers, count);
+        wire_write_find_node_reply(&w, peers, count);
     } else {
         struct wire_store s = {.ttl_secs = 100};
 
@@ -87,9 +87,9 @@ static void answer(const struct wire_peer_hop *node, const struct test_value *va
             s.value = (struct wire_bytes){value->bytes, value->len};
             memcpy(s.key, value->key, sizeof(s.key));
         }
-        wire_write_find_value_answer(&w, value ? &s : NULL, peers, count);
+        wire_write_find_value_reply(&w, value ? &s : NULL, peers, count);
     }
-    fake_rpc_answer(call, node->pubkey_hint, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+    fake_rpc_reply(call, node->pubkey_hint, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
     world_run();
 }
 
@@ -101,10 +101,10 @@ static void test_asks_contacts_and_whom_they_name(void **state)
     struct rt_msg *cookie = start(target, 0);
 
     (void)state;
-    answer(&node, NULL, &named, 1);
+    reply(&node, NULL, &named, 1);
     assert_int_equal(ended, 0);
     assert_true(fake_rpc_to(&named.hop)->is_exact); /* only known by name */
-    answer(&named.hop, NULL, NULL, 0);
+    reply(&named.hop, NULL, NULL, 0);
     assert_int_equal(ended, 1);
     assert_ptr_equal(ended_owner, &owner);
     assert_ptr_equal(ended_cookie, cookie);
@@ -120,9 +120,9 @@ static void test_values_are_checked_and_end_the_run(void **state)
     test_set(WIRE_VALUE_PROVIDERS, 5, &p, 1, world_wall_s(), &good);
     test_set(WIRE_VALUE_PROVIDERS, 6, &p, 1, world_wall_s(), &other);
     (void)start(good.key, 1);
-    answer(&nodes[0], &other, NULL, 0);
+    reply(&nodes[0], &other, NULL, 0);
     assert_int_equal(ended, 0);
-    answer(&nodes[1], &good, NULL, 0);
+    reply(&nodes[1], &good, NULL, 0);
     assert_int_equal(ended, 1);
     assert_int_equal(values_found, 1);
 }
@@ -138,7 +138,7 @@ static void test_seeds_while_the_table_is_thin(void **state)
     assert_true(lookup_run_has_seed(&runs, WIRE_DIALECT_C));
     (void)start(target, 0);
     assert_non_null(fake_rpc_to(&seed));
-    answer(&seed, NULL, NULL, 0);
+    reply(&seed, NULL, NULL, 0);
     for (uint32_t i = 0; i < 200; i++)
         (void)room_add(0x0c000001 + (i << 8), 100 + i);
     assert_true(dht_table_count(room_members.tables[WIRE_DIALECT_C]) >= DHT_K);
@@ -154,14 +154,14 @@ static void test_nodes_that_do_not_answer(void **state)
 
     (void)state;
     (void)start(target, 0);
-    answer(&node, NULL, &named, 1);
+    reply(&node, NULL, &named, 1);
     fake_rpc_fail(fake_rpc_to(&named.hop), DHT_CALL_TIMEOUT);
     world_run();
     assert_int_equal(ended, 1);
     assert_true(dht_probe_queue_is_refused(room_members.probe, &named.hop, world_now_ns));
     for (uint32_t i = 0; i < DHT_FAILURES_MAX; i++) {
         (void)start(target, 0);
-        answer(&node, NULL, &named, 1); /* the named node is not asked again */
+        reply(&node, NULL, &named, 1); /* the named node is not asked again */
         assert_int_equal(ended, 2 + i);
     }
     assert_true(membership_has(&room_members, node.pubkey_hint));
@@ -184,7 +184,7 @@ static void test_waiting_runs_take_their_turn(void **state)
     }
     assert_int_equal(runs.active_count, LIM_LOOKUPS_MAX);
     assert_int_equal(runs.waiting_count, 1);
-    answer(&node, NULL, NULL, 0);
+    reply(&node, NULL, NULL, 0);
     assert_int_equal(ended, 1);
     assert_int_equal(runs.active_count, LIM_LOOKUPS_MAX);
     assert_int_equal(runs.waiting_count, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a contact not heard of for five minutes is pinged, and its answer brings candidates;
- * without an answer it is pinged once more. Probes dial what is queued, in the
+ * Plan: a contact not heard of for five minutes is pinged, and its reply brings candidates;
+ * without a reply it is pinged once more. Probes dial what is queued, in the
  * dialect of the queue, not before the start nor after the stop. The first tick with a seed looks
  * ourselves up in each dialect, later ticks after a quarter of an hour,
  * or when the thin table has grown. Candidates of the database
@@ -72,8 +72,8 @@ static void test_stale_contacts_are_pinged(void **state)
     assert_non_null(fake_rpc_of(WIRE_PEX_REQUEST));
     wire_writer_init(&w, bytes, sizeof(bytes));
     wire_write_pex_offer(&w, &named, 1);
-    fake_rpc_answer(fake_rpc_of(WIRE_PEX_REQUEST), node.pubkey_hint, 0, bytes,
-                    (uint32_t)wire_writer_len(&w, &fits));
+    fake_rpc_reply(fake_rpc_of(WIRE_PEX_REQUEST), node.pubkey_hint, 0, bytes,
+                   (uint32_t)wire_writer_len(&w, &fits));
     assert_int_equal(dht_peers_count(room_members.peers), 2);
 }
 

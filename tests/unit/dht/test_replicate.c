@@ -64,7 +64,7 @@ static void make_value(uint8_t id, struct test_value *out)
 
 static void publish(const uint8_t key[32], const void *value, uint32_t len)
 {
-    struct dht_publish_ask *m = dht_publish_ask_new();
+    struct dht_publish_request *m = dht_publish_request_new();
 
     m->dialects = WIRE_DIALECT_BIT(WIRE_DIALECT_A) | WIRE_DIALECT_BIT(WIRE_DIALECT_C);
     memcpy(m->key, key, 32);
@@ -88,8 +88,8 @@ static uint32_t end_lookups(void)
 
         test_key(call->to.ip[2], key); /* 11.0.n.1 has key n */
         wire_writer_init(&w, bytes, sizeof(bytes));
-        wire_write_find_node_answer(&w, NULL, 0);
-        fake_rpc_answer(call, key, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+        wire_write_find_node_reply(&w, NULL, 0);
+        fake_rpc_reply(call, key, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
         world_run();
     }
     return count;
@@ -98,7 +98,7 @@ static uint32_t end_lookups(void)
 static void test_publication_is_stored_at_each_node_once(void **state)
 {
     struct wire_peer_hop nodes[2] = {room_add(0x0b000201, 2), room_add(0x0b000301, 3)};
-    struct dht_publish_ask *m;
+    struct dht_publish_request *m;
     struct test_value v;
 
     (void)state;
@@ -112,11 +112,11 @@ static void test_publication_is_stored_at_each_node_once(void **state)
         assert_int_equal(fake_rpc_to(&nodes[i])->dialect, WIRE_DIALECT_C); /* takes all values */
     }
     assert_null(reply);
-    fake_rpc_answer(fake_rpc_to(&nodes[0]), nodes[0].pubkey_hint, 0, "", 0);
-    fake_rpc_answer(fake_rpc_to(&nodes[1]), nodes[1].pubkey_hint, WIRE_FLAG_ERROR,
-                    "dht rate limit exceeded", 23);
+    fake_rpc_reply(fake_rpc_to(&nodes[0]), nodes[0].pubkey_hint, 0, "", 0);
+    fake_rpc_reply(fake_rpc_to(&nodes[1]), nodes[1].pubkey_hint, WIRE_FLAG_ERROR,
+                   "dht rate limit exceeded", 23);
     world_run();
-    m = (struct dht_publish_ask *)reply;
+    m = (struct dht_publish_request *)reply;
     assert_non_null(m);
     assert_int_equal(m->refusal, WIRE_REFUSAL_NONE);
     assert_int_equal(m->stored, 1);
@@ -133,13 +133,13 @@ static void test_not_published(void **state)
 
     (void)state;
     publish(key, "x", 1);
-    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, WIRE_REFUSAL_STORE_VALUE);
+    assert_int_equal(((struct dht_publish_request *)reply)->refusal, WIRE_REFUSAL_STORE_VALUE);
     rt_msg_free(&reply);
     room_context.is_stopped = true; /* no look-up begins */
     make_value(5, &v);
     publish(v.key, v.bytes, v.len);
-    assert_int_equal(((struct dht_publish_ask *)reply)->refusal, WIRE_REFUSAL_NONE);
-    assert_int_equal(((struct dht_publish_ask *)reply)->stored, 0);
+    assert_int_equal(((struct dht_publish_request *)reply)->refusal, WIRE_REFUSAL_NONE);
+    assert_int_equal(((struct dht_publish_request *)reply)->stored, 0);
     assert_int_equal(fake_rpc_started, 0);
 }
 
@@ -168,7 +168,7 @@ static void test_new_value_is_pushed_by_the_plan(void **state)
     assert_true(end_lookups() > 0);
     assert_int_equal(fake_rpc_to(&node)->type, WIRE_STORE);
     assert_int_equal(pushes.scheduled, 1);
-    fake_rpc_answer(fake_rpc_to(&node), node.pubkey_hint, 0, "", 0);
+    fake_rpc_reply(fake_rpc_to(&node), node.pubkey_hint, 0, "", 0);
     assert_int_equal(pushes.scheduled, 0);
     assert_null(reply);
 }

@@ -34,12 +34,12 @@ static void test_one_session_one_request_at_a_time(void **state)
         assert_int_equal(d->type, 200 + i);
         assert_int_equal(d->len, 3);
         assert_int_equal(c[i].done, 0);
-        fake_answer(d, (uint16_t)(300 + i), i == 1 ? WIRE_FLAG_ERROR : 0, "yes", 3);
+        fake_reply(d, (uint16_t)(300 + i), i == 1 ? WIRE_FLAG_ERROR : 0, "yes", 3);
         assert_int_equal(c[i].done, 1);
-        assert_int_equal(c[i].outcome, DHT_CALL_ANSWERED);
+        assert_int_equal(c[i].outcome, DHT_CALL_REPLIED);
         assert_int_equal(c[i].type, 300 + i);
         assert_int_equal(c[i].is_error, i == 1);
-        assert_memory_equal(c[i].answer, "yes", 3);
+        assert_memory_equal(c[i].reply, "yes", 3);
         assert_memory_equal(c[i].key, key, 32);
     }
     assert_false(d->has_request);
@@ -59,7 +59,7 @@ static void test_authenticating_needs_no_request(void **state)
     start(&a, &to, 0);
     fake_ready(fake_to(&to), key);
     assert_int_equal(a.done, 1);
-    assert_int_equal(a.outcome, DHT_CALL_ANSWERED);
+    assert_int_equal(a.outcome, DHT_CALL_REPLIED);
     assert_memory_equal(a.key, key, 32);
     start(&b, &to, 0); /* it stands already: told on a later turn */
     assert_int_equal(b.done, 0);
@@ -86,8 +86,8 @@ static void test_another_key_than_wanted(void **state)
     assert_int_equal(picky.outcome, DHT_CALL_WRONG_KEY);
     assert_memory_equal(picky.key, key, 32);
     assert_int_equal(lost, 1);
-    fake_answer(fake_to(&to), 201, 0, "", 0);
-    assert_int_equal(any.outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), 201, 0, "", 0);
+    assert_int_equal(any.outcome, DHT_CALL_REPLIED);
     start(&late, &wanted, 200);
     world_pass(2 * RT_MS);
     assert_int_equal(late.outcome, DHT_CALL_WRONG_KEY);
@@ -125,7 +125,7 @@ static void test_used_session_that_ends_is_dialled_once_more(void **state)
     test_key(1, key);
     start(&c[0], &to, 200);
     fake_ready(fake_to(&to), key);
-    fake_answer(fake_to(&to), 200, 0, "", 0);
+    fake_reply(fake_to(&to), 200, 0, "", 0);
     start(&c[1], &to, 201);
     start(&c[2], &to, 202);
     fake_end(fake_to(&to), RT_CONN_END_TRANSPORT, RELAY_END_PEER, 0);
@@ -133,8 +133,8 @@ static void test_used_session_that_ends_is_dialled_once_more(void **state)
     assert_int_equal(lost, 0);
     fake_ready(fake_to(&to), key);
     assert_int_equal(fake_to(&to)->type, 201);
-    fake_answer(fake_to(&to), 201, 0, "", 0);
-    assert_int_equal(c[1].outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), 201, 0, "", 0);
+    assert_int_equal(c[1].outcome, DHT_CALL_REPLIED);
     fake_end(fake_to(&to), RT_CONN_END_TRANSPORT, RELAY_END_PEER,
              0); /* under the third's request */
     assert_int_equal(fake_opened, 3);
@@ -166,8 +166,8 @@ static void test_timeout_takes_the_session_with_it(void **state)
     assert_int_equal(fake_opened, 2);
     assert_int_equal(behind.done, 0);
     fake_ready(fake_to(&to), key);
-    fake_answer(fake_to(&to), 201, 0, "", 0);
-    assert_int_equal(behind.outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), 201, 0, "", 0);
+    assert_int_equal(behind.outcome, DHT_CALL_REPLIED);
 }
 
 static void test_silence_before_the_handshake(void **state)
@@ -277,7 +277,7 @@ static void test_cancelled_calls_are_never_told(void **state)
     start(&in_flight, &to, 200);
     start(&behind, &to, 201);
     fake_ready(fake_to(&to), key);
-    rpc_pool_cancel(&in_flight.call); /* its answer cannot be told from the next: a new session */
+    rpc_pool_cancel(&in_flight.call); /* its reply cannot be told from the next: a new session */
     assert_int_equal(fake_opened, 2);
     fake_ready(fake_to(&to), key);
     assert_int_equal(fake_to(&to)->type, 201);

@@ -47,8 +47,8 @@ static void test_the_dialect_that_works_answers(void **state)
     fake_refuse(fake_to(&to));
     assert_int_equal(fake_to(&to)->dialect, WIRE_DIALECT_A);
     fake_ready(fake_to(&to), key);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
-    assert_int_equal(c.outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
+    assert_int_equal(c.outcome, DHT_CALL_REPLIED);
     assert_int_equal(c.dialect, WIRE_DIALECT_A);
     assert_int_equal(c.dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
     assert_int_equal(reached_dialects, WIRE_DIALECT_BIT(WIRE_DIALECT_A));
@@ -56,10 +56,10 @@ static void test_the_dialect_that_works_answers(void **state)
     /* Calls of the session's dialect and calls of any dialect use the session. */
     start_in(&again, &to, WIRE_PEX_REQUEST, WIRE_DIALECT_A);
     assert_true(fake_to(&to)->has_request);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
+    fake_reply(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
     start(&again, &to, WIRE_PEX_REQUEST);
-    fake_answer(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
-    assert_int_equal(again.outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), WIRE_PEX_OFFER, 0, "yes", 3);
+    assert_int_equal(again.outcome, DHT_CALL_REPLIED);
     assert_int_equal(fake_opened, 3);
 }
 
@@ -84,8 +84,8 @@ static void test_a_call_of_one_dialect(void **state)
 
     start(&any, &to, WIRE_FIND_NODE);
     assert_true(fake_to(&to)->has_request);
-    fake_answer(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
-    assert_int_equal(any.outcome, DHT_CALL_ANSWERED);
+    fake_reply(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
+    assert_int_equal(any.outcome, DHT_CALL_REPLIED);
 }
 
 static void test_an_exact_call_tries_no_other_dialect(void **state)
@@ -163,7 +163,7 @@ static void test_a_marked_relay(void **state)
     wire_nonce_mark(fake_to(&to)->hello.nonce, WIRE_DIALECTS_ALL);
     fake_ready(fake_to(&to), key);
     assert_int_equal(reached_dialects, WIRE_DIALECTS_ALL);
-    fake_answer(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
+    fake_reply(fake_to(&to), WIRE_FIND_NODE, 0, "yes", 3);
     assert_int_equal(c.dialects, WIRE_DIALECTS_ALL);
 
     /* A second session has another dialect. A refused dialect does not count as spoken. */

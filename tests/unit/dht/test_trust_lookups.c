@@ -22,7 +22,7 @@
 
 static uint32_t shown; /* the number of the key it uses */
 static uint32_t held_count;
-static struct trust_record held[HELD_MAX]; /* its answers to look-ups */
+static struct trust_record held[HELD_MAX]; /* its replies to look-ups */
 static uint32_t rotations_asked[TRUST_KEYS], revocations_asked[TRUST_KEYS];
 
 static void count_question(const uint8_t target[32])
@@ -52,8 +52,8 @@ static void give_value(struct dial *d)
     }
     memcpy(s.key, target, 32);
     wire_writer_init(&w, bytes, sizeof(bytes));
-    wire_write_find_value_answer(&w, has_value ? &s : NULL, NULL, 0);
-    fake_answer(d, WIRE_FIND_VALUE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+    wire_write_find_value_reply(&w, has_value ? &s : NULL, NULL, 0);
+    fake_reply(d, WIRE_FIND_VALUE, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
     assert_true(fits);
 }
 
@@ -72,11 +72,11 @@ static bool serve_one(void)
         if (!d->has_request)
             continue;
         wire_writer_init(&w, bytes, sizeof(bytes));
-        wire_write_find_node_answer(&w, NULL, 0);
+        wire_write_find_node_reply(&w, NULL, 0);
         if (d->type == WIRE_FIND_VALUE)
             give_value(d);
         else
-            fake_answer(d, d->type, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
+            fake_reply(d, d->type, 0, bytes, (uint32_t)wire_writer_len(&w, &fits));
         return true;
     }
     return false;
@@ -220,7 +220,7 @@ static int end(void **state)
 /* Sends a STORE as a peer of dialect C. */
 static void store_here(struct trust_record r)
 {
-    struct dht_ask *a = dht_ask_new(DHT_STORE);
+    struct dht_request *a = dht_request_new(DHT_STORE);
 
     a->dialect = WIRE_DIALECT_C;
     a->peer_dialects = WIRE_DIALECT_BIT(WIRE_DIALECT_C);

@@ -112,24 +112,24 @@ static rt_err recode_store(uint8_t *buf, size_t len, struct wire_writer *w)
     return err;
 }
 
-static rt_err recode_find_node_answer(uint8_t *buf, size_t len, struct wire_writer *w)
+static rt_err recode_find_node_reply(uint8_t *buf, size_t len, struct wire_writer *w)
 {
     struct peers list = {0};
-    rt_err err = wire_find_node_answer_decode(buf, len, keep_peer, &list);
+    rt_err err = wire_find_node_reply_decode(buf, len, keep_peer, &list);
     if (err == RT_ERR_OK)
-        wire_write_find_node_answer(w, list.at, list.count);
+        wire_write_find_node_reply(w, list.at, list.count);
     free(list.at);
     return err;
 }
 
-static rt_err recode_find_value_answer(uint8_t *buf, size_t len, struct wire_writer *w)
+static rt_err recode_find_value_reply(uint8_t *buf, size_t len, struct wire_writer *w)
 {
     struct peers list = {0};
     struct wire_store value;
-    rt_err err = wire_find_value_answer_decode(buf, len, &value, keep_peer, &list);
+    rt_err err = wire_find_value_reply_decode(buf, len, &value, keep_peer, &list);
     if (err == RT_ERR_OK)
-        wire_write_find_value_answer(w, value.value.ptr != NULL ? &value : NULL, list.at,
-                                     list.count);
+        wire_write_find_value_reply(w, value.value.ptr != NULL ? &value : NULL, list.at,
+                                    list.count);
     free(list.at);
     return err;
 }
@@ -440,8 +440,8 @@ const struct codec codecs[] = {
     {"have_content", 499, "", recode_have_content, 0},
     {"get_chunk", 500, "", recode_get_chunk, 0},
     {"get_chunk_hashes", 502, "", recode_get_chunk_hashes, 0},
-    {"find_node_answer", -1, "", recode_find_node_answer, 0},
-    {"find_value_answer", -1, " 0 ", recode_find_value_answer, 0},
+    {"find_node_answer", -1, "", recode_find_node_reply, 0},
+    {"find_value_answer", -1, " 0 ", recode_find_value_reply, 0},
     {"share_head", -1, "", recode_share_head, 0},
     {"providers", 498, "", recode_providers, 0},
     {"community_members", -1, "", recode_members, 0},

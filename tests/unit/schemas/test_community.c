@@ -10,7 +10,7 @@
  *    text and a long token in chunks can be decoded twice.
  *  - Integers at and above their maximum.
  *  - An entry's address is read; lists of entries are checked entry by entry.
- *  - The bounds on the size of answers hold for the largest ones, and for each kind of entry.
+ *  - The bounds on the size of replies hold for the largest ones, and for each kind of entry.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -379,36 +379,36 @@ static struct wire_share_record largest_share(void)
 
 static void write_largest_member(struct wire_writer *m)
 {
-    wire_write_members_answer_entry(m, ff, WIRE_MEMBER_JOINED, UINT64_MAX);
+    wire_write_members_reply_entry(m, ff, WIRE_MEMBER_JOINED, UINT64_MAX);
 }
 
 static void write_largest_share(struct wire_writer *m)
 {
     struct wire_share_record x = largest_share();
-    wire_write_shares_answer_entry(m, &x);
+    wire_write_shares_reply_entry(m, &x);
 }
 
 static void write_largest_hit(struct wire_writer *m)
 {
     struct wire_share_record x = largest_share();
-    wire_write_search_answer_hit(m, &x, UINT32_MAX);
+    wire_write_search_reply_hit(m, &x, UINT32_MAX);
 }
 
 static void write_largest_member_event(struct wire_writer *m)
 {
-    wire_write_events_answer_member(m, ff, WIRE_MEMBER_JOINED, UINT64_MAX);
+    wire_write_events_reply_member(m, ff, WIRE_MEMBER_JOINED, UINT64_MAX);
 }
 
 static void write_largest_share_event(struct wire_writer *m)
 {
     struct wire_share_record x = largest_share();
-    wire_write_events_answer_share(m, &x);
+    wire_write_events_reply_share(m, &x);
 }
 
 static void write_largest_frame(struct wire_writer *m)
 {
-    wire_write_members_answer_head(m, ff, UINT32_MAX, true);
-    wire_write_answer_cursor(m, long_text, WIRE_CURSOR_MAX);
+    wire_write_members_reply_head(m, ff, UINT32_MAX, true);
+    wire_write_reply_cursor(m, long_text, WIRE_CURSOR_MAX);
 }
 
 static void test_bounds(void **state)
@@ -416,13 +416,13 @@ static void test_bounds(void **state)
     (void)state;
     memset(ff, 0xff, sizeof ff);
     memset(long_text, 'x', sizeof long_text);
-    assert_in_range(measured(write_largest_frame), 100, WIRE_ANSWER_FRAME_MAX);
-    assert_in_range(measured(write_largest_member), 100, WIRE_ANSWER_ENTRY_MAX);
-    assert_in_range(measured(write_largest_member_event), 100, WIRE_ANSWER_ENTRY_MAX);
+    assert_in_range(measured(write_largest_frame), 100, WIRE_REPLY_FRAME_MAX);
+    assert_in_range(measured(write_largest_member), 100, WIRE_REPLY_ENTRY_MAX);
+    assert_in_range(measured(write_largest_member_event), 100, WIRE_REPLY_ENTRY_MAX);
     size_t one = sizeof long_text, two = 2 * one;
-    assert_in_range(measured(write_largest_share), two, two + WIRE_ANSWER_ENTRY_MAX);
-    assert_in_range(measured(write_largest_hit), two, two + WIRE_ANSWER_ENTRY_MAX);
-    assert_in_range(measured(write_largest_share_event), one, one + WIRE_ANSWER_ENTRY_MAX);
+    assert_in_range(measured(write_largest_share), two, two + WIRE_REPLY_ENTRY_MAX);
+    assert_in_range(measured(write_largest_hit), two, two + WIRE_REPLY_ENTRY_MAX);
+    assert_in_range(measured(write_largest_share_event), one, one + WIRE_REPLY_ENTRY_MAX);
 }
 
 int main(void)

@@ -326,16 +326,16 @@ static void test_peer_lists(void **state)
 
     struct wire_store value = {.ttl_secs = 5};
     wire_writer_init(&w, buf, sizeof buf);
-    wire_write_find_value_answer(&w, NULL, peers, 3);
+    wire_write_find_value_reply(&w, NULL, peers, 3);
     sum = 0;
-    assert_int_equal(wire_find_value_answer_decode(buf, w.pos, &value, sum_ports, &sum), RT_ERR_OK);
+    assert_int_equal(wire_find_value_reply_decode(buf, w.pos, &value, sum_ports, &sum), RT_ERR_OK);
     assert_null(value.value.ptr);
     assert_int_equal(sum, 111);
     value.value = (struct wire_bytes){(const uint8_t *)"", 0};
     wire_writer_init(&w, buf, sizeof buf);
-    wire_write_find_value_answer(&w, &value, peers, 3);
+    wire_write_find_value_reply(&w, &value, peers, 3);
     memset(&value, 0, sizeof value);
-    assert_int_equal(wire_find_value_answer_decode(buf, w.pos, &value, NULL, NULL), RT_ERR_OK);
+    assert_int_equal(wire_find_value_reply_decode(buf, w.pos, &value, NULL, NULL), RT_ERR_OK);
     assert_non_null(value.value.ptr); /* an empty value is one all the same */
     assert_int_equal(value.value.len, 0);
 }

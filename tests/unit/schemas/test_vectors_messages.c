@@ -249,7 +249,7 @@ static void write_share(const struct vector *v, size_t i, struct wire_writer *w)
     share.latest_seq = vector_u64(v, vector_element("latest_seq", i));
     uint8_t *title = text_element(v, "title", i, &share.title), *description = NULL;
     if (type == 417) {
-        wire_write_events_answer_share(w, &share);
+        wire_write_events_reply_share(w, &share);
         free(title);
         return;
     }
@@ -257,10 +257,9 @@ static void write_share(const struct vector *v, size_t i, struct wire_writer *w)
     vector_fixed(v, vector_element("share_pubkey", i), share.share_pubkey, 32);
     share.updated_at = vector_u64(v, vector_element("updated_at", i));
     if (type == 413)
-        wire_write_shares_answer_entry(w, &share);
+        wire_write_shares_reply_entry(w, &share);
     else
-        wire_write_search_answer_hit(w, &share,
-                                     (uint32_t)vector_u64(v, vector_element("score", i)));
+        wire_write_search_reply_hit(w, &share, (uint32_t)vector_u64(v, vector_element("score", i)));
     free(title);
     free(description);
 }
@@ -275,19 +274,19 @@ static void write_member(const struct vector *v, size_t i, struct wire_writer *w
     uint64_t seq = vector_u64(v, vector_element("announce_seq", i));
     vector_fixed(v, vector_element("member_node_pubkey", i), key, 32);
     if (is_event)
-        wire_write_events_answer_member(w, key, status, seq);
+        wire_write_events_reply_member(w, key, status, seq);
     else
-        wire_write_members_answer_entry(w, key, status, seq);
+        wire_write_members_reply_entry(w, key, status, seq);
 }
 
-static bool encode_community_answer(const struct vector *v, struct wire_writer *w)
+static bool encode_community_reply(const struct vector *v, struct wire_writer *w)
 {
     static void (*const heads[])(struct wire_writer * w, const uint8_t community_id[32],
                                  uint32_t count, bool has_cursor) = {
-        wire_write_members_answer_head,
-        wire_write_shares_answer_head,
-        wire_write_search_answer_head,
-        wire_write_events_answer_head,
+        wire_write_members_reply_head,
+        wire_write_shares_reply_head,
+        wire_write_search_reply_head,
+        wire_write_events_reply_head,
     };
     uint64_t type = vector_u64(v, "type");
     uint8_t id[32];
@@ -306,7 +305,7 @@ static bool encode_community_answer(const struct vector *v, struct wire_writer *
     if (has_cursor) {
         size_t len;
         uint8_t *cursor = vector_bytes(v, "next_cursor", &len);
-        wire_write_answer_cursor(w, (const char *)cursor, len);
+        wire_write_reply_cursor(w, (const char *)cursor, len);
         free(cursor);
     }
     return true;
@@ -316,7 +315,7 @@ static void check_payload(const struct vector *v)
 {
     struct wire_writer w = start();
     if (encode_tunnel_message(v, &w) || encode_dht_message(v, &w) ||
-        encode_content_message(v, &w) || encode_community_answer(v, &w))
+        encode_content_message(v, &w) || encode_community_reply(v, &w))
         assert_written(v, &w);
 
     /* What is decoded but not kept whole is not written again. */
@@ -332,13 +331,13 @@ static void check_payload(const struct vector *v)
     assert_recodes(v, c->name);
 }
 
-static void check_answer(const struct vector *v)
+static void check_reply(const struct vector *v)
 {
     struct wire_peer peers[PEERS_MAX];
     struct wire_writer w = start();
     size_t count = peers_of(v, "peers", peers);
     if (vector_u64(v, "type") == 200) {
-        wire_write_find_node_answer(&w, peers, count);
+        wire_write_find_node_reply(&w, peers, count);
         assert_written(v, &w);
         assert_recodes(v, "find_node_answer");
         return;
@@ -352,7 +351,7 @@ static void check_answer(const struct vector *v)
         vector_fixed(v, "key", store.key, 32);
         store.ttl_secs = vector_u64(v, "ttl_secs");
     }
-    wire_write_find_value_answer(&w, value != NULL ? &store : NULL, peers, count);
+    wire_write_find_value_reply(&w, value != NULL ? &store : NULL, peers, count);
     assert_written(v, &w);
     assert_recodes(v, "find_value_answer");
     free(value);
@@ -364,7 +363,7 @@ static void each_payload(const struct vector *v, void *ctx)
     if (strcmp(v->kind, "payload") == 0)
         check_payload(v);
     else
-        check_answer(v);
+        check_reply(v);
 }
 
 static void test_payload(void **state)

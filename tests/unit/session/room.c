@@ -116,19 +116,19 @@ void room_pass(uint64_t ns)
 
 /* -- the fake DHT and announcer -- */
 
-static void dht_ask_fini(struct rt_msg *m)
+static void dht_request_fini(struct rt_msg *m)
 {
-    struct dht_ask *a = RT_MSG_CAST(m, struct dht_ask, m->kind);
+    struct dht_request *a = RT_MSG_CAST(m, struct dht_request, m->kind);
 
     relay_slice_drop(&a->payload);
-    relay_slice_drop(&a->answer);
+    relay_slice_drop(&a->reply);
 }
 
-struct dht_ask *dht_ask_new(enum dht_op op)
+struct dht_request *dht_request_new(enum dht_op op)
 {
-    struct dht_ask *a = rt_msg_new(DHT_ASK, sizeof(*a));
+    struct dht_request *a = rt_msg_new(DHT_REQUEST, sizeof(*a));
 
-    a->msg.fini = dht_ask_fini;
+    a->msg.fini = dht_request_fini;
     a->op = op;
     return a;
 }
@@ -163,7 +163,7 @@ void dht_note_inbound(struct rt_worker *w, const uint8_t key[32],
 
 static void list_fini(struct rt_msg *m)
 {
-    relay_slice_drop(&RT_MSG_CAST(m, struct relay_list_request, m->kind)->answer);
+    relay_slice_drop(&RT_MSG_CAST(m, struct relay_list_request, m->kind)->reply);
 }
 
 struct relay_list_request *relay_list_request_new(uint16_t max_count, enum wire_dialect dialect)
@@ -184,22 +184,22 @@ struct rt_addr announcer_addr(const struct rt_worker *w)
 
 static void dht_reply(struct rt_msg *m)
 {
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
 
-    if (room_dht.has_answer)
-        answer = rt_slice_copy("answer", 6);
-    if (m->kind == DHT_ASK) {
-        struct dht_ask *a = RT_MSG_CAST(m, struct dht_ask, DHT_ASK);
+    if (room_dht.has_reply)
+        reply = rt_slice_copy("answer", 6);
+    if (m->kind == DHT_REQUEST) {
+        struct dht_request *a = RT_MSG_CAST(m, struct dht_request, DHT_REQUEST);
 
         a->refusal = room_dht.refusal;
         a->is_joined = room_dht.is_joined;
-        a->answer = answer;
+        a->reply = reply;
     } else {
         struct relay_list_request *q =
             RT_MSG_CAST(m, struct relay_list_request, RELAY_LIST_REQUEST);
 
         q->refusal = room_dht.refusal;
-        q->answer = answer;
+        q->reply = reply;
     }
     rt_msg_reply(room_worker(0), m);
 }
@@ -208,8 +208,8 @@ static void dht_on_msg(struct rt_actor *self, struct rt_msg *m)
 {
     (void)self;
     room_dht.requests++;
-    if (m->kind == DHT_ASK) {
-        const struct dht_ask *a = RT_MSG_CAST(m, struct dht_ask, DHT_ASK);
+    if (m->kind == DHT_REQUEST) {
+        const struct dht_request *a = RT_MSG_CAST(m, struct dht_request, DHT_REQUEST);
 
         room_dht.op = (int)a->op;
         room_dht.dialect = a->dialect;

@@ -34,7 +34,7 @@ struct room_dht {
     /* What it replies. */
     bool is_silent; /* nothing, until room_dht_reply */
     bool is_joined;
-    bool has_answer; /* "answer" */
+    bool has_reply; /* "answer" */
     enum wire_refusal refusal;
     /* What sessions told it. */
     uint32_t inbound;

@@ -3,7 +3,7 @@
  * Plan: what each message type means. Types outside the table and community types in dialect A are
  * unsupported; a malformed payload of every type is refused and the session goes on; a malformed
  * envelope closes it. Each rate class has a limit and a text of its own. Requests for the DHT
- * arrive there as the right operation; its answer comes back under the right type, its refusal as
+ * arrive there as the right operation; its reply comes back under the right type, its refusal as
  * its text, and a DHT that is gone as a refusal. Content that a relay does not keep is answered at
  * once.
  */
@@ -305,7 +305,7 @@ static void test_requests_reach_the_dht_and_replies_have_their_type(void **state
     struct client *c = client_ready(1, 10, WIRE_DIALECT_C);
 
     (void)state;
-    room_dht.has_answer = true;
+    room_dht.has_reply = true;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct wire_envelope e;
 
@@ -361,12 +361,12 @@ static void test_the_list_of_relays(void **state)
     struct wire_envelope e;
 
     (void)state;
-    room_dht.has_answer = true;
+    room_dht.has_reply = true;
     request(c, WIRE_RELAY_LIST_REQUEST);
     e = assert_replied(c, WIRE_RELAY_LIST_RESPONSE);
     assert_memory_equal(e.payload.ptr, "answer", 6);
     room_dht.refusal = WIRE_REFUSAL_MEMORY;
-    room_dht.has_answer = false;
+    room_dht.has_reply = false;
     request(c, WIRE_RELAY_LIST_REQUEST);
     assert_refused(c, WIRE_RELAY_LIST_REQUEST, "relay is short of memory, rate limit exceeded");
 }

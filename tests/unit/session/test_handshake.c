@@ -62,27 +62,27 @@ static struct wire_hello client_ack(void)
 
 static void test_three_hellos_and_a_secret(void **state)
 {
-    struct wire_hello hello = client_hello(), answer = server_hello(), ack = client_ack();
+    struct wire_hello hello = client_hello(), reply = server_hello(), ack = client_ack();
     uint8_t a[32], b[32];
 
     (void)state;
     assert_int_equal(handshake_check_shape(&hello, false, NOW), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_signature(&hello), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&answer, true, NOW), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_signature(&answer), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, server.public_key),
+    assert_int_equal(handshake_check_shape(&reply, true, NOW), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_signature(&reply), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_server(&reply, client_fresh.nonce, server.public_key),
                      WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_server(&answer, client_fresh.nonce, NULL), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_server(&reply, client_fresh.nonce, NULL), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_signature(&ack), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_ack(&ack, hello.node_pubkey, hello.nonce, server_fresh.nonce),
                      WIRE_REFUSAL_NONE);
-    assert_true(answer.capabilities.dht && answer.capabilities.relay);
-    assert_false(answer.capabilities.store || answer.capabilities.content_seed ||
-                 answer.capabilities.mobile_light);
-    assert_true(handshake_session_secret(client_fresh.ephemeral_secret, answer.ephemeral_pubkey,
-                                         hello.nonce, answer.nonce, a));
+    assert_true(reply.capabilities.dht && reply.capabilities.relay);
+    assert_false(reply.capabilities.store || reply.capabilities.content_seed ||
+                 reply.capabilities.mobile_light);
+    assert_true(handshake_session_secret(client_fresh.ephemeral_secret, reply.ephemeral_pubkey,
+                                         hello.nonce, reply.nonce, a));
     assert_true(handshake_session_secret(server_fresh.ephemeral_secret, hello.ephemeral_pubkey,
-                                         hello.nonce, answer.nonce, b));
+                                         hello.nonce, reply.nonce, b));
     assert_memory_equal(a, b, 32);
 }
 

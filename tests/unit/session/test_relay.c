@@ -85,7 +85,7 @@ static void request_stream(struct client *c, uint64_t slot_id, uint32_t len)
 }
 
 /* The node reads the request and answers it with len bytes. */
-static void node_answers(struct client *node, uint32_t request_len, uint32_t len)
+static void node_replies(struct client *node, uint32_t request_len, uint32_t len)
 {
     struct wire_envelope e = {0};
     uint8_t *frame = calloc(1, len);
@@ -238,7 +238,7 @@ static void test_requests_reach_the_node_and_return(void **state)
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
             request_stream(c, slot_id, sizes[i]);
             assert_true(c->conn.is_held);
-            node_answers(node, sizes[i], sizes[i] + 1);
+            node_replies(node, sizes[i], sizes[i] + 1);
             assert_answered(c, slot_id, sizes[i] + 1);
         }
     }
@@ -258,7 +258,7 @@ static void test_a_malformed_inner_envelope_is_refused(void **state)
     assert_refused(c, WIRE_RELAY_STREAM, text);
     assert_nothing_sent(node);
     request_stream(c, slot_id, 10);
-    node_answers(node, 10, 3);
+    node_replies(node, 10, 3);
     assert_answered(c, slot_id, 3);
 }
 
@@ -272,7 +272,7 @@ static void test_a_requester_that_leaves_withdraws_its_request(void **state)
     request_stream(c, slot_id, 10);
     client_loses_connection(c);
     assert_int_equal(room_sessions(), 0);
-    node_answers(node, 10, 3);
+    node_replies(node, 10, 3);
     assert_nothing_sent(c);
     assert_true(client_is_open(node));
 }
@@ -287,7 +287,7 @@ static void test_an_eof_waits_for_a_written_request(void **state)
     request_stream(c, slot_id, 10);
     client_eof(c);
     assert_true(client_is_open(c));
-    node_answers(node, 10, 3);
+    node_replies(node, 10, 3);
     assert_answered(c, slot_id, 3);
     assert_true(c->conn.is_closed);
 }
@@ -329,7 +329,7 @@ static void test_a_slot_miss_is_asked_for_and_forwarded(void **state)
     set_view(0, slot_id, 0, (struct rt_addr){0});
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         request_stream(c, slot_id, sizes[i]);
-        node_answers(node, sizes[i], 3);
+        node_replies(node, sizes[i], 3);
         assert_answered(c, slot_id, 3);
     }
     snprintf(text, sizeof(text), "relay tunnel: bad inner envelope: %s",
@@ -348,7 +348,7 @@ static void test_a_bounced_request_finds_the_next_link(void **state)
     (void)state;
     set_view(0, slot_id, 1, gone);
     request_stream(c, slot_id, 10);
-    node_answers(node, 10, 3);
+    node_replies(node, 10, 3);
     assert_answered(c, slot_id, 3);
     client_eof(node);
     request_stream(c, slot_id, 10);

@@ -136,7 +136,7 @@ static void test_unread_replies_stop_the_reading_of_requests(void **state)
     struct client *c = client_ready(1, 10, WIRE_DIALECT_A);
 
     (void)state;
-    c->conn.unsent = LIM_UNREAD_ANSWERS + 1;
+    c->conn.unsent = LIM_UNREAD_REPLIES + 1;
     find_node(c);
     assert_replied(c, WIRE_FIND_NODE);
     assert_true(c->conn.is_held);
@@ -175,7 +175,7 @@ static void test_a_reply_to_a_lost_connection_is_dropped(void **state)
     struct client *c = client_ready(1, 10, WIRE_DIALECT_A);
 
     (void)state;
-    room_dht.is_silent = room_dht.has_answer = true;
+    room_dht.is_silent = room_dht.has_reply = true;
     find_node(c);
     client_loses_connection(c);
     assert_int_equal(room_sessions(), 0);

@@ -59,7 +59,7 @@ static void random_bytes(void *ctx, void *out, size_t len)
 
 const struct rt_seams desk_seams = {mono_ns, wall_ns, random_bytes, NULL};
 
-static void on_answer(struct rt_actor *self, struct rt_msg *m)
+static void on_reply(struct rt_actor *self, struct rt_msg *m)
 {
     (void)self;
     assert_null(answer);
@@ -100,7 +100,7 @@ int desk_setup(void **state)
     rt_budget_configure(UINT64_C(1) << 30);
     sys = rt_system_new(1, &desk_seams);
     worker = rt_system_worker(sys, 0);
-    rt_actor_start(&asker, worker, on_answer);
+    rt_actor_start(&asker, worker, on_reply);
     desk_start();
     return 0;
 }

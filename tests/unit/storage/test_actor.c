@@ -27,7 +27,7 @@ static struct storage *storage;
 static struct rt_addr storage_addr;
 static struct asker asker;
 
-static void on_answer(struct rt_actor *self, struct rt_msg *m)
+static void on_reply(struct rt_actor *self, struct rt_msg *m)
 {
     struct asker *a = RT_CONTAINER_OF(self, struct asker, actor);
 
@@ -42,7 +42,7 @@ static int setup(void **state)
     sys = rt_system_new(1, &scratch_seams);
     worker = rt_system_worker(sys, 0);
     asker = (struct asker){0};
-    rt_actor_start(&asker.actor, worker, on_answer);
+    rt_actor_start(&asker.actor, worker, on_reply);
     storage = scratch_open();
     storage_addr = storage_start(storage, worker).addr;
     return 0;

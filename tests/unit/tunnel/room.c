@@ -349,8 +349,8 @@ void peer_post_request(struct peer *p, struct rt_addr link, uint64_t slot_id, ui
     struct tunnel_request *r = tunnel_request_new(is_inline ? len : 0);
 
     r->slot_id = slot_id;
-    r->requester = p->key[0];
-    r->deadline_ns = deadline_ns;
+    r->pending.key = p->key[0];
+    r->pending.deadline_ns = deadline_ns;
     r->outer_req_id = r->inner_req_id = id;
     r->inner_type = WIRE_GET_CHUNK;
     r->kind = WIRE_KIND_CONTENT;

@@ -11,9 +11,9 @@
  *  - A full list stays at 1,024. Expired entries are evicted first. 10,000 newcomers from one
  *    network do not evict 100 relays of other networks.
  *  - Checks are due after ten minutes, in order, and a minute after a silence. The second silence
- * in a row drops the relay; an answer resets the count.
+ * in a row drops the relay; a reply resets the count.
  *  - A relay that speaks several dialects gets one request in each, C first, one after the other. A
- *    dialect without an answer, or that another answer denies, is left out until an answer in it. A
+ *    dialect without a reply, or that another answer denies, is left out until a reply in it. A
  *    contradiction counts as a silence.
  *  - Each form has a separate limit of 1,024. A sample has one form, of relays that speak the
  *    dialect. New addresses drop the other form. A relay without unexpired forms is dropped.
@@ -357,7 +357,7 @@ static void test_claims_more_than_it_speaks(void **state)
 
     (void)state;
     put_in(l, r, A | B | C);
-    for (int i = 0; i < 3; i++) { /* refuses B and A; each answer denies only one of them */
+    for (int i = 0; i < 3; i++) { /* refuses B and A; each reply denies only one of them */
         check(l, due_ns, r, IN_C, IN_C, A | B | C, i == 0 ? A | B | C : C);
         check(l, due_ns, r, IN_B, IN_C, A | C, i == 0 ? A | C : C);
         check(l, due_ns, r, IN_A, IN_C, B | C, C);

@@ -33,13 +33,13 @@ static bool next(struct dht_lookup *l, uint32_t *c, struct wire_peer_hop *h)
     return dht_lookup_next(l, c, h);
 }
 
-static void answer(struct dht_lookup *l, uint32_t c, const uint8_t key[32],
-                   const struct wire_peer_hop *peers, uint32_t count)
+static void reply(struct dht_lookup *l, uint32_t c, const uint8_t key[32],
+                  const struct wire_peer_hop *peers, uint32_t count)
 {
     dht_lookup_answered(l, c, key);
     for (uint32_t i = 0; i < count; i++)
         dht_lookup_add(l, &peers[i], c);
-    dht_lookup_answer_ends(l, c);
+    dht_lookup_reply_ends(l, c);
 }
 
 static void test_three_at_a_time_closest_first(void **state)
@@ -92,10 +92,10 @@ static void test_tcp_before_quic_and_keys_are_news(void **state)
     assert_false(dht_lookup_add(l, &bare, DHT_LOOKUP_SEED));
     assert_true(next(l, &c, &h));
     assert_int_equal(h.transport, WIRE_TCP);
-    answer(l, c, tcp.pubkey_hint, NULL, 0);
+    reply(l, c, tcp.pubkey_hint, NULL, 0);
     assert_false(next(l, &c, &h)); /* the same node by its other address */
     assert_true(dht_lookup_is_done(l));
-    assert_int_equal(dht_lookup_answers(l), 1);
+    assert_int_equal(dht_lookup_replies(l), 1);
     dht_lookup_free(&l);
 }
 
@@ -113,10 +113,10 @@ static void test_ends_after_twenty_answers(void **state)
     while (next(l, &c, &h)) {
         more = node_at(1 + asked / 4, 100 + asked); /* always a closer one */
         asked++;
-        answer(l, c, h.pubkey_hint, &more, 1);
+        reply(l, c, h.pubkey_hint, &more, 1);
     }
     assert_true(dht_lookup_is_done(l));
-    assert_int_equal(dht_lookup_answers(l), DHT_K);
+    assert_int_equal(dht_lookup_replies(l), DHT_K);
     assert_int_equal(asked, DHT_K);
     dht_lookup_free(&l);
 }
@@ -136,7 +136,7 @@ static void test_ends_when_answers_name_nothing_new(void **state)
             dht_lookup_add(l, &h, DHT_LOOKUP_SEED);
         }
         for (; next(l, &c, &h); asked++)
-            answer(l, c, h.pubkey_hint, NULL, 0);
+            reply(l, c, h.pubkey_hint, NULL, 0);
         assert_int_equal(asked, is_thorough ? 10 : DHT_ALPHA);
         assert_true(dht_lookup_is_done(l));
         dht_lookup_free(&l);
@@ -175,9 +175,9 @@ static void test_the_key_that_answers_counts(void **state)
     dht_lookup_add(l, &honest, DHT_LOOKUP_SEED);
     assert_true(next(l, &c, &h));
     assert_true(dht_hop_same(&h, &liar));
-    answer(l, c, real, NULL, 0);
+    reply(l, c, real, NULL, 0);
     assert_true(next(l, &c, &h));
-    answer(l, c, honest.pubkey_hint, NULL, 0);
+    reply(l, c, honest.pubkey_hint, NULL, 0);
     assert_int_equal(dht_lookup_closest(l, 2, false, out), 2);
     assert_true(dht_hop_same(&out[0], &honest));
     assert_memory_equal(out[1].pubkey_hint, real, 32);
@@ -195,9 +195,9 @@ static void test_one_node_at_two_addresses_counts_once(void **state)
     dht_lookup_add(l, &b, DHT_LOOKUP_SEED);
     assert_true(next(l, &c, &h));
     assert_true(next(l, &d, &h));
-    answer(l, c, a.pubkey_hint, NULL, 0);
-    answer(l, d, a.pubkey_hint, NULL, 0); /* the same node at the other address */
-    assert_int_equal(dht_lookup_answers(l), 1);
+    reply(l, c, a.pubkey_hint, NULL, 0);
+    reply(l, d, a.pubkey_hint, NULL, 0); /* the same node at the other address */
+    assert_int_equal(dht_lookup_replies(l), 1);
     assert_int_equal(dht_lookup_closest(l, 4, false, out), 1);
     dht_lookup_free(&l);
 }
@@ -219,12 +219,12 @@ static void test_node_that_names_unreachable_addresses_is_distrusted(void **stat
     dht_lookup_add(l, &seeds[1], DHT_LOOKUP_SEED);
     assert_true(next(l, &c, &h));
     assert_true(next(l, &d, &h));
-    answer(l, c, seeds[0].pubkey_hint, lies, 40);
-    answer(l, d, seeds[1].pubkey_hint, good, 2);
+    reply(l, c, seeds[0].pubkey_hint, lies, 40);
+    reply(l, d, seeds[1].pubkey_hint, good, 2);
     while (next(l, &c, &h)) {
         if (dht_hop_same(&h, &good[0]) || dht_hop_same(&h, &good[1])) {
             alive++;
-            answer(l, c, h.pubkey_hint, NULL, 0);
+            reply(l, c, h.pubkey_hint, NULL, 0);
         } else {
             dead++;
             dht_lookup_failed(l, c);
@@ -258,7 +258,7 @@ static void test_no_network_surrounds_a_target(void **state)
             crowd++;
         else
             others++;
-        answer(l, c, h.pubkey_hint, &more, 1);
+        reply(l, c, h.pubkey_hint, &more, 1);
     }
     assert_int_equal(crowd, DHT_LOOKUP_NET_MAX);
     assert_true(others >= 10);
@@ -285,7 +285,7 @@ static void test_endless_closer_peers_end(void **state)
             for (uint32_t b = 0; b < 32; b++)
                 more[i].pubkey_hint[b] = (uint8_t)test_random(&rng);
         }
-        answer(l, c, h.pubkey_hint, more, DHT_K);
+        reply(l, c, h.pubkey_hint, more, DHT_K);
     }
     assert_true(asked <= LIM_LOOKUP_ASKED_MAX);
     assert_true(dht_lookup_is_done(l));
@@ -361,7 +361,7 @@ static bool look_up(struct network *n, uint32_t from, const uint8_t wanted[20], 
             continue;
         }
         count = dht_table_closest(n->tables[at], wanted, DHT_K, peers);
-        answer(l, c, h.pubkey_hint, peers, count);
+        reply(l, c, h.pubkey_hint, peers, count);
     }
     for (uint32_t i = 0; i < n->count; i++) {
         rt_node_id(n->hops[i].pubkey_hint, a);

@@ -144,13 +144,13 @@ void room_cursor(const uint8_t id[32], char out[65])
         snprintf(out + 2 * i, 3, "%02x", id[i]);
 }
 
-void room_expect(struct relay_slice answer, const struct wire_writer *want)
+void room_expect(struct relay_slice reply, const struct wire_writer *want)
 {
     bool fits;
     size_t len = wire_writer_len(want, &fits);
 
     assert_true(fits);
-    assert_int_equal(answer.len, len);
-    assert_memory_equal(answer.ptr, want->start, len);
-    relay_slice_drop(&answer);
+    assert_int_equal(reply.len, len);
+    assert_memory_equal(reply.ptr, want->start, len);
+    relay_slice_drop(&reply);
 }

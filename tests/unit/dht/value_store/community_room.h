@@ -49,7 +49,7 @@ struct wire_browse_request room_request(const struct room *m, const char *cursor
 /* The 64 hexadecimal digits of an id. */
 void room_cursor(const uint8_t id[32], char out[65]);
 
-/* Asserts that there is an answer with the bytes written to want; drops it. */
-void room_expect(struct relay_slice answer, const struct wire_writer *want);
+/* Asserts that there is a reply with the bytes written to want; drops it. */
+void room_expect(struct relay_slice reply, const struct wire_writer *want);
 
 #endif

@@ -55,28 +55,28 @@ static void naive_list(const struct room *m, enum dht_record_kind kind,
     has_cursor = matches > count && count > 0;
     wire_writer_init(&want, want_bytes, sizeof(want_bytes));
     if (kind == DHT_RECORD_MEMBER)
-        wire_write_members_answer_head(&want, m->id, count, has_cursor);
+        wire_write_members_reply_head(&want, m->id, count, has_cursor);
     else
-        wire_write_shares_answer_head(&want, m->id, count, has_cursor);
+        wire_write_shares_reply_head(&want, m->id, count, has_cursor);
     for (uint32_t i = 0; i < count; i++) {
         if (kind == DHT_RECORD_MEMBER)
-            wire_write_members_answer_entry(&want, page[i]->id, page[i]->member.status,
-                                            page[i]->member.announce_seq);
+            wire_write_members_reply_entry(&want, page[i]->id, page[i]->member.status,
+                                           page[i]->member.announce_seq);
         else
-            wire_write_shares_answer_entry(&want, &page[i]->share);
+            wire_write_shares_reply_entry(&want, &page[i]->share);
     }
     if (has_cursor) {
         room_cursor(page[count - 1]->id, cursor);
-        wire_write_answer_cursor(&want, cursor, 64);
+        wire_write_reply_cursor(&want, cursor, 64);
     }
 }
 
 static void write_event(const struct room_record *x)
 {
     if (x->r.kind == DHT_RECORD_MEMBER)
-        wire_write_events_answer_member(&want, x->id, x->member.status, x->member.announce_seq);
+        wire_write_events_reply_member(&want, x->id, x->member.status, x->member.announce_seq);
     else
-        wire_write_events_answer_share(&want, &x->share);
+        wire_write_events_reply_share(&want, &x->share);
 }
 
 static const struct room_record *next_event(const struct room *m, uint64_t after)
@@ -103,29 +103,29 @@ static void naive_events(const struct room *m, uint64_t after, uint32_t limit)
         after = x->r.event;
     }
     wire_writer_init(&want, want_bytes, sizeof(want_bytes));
-    wire_write_events_answer_head(&want, m->id, count, count > 0);
+    wire_write_events_reply_head(&want, m->id, count, count > 0);
     for (uint32_t i = 0; i < count; i++)
         write_event(page[i]);
     snprintf(cursor, sizeof(cursor), "%" PRIu64, after);
     if (count > 0)
-        wire_write_answer_cursor(&want, cursor, strlen(cursor));
+        wire_write_reply_cursor(&want, cursor, strlen(cursor));
 }
 
 /* -- the tests -- */
 
 typedef enum wire_refusal page_fn(const struct dht_communities *c,
                                   const struct wire_browse_request *q, uint64_t now_s,
-                                  struct relay_slice *out_answer);
+                                  struct relay_slice *out_reply);
 
 static struct relay_slice page_of(page_fn *fn, const struct room *m,
                                   const struct wire_browse_request *q)
 {
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
 
-    assert_int_equal(fn(m->index, q, NOW_S, &answer), WIRE_REFUSAL_NONE);
-    assert_non_null(answer.owner);
-    assert_true(answer.len < LIM_PAYLOAD_MAX);
-    return answer;
+    assert_int_equal(fn(m->index, q, NOW_S, &reply), WIRE_REFUSAL_NONE);
+    assert_non_null(reply.owner);
+    assert_true(reply.len < LIM_PAYLOAD_MAX);
+    return reply;
 }
 
 static uint64_t some_expiry(void)
@@ -258,7 +258,7 @@ static void test_event_cursors(void **state)
 static void test_not_found(void **state)
 {
     static page_fn *const pages[] = {dht_page_members, dht_page_shares, dht_page_events};
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
     struct wire_browse_request q, other;
     struct room_record *x;
     struct room m;
@@ -269,33 +269,33 @@ static void test_not_found(void **state)
     other.community_id[0]++;
     x = room_add_member(&m, 1, WIRE_MEMBER_LEFT, NOW_S + 1);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(pages[i](m.index, &other, NOW_S, &answer),
+        assert_int_equal(pages[i](m.index, &other, NOW_S, &reply),
                          WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
-        assert_int_equal(pages[i](m.index, &q, NOW_S + 1, &answer),
+        assert_int_equal(pages[i](m.index, &q, NOW_S + 1, &reply),
                          WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
     }
     naive_list(&m, DHT_RECORD_SHARE, &q, 100, NULL); /* known, without a share */
     room_expect(page_of(dht_page_shares, &m, &q), &want);
     room_remove(&m, x);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(pages[i](m.index, &q, NOW_S, &answer), WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
+        assert_int_equal(pages[i](m.index, &q, NOW_S, &reply), WIRE_REFUSAL_COMMUNITY_NOT_FOUND);
     assert_null(strstr(wire_refusal_info(WIRE_REFUSAL_COMMUNITY_NOT_FOUND)->text, "rate limit"));
     room_fini(&m);
 }
 
-/* The entries of an answer, and its cursor or "". */
-static uint32_t read_answer(struct relay_slice answer, const char *list, char cursor[65])
+/* The entries of a reply, and its cursor or "". */
+static uint32_t read_reply(struct relay_slice reply, const char *list, char cursor[65])
 {
     const char *names[] = {"community_id", list, "next_cursor"};
-    uint8_t *bytes = malloc(answer.len);
+    uint8_t *bytes = malloc(reply.len);
     uint32_t count = 0;
     struct wire_reader r;
     struct wire_map map;
 
     assert_non_null(bytes);
-    memcpy(bytes, answer.ptr, answer.len);
+    memcpy(bytes, reply.ptr, reply.len);
     cursor[0] = '\0';
-    wire_reader_init(&r, bytes, answer.len);
+    wire_reader_init(&r, bytes, reply.len);
     map = wire_map_open(&r, names, 3);
     for (int key; (key = wire_map_next(&r, &map)) >= 0;) {
         if (key == 1) {
@@ -312,7 +312,7 @@ static uint32_t read_answer(struct relay_slice answer, const char *list, char cu
     }
     assert_int_equal(r.err, RT_ERR_OK);
     free(bytes);
-    relay_slice_drop(&answer);
+    relay_slice_drop(&reply);
     return count;
 }
 
@@ -328,7 +328,7 @@ static uint32_t follow(page_fn *fn, const struct room *m, const char *list, uint
         char last[65];
 
         memcpy(last, cursor, sizeof(last));
-        entries += read_answer(page_of(fn, m, &q), list, cursor);
+        entries += read_reply(page_of(fn, m, &q), list, cursor);
         assert_true(strcmp(last, cursor) != 0 || cursor[0] == '\0');
         ++*out_pages;
     } while (cursor[0]);
@@ -356,7 +356,7 @@ static void test_pages_of_long_texts_end_below_1_mib(void **state)
 
 static void test_without_memory_a_page_is_refused(void **state)
 {
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
     struct wire_browse_request q;
     struct room m;
 
@@ -365,9 +365,9 @@ static void test_without_memory_a_page_is_refused(void **state)
     room_add_member(&m, 1, WIRE_MEMBER_JOINED, NOW_S + 1);
     q = room_request(&m, NULL, 10);
     rt_budget_configure(rt_budget_used());
-    assert_int_equal(dht_page_members(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_members(m.index, &q, NOW_S, &reply), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &reply), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &reply), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }
@@ -375,7 +375,7 @@ static void test_without_memory_a_page_is_refused(void **state)
 static void test_without_memory_for_texts_a_page_is_refused(void **state)
 {
     static char title[60001];
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
     struct wire_browse_request q;
     struct room m;
 
@@ -386,8 +386,8 @@ static void test_without_memory_for_texts_a_page_is_refused(void **state)
         room_add_share(&m, i, title, NULL, NOW_S, NOW_S + 1);
     q = room_request(&m, NULL, 10);
     rt_budget_configure(rt_budget_used() + 100000);
-    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
-    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_shares(m.index, &q, NOW_S, &reply), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_page_events(m.index, &q, NOW_S, &reply), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }

@@ -38,12 +38,12 @@ static struct dht_community_search *begin(const struct room *m, const struct wir
 
 static struct relay_slice end(struct dht_community_search *s)
 {
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
 
-    assert_int_equal(dht_community_search_end(&s, &answer), WIRE_REFUSAL_NONE);
+    assert_int_equal(dht_community_search_end(&s, &reply), WIRE_REFUSAL_NONE);
     assert_null(s);
-    assert_true(answer.len < LIM_PAYLOAD_MAX);
-    return answer;
+    assert_true(reply.len < LIM_PAYLOAD_MAX);
+    return reply;
 }
 
 /* *out_slices: the number of slices. */
@@ -81,17 +81,17 @@ static void read_hit(struct wire_reader *r, struct found *out)
     out->count++;
 }
 
-static void read_answer(struct relay_slice answer, struct found *out)
+static void read_reply(struct relay_slice reply, struct found *out)
 {
     static const char *const names[] = {"community_id", "hits", "next_cursor"};
-    uint8_t *bytes = malloc(answer.len);
+    uint8_t *bytes = malloc(reply.len);
     struct wire_reader r;
     struct wire_map map;
 
     assert_non_null(bytes);
-    memcpy(bytes, answer.ptr, answer.len);
+    memcpy(bytes, reply.ptr, reply.len);
     *out = (struct found){0};
-    wire_reader_init(&r, bytes, answer.len);
+    wire_reader_init(&r, bytes, reply.len);
     map = wire_map_open(&r, names, 3);
     for (int key; (key = wire_map_next(&r, &map)) >= 0;) {
         if (key == 1) {
@@ -107,7 +107,7 @@ static void read_answer(struct relay_slice answer, struct found *out)
     }
     assert_int_equal(r.err, RT_ERR_OK);
     free(bytes);
-    relay_slice_drop(&answer);
+    relay_slice_drop(&reply);
 }
 
 /* -- case -- */
@@ -122,7 +122,7 @@ static uint64_t score(const char *title, const char *description, const char *qu
     room_init(&m);
     room_add_share(&m, 1, title, description, NOW_S, NOW_S + 1);
     q = request(&m, query, NULL, 10);
-    read_answer(search(&m, &q, &slices), &found);
+    read_reply(search(&m, &q, &slices), &found);
     room_fini(&m);
     return found.count ? found.scores[0] : 0;
 }
@@ -195,12 +195,12 @@ static void naive_search(const struct room *m, const char *query, uint32_t limit
     }
     has_cursor = matches > count && count > 0;
     wire_writer_init(&want, want_bytes, sizeof(want_bytes));
-    wire_write_search_answer_head(&want, m->id, count, has_cursor);
+    wire_write_search_reply_head(&want, m->id, count, has_cursor);
     for (uint32_t i = 0; i < count; i++)
-        wire_write_search_answer_hit(&want, &page[i]->share, scores[i]);
+        wire_write_search_reply_hit(&want, &page[i]->share, scores[i]);
     if (has_cursor) {
         room_cursor(page[count - 1]->id, cursor);
-        wire_write_answer_cursor(&want, cursor, 64);
+        wire_write_reply_cursor(&want, cursor, 64);
     }
 }
 
@@ -277,7 +277,7 @@ static void test_index_may_change_between_slices(void **state)
                 room_add_share(&m, number++, "xabcx", NULL, NOW_S, NOW_S + 1);
             }
         }
-        read_answer(end(s), &found);
+        read_reply(end(s), &found);
         assert_true(found.count > 0);
         for (uint32_t i = 1; i < found.count; i++)
             assert_true(memcmp(found.ids[i - 1], found.ids[i], 32) < 0);
@@ -301,7 +301,7 @@ static void test_community_may_vanish_between_slices(void **state)
     while (m.count > 0)
         room_remove(&m, m.records[m.count - 1]);
     assert_false(dht_community_search_run(s, m.index, NOW_S));
-    read_answer(end(s), &found);
+    read_reply(end(s), &found);
     assert_int_equal(found.count, 0);
     assert_string_equal(found.cursor, "");
     room_fini(&m);
@@ -339,7 +339,7 @@ static uint32_t follow(const struct room *m, const char *query, uint32_t max_sli
         s = begin(m, &q);
         for (uint32_t i = 1; dht_community_search_run(s, m->index, NOW_S) && i < max_slices; i++)
             ;
-        read_answer(end(s), &found);
+        read_reply(end(s), &found);
         for (uint32_t i = 0; i < found.count; i++) {
             assert_true(memcmp(last, found.ids[i], 32) < 0);
             memcpy(last, found.ids[i], 32);
@@ -366,7 +366,7 @@ static void test_search_ends_after_its_text(void **state)
     assert_int_equal(follow(&m, "needle", 1, &pages), 100);
     assert_true(pages > 50);
     q = request(&m, "no such text", NULL, 50);
-    read_answer(search(&m, &q, &slices), &found);
+    read_reply(search(&m, &q, &slices), &found);
     assert_int_equal(found.count, 0);
     assert_int_equal(strlen(found.cursor), 64);
     assert_true(slices > 5);
@@ -400,12 +400,12 @@ static void test_long_queries(void **state)
     memset(query, 'Q', 60000);
     room_add_share(&m, 1, query, NULL, NOW_S, NOW_S + 1);
     q = request(&m, query, NULL, 10);
-    read_answer(search(&m, &q, &slices), &found);
+    read_reply(search(&m, &q, &slices), &found);
     assert_int_equal(found.count, 1);
     for (size_t len = 60001; len <= LIM_VALUE_MAX + 1; len += LIM_VALUE_MAX - 60000) {
         memset(query, 'Q', len);
         q = request(&m, query, NULL, 10);
-        read_answer(search(&m, &q, &slices), &found);
+        read_reply(search(&m, &q, &slices), &found);
         assert_int_equal(found.count, 0);
         assert_string_equal(found.cursor, "");
     }
@@ -415,7 +415,7 @@ static void test_long_queries(void **state)
 static void test_refusals(void **state)
 {
     struct dht_community_search *s = NULL;
-    struct relay_slice answer = {0};
+    struct relay_slice reply = {0};
     struct wire_browse_request q;
     struct room m;
 
@@ -434,7 +434,7 @@ static void test_refusals(void **state)
     s = begin(&m, &q);
     rt_budget_configure(rt_budget_used());
     assert_false(dht_community_search_run(s, m.index, NOW_S));
-    assert_int_equal(dht_community_search_end(&s, &answer), WIRE_REFUSAL_MEMORY);
+    assert_int_equal(dht_community_search_end(&s, &reply), WIRE_REFUSAL_MEMORY);
     rt_budget_configure(512u << 20);
     room_fini(&m);
 }

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "wire_limits.h"
 #include "tunnel/tables/pending.h"
+#include "tunnel/tunnel_limits.h"
 
 static struct pending p;
 static uint32_t made;
@@ -24,39 +25,37 @@ static struct rt_addr address(uint32_t n)
     return (struct rt_addr){.index = n, .generation = 1, .worker = (uint16_t)(n % 3)};
 }
 
-/* A request of that key, from an address of its own, told apart by outer_req_id. */
-static struct tunnel_request *request(uint64_t key, uint64_t deadline_ns)
+/* A request of that key, from an address of its own. The index of the address is its number. */
+static struct pending_request *request(uint64_t key, uint64_t deadline_ns)
 {
-    struct tunnel_request *r = tunnel_request_new(0);
+    struct pending_request *r = calloc(1, sizeof(*r));
 
-    r->requester = key;
+    assert_non_null(r);
+    r->key = key;
     r->deadline_ns = deadline_ns;
-    r->outer_req_id = ++made;
-    r->msg.reply_to = address(made);
+    r->requester = address(++made);
     return r;
 }
 
-static void drop(struct tunnel_request *r)
+static void drop(struct pending_request *r)
 {
-    struct rt_msg *m = &r->msg;
-
     assert_non_null(r);
-    rt_msg_free(&m);
+    free(r);
 }
 
 static uint32_t add(uint64_t key)
 {
-    struct tunnel_request *r = request(key, 1000 * RT_S);
+    struct pending_request *r = request(key, 1000 * RT_S);
 
     assert_null(pending_add(&p, r));
-    return r->outer_req_id;
+    return r->requester.index;
 }
 
 /* Adds; what is refused for it: 0 nothing, or which. */
 static uint32_t add_refused(uint64_t key)
 {
-    struct tunnel_request *r = pending_add(&p, request(key, 1000 * RT_S));
-    uint32_t id = r ? r->outer_req_id : 0;
+    struct pending_request *r = pending_add(&p, request(key, 1000 * RT_S));
+    uint32_t id = r ? r->requester.index : 0;
 
     if (r)
         drop(r);
@@ -73,7 +72,7 @@ static bool is_refused_itself(uint64_t key)
 static uint64_t write_key(uint64_t now)
 {
     assert_true(pending_can_write(&p));
-    return pending_write(&p, now)->requester;
+    return pending_write(&p, now)->key;
 }
 
 static void answer(uint32_t bytes, uint64_t now)
@@ -91,7 +90,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     (void)state;
     while ((r = pending_take_written(&p)))
@@ -112,11 +111,11 @@ static void test_answers_pop_in_the_order_written(void **state)
     for (int i = 0; i < 3; i++)
         ids[i] = add(7);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(pending_write(&p, 0)->outer_req_id, ids[i]);
+        assert_int_equal(pending_write(&p, 0)->requester.index, ids[i]);
     for (int i = 0; i < 3; i++) {
-        struct tunnel_request *r = pending_answered(&p, 10, 0);
+        struct pending_request *r = pending_answered(&p, 10, 0);
 
-        assert_int_equal(r->outer_req_id, ids[i]);
+        assert_int_equal(r->requester.index, ids[i]);
         drop(r);
     }
     assert_null(pending_answered(&p, 10, 0));
@@ -124,8 +123,8 @@ static void test_answers_pop_in_the_order_written(void **state)
 
 static void test_an_older_deadline_goes_first_within_its_key(void **state)
 {
-    struct tunnel_request *young = request(7, 30 * RT_S), *old = request(7, 10 * RT_S);
-    struct tunnel_request *middle = request(7, 20 * RT_S);
+    struct pending_request *young = request(7, 30 * RT_S), *old = request(7, 10 * RT_S);
+    struct pending_request *middle = request(7, 20 * RT_S);
 
     (void)state;
     assert_null(pending_add(&p, young));
@@ -216,7 +215,7 @@ static void test_bytes_are_shared_fairly(void **state)
     static const uint32_t weight[] = {500, 5000, 50000, 500000};
     uint64_t served[4] = {0};
     uint64_t least = UINT64_MAX, most = 0;
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     (void)state;
     for (uint32_t i = 0; i < 4 * LIM_QUEUED_PER_KEY; i++)
@@ -226,9 +225,9 @@ static void test_bytes_are_shared_fairly(void **state)
 
         while (pending_can_write(&p))
             pending_write(&p, 0);
-        key = RT_CONTAINER_OF(p.written.next, struct tunnel_request, window_node)->requester;
+        key = RT_CONTAINER_OF(p.written.next, struct pending_request, window_node)->key;
         r = pending_answered(&p, weight[key], 0);
-        assert_int_equal(r->requester, key);
+        assert_int_equal(r->key, key);
         served[key] += weight[key] + PENDING_TURN_BYTES;
         drop(r);
         add(key);
@@ -286,7 +285,7 @@ static uint64_t serve(uint32_t n, uint32_t bytes, uint64_t bytes_per_s)
     uint64_t took = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct tunnel_request *r;
+        struct pending_request *r;
 
         while (p.waiting_count < 40)
             add(i % 8);
@@ -413,7 +412,7 @@ static void test_a_queue_full_of_equals_refuses_the_newcomer(void **state)
 
 static void test_expired_requests_are_out_by_deadline(void **state)
 {
-    struct tunnel_request *a = request(1, 30), *b = request(2, 20), *c = request(3, 40);
+    struct pending_request *a = request(1, 30), *b = request(2, 20), *c = request(3, 40);
 
     (void)state;
     pending_add(&p, a);
@@ -441,15 +440,15 @@ static void test_a_written_request_does_not_expire(void **state)
 
 static void test_cancel_takes_a_waiting_request_out(void **state)
 {
-    struct tunnel_request *a = request(1, 30), *b = request(1, 30);
+    struct pending_request *a = request(1, 30), *b = request(1, 30);
     bool found = false;
 
     (void)state;
     pending_add(&p, a);
     pending_add(&p, b);
-    assert_ptr_equal(pending_cancel(&p, a->msg.reply_to, false, &found), a);
+    assert_ptr_equal(pending_cancel(&p, a->requester, false, &found), a);
     assert_true(found);
-    assert_null(pending_cancel(&p, a->msg.reply_to, false, &found));
+    assert_null(pending_cancel(&p, a->requester, false, &found));
     assert_ptr_equal(pending_write(&p, 0), b);
     assert_false(pending_can_write(&p));
     drop(a);
@@ -457,16 +456,16 @@ static void test_cancel_takes_a_waiting_request_out(void **state)
 
 static void test_cancel_leaves_a_written_request_as_asked(void **state)
 {
-    struct tunnel_request *a = request(1, 30);
+    struct pending_request *a = request(1, 30);
     bool found = false;
 
     (void)state;
     pending_add(&p, a);
     write_key(0);
-    assert_null(pending_cancel(&p, a->msg.reply_to, false, &found));
+    assert_null(pending_cancel(&p, a->requester, false, &found));
     assert_true(found);
     assert_false(a->is_cancelled);
-    assert_null(pending_cancel(&p, a->msg.reply_to, true, &found));
+    assert_null(pending_cancel(&p, a->requester, true, &found));
     assert_true(a->is_cancelled);
     assert_int_equal(p.written_count, 1);
     assert_ptr_equal(pending_answered(&p, 1, 0), a);
@@ -488,7 +487,7 @@ static void test_cancel_of_an_unknown_address_finds_nothing(void **state)
 
 static void test_taking_away_keeps_age_and_order(void **state)
 {
-    struct tunnel_request *a = request(1, 30), *b = request(2, 30), *c = request(1, 20);
+    struct pending_request *a = request(1, 30), *b = request(2, 30), *c = request(1, 20);
 
     (void)state;
     pending_add(&p, a);

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "wire_limits.h"
 #include "tunnel/tables/pending.h"
+#include "tunnel/tunnel_limits.h"
 
 #define STEPS 15000u
 #define LIVE_MAX (LIM_QUEUED_PER_TUNNEL + LIM_WINDOW_MAX + 1)
@@ -29,7 +30,7 @@
 enum state { WAITING, WRITTEN };
 
 struct model_request {
-    struct tunnel_request *r;
+    struct pending_request *r;
     enum state state;
     bool is_tombstone;
     uint64_t key, deadline_ns;
@@ -116,7 +117,7 @@ static uint64_t key_of_turn(void)
     return best;
 }
 
-static struct model_request *find(const struct tunnel_request *r)
+static struct model_request *find(const struct pending_request *r)
 {
     for (uint32_t i = 0; i < live_count; i++)
         if (live[i].r == r)
@@ -128,18 +129,16 @@ static struct model_request *find(const struct tunnel_request *r)
 /* It is out: gone from the model, and freed. */
 static void leave(struct model_request *m)
 {
-    struct rt_msg *msg = &m->r->msg;
-
-    rt_msg_free(&msg);
+    free(m->r);
     *m = live[--live_count];
     came_out++;
 }
 
 /* -- operations on both -- */
 
-static void check_refused(struct tunnel_request *r, struct tunnel_request *refused)
+static void check_refused(struct pending_request *r, struct pending_request *refused)
 {
-    uint32_t mine = count(WAITING, r->requester), all = count(WAITING, UINT64_MAX);
+    uint32_t mine = count(WAITING, r->key), all = count(WAITING, UINT64_MAX);
     uint32_t longest = 0;
 
     for (uint64_t k = 0; k < key_count; k++)
@@ -161,39 +160,35 @@ static void check_refused(struct tunnel_request *r, struct tunnel_request *refus
 
 static void do_add(void)
 {
-    struct tunnel_request *r = tunnel_request_new(0), *refused;
+    struct pending_request *r = calloc(1, sizeof(*r)), *refused;
     struct model_key *k;
 
-    r->requester = below(key_count);
+    assert_non_null(r);
+    r->key = below(key_count);
     r->deadline_ns = now + (below(10) == 0 ? below(20) : 30) * RT_S;
-    r->msg.reply_to = (struct rt_addr){.index = below(2000), .generation = 1 + below(2)};
+    r->requester = (struct rt_addr){.index = below(2000), .generation = 1 + below(2)};
     went_in++;
     refused = pending_add(&p, r);
     check_refused(r, refused);
     if (refused == r) {
-        struct rt_msg *msg = &r->msg;
-
-        rt_msg_free(&msg);
+        free(r);
         came_out++;
         return;
     }
-    k = &keys[r->requester];
-    if (count(WAITING, r->requester) == 0) {
+    k = &keys[r->key];
+    if (count(WAITING, r->key) == 0) {
         if (k->tag < turn_clock + PENDING_TURN_BYTES)
             k->tag = turn_clock + PENDING_TURN_BYTES;
         k->since = moment++;
     }
-    live[live_count++] = (struct model_request){.r = r,
-                                                .state = WAITING,
-                                                .key = r->requester,
-                                                .deadline_ns = r->deadline_ns,
-                                                .order = order++};
+    live[live_count++] = (struct model_request){
+        .r = r, .state = WAITING, .key = r->key, .deadline_ns = r->deadline_ns, .order = order++};
 }
 
 static void do_write(void)
 {
     bool can = count(WAITING, UINT64_MAX) > 0 && count(WRITTEN, UINT64_MAX) < p.window;
-    struct tunnel_request *r;
+    struct pending_request *r;
     struct model_request *m;
     uint64_t key;
 
@@ -216,7 +211,7 @@ static void do_answer(void)
 {
     uint32_t bytes = below(4) == 0 ? below(LIM_FRAME_MAX) : below(2000);
     struct model_request *m = first_written();
-    struct tunnel_request *r = pending_answered(&p, bytes, now);
+    struct pending_request *r = pending_answered(&p, bytes, now);
 
     if (!m) {
         assert_null(r);
@@ -233,12 +228,12 @@ static void do_cancel(void)
     struct rt_addr who = {.index = below(2000), .generation = 1 + below(2)};
     bool drop_written = below(2), found = false, expected = false;
     uint32_t waiting = 0;
-    struct tunnel_request *r;
+    struct pending_request *r;
 
     if (live_count > 0 && below(4) > 0)
-        who = live[below(live_count)].r->msg.reply_to;
+        who = live[below(live_count)].r->requester;
     for (uint32_t i = 0; i < live_count; i++) {
-        if (!rt_addr_equal(live[i].r->msg.reply_to, who))
+        if (!rt_addr_equal(live[i].r->requester, who))
             continue;
         expected = true;
         waiting += live[i].state == WAITING;
@@ -248,7 +243,7 @@ static void do_cancel(void)
     while ((r = pending_cancel(&p, who, drop_written, &found))) {
         struct model_request *m = find(r);
 
-        assert_true(rt_addr_equal(r->msg.reply_to, who));
+        assert_true(rt_addr_equal(r->requester, who));
         assert_int_equal(m->state, WAITING);
         assert_true(waiting-- > 0);
         leave(m);
@@ -259,7 +254,7 @@ static void do_cancel(void)
 
 static void do_expire(void)
 {
-    struct tunnel_request *r;
+    struct pending_request *r;
     struct model_request *m;
 
     while ((r = pending_expired(&p, now))) {
@@ -274,7 +269,7 @@ static void do_expire(void)
 
 static void do_take_all(void)
 {
-    struct tunnel_request *r;
+    struct pending_request *r;
     struct model_request *m;
 
     while ((r = pending_take_written(&p))) {
@@ -359,29 +354,26 @@ static void test_many_keys_come_out_once_and_in_order(void **state)
     rng_state = seed_asked ? seed_asked : 7;
     pending_init(&p);
     for (uint32_t i = 0; i < 100000 || in > out; i++) {
-        struct tunnel_request *r = NULL;
+        struct pending_request *r = NULL;
 
         if (i < 100000 && below(3) == 0) {
-            r = tunnel_request_new(0);
-            r->requester = below(1000);
+            r = calloc(1, sizeof(*r));
+            assert_non_null(r);
+            r->key = below(1000);
             r->deadline_ns = ++in;
-            r->msg.reply_to = (struct rt_addr){.index = in, .generation = 1};
+            r->requester = (struct rt_addr){.index = in, .generation = 1};
             r = pending_add(&p, r);
             out += r != NULL;
         } else if (pending_can_write(&p) && below(2) == 0) {
-            struct tunnel_request *w = pending_write(&p, i * RT_MS);
+            struct pending_request *w = pending_write(&p, i * RT_MS);
 
-            assert_true(w->deadline_ns > last_of_key[w->requester]);
-            last_of_key[w->requester] = w->deadline_ns;
+            assert_true(w->deadline_ns > last_of_key[w->key]);
+            last_of_key[w->key] = w->deadline_ns;
         } else {
             r = pending_answered(&p, below(1000000), i * RT_MS);
             out += r != NULL;
         }
-        if (r) {
-            struct rt_msg *m = &r->msg;
-
-            rt_msg_free(&m);
-        }
+        free(r);
     }
     assert_int_equal(in, out);
     pending_fini(&p);

@@ -19,15 +19,15 @@ static void send_envelope(struct session *s, uint16_t type, uint16_t flags,
     rt_conn_send2(s->conn, head, (uint32_t)len, &payload);
 }
 
-void session_answer(struct session *s, uint16_t type, struct relay_slice payload)
+void session_reply(struct session *s, uint16_t type, struct relay_slice payload)
 {
     send_envelope(s, type, WIRE_FLAG_RESPONSE, payload);
     session_done(s);
 }
 
-void session_answer_empty(struct session *s)
+void session_reply_empty(struct session *s)
 {
-    session_answer(s, s->type, relay_slice_view("", 0));
+    session_reply(s, s->type, relay_slice_view("", 0));
 }
 
 void session_refuse(struct session *s, enum wire_refusal r, const char *detail)
