@@ -242,7 +242,7 @@ bool cfg_parse_peer(const char *text, bool needs_address, struct cfg_peer *out,
         char host[CFG_PEER_TEXT_MAX];
 
         if (!parse_key(at + 1, p.key))
-            return fail(fault, "has no key of 64 hex digits behind the @", help);
+            return fail(fault, "has no key of 64 hex digits after the @", help);
         p.has_key = true;
         memcpy(host, rest, (size_t)(at - rest));
         host[at - rest] = '\0';

@@ -41,7 +41,7 @@ void cfg_print_help(FILE *to, const char *version)
             "\n"
             "Usage: scp2p-relay [OPTIONS]\n"
             "\n"
-            "An option wins over its environment variable, and that over the default.\n"
+            "An option overrides its environment variable, which overrides the default.\n"
             "\n",
             version);
     for (int k = 0; k < CFG_KEY_COUNT; k++)

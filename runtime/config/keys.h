@@ -27,7 +27,7 @@
 
 #define CFG_KEY_LIST(X)                                                                            \
     X(CONFIG, REFUSED, "config", "", 0, 0, NULL, "config", 'c', "SCP2P_CONFIG", "FILE",            \
-      "Path to a configuration file. Not there yet: refused.")                                     \
+      "Path to a configuration file. Not supported yet: refused.")                                 \
     X(DATA_DIR, PATH, "data_dir", "", 0, 0, NULL, "data-dir", 0, "SCP2P_DATA_DIR", "DIR",          \
       "Directory of the state: identity, slot secret, values, peers (relay.db).\n"                 \
       "Default: $XDG_DATA_HOME/scp2p-relay, else ~/.local/share/scp2p-relay.")                     \
@@ -45,7 +45,7 @@
       "ADDR",                                                                                      \
       "Peer through which to join the network; repeatable, or separated by commas.\n"              \
       "HOST:PORT, tcp://HOST:PORT or quic://HOST:PORT, with @KEY (64 hex digits)\n"                \
-      "behind it where the peer's public key is known.")                                           \
+      "after it if the public key of the peer is known.")                                          \
     X(ANNOUNCE, PEERS, "announce_addrs", "", 0, 0, NULL, "announce", 'a', "SCP2P_ANNOUNCE_ADDRS",  \
       "ADDR",                                                                                      \
       "Public address to announce, where it differs from the bound one; repeatable,\n"             \

@@ -111,8 +111,9 @@ static bool set_value(struct load *l, enum cfg_key key, const char *source, cons
 
     switch (row->type) {
     case CFG_TYPE_REFUSED:
-        snprintf(fault.text, sizeof(fault.text),
-                 "cannot be read: configuration files are not there yet, use options or SCP2P_*");
+        snprintf(
+            fault.text, sizeof(fault.text),
+            "cannot be read: configuration files are not supported yet, use options or SCP2P_*");
         break;
     case CFG_TYPE_PATH:
         ok = set_path(value, l->c->data_dir, &fault);
@@ -221,7 +222,7 @@ static bool take_option(struct load *l, const struct option *o, int argc, char *
         return take_peers(l, o, argc, argv, i);
     if (row->type == CFG_TYPE_ACTION) {
         if (value)
-            return complain(l, o->written, value, "is too much: the option takes no value");
+            return complain(l, o->written, value, "is not allowed: the option takes no value");
         return set_value(l, o->key, o->written, "");
     }
     if (is_again) {

@@ -251,7 +251,7 @@ static void options(void **state)
 {
     (void)state;
     assert_refused(ARGS("--workers", "many"), 2, "--workers \"many\" is not a whole number");
-    assert_refused(ARGS("--config=/x"), 2, "not there yet");
+    assert_refused(ARGS("--config=/x"), 2, "not supported yet");
     assert_refused(ARGS("--bind-tcp", "nowhere:1"), 2, "--bind-tcp \"nowhere:1\"");
     assert_int_equal(exit_code(run(ARGS("--version"))), 0);
     assert_int_equal(strncmp(text, "scp2p-relay ", 12), 0);
