@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: alone, push tells to wake once until lowered, and a drain is first in, first out. Then the
- * stress: several real producers push numbered messages, sometimes pausing; one consumer drains,
- * sleeping on a semaphore as a driver would whenever a drain after lowering finds nothing. Nothing
- * is lost, each sender's numbers come in order, and no wake-up is missed (a missed one hangs: the
- * alarm ends the test). Wake-ups are far fewer than messages.
+ * Plan: one thread: push requests a wake-up once, until the wake flag is lowered. A drain returns
+ * messages in the order of arrival.
+ * Stress: several producer threads push numbered messages, with pauses. One consumer drains, and
+ * sleeps on a semaphore when a drain after lowering the flag finds nothing. No message is lost, the
+ * numbers of each sender are in order, and no wake-up is missed (a missed one blocks until the
+ * alarm). There are far fewer wake-ups than messages.
  */
 #include <setjmp.h>
 #include <stdarg.h>

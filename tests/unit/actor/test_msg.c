@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, on two workers stepped by hand: a message is never handled inside its send and comes in
- * order, also between workers and from outside; the far worker is woken once until it has looked. A
- * stale address (stopped before or after the send, never started, a later tenant of the same place)
- * bounces a request, once, as its reply with is_bounced set, and frees any other message; a bounce
- * to a stale address is freed; so is a reply to no address. A reply is the request's block. What is
- * still queued when the system goes is freed. A queue keeps the order of arrival, also after it was
- * empty, and frees what is left in it. Every message is finished exactly once (counted).
+ * Plan: two workers, stepped by the test.
+ *  - A message is never handled inside its send. Order is kept, also between workers and from
+ *    outside. The other worker is woken once until it drains.
+ *  - A stale address: its actor stopped before or after the send, was never started, or its place
+ *    has another actor now. A request to it bounces once, as its reply with is_bounced set. Any
+ *    other message is freed, and so is a bounce to a stale address.
+ *  - A reply is the block of the request. A reply without an address is freed.
+ *  - Messages still queued when the system is freed are freed.
+ *  - A queue keeps the order of arrival, also after it was empty, and frees its content.
+ *  - Every message is finished exactly once (counted).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +23,8 @@
 #include "base/check.h"
 
 #define KIND_TELL RT_NOTIFY_KIND(TEST, 1)
-#define KIND_ASK RT_REQUEST_KIND(TEST, 2)
-#define KIND_ANSWER RT_REPLY_KIND(TEST, 2)
+#define KIND_REQUEST RT_REQUEST_KIND(TEST, 2)
+#define KIND_REPLY RT_REPLY_KIND(TEST, 2)
 #define SEEN_MAX 64
 
 struct note {
@@ -35,7 +38,7 @@ struct listener {
     uint16_t last_kind;
     bool is_last_bounced;
     struct rt_addr last_reply_to;
-    bool answers; /* KIND_ASK */
+    bool answers; /* KIND_REQUEST */
 };
 
 static struct {
@@ -90,7 +93,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     l->last_kind = m->kind;
     l->is_last_bounced = m->is_bounced;
     l->last_reply_to = m->reply_to;
-    if (l->answers && m->kind == KIND_ASK)
+    if (l->answers && m->kind == KIND_REQUEST)
         rt_msg_reply(self->worker, m);
     else
         rt_msg_free(&m);
@@ -181,26 +184,26 @@ static void test_order_and_waking(void **state)
     expect_stale(0, 0);
 }
 
-static void test_answer(void **state)
+static void test_reply(void **state)
 {
     (void)state;
     world.b.answers = true;
-    rt_send(world.w[0], addr_b(), note(KIND_ASK, 5, addr_a()));
+    rt_send(world.w[0], addr_b(), note(KIND_REQUEST, 5, addr_a()));
     run_all();
     assert_int_equal(world.b.count, 1);
     assert_int_equal(world.a.count, 1);
     assert_int_equal(world.a.seen[0], 5);
-    assert_int_equal(world.a.last_kind, KIND_ANSWER);
+    assert_int_equal(world.a.last_kind, KIND_REPLY);
     assert_false(world.a.is_last_bounced);
     assert_true(rt_addr_equal(world.a.last_reply_to, addr_b()));
     assert_int_equal(world.made, world.finished);
 }
 
-static void test_answer_to_nobody(void **state)
+static void test_reply_without_an_address(void **state)
 {
     (void)state;
     world.b.answers = true;
-    rt_send(world.w[0], addr_b(), note(KIND_ASK, 5, (struct rt_addr){0}));
+    rt_send(world.w[0], addr_b(), note(KIND_REQUEST, 5, (struct rt_addr){0}));
     run_all();
     assert_int_equal(world.b.count, 1);
     assert_int_equal(world.finished, 1);
@@ -213,19 +216,19 @@ static void test_bounce(void **state)
 
     (void)state;
     /* Sent while it lived: stopped before it looks. */
-    rt_send(world.w[0], gone, note(KIND_ASK, 1, addr_a()));
+    rt_send(world.w[0], gone, note(KIND_REQUEST, 1, addr_a()));
     rt_actor_stop(&world.b.actor);
     assert_true(rt_addr_none(addr_b()));
     run_all();
     assert_int_equal(world.a.count, 1);
-    assert_int_equal(world.a.last_kind, KIND_ANSWER);
+    assert_int_equal(world.a.last_kind, KIND_REPLY);
     assert_true(world.a.is_last_bounced);
     assert_true(rt_addr_equal(world.a.last_reply_to, addr_a()));
     expect_stale(1, 1);
     /* Sent after. */
-    rt_send(world.w[0], gone, note(KIND_ASK, 2, addr_a()));
+    rt_send(world.w[0], gone, note(KIND_REQUEST, 2, addr_a()));
     rt_send(world.w[0], gone, note(KIND_TELL, 3, addr_a()));
-    rt_send(world.w[0], gone, note(KIND_ASK, 4, (struct rt_addr){0}));
+    rt_send(world.w[0], gone, note(KIND_REQUEST, 4, (struct rt_addr){0}));
     run_all();
     assert_int_equal(world.a.count, 2);
     assert_int_equal(world.a.seen[1], 2);
@@ -233,12 +236,12 @@ static void test_bounce(void **state)
     assert_int_equal(world.made, world.finished);
 }
 
-static void test_bounce_finds_nobody(void **state)
+static void test_bounce_to_a_stale_address(void **state)
 {
     struct rt_addr b = addr_b(), a = addr_a();
 
     (void)state;
-    rt_send(world.w[0], b, note(KIND_ASK, 1, a));
+    rt_send(world.w[0], b, note(KIND_REQUEST, 1, a));
     rt_actor_stop(&world.a.actor);
     rt_actor_stop(&world.b.actor);
     run_all();
@@ -246,21 +249,22 @@ static void test_bounce_finds_nobody(void **state)
     assert_int_equal(world.finished, 1);
 }
 
-static void test_same_worker_bounce_and_nobody(void **state)
+static void test_bounce_on_the_same_worker(void **state)
 {
     (void)state;
-    /* To nobody, and to places never used. */
-    rt_send(world.w[0], (struct rt_addr){0}, note(KIND_ASK, 1, addr_a()));
+    /* Without an address, and to places never used. */
+    rt_send(world.w[0], (struct rt_addr){0}, note(KIND_REQUEST, 1, addr_a()));
     rt_send(world.w[0], (struct rt_addr){.index = 1u << 30, .generation = 1},
-            note(KIND_ASK, 2, addr_a()));
-    rt_send(world.w[0], (struct rt_addr){.index = 5, .generation = 1}, note(KIND_ASK, 3, addr_a()));
+            note(KIND_REQUEST, 2, addr_a()));
+    rt_send(world.w[0], (struct rt_addr){.index = 5, .generation = 1},
+            note(KIND_REQUEST, 3, addr_a()));
     run_all();
     assert_int_equal(world.a.count, 3);
     assert_true(world.a.is_last_bounced);
     expect_stale(3, 3);
 }
 
-static void test_a_place_has_one_tenant(void **state)
+static void test_a_place_has_one_actor(void **state)
 {
     struct rt_addr first = addr_b();
     struct listener tenant = {0};
@@ -272,7 +276,7 @@ static void test_a_place_has_one_tenant(void **state)
         assert_false(rt_addr_equal(addr_b(), first));
     }
     assert_int_equal(addr_b().index, first.index);
-    rt_send(world.w[0], first, note(KIND_ASK, 1, addr_a()));
+    rt_send(world.w[0], first, note(KIND_REQUEST, 1, addr_a()));
     run_all();
     assert_int_equal(world.b.count, 0);
     assert_true(world.a.is_last_bounced);
@@ -296,20 +300,20 @@ static void test_stop_while_more_waits(void **state)
     rt_actor_start(&quitter, world.w[0], stop_on_msg);
     addr = rt_actor_addr(&quitter);
     for (int i = 0; i < 3; i++)
-        rt_send(world.w[0], addr, note(KIND_ASK, i, addr_a()));
+        rt_send(world.w[0], addr, note(KIND_REQUEST, i, addr_a()));
     run_all();
     assert_int_equal(world.a.count, 2);
     assert_int_equal(world.a.seen[0], 1);
     assert_int_equal(world.a.seen[1], 2);
 }
 
-static void test_free_takes_what_waits(void **state)
+static void test_free_frees_queued_messages(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
         rt_send(world.w[0], addr_a(), note(KIND_TELL, i, addr_b()));
-        rt_send(world.w[0], addr_b(), note(KIND_ASK, i, addr_a()));
-        rt_send_external(world.sys, addr_a(), note(KIND_ASK, i, addr_b()));
+        rt_send(world.w[0], addr_b(), note(KIND_REQUEST, i, addr_a()));
+        rt_send_external(world.sys, addr_a(), note(KIND_REQUEST, i, addr_b()));
     }
     assert_int_equal(world.finished, 0);
 }
@@ -376,12 +380,12 @@ static void test_msg_free_allows_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order_and_waking),       TEST(test_answer),
-        TEST(test_answer_to_nobody),       TEST(test_bounce),
-        TEST(test_bounce_finds_nobody),    TEST(test_same_worker_bounce_and_nobody),
-        TEST(test_a_place_has_one_tenant), TEST(test_stop_while_more_waits),
-        TEST(test_free_takes_what_waits),  TEST(test_many_actors),
-        TEST(test_msg_free_allows_null),   TEST(test_queue_keeps_order),
+        TEST(test_order_and_waking),           TEST(test_reply),
+        TEST(test_reply_without_an_address),   TEST(test_bounce),
+        TEST(test_bounce_to_a_stale_address),  TEST(test_bounce_on_the_same_worker),
+        TEST(test_a_place_has_one_actor),      TEST(test_stop_while_more_waits),
+        TEST(test_free_frees_queued_messages), TEST(test_many_actors),
+        TEST(test_msg_free_allows_null),       TEST(test_queue_keeps_order),
     };
 
     return cmocka_run_group_tests_name("actor/msg", tests, NULL, NULL);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the edges by hand (a timer for now, for the past, for the end of time, one moved, one
- * disarmed twice, one that arms itself again while firing). Then a naive model, a plain array of
- * due times, beside the wheel under random arms, moves, disarms and steps of time from nothing to
- * hours: at each step exactly the timers that the model calls due are taken, never early, at most a
- * tick late; the next expiry is never later than the model's and never in the past once all due
- * ones were taken; following it through sleeps fires everything.
+ * Plan: by hand: a timer that is due now, in the past, or at the end of time; one that is moved,
+ * one that is disarmed twice, one that arms itself again while it fires.
+ * Against a model, an array of due times, with random arms, moves, disarms and time steps from zero
+ * to hours: each step fires exactly the timers that are due in the model, never early and at most
+ * one tick late. The next expiry is never later than that of the model, and never in the past after
+ * all due timers fired. Advancing to each next expiry fires all timers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,7 +131,7 @@ static void take_all(struct model *m)
     }
     for (uint32_t i = 0; i < TIMERS; i++) {
         assert_int_equal(rt_timer_armed(&m->timers[i]), m->due_ns[i] != UINT64_MAX);
-        /* Left behind only within the tick that is not over yet. */
+        /* Not fired: only timers within the current tick. */
         if (m->due_ns[i] <= m->now_ns)
             assert_true(m->now_ns - m->due_ns[i] < TICK && m->now_ns % TICK != 0);
         if (m->due_ns[i] < earliest)

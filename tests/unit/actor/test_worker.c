@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, on one worker under a clock set by hand: the time of a turn stands still within it and is
- * read anew once forgotten; a turn of costly messages ends after about LIM_TURN_NS and goes on
- * where it stopped, a turn of free ones after LIM_TURN_STEPS, timers counted; jobs run after
- * messages, in order, for about LIM_TURN_JOBS_NS, at least one a turn also when messages never end,
- * and not once cancelled; a timer fires within the turn that it is due in, not early, once, not if
- * disarmed by the one before, and one that arms itself for now waits for the next turn. Locals,
- * loop, seams and the bound thread are what they were set to.
+ * Plan: one worker, with a clock that the test sets.
+ *  - The time of a turn is constant within it, and is read again after it was forgotten.
+ *  - A turn of slow messages ends after about LIM_TURN_NS and continues in the next turn. A turn of
+ *    fast ones ends after LIM_TURN_STEPS, timers included.
+ *  - Jobs run after messages, in order, for about LIM_TURN_JOBS_NS. At least one runs per turn
+ *    while messages keep arriving. A cancelled job does not run.
+ *  - A timer fires in the turn in which it is due, once, not early. It does not fire if an earlier
+ *    one disarms it. A timer that arms itself for now fires in the next turn.
+ *  - Locals, loop, seams and the bound thread are returned as they were set.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -130,7 +132,7 @@ static void test_turn_ends_by_count(void **state)
     }
 }
 
-static void test_clock_is_read_seldom(void **state)
+static void test_clock_is_read_rarely(void **state)
 {
     (void)state;
     for (int i = 0; i < 1000; i++)
@@ -344,7 +346,7 @@ static void *is_current_elsewhere(void *arg)
     return rt_worker_is_current(arg) ? arg : NULL;
 }
 
-static void test_belongings(void **state)
+static void test_locals_loop_and_seams(void **state)
 {
     static struct rt_local_key one, two;
     int x, y;
@@ -386,7 +388,7 @@ int main(void)
         TEST(test_clock),
         TEST(test_turn_ends_by_time),
         TEST(test_turn_ends_by_count),
-        TEST(test_clock_is_read_seldom),
+        TEST(test_clock_is_read_rarely),
         TEST(test_jobs_come_last),
         TEST(test_jobs_end_by_time),
         TEST(test_jobs_end_by_count),
@@ -396,7 +398,7 @@ int main(void)
         TEST(test_timer_again_waits_a_turn),
         TEST(test_timer_disarms_another),
         TEST(test_timers_leave_time),
-        TEST(test_belongings),
+        TEST(test_locals_loop_and_seams),
     };
 
     return cmocka_run_group_tests_name("actor/worker", tests, NULL, NULL);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a charge fits up to the last byte and not one more, whatever the sizes (also near the end
- * of the number range); a refusal is counted and charges nothing; pressed above 3/4, and the last
- * 1/8 is no room for frames. Buffers charge capacity and header, grow by the difference with their
- * bytes kept, stay as they were when growth is refused, and give everything back on the last drop.
- * Threads that take and give at random never see the charge above the limit, and leave it at zero.
+ * Plan: a charge fits up to the last byte and no further, for all sizes, also near the end of the
+ * number range. A refusal is counted and charges nothing. Pressure begins above 3/4 of the limit,
+ * and frames may not use the last 1/8.
+ * Buffers charge capacity and header. Growing charges the difference and keeps the bytes; a refused
+ * growth changes nothing. The last drop returns the whole charge.
+ * Threads that take and give at random never see a charge above the limit. The charge ends at zero.
  */
 #include <setjmp.h>
 #include <stdarg.h>

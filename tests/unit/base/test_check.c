@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: an assertion that holds costs nothing and evaluates once; one that fails says kind,
- * expression and place on standard error and aborts (in a child, whose output and end are looked
- * at). Every error has a text, and so has a value that is none.
+ * Plan: an assertion that holds evaluates its expression once. One that fails prints kind,
+ * expression and place to standard error and aborts; a child process does this, and the test reads
+ * its output and status. Every error has a text, and so has a value that is not an error code.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: pushing at both ends keeps the order, popping takes from the front and leaves the node
- * unlinked, unlinking works anywhere and twice.
+ * Plan: pushing at both ends keeps the order. Popping takes the first node and leaves it unlinked.
+ * Unlinking works at any position, and twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: lines of known parts, letter by letter, in both forms; times at the calendar's edges;
- * values quoted, unquoted, empty, with quotes of strangers inside; control characters and bad UTF-8
- * never get out; what is too long is cut and says so. Then random bytes in every part: a text line
- * holds no control character but its last, a JSON line is a whole object by a checker of its own,
- * both within RT_LOG_LINE_MAX.
+ * Plan: lines with known parts, compared letter by letter, in both formats. Times at the limits of
+ * the calendar. Values quoted, unquoted, empty, and with quotes in them. Control characters and
+ * invalid UTF-8 are never written. A part that is too long is cut, and the line says so.
+ * With random bytes in every part, a text line has no control character except the last, a JSON
+ * line is one complete object by an independent checker, and both are within RT_LOG_LINE_MAX.
  */
 #include <setjmp.h>
 #include <stdarg.h>

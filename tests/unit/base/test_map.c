@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: an empty map finds nothing; what is put in is found until it is removed, across every
- * growth; nodes that share a number, or only a bucket, are told apart; fini hands back each node
- * once; the map against a naive array over random puts, removals and finds (seeded); drawing
- * reaches every node, and none of an empty map.
+ * Plan: an empty map finds nothing. A node is found from its insertion to its removal, also while
+ * the map grows. Nodes with the same number, or only the same bucket, are distinguished.
+ * rt_map_fini returns each node once. Random insertions, removals and look-ups agree with an array
+ * (seeded). Random selection reaches every node, and none in an empty map.
  */
 #include <setjmp.h>
 #include <stdarg.h>

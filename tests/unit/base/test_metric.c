@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: counters and gauges move by the number given, and a table lists them in its order; a named
- * counter is one per name, and past the limit all names share one that is listed only when it was
- * used; adds of several threads all arrive.
+ * Plan: counters and gauges change by the given number, and a table lists them in order. A name has
+ * one counter. Past the limit all names share one counter, which is listed only if it was used.
+ * Additions of several threads are all counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>

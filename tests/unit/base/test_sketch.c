@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan. Count: one key alone gets exactly its limit, one more for each given back; many keys over
- * a table loaded to a quarter: hardly any is refused a unit that is within its limit, and giving
- * all back empties every cell. Rate: the burst at once and not one more, then exactly one per
- * interval of virtual time; over a long random run the number let through is what a plain leaky
- * bucket lets through; a crowd of other keys disturbs few; a key hammered without end is not shut
- * out for longer than one without; rate 0 limits nothing. Threads on one key are off by at most
- * their number.
+ * Plan: counts: a single key gets exactly its limit, and one more unit for each one that it
+ * returns. With many keys in a table that is a quarter full, almost no key is refused below its
+ * limit. After all units are returned, every cell is zero.
+ * Rates: the burst passes at once and not one unit more; then one unit per interval of virtual
+ * time. Over a long random run the same number passes as in a simple leaky bucket. Many other keys
+ * affect few keys. A key with constant attempts recovers as fast as one without. A rate of 0 sets
+ * no limit. Threads that share one key exceed the limit by at most their number.
  */
 #include <setjmp.h>
 #include <stdarg.h>

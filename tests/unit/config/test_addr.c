@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Addresses as operators write them. Right ones of every form, with what they become; wrong ones
- * with the words the sentence must have; that every proper prefix of a right one is taken whole or
- * refused, never read past.
+ * Plan: addresses as operators write them. Valid ones of every form, with their result. Invalid
+ * ones, with the words that the error must contain. Every proper prefix of a valid address is
+ * accepted whole or refused, and never read past its end.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The three sources of an option and their order; every way an option can be written; that each bad
- * value is refused in a sentence with the option's (or variable's) name, the value and what would
- * be right, and then nothing is written; that --help and --version win over what follows them; that
- * help names every option and variable of the table.
+ * Plan: the three sources of an option and their order of precedence. Every way to write an option.
+ * A bad value is refused in one sentence with the name of the option or variable, the value, and
+ * what would be right; the configuration does not change. --help and --version take precedence over
+ * the options after them. The help lists every option and variable of the table.
  */
 #include <setjmp.h>
 #include <stdarg.h>

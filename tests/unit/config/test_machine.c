@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The machine's memory, read from control-group files laid out in a scratch directory: none, v2,
- * v1, a limit on an ancestor, "max", a container whose group path is not visible; and the real
+ * Plan: the memory of the machine, read from control-group files in a scratch directory: none, v2,
+ * v1, a limit on an ancestor, "max", a container that cannot see its group path. Also the real
  * machine.
  */
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Numbers, sizes and choices: right ones with their value, the edges of ranges, overflow, and text
- * that is no number.
+ * Plan: numbers, sizes and choices: valid ones with their value, limits of ranges, overflow, and
+ * text that is not a number.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the published BLAKE3 test vectors (input byte i is i mod 251), hash and derive_key modes,
- * at the lengths where blocks, chunks and subtrees begin and end; no input at all, and one that is
- * not aligned.
+ * Plan: the published BLAKE3 test vectors (input byte i is i mod 251), modes hash and derive_key,
+ * at the lengths where blocks, chunks and subtrees begin and end. Also an empty input and an
+ * unaligned one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: each primitive against the vectors of its standard (FIPS 180, SipHash paper, RFC 8032,
- * RFC 7748); then what the protocol relies on: one changed bit anywhere makes a signature false; so
- * do a scalar that is not reduced and a key of small order; a key exchange with a point of small
- * order says so; both sides of an exchange arrive at the same secret.
+ * Plan: each primitive against the vectors of its standard (FIPS 180, SipHash paper, RFC 8032, RFC
+ * 7748). Then the properties that the protocol needs: a signature fails after one changed bit, with
+ * a scalar that is not reduced, and with a key of small order. A key exchange with a point of small
+ * order fails. Both sides of an exchange get the same secret.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A dht actor at 11.0.0.254, in a world whose sessions the test plays, and somebody who asks it. */
+/*
+ * A dht actor at 11.0.0.254, a world whose sessions the test plays, and an actor that sends
+ * requests.
+ */
 #ifndef ACTOR_WORLD_H
 #define ACTOR_WORLD_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Stands in for actors/session/dial.h: sessions that do what the test says, on one worker stepped
- * by hand under a virtual clock.
+ * A fake of actors/session/dial.h: the test decides what its sessions do. One worker, stepped by
+ * the test under a virtual clock.
  */
 #ifndef TEST_DHT_FAKE_DIAL_H
 #define TEST_DHT_FAKE_DIAL_H
@@ -31,7 +31,7 @@ struct dial *fake_to(const struct wire_peer_hop *hop);
 void fake_ready(struct dial *d, const uint8_t key[32]);
 /* flags: WIRE_FLAG_ERROR or 0. */
 void fake_reply(struct dial *d, uint16_t type, uint16_t flags, const void *payload, uint32_t len);
-/* It ends by itself; d is gone. */
+/* The session ends without a request; d is freed. */
 void fake_end(struct dial *d, enum rt_conn_end how, enum relay_end transport, int64_t skew_s);
 
 /* The server closes instead of answering our hello; d is gone. */
@@ -48,7 +48,7 @@ void world_run(void);
 /* Time goes on, timer by timer. */
 void world_pass(uint64_t ns);
 uint64_t world_wall_s(void);
-/* A transport whose verbs nobody calls. */
+/* A transport whose verbs are not called. */
 extern const struct relay_transport world_transport;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Stands in for actors/dht/rpc_pool.h: calls end when the test says so. The worker and its clock
- * are those of fake_dial.h. The pool has a transport for TCP only.
+ * A fake of actors/dht/rpc_pool.h: the test ends the calls. The worker and its clock are those of
+ * fake_dial.h. The pool has a transport for TCP only.
  */
 #ifndef TEST_DHT_FAKE_RPC_H
 #define TEST_DHT_FAKE_RPC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * A membership at 11.0.0.254 over calls that the test plays (fake_rpc.h), for tests of the parts
- * above it. What it tells upward is counted.
+ * above it. Its reports are counted.
  */
 #ifndef TEST_DHT_PART_ROOM_H
 #define TEST_DHT_PART_ROOM_H
@@ -10,7 +10,7 @@
 #include "fake_rpc.h"
 
 extern struct dht_context room_context; /* started, not stopped */
-extern struct dht_self room_addresses;  /* what self_address reads; 11.0.0.254 bound */
+extern struct dht_self room_addresses;  /* read by self_address; 11.0.0.254 bound */
 extern struct self_address room_self;
 extern struct membership room_members;
 extern uint32_t room_joined, room_pings, room_probes, room_named;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the tests of this room share: numbers from a printed seed, addresses, keys of shares and
+ * Shared by the tests of this room: numbers from a printed seed, addresses, keys of shares and
  * relays, and values of every kind as clients write them.
  */
 #ifndef TEST_DHT_SUPPORT_H

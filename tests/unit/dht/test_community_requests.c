@@ -159,7 +159,7 @@ static void test_joined_while_a_record_is_live(void **state)
     assert_false(ask(DHT_COMMUNITY_STATUS)->is_joined);
 }
 
-static void test_pages_of_what_was_stored(void **state)
+static void test_pages_of_stored_records(void **state)
 {
     static const enum dht_op ops[] = {DHT_COMMUNITY_MEMBERS, DHT_COMMUNITY_SHARES,
                                       DHT_COMMUNITY_SEARCH, DHT_COMMUNITY_EVENTS};
@@ -205,7 +205,7 @@ static void test_malformed_payload_is_refused(void **state)
 
 static uint32_t found_count, full_count, cut_count;
 
-static void on_told(struct rt_actor *self, struct rt_msg *m)
+static void on_reply_to_requester(struct rt_actor *self, struct rt_msg *m)
 {
     const struct dht_request *a = (const struct dht_request *)m;
 
@@ -258,7 +258,7 @@ static void test_searches_that_wait_are_bounded(void **state)
     (void)state;
     found_count = full_count = cut_count = 0;
     store_many();
-    rt_actor_start(&asker, world_worker(), on_told);
+    rt_actor_start(&asker, world_worker(), on_reply_to_requester);
     send_searches(&asker, LIM_SEARCHES_QUEUED + 3);
     world_pass(5 * RT_MS);
     assert_int_equal(full_count, 3);
@@ -279,7 +279,7 @@ static void test_one_network_does_not_fill_the_queue(void **state)
     (void)state;
     found_count = full_count = cut_count = 0;
     store_many();
-    rt_actor_start(&asker, world_worker(), on_told);
+    rt_actor_start(&asker, world_worker(), on_reply_to_requester);
     send_searches_of(&asker, 0, 3 * LIM_SEARCHES_QUEUED, 3 * LIM_SEARCHES_QUEUED);
     send_searches_of(&asker, 1, 1, 1); /* a client of another network */
     world_pass(5 * RT_MS);
@@ -300,7 +300,7 @@ static void test_search_that_takes_too_long_is_cut(void **state)
     (void)state;
     found_count = cut_count = 0;
     store_many();
-    rt_actor_start(&asker, world_worker(), on_told);
+    rt_actor_start(&asker, world_worker(), on_reply_to_requester);
     send_searches(&asker, LIM_SEARCHES_QUEUED);
     (void)rt_worker_turn(world_worker());
     world_now_ns += LIM_SEARCH_NS;
@@ -318,7 +318,7 @@ static void test_searches_that_wait_are_freed_with_the_actor(void **state)
     (void)state;
     found_count = 0;
     store_many();
-    rt_actor_start(&asker, world_worker(), on_told);
+    rt_actor_start(&asker, world_worker(), on_reply_to_requester);
     send_searches(&asker, LIM_SEARCHES_QUEUED);
     (void)rt_worker_turn(world_worker());
     rt_actor_stop(&asker);
@@ -329,7 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_joined_while_a_record_is_live, actor_begin, actor_end),
-        cmocka_unit_test_setup_teardown(test_pages_of_what_was_stored, actor_begin, actor_end),
+        cmocka_unit_test_setup_teardown(test_pages_of_stored_records, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_shares_since_a_time, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_malformed_payload_is_refused, actor_begin, actor_end),
         cmocka_unit_test_setup_teardown(test_searches_that_wait_are_bounded, actor_begin,

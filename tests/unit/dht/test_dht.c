@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, the actor over sessions the test plays. Who comes in is dialled back at the conventional
- * port, enters the table when it answers there, and is told our address; narrower scopes, our own
- * addresses and what refused within the hour are not dialled; a report comes once an hour. Peer
- * lists carry only what was reached, never who asks; offers are heard once in ten seconds, and only
- * a peer's own address by its own word is dialled, likewise an announcement's. Bootstrap dials,
- * looks itself up and dials whom it hears of; our own address named by others is reported. Calls to
- * addresses we may not dial are refused. Stopping ends dialling and every question.
+ * Plan: the actor over sessions that the test plays.
+ *  - A peer that comes in is dialled at the conventional port. If it replies there, it enters the
+ *    table and learns our address. Narrower scopes, our own addresses, and addresses that refused
+ *    within the hour are not dialled. A peer is reported once an hour.
+ *  - Peer lists contain only reached peers, and never the requester. Offers of one peer are
+ *    accepted at intervals of ten seconds. Only the self-reported address of a peer or of an
+ *    announcement is dialled.
+ *  - Bootstrap dials, looks up our own id, and dials the nodes that it learns. Our own address is
+ *    reported when others name it.
+ *  - Calls to addresses that must not be dialled are refused. A stop ends dialling and all
+ *    requests.
  */
 #include "actor_world.h"
 
@@ -60,7 +64,7 @@ static void test_not_every_inbound_is_dialled(void **state)
     actor_come_in(0x0b000201, 6);
     assert_int_equal(fake_opened, 1);
     fake_end(fake_dials, RT_CONN_END_TRANSPORT, RELAY_END_REFUSED, 0);
-    for (int i = 0; i < 58; i++) { /* refused for an hour, and told once an hour */
+    for (int i = 0; i < 58; i++) { /* refused for an hour, and reported once an hour */
         world_pass(60 * RT_S);
         actor_come_in(0x0b000201, 6);
     }
@@ -78,7 +82,7 @@ static void test_not_every_inbound_is_dialled(void **state)
     assert_true(fake_opened <= 2 + LIM_INBOUND_PER_S);
 }
 
-static void test_lists_carry_only_what_was_reached(void **state)
+static void test_lists_contain_only_reached_peers(void **state)
 {
     uint8_t target[32] = {1};
 
@@ -122,7 +126,7 @@ static void test_offers(void **state)
     assert_null(fake_to(&other.hop)); /* a candidate, for a quieter hour */
     offer(0x0b000201, 2, &own, 1);
     assert_non_null(fake_to(&own.hop));
-    for (uint32_t i = 0; i < 10; i++) { /* the third and later ones within ten seconds: unheard */
+    for (uint32_t i = 0; i < 10; i++) { /* the third and later ones within ten seconds: discarded */
         h = own.hop;
         own.hop.port = (uint16_t)(10000 + i);
         offer(0x0b000201, 2, &own, 1);
@@ -280,7 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_inbound_is_dialled_back_and_enters),
         TEST(test_not_every_inbound_is_dialled),
-        TEST(test_lists_carry_only_what_was_reached),
+        TEST(test_lists_contain_only_reached_peers),
         TEST(test_offers),
         TEST(test_announcements_say_where_a_relay_is),
         cmocka_unit_test_setup_teardown(test_bootstrap_looks_itself_up, actor_begin_with_bootstrap,

@@ -393,7 +393,7 @@ static void serve(struct pushes *p)
 
 /* An hour after they were stored three values go to both nodes, a quarter of a second apart. The
  * first node says `rate limit`: the others go to the second alone, at half the pace. */
-static void test_republishing_slows_down_when_told(void **state)
+static void test_republishing_slows_down_after_a_rate_limit(void **state)
 {
     struct pushes r = {.nodes = {actor_add_node(0x0b000201, 20), actor_add_node(0x0b000301, 21)}};
     struct wire_peer p = {.hop = test_node(0x0b000001, 1)};
@@ -519,7 +519,7 @@ int main(void)
         TEST(test_lookup_collects_checked_distinct_values),
         TEST(test_publish_stores_at_all_and_leaves_the_limited_alone),
         TEST(test_values_of_relays_are_not_fresh),
-        TEST(test_republishing_slows_down_when_told),
+        TEST(test_republishing_slows_down_after_a_rate_limit),
         TEST(test_new_value_is_pushed_until_a_node_takes_it),
         TEST(test_lookups_are_bounded),
         TEST(test_false_values_are_not_published),

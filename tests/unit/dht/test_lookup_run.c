@@ -93,7 +93,7 @@ static void reply(const struct wire_peer_hop *node, const struct test_value *val
     world_run();
 }
 
-static void test_asks_contacts_and_whom_they_name(void **state)
+static void test_asks_contacts_and_the_nodes_they_name(void **state)
 {
     struct wire_peer_hop node = room_add(0x0b000201, 2);
     struct wire_peer named = {.hop = test_node(0x0b000301, 3)};
@@ -216,9 +216,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_asks_contacts_and_whom_they_name), TEST(test_values_are_checked_and_end_the_run),
-        TEST(test_seeds_while_the_table_is_thin),    TEST(test_nodes_that_do_not_answer),
-        TEST(test_waiting_runs_take_their_turn),     TEST(test_deadline_and_stop),
+        TEST(test_asks_contacts_and_the_nodes_they_name),
+        TEST(test_values_are_checked_and_end_the_run),
+        TEST(test_seeds_while_the_table_is_thin),
+        TEST(test_nodes_that_do_not_answer),
+        TEST(test_waiting_runs_take_their_turn),
+        TEST(test_deadline_and_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

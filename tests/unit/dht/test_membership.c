@@ -34,7 +34,7 @@ static void test_reached_peer_enters_and_gets_our_addresses(void **state)
     assert_int_equal(fake_rpc_started, 1);
 }
 
-static void test_who_does_not_enter(void **state)
+static void test_peers_that_do_not_enter(void **state)
 {
     struct wire_peer_hop narrow = test_node(0xc0a80105, 3), ours = test_hop(0x0b000301, 7001);
 
@@ -151,7 +151,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, room_begin, room_end)
     const struct CMUnitTest tests[] = {
         TEST(test_reached_peer_enters_and_gets_our_addresses),
-        TEST(test_who_does_not_enter),
+        TEST(test_peers_that_do_not_enter),
         TEST(test_contacts_leave),
         TEST(test_full_bucket_asks_for_a_ping),
         TEST(test_named_addresses_are_candidates),

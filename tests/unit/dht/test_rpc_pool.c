@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: calls to one address share one session, one request at a time, in order; nothing is called
- * back from inside a start; authentication alone needs no request; another key than the wanted one
- * is told, and only to who wanted it; an idle session is closed in time, one that ended while it
- * was idle is nobody's fault, one that ends under a request after it was used is dialled anew,
- * once; a call that is not answered in time takes its session with it, and those behind it get
- * another; nobody there, refused, no transport, a dial that fails at once: each its outcome, on a
- * later turn; sessions and calls are bounded, the longest idle session makes room; cancelled calls
- * are never told; stopping ends all; freeing tells nobody; peers reached and lost are reported, and
- * clocks.
+ * Plan: outbound sessions and their calls.
+ *  - Calls to one address share one session, one request at a time, in order. No callback runs
+ *    inside a start. Authentication alone sends no request. Another key than the expected one fails
+ *    only the calls that expect a key.
+ *  - An idle session is closed in time, and its end while idle fails no call. A session that ends
+ *    during a request, after earlier use, is dialled again, once.
+ *  - A call that times out closes its session; the calls after it get another.
+ *  - Unreachable, refused, no transport, a dial that fails at once: each has its outcome, on a
+ *    later turn.
+ *  - Sessions and calls are bounded; the session that is idle longest is evicted. Cancelled calls
+ *    get no callback. A stop ends all calls; freeing calls no callback.
+ *  - Peers reached and lost are reported, and so are their clocks.
  */
 #include "rpc_pool_room.h"
 
@@ -61,7 +64,7 @@ static void test_authenticating_needs_no_request(void **state)
     assert_int_equal(a.done, 1);
     assert_int_equal(a.outcome, DHT_CALL_REPLIED);
     assert_memory_equal(a.key, key, 32);
-    start(&b, &to, 0); /* it stands already: told on a later turn */
+    start(&b, &to, 0); /* the session exists: the end comes on a later turn */
     assert_int_equal(b.done, 0);
     world_pass(2 * RT_MS);
     assert_int_equal(b.done, 1);
@@ -161,7 +164,7 @@ static void test_timeout_takes_the_session_with_it(void **state)
     world_pass(3 * RT_S);
     assert_int_equal(slow.done, 1);
     assert_int_equal(slow.outcome, DHT_CALL_TIMEOUT);
-    assert_true(slow.has_key); /* it had authenticated: the pool has told of it */
+    assert_true(slow.has_key); /* it had authenticated: the pool has reported it */
     assert_int_equal(lost, 1);
     assert_int_equal(fake_opened, 2);
     assert_int_equal(behind.done, 0);
@@ -266,7 +269,7 @@ static void test_calls_are_bounded(void **state)
         assert_int_equal(c[i].done, 1);
 }
 
-static void test_cancelled_calls_are_never_told(void **state)
+static void test_cancelled_calls_get_no_callback(void **state)
 {
     struct wire_peer_hop to = address(1);
     struct call in_flight, behind;
@@ -277,7 +280,7 @@ static void test_cancelled_calls_are_never_told(void **state)
     start(&in_flight, &to, 200);
     start(&behind, &to, 201);
     fake_ready(fake_to(&to), key);
-    rpc_pool_cancel(&in_flight.call); /* its reply cannot be told from the next: a new session */
+    rpc_pool_cancel(&in_flight.call); /* its reply could be taken for the next one: a new session */
     assert_int_equal(fake_opened, 2);
     fake_ready(fake_to(&to), key);
     assert_int_equal(fake_to(&to)->type, 201);
@@ -309,7 +312,7 @@ static void test_stopping_ends_all(void **state)
     assert_int_equal(fake_opened, 2);
 }
 
-static void test_freeing_tells_nobody(void **state)
+static void test_freeing_calls_no_callback(void **state)
 {
     struct wire_peer_hop a = address(1);
     struct call c[2];
@@ -337,9 +340,9 @@ int main(void)
         CALLS_TEST(test_each_failure_has_its_outcome),
         CALLS_TEST(test_sessions_are_bounded_and_idle_ones_make_room),
         CALLS_TEST(test_calls_are_bounded),
-        CALLS_TEST(test_cancelled_calls_are_never_told),
+        CALLS_TEST(test_cancelled_calls_get_no_callback),
         CALLS_TEST(test_stopping_ends_all),
-        CALLS_TEST(test_freeing_tells_nobody),
+        CALLS_TEST(test_freeing_calls_no_callback),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

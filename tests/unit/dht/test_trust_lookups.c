@@ -299,7 +299,7 @@ static void test_a_revocation_voids_the_pin(void **state)
     assert_int_equal(logged("bootstrap peer reached"), 2);
 }
 
-static void test_what_is_on_disk_counts_after_a_restart(void **state)
+static void test_saved_records_count_after_a_restart(void **state)
 {
     (void)state;
     held[held_count++] = trust_rotation(0, 1, 1);
@@ -339,7 +339,7 @@ static void test_a_written_key(void **state)
     assert_int_equal(row_count, 0);
 }
 
-static void test_nobody_to_ask(void **state)
+static void test_no_reachable_peer(void **state)
 {
     struct rt_msg *stop;
 
@@ -367,9 +367,9 @@ int main(void)
         TEST(test_a_rotation_that_is_found_is_followed),
         TEST(test_a_rotation_that_is_stored_here_is_followed),
         TEST(test_a_revocation_voids_the_pin),
-        TEST(test_what_is_on_disk_counts_after_a_restart),
+        TEST(test_saved_records_count_after_a_restart),
         TEST(test_a_written_key),
-        TEST(test_nobody_to_ask),
+        TEST(test_no_reachable_peer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

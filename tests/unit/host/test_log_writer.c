@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, with standard error made a pipe: lines of several threads all arrive, each thread's in
- * order, and what was logged right before stop as well. With a reader that stands still the pipe
- * and then the ring fill: rt_log goes on within milliseconds, the rest is dropped and counted, and
- * when the reader reads again the loss is told in a line. Stop gives up on a reader that never
+ * Plan: standard error is a pipe. Lines of several threads all arrive, in order per thread, and so
+ * does a line that was logged just before the stop. If the reader stops, first the pipe and then
+ * the ring fill: rt_log returns within milliseconds, and further lines are dropped and counted.
+ * When the reader continues, one line reports the loss. Stopping gives up on a reader that never
  * reads.
  */
 #include <setjmp.h>

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, on real loops and threads: a ball goes to and fro between two sleeping workers thousands of
- * times (a lost wake-up hangs; the alarm ends it). Stop lets a worker handle what it was sent
- * before. A timer fires late by little and never early, also the one armed before start; a callback
- * of the loop after a sleep sees the time of the wake and not of the last turn; what a closing
- * callback leaves behind is handled at once and not at the next event. A worker with work without
- * end still looks at its loop. Workers wait for their turn at the processor, unless the process was
- * given a policy. Free closes a loop that was never started.
+ * Plan: real loops and threads.
+ *  - Two sleeping workers exchange a message thousands of times. A lost wake-up blocks until the
+ *    alarm.
+ *  - A stopping worker handles the messages that it got before.
+ *  - A timer fires slightly late and never early, also if it was armed before the start.
+ *  - A callback of the loop after a sleep reads the time of the wake-up. Messages from a closing
+ *    callback are handled at once.
+ *  - A worker that always has work still polls its loop.
+ *  - Workers use SCHED_BATCH, unless the process was given a policy.
+ *  - Freeing closes a loop that was never started.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -142,7 +145,7 @@ static void *start_under(void *policy)
     return NULL;
 }
 
-/* What a worker's thread runs by when it was started under that. */
+/* The policy of a worker's thread that was started under the given one. */
 static int policy_within(int policy)
 {
     pthread_t starter;
@@ -179,7 +182,7 @@ static void on_slow(struct rt_actor *self, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
-static void test_stop_handles_what_was_sent(void **state)
+static void test_stop_handles_messages_sent_before(void **state)
 {
     (void)state;
     rt_actor_start(&world.actors[0], world.w[0], on_slow);
@@ -354,7 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_ball_between_sleepers),
-        TEST(test_stop_handles_what_was_sent),
+        TEST(test_stop_handles_messages_sent_before),
         TEST(test_timer),
         TEST(test_time_in_a_callback_after_sleep),
         TEST(test_busy_worker_looks_at_its_loop),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the clocks run forward and tell today's time; random bytes differ; the loopback interface
- * is found, marked, and a small room is respected; the descriptor limit is raised to the hard one,
- * and reported; the wake-up descriptor is readable from signal to clear.
+ * Plan: the clocks run forward and show the current date. Random bytes differ. The loopback
+ * interface is found and marked, and a small array is not overrun. The descriptor limit is raised
+ * to the hard limit and returned. The wake-up descriptor is readable from signal to clear.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan, without a name server: literal addresses of both families come back with the port,
- * localhost as a loopback address, a name that cannot exist as an error; every question is answered
- * on the asker's worker, also several at once; a question whose asker is gone is freed. A long name
- * is cut, not overrun.
+ * Plan, without a name server: literal addresses of both families are returned with the port,
+ * localhost as a loopback address, and an impossible name as an error. Every request is replied to
+ * on the worker of the requester, also several at once. A request whose requester has stopped is
+ * freed. A long name is cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>

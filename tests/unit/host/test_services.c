@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the table is whole; counters, options, secrets and log lines carry the transport's name,
- * and two transports do not see each other's; without callbacks there are no options and no
- * secrets; a fifth transport is refused. The rest of the table is the worker's own: clock, loop,
- * timers, buffers. Post: between real loops each function runs once, on the right worker's thread,
- * in order, with that worker's state; a closed worker refuses and leaves the argument; a post whose
- * worker has lost its state, or ended, runs with NULL.
+ * Plan: the table is complete. Counters, options, secrets and log lines have the name of the
+ * transport, and two transports do not see those of each other. Without callbacks there are no
+ * options and no secrets. A fifth transport is refused. Clock, loop, timers and buffers are those
+ * of the worker.
+ * Post, between real loops: each function runs once, on the thread of the right worker, in order,
+ * with the state of that worker. A closed worker refuses, and the caller keeps the argument. If the
+ * worker has lost its state or has ended, the function runs with NULL.
  */
 #include <setjmp.h>
 #include <stdarg.h>

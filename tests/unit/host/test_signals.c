@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: each watched signal sent to the process arrives as a callback on the loop, also while a
- * thread of ours (which blocks all signals) runs; SIGPIPE is ignored; after stop nothing is called
- * and the loop closes without a leak.
+ * Plan: each watched signal that is sent to the process arrives as a callback of the loop, also
+ * while one of our threads runs (they block all signals). SIGPIPE is ignored. After the stop there
+ * are no callbacks, and the loop closes without a leak.
  */
 #include <setjmp.h>
 #include <stdarg.h>

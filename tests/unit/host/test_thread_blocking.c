@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a worker on a blocking thread wakes for mail each of many times, fires timers not early
- * while it sleeps, and on stop first handles what it was sent. new and free without a start work.
+ * Plan: a worker on a blocking thread wakes for each of many messages. Its timers do not fire early
+ * while it sleeps. On stop it first handles the messages that it got before. new and free work
+ * without a start.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +89,7 @@ static void test_mail(void **state)
     assert_int_equal(world.handled, 2000);
 }
 
-static void test_stop_handles_what_was_sent(void **state)
+static void test_stop_handles_messages_sent_before(void **state)
 {
     (void)state;
     rt_actor_start(&world.actor, world.w, on_msg);
@@ -141,7 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_mail),
-        TEST(test_stop_handles_what_was_sent),
+        TEST(test_stop_handles_messages_sent_before),
         TEST(test_timer),
         TEST(test_never_started),
     };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: small values are exact; any value's percentile is within one step (3.2 %) above it;
- * percentiles of a known distribution are where they belong and never fall; merging two equals
- * recording all in one; an empty one says 0.
+ * Plan: small values are exact. The percentile of a single value is at most one step (3.2 %) above
+ * it. Percentiles of a known distribution are correct and never decrease. Merging two histograms
+ * equals recording all values in one. An empty histogram returns 0.
  */
 #include <setjmp.h>
 #include <stdarg.h>

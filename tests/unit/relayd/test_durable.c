@@ -30,7 +30,7 @@
 #include "wire_value.h"
 
 static char dir[64], path[96], log_path[80];
-static char text[64 * 1024]; /* what the last relay has said */
+static char text[64 * 1024]; /* output of the last relay */
 
 static int setup(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the names of all counters are unique and in one style; the list begins with the connections
+ * Plan: the names of all counters are unique and in one style. The list begins with the connections
  * and ends with the log.
  */
 #include <setjmp.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The daemon as a process (RELAY_BINARY): what it says when it is ready, in both log formats; that
- * the identity stays; that it ends by SIGTERM and SIGINT with code 0 and its port is free again;
- * SIGUSR1; exit codes and sentences of refused starts, each of which leaves nothing running; one
- * worker and many; limits of open files that are low, too low for the tunnels, and too low to
- * start; descriptors 0 to 2 closed.
+ * Plan: the daemon as a process (RELAY_BINARY). The ready line in both log formats. The identity is
+ * kept. SIGTERM and SIGINT end the process with code 0, and the port is free again. SIGUSR1. Exit
+ * codes and error sentences of refused starts, each of which leaves no process. One worker and
+ * many. Limits of open files that are low, too low for the tunnels, and too low to start.
+ * Descriptors 0 to 2 closed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@
 #define WAIT_MS 30000
 
 static char dir[64], data[80], log_path[80];
-static char text[256 * 1024]; /* what the last relay has said */
+static char text[256 * 1024]; /* output of the last relay */
 static struct rlimit files;   /* for the next relay; 0: as it is */
 static bool has_no_std;       /* the next relay's descriptors 0 to 2 are closed */
 

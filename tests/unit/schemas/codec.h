@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Every message and value behind one shape, for tests and fuzzers: decode it, write it out again as
- * the canonical encoding. Messages that the relay only decodes are written by the table's own hand.
+ * Every message and value behind one interface, for tests and fuzzers: decode it, and write the
+ * canonical encoding. Messages that the relay only decodes are encoded by this file.
  */
 #ifndef TEST_CODEC_H
 #define TEST_CODEC_H

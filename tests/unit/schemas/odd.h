@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Takes a canonical encoding apart and writes the same value in forms a peer may also choose. With
- * a generator given, each form that is asked for is applied or not by the throw of a coin, item by
- * item.
+ * Takes a canonical encoding apart and writes the same value in other forms that a peer may choose.
+ * With a generator, each requested form is applied or not at random, item by item.
  */
 #ifndef TEST_ODD_H
 #define TEST_ODD_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: the cursor by itself.
- *  - Integers of every width at their borders, both signs; those above the caller's limit.
- *  - Byte fields: every form gives one run, zero-copy in the plain form; what was compacted decodes
- *    again; an array of small numbers without a count, of any length, comes out right.
+ * Plan: the cursor alone.
+ *  - Integers of every width at their limits, both signs; those above the limit of the caller.
+ *  - Byte fields: every form gives one run of bytes, without a copy in the plain form. A compacted
+ *    field decodes again. An array of small numbers of indefinite length, of any size, is correct.
  *  - Limits: depth 16 and no deeper, in skipped values and open ones; counts larger than the input;
  *    lengths of 2^64 - 1; a million levels.
- *  - Text: UTF-8's borders. Choices. Malformed heads. Breaks where none may be.
- *  - Errors stick: nothing moves any more, everything reads as zero.
- *  - Writer: shortest forms, exact bytes; overflow counts on and writes nothing behind the buffer.
+ *  - Text: the limits of UTF-8. Choices. Malformed heads. Breaks in invalid places.
+ *  - Errors are permanent: the cursor does not move, and all reads return zero.
+ *  - Writer: shortest forms, exact bytes. On overflow it continues to count and writes nothing past
+ *    the buffer.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,7 +144,7 @@ static void assert_run(struct wire_reader *r, const char *want)
         assert_int_equal(run.len, strlen(want));
         assert_memory_equal(run.ptr, want, run.len);
         assert_ptr_equal(r->pos, r->end);
-        *r = again; /* what was compacted reads the same */
+        *r = again; /* a compacted field reads the same */
     }
     uint8_t out[16];
     wire_read_fixed(r, out, (uint32_t)strlen(want));

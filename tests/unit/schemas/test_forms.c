@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: every message and value of the vectors, against every decoder's general duties.
- *  - The same value in another form (wide numbers, indefinite lengths, reversed keys, arrays for
- *    byte strings and the reverse, chunks, tags, unknown keys; each alone, all at once, and mixed
- *    at random) decodes to the same.
- *  - Every truncation is refused; bytes after the value are not looked at.
- *  - A key that comes twice is refused; so is a missing one, unless the protocol lists it.
- *  - Random damage is refused or decodes to something that survives another round; no read beyond
- *    the end in any case (inputs are copied to the heap in their exact size: run under ASan).
+ * Plan: every message and value of the vectors, against the duties of every decoder.
+ *  - The same value in another form decodes to the same: wide numbers, indefinite lengths, reversed
+ *    keys, arrays for byte strings and the reverse, chunks, tags, unknown keys; each alone, all
+ *    together, and mixed at random.
+ *  - Every truncation is rejected. Bytes after the value are not read.
+ *  - A duplicate key is rejected, and so is a missing one, unless the protocol allows it.
+ *  - Random damage is rejected, or decodes to a value that survives another round. No read goes
+ *    past the end (inputs are copied to the heap in their exact size: run under ASan).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 #include "unit/schemas/odd.h"
 #include "unit/schemas/vector_file.h"
 
-#define SMALL_BYTES 2000u /* what is tried at every length */
+#define SMALL_BYTES 2000u /* larger values are not tried at every length */
 #define ODD_BYTES (12u * 400u * 1024u)
 
 static uint64_t rng;

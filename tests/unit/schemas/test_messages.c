@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: what the vectors do not reach.
- *  - Heads written for payloads that follow apart: exact bytes, longest sizes, the frame length,
- * one piece equal to the parts.
- *  - The quick way through the canonical form and the general one agree, at all integer borders.
- *  - Payload and text limits; a failed decoding leaves the caller's struct alone.
- *  - Peers: both addresses or none, ports above 65535, routes nested until the depth limit.
- *  - Lists: whoever is called sees each peer; a NULL function checks the shape only.
- *  - State rows: borders of the signed score; a seed of the wrong length.
+ * Plan: cases that the vectors do not cover.
+ *  - Heads for payloads that are sent separately: exact bytes, longest sizes, the frame length. One
+ *    piece equals the parts.
+ *  - The fast decoder of the canonical form and the general one agree, at all limits of integers.
+ *  - Payload and text limits. A failed decoding does not change the struct of the caller.
+ *  - Peers: both addresses or none, ports above 65535, routes nested up to the depth limit.
+ *  - Lists: the callback gets each peer. A NULL callback checks the shape only.
+ *  - State rows: limits of the signed score; a seed of the wrong length.
  */
 #include <setjmp.h>
 #include <stdarg.h>

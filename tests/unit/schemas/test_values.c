@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: values built by hand.
- *  - The fixed vectors of the protocol: the manifest's signature and id, the share head of it, ids
- *    and keys, made from structs and made again from the bytes.
- *  - Items: 3,000 and no more; defaults; the bound on the encodings' length holds for the values
- * that grow most; a scratch buffer too small is an error.
- *  - A text in pieces, and one of 60,000 bytes, survive decoding twice.
- *  - Kinds are told apart by one key, whatever stands around it.
- *  - Announcements: each structural rule alone; the buckets at the edges of time.
+ *  - The fixed vectors of the protocol: the signature and id of the manifest, its share head, ids
+ *    and keys, encoded from structs and again from the bytes.
+ *  - Items: 3,000 and no more; defaults. The bound on the length of encodings holds for the values
+ *    that grow most. A scratch buffer that is too small is an error.
+ *  - A text in chunks, and one of 60,000 bytes, can be decoded twice.
+ *  - One key decides the kind of a value, whatever the other keys are.
+ *  - Announcements: each structural rule alone; the buckets at the limits of time.
  */
 #include <setjmp.h>
 #include <stdarg.h>

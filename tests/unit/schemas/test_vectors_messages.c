@@ -318,7 +318,7 @@ static void check_payload(const struct vector *v)
         encode_content_message(v, &w) || encode_community_reply(v, &w))
         assert_written(v, &w);
 
-    /* What is decoded but not kept whole is not written again. */
+    /* Fields that are decoded but not kept whole are not encoded again. */
     const struct codec *c = codec_by_type((int)vector_u64(v, "type"));
     if (c == NULL || strstr(v->name, "community_public_shares_") != NULL) {
         uint8_t *got = NULL;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the tests over the vectors share: compare with a vector's bytes, make structs of its fields.
+/*
+ * Shared by the tests of the vectors: compare with the bytes of a vector, make structs of its
+ * fields.
  */
 #ifndef TEST_VECTOR_CHECK_H
 #define TEST_VECTOR_CHECK_H
@@ -11,7 +13,7 @@
 #define PEERS_MAX 16
 #define VECTOR_OUT_BYTES (400u * 1024u)
 
-/* Where the test encodes to; start() is a writer over all of it. */
+/* The output of encoders; start() is a writer over all of it. */
 extern uint8_t out[VECTOR_OUT_BYTES];
 struct wire_writer start(void);
 

@@ -31,12 +31,12 @@ struct room_dht {
     int op;            /* of the last */
     enum wire_dialect dialect;
     uint32_t payload_len;
-    /* What it replies. */
+    /* Its reply. */
     bool is_silent; /* nothing, until room_dht_reply */
     bool is_joined;
     bool has_reply; /* "answer" */
     enum wire_refusal refusal;
-    /* What sessions told it. */
+    /* Notifications from sessions. */
     uint32_t inbound;
     int64_t skew_s;
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: what each message type means. Types outside the table and community types in dialect A are
- * unsupported; a malformed payload of every type is refused and the session goes on; a malformed
- * envelope closes it. Each rate class has a limit and a text of its own. Requests for the DHT
- * arrive there as the right operation; its reply comes back under the right type, its refusal as
- * its text, and a DHT that is gone as a refusal. Content that a relay does not keep is answered at
- * once.
+ * Plan: the handling of each message type.
+ *  - Types outside the table, and community types in dialect A, are unsupported. A malformed
+ *    payload of any type is refused and the session continues. A malformed envelope closes it.
+ *  - Each rate class has its own limit and text.
+ *  - Requests for the DHT arrive as the right operation. A reply is sent under the right type, a
+ *    refusal as its text, and a stopped DHT as a refusal.
+ *  - Requests for content that a relay does not keep are replied to at once.
  */
 #include <setjmp.h>
 #include <stdarg.h>

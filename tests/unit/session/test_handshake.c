@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: two sides go through the three hellos and agree on a session secret; then every check is
- * made to fail on its own, by the smallest change that should trip it and no other: version, clock
- * (both sides of the limit), echo present or missing, signature, each signed field, ack of another
- * key or nonce, server of another key.
+ * Plan: two sides exchange the three hellos and agree on a session secret. Then every check is made
+ * to fail alone, by the smallest change that fails only this check: version, clock (both sides of
+ * the limit), echo present or missing, signature, each signed field, ack of another key or nonce,
+ * server of another key.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: a nonce is new once and seen afterwards; it is forgotten after LIM_NONCE_S and not a second
- * before; a million others do not grow the ledger, and only push out what is older; many threads
- * that insert one nonce at once see exactly one of them succeed.
+ * Plan: a nonce is new once and known afterwards. It is forgotten after LIM_NONCE_S and not one
+ * second before. A million others do not grow the ledger, and evict only older ones. Of many
+ * threads that insert one nonce at once, exactly one succeeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>

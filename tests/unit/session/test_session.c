@@ -101,7 +101,7 @@ static void test_an_ack_of_another_nonce_is_closed(void **state)
     assert_false(c->conn.is_authenticated);
 }
 
-static void test_another_clock_is_told_to_the_dht(void **state)
+static void test_the_dht_is_notified_of_another_clock(void **state)
 {
     struct client *c = client_connect(0, 10, WIRE_DIALECT_A);
     uint8_t bytes[WIRE_HELLO_MAX];
@@ -237,7 +237,7 @@ int main(void)
         TEST(test_a_malformed_hello_is_closed),
         TEST(test_a_replayed_hello_is_closed),
         TEST(test_an_ack_of_another_nonce_is_closed),
-        TEST(test_another_clock_is_told_to_the_dht),
+        TEST(test_the_dht_is_notified_of_another_clock),
         TEST(test_the_connection_is_held_until_the_reply),
         TEST(test_unread_replies_stop_the_reading_of_requests),
         TEST(test_eof_closes_an_idle_session),

@@ -235,7 +235,7 @@ int64_t desk_rows(void)
     return desk_integer("SELECT count(*) FROM relay_values");
 }
 
-/* The form of the row that st stands at, after a look at every byte of it. */
+/* The form of the current row of st, after a check of every byte. */
 static uint32_t check_row(sqlite3_stmt *st, uint32_t *out_n)
 {
     uint8_t key[32], expect[600];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * For tests of what is written behind: a storage on a worker that the test steps by hand, in
- * virtual time; rows told apart by a number, from which all else about them follows; the lines of
- * the log.
+ * For tests of asynchronous writes: a storage actor on a worker that the test steps, in virtual
+ * time; rows that are derived from a number; the lines of the log.
  */
 #ifndef TEST_STORAGE_DESK_H
 #define TEST_STORAGE_DESK_H
@@ -23,19 +22,19 @@ void desk_start(void);
 void desk_turns(void);             /* until there is nothing to do at once */
 void desk_sleep(uint64_t span_ns); /* time passes, timers fire */
 rt_err desk_flush(void);
-/* Each write to the disk, and each sync, takes so long. */
+/* The duration of each write and each sync of the disk. */
 void desk_slow_disk(uint64_t span_ns);
 
 /* Value n in its g-th form: key and bytes follow from both, and it does not expire before long. */
 struct storage_write *desk_value(uint32_t n, uint32_t g);
 struct storage_write *desk_drop(uint32_t n);
-/* One that expires so many seconds after DESK_WALL_S. */
+/* A value that expires this number of seconds after DESK_WALL_S. */
 struct storage_write *desk_value_until(uint32_t n, uint32_t g, uint64_t expires_s);
 /* Whether the queue had room. */
 bool desk_send(struct storage_write *w);
 void desk_key(uint32_t n, uint8_t out[32]);
 
-/* What another program finds in the database: rows in relay_values; the form that value n has, or
+/* The database as another program reads it: rows in relay_values; the form that value n has, or
  * -1. */
 int64_t desk_rows(void);
 int64_t desk_form(uint32_t n);

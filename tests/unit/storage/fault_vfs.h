@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The disk as the tests want it: a sqlite3_vfs around the system's, made the default, that fails
- * writes and syncs when told to.
+ * A simulated disk: a sqlite3_vfs around that of the system, made the default, that fails writes
+ * and syncs on request.
  */
 #ifndef TEST_STORAGE_FAULT_VFS_H
 #define TEST_STORAGE_FAULT_VFS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The storage actor on a worker that the test steps by hand: a flush is answered and leaves an
- * empty log; a request to an actor that has stopped comes back bounced.
+ * Plan: the storage actor on a worker that the test steps. A flush gets its reply and leaves an
+ * empty log. A request to an actor that has stopped bounces.
  */
 #include <setjmp.h>
 #include <stdarg.h>

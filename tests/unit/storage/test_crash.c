@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * kill -9 while a directory is made, opened and written to, at times spread over what a first start
- * takes. A child opens fresh directories, tells its identity as soon as storage_open has returned,
- * then makes secrets and tells each. Whenever it dies: the next open works, whatever was told is
- * still so, and a second open agrees with the first. (The machine stays up: what this cannot show
- * is a lost page cache; there durability rests on synchronous FULL.)
+ * Plan: kill -9 while a directory is created, opened and written, at times spread over a first
+ * start. A child opens fresh directories and reports its identity when storage_open returns. Then
+ * it creates secrets and reports each. After each kill the next open succeeds, all reported values
+ * are unchanged, and a second open agrees with the first.
+ * The machine keeps running, so this test cannot show the loss of the page cache. Synchronous FULL
+ * covers it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,7 @@ static void child_main(int fd)
     _exit(0);
 }
 
-/* Everything the child told before it died. */
+/* All reports of the child before it was killed. */
 static size_t run_child(unsigned delay_us, uint8_t *out, size_t cap, bool *was_killed)
 {
     int pipe_fd[2], status;
@@ -115,7 +116,7 @@ static void killed_at_any_time(void **state)
 {
     unsigned seed =
         getenv("TEST_SEED") ? (unsigned)strtoul(getenv("TEST_SEED"), NULL, 10) : (unsigned)getpid();
-    unsigned span_us = 30000, killed = 0, before_told = 0;
+    unsigned span_us = 30000, killed = 0, before_report = 0;
     uint64_t lcg = seed;
 
     (void)state;
@@ -129,8 +130,8 @@ static void killed_at_any_time(void **state)
         lcg = lcg * 6364136223846793005u + 1442695040888963407u;
         len = run_child((unsigned)(lcg >> 33) % span_us, told, sizeof(told), &was_killed);
         killed += was_killed;
-        before_told += len == 0;
-        /* Stay within what the child takes: shorter when it got through, longer when it told
+        before_report += len == 0;
+        /* Stay within the time of the child: shorter when it has ended, longer when it reported
          * nothing. */
         if (!was_killed)
             span_us = span_us * 4 / 5 + 500;
@@ -139,11 +140,12 @@ static void killed_at_any_time(void **state)
         check(told, len);
         assert_int_equal(scratch_teardown(NULL), 0);
     }
-    printf("%u of %d killed, %u before the identity was told\n", killed, ROUNDS, before_told);
+    printf("%u of %d killed, %u before the identity was reported\n", killed, ROUNDS, before_report);
     assert_true(killed >= ROUNDS / 4);
 }
 
-/* What a crash between two steps of the creation leaves: parts under the other name, in any state.
+/* The files after a crash between two steps of the creation: parts under the other name, in any
+ * state.
  */
 static void leftovers_of_a_creation(void **state)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The directory: made with its parents, modes 0700 and 0600 whatever the umask, wider ones found
- * are warned of and left; a second process, and a second open in this one, refused with the
- * holder's process id, and let in once the holder is gone; a directory nobody may write to, a path
- * that is a file, and one that cannot be made: a sentence each.
+ * Plan: the directory is created with its parents, with modes 0700 and 0600 for every umask. Wider
+ * modes of an existing one cause a warning and are kept. A second process, and a second open in
+ * this process, are refused with the process id of the holder, and accepted after the holder has
+ * ended. A directory without write permission, a path that is a file, and one that cannot be
+ * created: one sentence each.
  *
- * Where the test runs as root, which may write anywhere, it opens as an ordinary user.
+ * If the test runs as root, which may write anywhere, it opens as an ordinary user.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@
 #include "scratch.h"
 #include "storage/dir.h"
 
-#define NOBODY 65534
+#define UNPRIVILEGED_UID 65534
 
 static void modes(void **state)
 {
@@ -55,7 +56,7 @@ static void parents(void **state)
     assert_int_equal(scratch_mode(scratch_data), 0700);
 }
 
-/* What is written to stderr while a directory with wider modes is opened. */
+/* The output on stderr while a directory with wider modes is opened. */
 static void wider_modes_are_warned_of(void **state)
 {
     struct storage *s = scratch_open();
@@ -136,7 +137,7 @@ static void refused_as_user(const char *const words[])
     bool is_root = geteuid() == 0;
 
     if (is_root)
-        assert_int_equal(seteuid(NOBODY), 0);
+        assert_int_equal(seteuid(UNPRIVILEGED_UID), 0);
     scratch_refused(RT_ERR_SYSTEM, words);
     if (is_root) {
         assert_int_equal(seteuid(0), 0);

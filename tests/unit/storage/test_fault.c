@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A disk that takes nothing, by a sqlite3_vfs that fails writes and syncs. Full, read-only and
- * broken: one warning however long it lasts, nothing on disk, nothing lost, tries at every
- * LIM_STORAGE_RETRY_NS and no oftener however much comes in; when it works again everything is on
- * disk within that time, in its last form, and that is said once. While it lasts the queue's limit
- * holds: what comes past it is dropped, counted and told of at the recovery. A flush and a stop
- * while it lasts fail and say so, and a flush to a slow disk gives up after LIM_STORAGE_FLUSH_NS;
- * what was committed before is whole afterwards. A start on a full disk has all that was there, and
- * writes once there is room. A single fault at each write or sync of a batch in turn: the next try
- * succeeds, the rows are whole, and a fresh look finds no damage.
+ * Plan: a disk that accepts no writes: a sqlite3_vfs fails writes and syncs.
+ *  - A disk that is full, read-only or broken: one warning for the whole outage, no row on disk and
+ *    none lost. The writer retries every LIM_STORAGE_RETRY_NS and not more often.
+ *  - After the recovery every row is on disk within that time, in its last form, and one line is
+ *    logged.
+ *  - During the outage the limit of the queue holds. Writes above it are dropped, counted, and
+ *    logged at the recovery.
+ *  - A flush and a stop during the outage fail. A flush to a slow disk gives up after
+ *    LIM_STORAGE_FLUSH_NS. Rows that were committed before are intact.
+ *  - A start on a full disk loads all rows, and writes when there is space.
+ *  - A single fault at each write or sync of a batch in turn: the next attempt succeeds, the rows
+ *    are complete, and an integrity check finds no damage.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +88,7 @@ static void full(void **state)
     (void)state;
     outage(SQLITE_FULL, "database or disk is full");
     scratch_sql("DELETE FROM relay_values");
-    outage(SQLITE_FULL, BEGUN); /* a second time is told again */
+    outage(SQLITE_FULL, BEGUN); /* a second outage is logged again */
 }
 
 static void read_only(void **state)

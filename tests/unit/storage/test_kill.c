@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * kill -9 in the middle of writing behind. A child puts, replaces and drops values without pause,
- * a transaction at every SEND_AT_ONCE, and tells of each that was answered. It is killed ROUNDS
- * times, at random moments, each time on the database the last one left: that opens, its structure
- * is sound, every row is whole, and together they are as the last transaction told of has left
- * them, or the one after it: none is half there.
+ * Plan: kill -9 during asynchronous writes. A child puts, replaces and drops values without pause,
+ * in one transaction per SEND_AT_ONCE, and reports each confirmed transaction. It is killed ROUNDS
+ * times, at random moments, always on the same database. After each round the database opens, its
+ * structure is valid, and every row is complete. The rows are those of the last reported
+ * transaction or of the next one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,7 @@ static uint32_t run_child(uint32_t first, unsigned delay_us)
 }
 
 /* Whether every row is as the writes up to `last` leave it. */
-static bool stands_at(uint32_t last)
+static bool is_as_of(uint32_t last)
 {
     for (uint32_t row = 0; row < ROWS; row++) {
         uint32_t i = last - (last % ROWS + ROWS - row) % ROWS;
@@ -83,7 +83,7 @@ static bool stands_at(uint32_t last)
 static void check(uint32_t told)
 {
     assert_true(desk_check_rows() <= ROWS);
-    if (!stands_at(told) && !stands_at(told + SEND_AT_ONCE))
+    if (!is_as_of(told) && !is_as_of(told + SEND_AT_ONCE))
         fail_msg("neither as write %u left it nor as %u", told, told + SEND_AT_ONCE);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * The queue of writes. By hand: order is by first arrival; a later write to a row takes the place
- * of the earlier one, put or drop; key and sub, tables, and addresses that begin alike are told
- * apart. At random beside a plain array: thousands of puts and drops over a few hundred rows, and
- * batches taken; what comes out, in which order, is the model's. The gate: the write past
- * LIM_STORAGE_QUEUED and the byte past the byte limit are refused and counted, one that leaves
- * makes room for one, a small memory_max makes the limit smaller, and writes outlive the gate's
- * owner.
+ * Plan: the queue of writes.
+ *  - By hand: the order is that of the first write to a row. A later write to the row replaces the
+ *    earlier one, put or drop. Rows differ by key and sub, by table, and by addresses with the same
+ *    beginning.
+ *  - Against a model, an array: thousands of random puts and drops over a few hundred rows, and
+ *    batches taken. Content and order of the output are equal.
+ *  - The gate: a write above LIM_STORAGE_QUEUED or above the byte limit is refused and counted. One
+ *    that leaves admits another. A small memory_max lowers the limit. Writes outlive the owner of
+ *    the gate.
  */
 #include <setjmp.h>
 #include <stdarg.h>

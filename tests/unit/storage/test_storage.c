@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What is kept: a fresh directory gets an identity and a slot secret that are the same at the next
- * start; named secrets likewise, by name and length; a database that the published relay has made
- * is taken with its identity and its rows untouched, and our tables are added; its shape is exactly
- * what that relay expects of ours.
+ * Plan: kept: a fresh directory gets an identity and a slot secret, which are the same at the next
+ * start. Named secrets also, by name and length. A database of the published relay keeps its
+ * identity and its rows, and gets our tables. The schema of a new database is the one that the
+ * published relay expects.
  *
- * What is refused, in a sentence, with the file as it was: garbage, a dead link, an empty file, a
- * file cut at every 512 bytes, overwritten pages, a node_key that is none, is missing or is locked
- * with a passphrase, tables of another shape, a later version, a log without its database.
+ * Refused, in one sentence, without a change of the file: garbage, a dangling link, an empty file,
+ * a file cut at every 512 bytes, overwritten pages, a node_key that is invalid, missing or
+ * protected by a passphrase, tables of another schema, a later version, a log without its database.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * On threads, in real time. A disk that takes its time holds up nobody who sends: with a sync that
- * does not return, everything the queue has room for is sent, what is more is refused at once, and
- * all of it is on disk when the sync has returned. Threads that end with writes under way: those
+ * Plan: threads in real time. A slow disk does not block the senders: while a sync does not return,
+ * all writes up to the limit of the queue are accepted, further ones are refused at once, and all
+ * accepted ones are on disk after the sync returns. Writes that are queued when their threads end
  * are on disk after storage_stop.
  */
 #include <setjmp.h>
@@ -72,7 +72,7 @@ static void wait_for_batch(void)
     assert_true(rt_metric_get(RT_METRIC_STORAGE_BATCHES) > before);
 }
 
-static void a_slow_disk_holds_up_nobody(void **state)
+static void a_slow_disk_does_not_block_senders(void **state)
 {
     uint32_t sent = 0;
 
@@ -107,7 +107,7 @@ static void threads_end_with_writes_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_slow_disk_holds_up_nobody),
+        TEST(a_slow_disk_does_not_block_senders),
         TEST(threads_end_with_writes_under_way),
     };
 

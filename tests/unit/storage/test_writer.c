@@ -153,7 +153,7 @@ static off_t log_size(void)
     return st.st_size;
 }
 
-/* Somebody looks at the database and takes his time: the log cannot be used anew meanwhile. */
+/* A long read transaction of another connection: the log cannot be reset meanwhile. */
 static void log_is_cut_back(void **state)
 {
     sqlite3 *db = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * A fake transport plugin that records what the room asks of it, consumers that record what they
- * are told, and a virtual clock. The test plays the network.
+ * A fake transport plugin that records the calls of the room, consumers that record their events,
+ * and a virtual clock. The test plays the network.
  */
 #ifndef TEST_CONN_WORLD_H
 #define TEST_CONN_WORLD_H

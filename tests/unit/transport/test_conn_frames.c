@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: bytes come in pieces of any size and frames come out whole; big ones are assembled in
- * buffers in proportion to what has come; oversize ends or is discarded; a held consumer hears
- * nothing until released, in order, eof last; memory that is short stops reading and later goes on;
- * a frame that finds none is thrown away and the next one comes.
+ * Plan: bytes arrive in pieces of any size, and frames are delivered whole. Large frames are
+ * assembled in buffers in proportion to the bytes received. An oversized frame ends the connection
+ * or is discarded. A held consumer gets nothing until it is released, then everything in order, eof
+ * last. Without memory, reading stops and continues later. A frame that finds no memory is
+ * discarded, and the next one is delivered.
  */
 #include "conn_world.h"
 #include "wire_limits.h"
 
-static void test_frames_whole_whatever_the_pieces(void **state)
+static void test_frames_are_whole_for_all_sizes_of_pieces(void **state)
 {
     static const uint32_t lens[] = {1, 300, 0, 5, 70000, 2, 65536, 100000, 1};
     static uint8_t bytes[400000];
@@ -54,7 +55,7 @@ static void test_small_frames_need_no_buffer(void **state)
     plugin_closed(c, RELAY_END_PEER);
 }
 
-static void test_buffers_grow_with_what_has_come(void **state)
+static void test_buffers_grow_with_the_bytes_received(void **state)
 {
     static uint8_t bytes[1100000];
     struct relay_conn *c = admit("127.0.0.1");
@@ -120,7 +121,7 @@ static void test_oversize_ends_and_too_big_to_keep_is_discarded(void **state)
     assert_int_equal(k->endings, 1);
 }
 
-static void test_held_consumer_hears_nothing_until_released(void **state)
+static void test_held_consumer_gets_nothing_until_released(void **state)
 {
     struct relay_conn *c = admit("127.0.0.1");
     struct consumer *k = &consumers[0];
@@ -149,7 +150,7 @@ static void test_held_consumer_hears_nothing_until_released(void **state)
     turn(0);
     assert_false(c->is_paused);
     assert_int_equal(k->frames, 4);
-    /* what the transport held back behind the pause comes before the eof that passed it */
+    /* data that the transport held during the pause precede the eof, which it reported earlier */
     assert_int_equal(k->eofs, 0);
     assert_int_equal(deliver(c, bytes + at, 50, 50, NULL), 50);
     assert_int_equal(k->frames, 5);
@@ -190,7 +191,7 @@ static size_t take_frames_share(void)
     return n;
 }
 
-static void test_short_memory_stops_reading_and_goes_on(void **state)
+static void test_reading_stops_without_memory_and_continues(void **state)
 {
     static uint8_t bytes[300000];
     struct relay_conn *c = admit("127.0.0.1");
@@ -216,7 +217,7 @@ static void test_short_memory_stops_reading_and_goes_on(void **state)
     plugin_closed(c, RELAY_END_PEER);
 }
 
-static void test_frame_without_memory_is_thrown_away(void **state)
+static void test_frame_without_memory_is_discarded(void **state)
 {
     static uint8_t bytes[300000];
     struct relay_conn *c = admit("127.0.0.1");
@@ -260,15 +261,15 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_frames_whole_whatever_the_pieces),
+        T(test_frames_are_whole_for_all_sizes_of_pieces),
         T(test_small_frames_need_no_buffer),
-        T(test_buffers_grow_with_what_has_come),
+        T(test_buffers_grow_with_the_bytes_received),
         T(test_a_buffer_more_than_half_is_all_of_it),
         T(test_oversize_ends_and_too_big_to_keep_is_discarded),
-        T(test_held_consumer_hears_nothing_until_released),
+        T(test_held_consumer_gets_nothing_until_released),
         T(test_hold_without_more_data_costs_no_pause),
-        T(test_short_memory_stops_reading_and_goes_on),
-        T(test_frame_without_memory_is_thrown_away),
+        T(test_reading_stops_without_memory_and_continues),
+        T(test_frame_without_memory_is_discarded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plan: each deadline ends exactly what it should, under a virtual clock; the half-open cap evicts
- * the oldest of the same prefix; a prefix's limit counts live connections; when memory is pressed
- * the longest stalled reader is closed; closing is silent, bounded, and tells everybody at
- * shutdown.
+ * Plan: each deadline ends exactly its connections, under a virtual clock. The limit of half-open
+ * connections evicts the oldest one of the same prefix. The limit of a prefix counts live
+ * connections. Under memory pressure the reader that has stalled longest is closed. Closing is
+ * silent and bounded. A shutdown notifies every consumer.
  */
 #include <string.h>
 
@@ -248,7 +248,7 @@ static void test_close_all_ends_at_its_deadline(void **state)
     rt_actor_stop(&closer.actor);
 }
 
-static void test_close_all_tells_every_consumer_first(void **state)
+static void test_close_all_notifies_every_consumer_first(void **state)
 {
     struct relay_conn *a = admit("127.0.0.1"), *b = admit("127.0.0.2");
 
@@ -282,7 +282,7 @@ int main(void)
         T(test_pressed_memory_closes_the_longest_stalled),
         T(test_close_all_without_connections_replies_at_once),
         T(test_close_all_ends_at_its_deadline),
-        T(test_close_all_tells_every_consumer_first),
+        T(test_close_all_notifies_every_consumer_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Plugins made wrong on purpose, one fault each (wrong_plugin.c), beside the test as the relay's
- * lie beside it: the right one is loaded, each wrong one refused with its own words and its path.
- * Files that are no library at all. Finding a plugin by name. The check alone, for every verb.
+ * Plan: plugins with one deliberate fault each (wrong_plugin.c), in the directory of the test, as
+ * the plugins of the relay are in its own. The valid one is loaded. Each invalid one is refused
+ * with its own words and its path. Files that are not libraries. Finding a plugin by name. The
+ * check of the table, for every verb.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,7 @@ static void each_wrong_one(void **state)
         {"wrong_verb", {"has no function for", "\"resume\""}},
         {"wrong_null", {"has no table", ""}},
         {"wrong_symbol", {"it has no function", "relay_transport_v1"}},
-        {"wrong_undefined", {"cannot be loaded", "undefined symbol: nobody_has_this"}},
+        {"wrong_undefined", {"cannot be loaded", "undefined symbol: undefined_function"}},
     };
 
     (void)state;

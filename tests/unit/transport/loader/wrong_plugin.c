@@ -54,7 +54,7 @@ static void peer(const struct relay_conn *c, struct sockaddr_storage *out)
 }
 
 #ifdef WRONG_UNDEFINED
-void nobody_has_this(void);
+void undefined_function(void);
 #endif
 
 static const struct relay_transport table = {
@@ -113,7 +113,7 @@ __attribute__((visibility("default"))) const struct relay_transport *relay_trans
 const struct relay_transport *relay_transport_v1(void)
 {
 #ifdef WRONG_UNDEFINED
-    nobody_has_this();
+    undefined_function();
 #endif
 #ifdef WRONG_NULL
     return table.magic ? NULL : &table;

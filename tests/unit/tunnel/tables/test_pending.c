@@ -138,7 +138,7 @@ static void test_an_older_deadline_goes_first_within_its_key(void **state)
 
 /* -- turns -- */
 
-static void test_keys_take_turns_whatever_their_number_of_requests(void **state)
+static void test_keys_take_turns_for_any_number_of_requests(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++)
@@ -549,7 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_pop_in_the_order_written),
         TEST(test_an_older_deadline_goes_first_within_its_key),
-        TEST(test_keys_take_turns_whatever_their_number_of_requests),
+        TEST(test_keys_take_turns_for_any_number_of_requests),
         TEST(test_answer_bytes_are_paid_with_turns),
         TEST(test_debt_has_no_effect_while_no_other_key_waits),
         TEST(test_debt_outlasts_a_pause),
