@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants: a reader's pos never passes its end, and the first error stays. Bytes are compacted
+ * only over input that was read already: an encoded item is never shorter than its bytes.
+ */
 #include "wire_cbor.h"
 
 #include <string.h>

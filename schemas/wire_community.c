@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a _decode function writes *out only when the whole record is valid. Pointers in a
+ * decoded record lie in the input buffer.
+ */
 #include "wire_community.h"
 
 #include <string.h>

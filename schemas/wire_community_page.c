@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a _decode function writes *out only when the whole value is valid. Pointers in a
+ * decoded value lie in the input buffer.
+ */
 #include <string.h>
 
 #include "crypto/crypto.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a _decode function writes its out-parameters only when the whole message is valid.
+ * Pointers in a decoded message lie in the input buffer.
+ */
 #include "wire_dht.h"
 
 #include <string.h>

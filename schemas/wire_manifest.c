@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a _decode function writes *out only when the whole manifest is valid. Pointers in a
+ * decoded manifest lie in the input buffer.
+ */
 #include "wire_value.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a struct db that db_open returned has an open, writable SQLite handle until db_close.
+ * A bound blob or text is borrowed: db_run clears the bindings before it returns.
+ */
 #include "storage/db.h"
 
 #include <limits.h>
@@ -9,8 +13,6 @@
 
 #include "base/check.h"
 #include "storage/storage_limits.h"
-
-/* Another program (a backup, a look with sqlite3) may hold the file for a moment. */
 
 struct db {
     sqlite3 *handle;
@@ -78,6 +80,7 @@ rt_err db_open(const char *path, bool is_alone, struct db **out, struct relay_er
     memcpy(d->path, path, strlen(path) + 1);
     code = sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE, NULL);
     RT_INSIST(d->handle);
+    /* Another program, such as a backup, may hold the file for a moment. */
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(d->handle, LIM_STORAGE_BUSY_MS);
     if (code == SQLITE_OK)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants: relay.db is never incomplete, because create() writes relay.db.new and renames it. A
+ * new identity is made only for a database that was not ours before. `writer` is in use exactly
+ * while is_started.
+ */
 #include "storage/storage.h"
 
 #include <stdio.h>

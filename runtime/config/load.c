@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: the caller's struct is written only when all options are valid. Every refusal writes
+ * one sentence to *err.
+ */
 #include "parse.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariant: a lane belongs to its worker's thread while that runs. Other threads read only its
+ * atomic members and send it messages.
+ */
 #include "load.h"
 
 #include <stdio.h>

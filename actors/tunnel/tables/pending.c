@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * Invariants: a key is in the heap `turns` exactly while it has requests waiting. It is among the
+ * debtors only while it has no request. The sums of the keys' waiting_count and written_count are
+ * those of struct pending.
+ */
 #include "tunnel/tables/pending.h"
 
 #include <stdlib.h>
