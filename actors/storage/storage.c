@@ -11,6 +11,7 @@
 #include "storage/dir.h"
 #include "storage/gate.h"
 #include "storage/migrate.h"
+#include "storage/schema_check.h"
 #include "storage/table_communities.h"
 #include "storage/table_identity.h"
 #include "storage/table_metadata.h"
@@ -143,6 +144,8 @@ static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
 {
     rt_err e = db_open(path, is_alone, &s->db, err);
 
+    if (!e)
+        e = schema_check(s->db, err);
     if (!e)
         e = db_check(s->db, err);
     if (!e)
