@@ -6,8 +6,8 @@
  *
  * Other nodes must not be able to send our dials into a private network. So an address that is not
  * global is dialled only if the operator announces or bootstraps at one of its scope. Only a relay
- * that is bound to loopback alone dials loopback addresses without that: whoever reaches it is on
- * this host.
+ * that is bound to loopback alone dials loopback addresses without that: every peer that
+ * reaches it is on this host.
  */
 #ifndef DHT_SELF_ADDRESS_H
 #define DHT_SELF_ADDRESS_H
