@@ -67,7 +67,7 @@ void actor_requests_call(struct actor_requests *a, struct dht_call_request *m)
     struct actor_call *c;
 
     dht_hop_normalise(&m->to);
-    if (!membership_may_dial(a->membership, &m->to)) {
+    if (!membership_may_dial_named(a->membership, &m->to)) {
         m->outcome = DHT_CALL_NO_TRANSPORT;
         rt_msg_reply(a->context->worker, &m->msg);
         return;

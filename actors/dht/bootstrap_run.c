@@ -213,6 +213,7 @@ static void on_dialled(void *owner, uint64_t cookie, const struct rpc_call *call
     if (v == DHT_BOOT_KEY_CHANGED && is_power_of_two(failures + 1))
         report_changed_key(b, entry, &call->to, end->key);
     if (v == DHT_BOOT_PINNED || v == DHT_BOOT_UNPINNED || v == DHT_BOOT_FINE) {
+        self_address_bootstrapped(b->membership->self, &call->to);
         if (v == DHT_BOOT_PINNED || failures > 0 || b->lookups->self[end->dialect].began_ns == 0)
             report_reached(b, entry, &call->to, end, v);
         welcome(b, &call->to, end);
@@ -329,6 +330,9 @@ void bootstrap_run_init(struct bootstrap_run *b, struct dht_context *context,
     b->boot = dht_boot_new(config->peers, config->count, context->identity->public_key,
                            config->trust, dht_random, context);
     b->timer.fire = on_timer;
+    for (uint32_t i = 0; i < config->count; i++)
+        if (config->peers[i].host[0] == '\0')
+            self_address_bootstrapped(membership->self, &config->peers[i].hop);
 }
 
 void bootstrap_run_start(struct bootstrap_run *b)

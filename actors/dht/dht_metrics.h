@@ -27,6 +27,8 @@
     X(DHT_LOOKUPS_DROPPED, "dht_lookups_dropped_total", "look-ups not started: too many wait")     \
     X(DHT_OFFERS_DROPPED, "dht_offers_dropped_total",                                              \
       "offers of peers ignored: too many from one node")                                           \
+    X(DHT_PRIVATE_REFUSED, "dht_private_addresses_refused_total",                                  \
+      "private addresses named by other nodes and not dialled")                                    \
     X(DHT_VALUES_EVICTED, "dht_values_evicted_total", "values evicted from a full store")          \
     X(COMMUNITY_RECORDS_REFUSED, "community_records_refused_total",                                \
       "records refused: community full, one record per network")                                   \

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "dht/address/addr.h"
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 
 #define PORT_TCP 7001u /* protocol: conventional ports */
 #define PORT_QUIC 7000u
@@ -48,7 +49,32 @@ void membership_fini(struct membership *m)
 
 bool membership_may_dial(const struct membership *m, const struct wire_peer_hop *hop)
 {
-    return self_address_may_keep(m->self, hop) && rpc_pool_has_transport(m->rpc, hop->transport);
+    return self_address_may_keep(m->self, hop) && self_address_may_trust(m->self, hop) &&
+           rpc_pool_has_transport(m->rpc, hop->transport);
+}
+
+static void report_private(const struct membership *m, const struct wire_peer_hop *hop)
+{
+    static struct rt_log_site site;
+    char text[DHT_HOP_TEXT];
+
+    rt_metric_inc(RT_METRIC_DHT_PRIVATE_REFUSED);
+    if (!rt_log_allowed(&site, 1, dht_now_ns(m->context)))
+        return;
+    dht_hop_text(hop, text, sizeof(text));
+    rt_log(RELAY_LOG_INFO,
+           "a node names an address that is not public, not dialled: this relay neither announces "
+           "nor bootstraps at such an address",
+           "addr=%s", text);
+}
+
+bool membership_may_dial_named(const struct membership *m, const struct wire_peer_hop *hop)
+{
+    if (membership_may_dial(m, hop))
+        return true;
+    if (self_address_may_keep(m->self, hop) && !self_address_may_trust(m->self, hop))
+        report_private(m, hop);
+    return false;
 }
 
 uint32_t membership_count(const struct membership *m)
@@ -223,7 +249,7 @@ bool membership_heard(struct membership *m, const struct wire_peer *p, struct wi
         self_address_named(m->self, &hop);
         return false;
     }
-    if (!membership_may_dial(m, &hop))
+    if (!membership_may_dial_named(m, &hop))
         return false;
     *out = hop;
     return true;

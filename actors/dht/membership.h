@@ -7,6 +7,8 @@
  *    in the tables of exactly the dialects that it is known to speak.
  *  - An address that another peer named is only a candidate: of the database or the probe queue.
  *  - No address of narrower scope than ours, and none of our own, is in any of them.
+ *  - Nothing that another node says makes us dial a private address, unless the operator announces
+ *    or bootstraps at one of that scope.
  *
  * Owns the tables, the database and the probe queue. Higher parts may read them, report look-ups
  * and refusals to them, and take the next address to dial. Thread: worker 0.
@@ -76,8 +78,11 @@ void membership_inbound(struct membership *m, const struct dht_inbound *from);
 
 /* -- questions -- */
 
-/* True: the address may be dialled. */
+/* True: the address may be dialled: it is in scope, and global or of a scope that the operator uses
+ * (self_address.h). The addresses of bootstrap peers need not be. */
 bool membership_may_dial(const struct membership *m, const struct wire_peer_hop *hop);
+/* The same for an address that another node named; counts and logs one that is private. */
+bool membership_may_dial_named(const struct membership *m, const struct wire_peer_hop *hop);
 /* The contacts of all tables. A node that speaks several dialects counts once in each. */
 uint32_t membership_count(const struct membership *m);
 /* True: the node is a contact in some dialect. */

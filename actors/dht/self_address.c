@@ -21,6 +21,19 @@ static enum dht_scope widest(const struct wire_peer_hop *hops, uint32_t count)
     return best;
 }
 
+/* The scopes of the operator's addresses as bits. A relay bound to loopback alone counts as
+ * announced there. */
+static uint8_t scopes_of(const struct self_address *s)
+{
+    uint8_t scopes = 0;
+
+    for (uint32_t i = 0; i < s->now.announced_count; i++)
+        scopes |= (uint8_t)(1u << dht_scope_of(&s->now.announced[i]));
+    if (s->scope == DHT_SCOPE_LOOPBACK)
+        scopes |= 1u << DHT_SCOPE_LOOPBACK;
+    return scopes;
+}
+
 bool self_address_refresh(struct self_address *s)
 {
     struct dht_self now;
@@ -34,6 +47,7 @@ bool self_address_refresh(struct self_address *s)
     s->now = now;
     s->scope = now.announced_count ? widest(now.announced, now.announced_count)
                                    : widest(now.bound, now.bound_count);
+    s->announced_scopes = scopes_of(s);
     return true;
 }
 
@@ -56,6 +70,19 @@ bool self_address_may_keep(const struct self_address *s, const struct wire_peer_
     enum dht_scope scope = dht_scope_of(hop);
 
     return scope != DHT_SCOPE_NONE && scope >= s->scope && !is_own(s, hop);
+}
+
+void self_address_bootstrapped(struct self_address *s, const struct wire_peer_hop *hop)
+{
+    s->bootstrap_scopes |= (uint8_t)(1u << dht_scope_of(hop));
+}
+
+bool self_address_may_trust(const struct self_address *s, const struct wire_peer_hop *hop)
+{
+    enum dht_scope scope = dht_scope_of(hop);
+
+    return scope == DHT_SCOPE_GLOBAL ||
+           ((s->announced_scopes | s->bootstrap_scopes) & (1u << scope)) != 0;
 }
 
 void self_address_met(struct self_address *s, const struct wire_peer_hop *hop)

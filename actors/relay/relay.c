@@ -11,6 +11,7 @@
 #include "actor/actor_limits.h"
 #include "announcer/announcer.h"
 #include "base/check.h"
+#include "crypto/secret.h"
 #include "relay_private.h"
 #include "tunnel/tunnel.h"
 
@@ -137,8 +138,7 @@ rt_err relay_new(const struct relay_config *config, const struct rt_seams *seams
     RT_REQUIRE(config->workers > 0 && config->workers <= LIM_WORKERS_MAX);
     RT_REQUIRE(config->announced_count <= LIM_RELAY_ADDRS_MAX);
     RT_REQUIRE(config->joins || !config->announces);
-    r = calloc(1, sizeof(*r) + config->workers * sizeof(r->nodes[0]));
-    RT_INSIST(r);
+    r = rt_secret_new(sizeof(*r) + config->workers * sizeof(r->nodes[0]));
     r->config = *config;
     for (uint32_t i = 0; i < config->announced_count; i++)
         r->announced[i] = config->announced[i];
@@ -234,6 +234,5 @@ void relay_free(struct relay **r)
     rt_system_free(&old->system);
     session_shared_fini(&old->sessions);
     rt_door_free(&old->door);
-    rt_wipe(old, sizeof(*old));
-    free(old);
+    rt_secret_free(old);
 }

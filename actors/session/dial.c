@@ -97,6 +97,8 @@ static void verify_job(struct rt_job *job)
     struct dial *d = RT_CONTAINER_OF(job, struct dial, job);
     enum wire_refusal r = handshake_check_signature(&d->server);
 
+    if (r == WIRE_REFUSAL_NONE)
+        r = handshake_check_clock(&d->server, rt_wall_ns(d->worker) / RT_S);
     if (r != WIRE_REFUSAL_NONE) {
         refuse(d, r);
         return;
@@ -119,7 +121,7 @@ static void on_server_hello(struct dial *d, struct rt_frame *f)
     if (err == RT_ERR_OK)
         r = handshake_check_dialect(&d->server, d->dialect);
     if (r == WIRE_REFUSAL_NONE)
-        r = handshake_check_shape(&d->server, true, rt_wall_ns(d->worker) / RT_S);
+        r = handshake_check_shape(&d->server, true);
     if (r == WIRE_REFUSAL_NONE)
         r = handshake_check_server(&d->server, d->fresh.nonce,
                                    d->has_expected_key ? d->expected_key : NULL);

@@ -23,7 +23,8 @@ struct dial_end {
     enum rt_conn_end how;      /* the connection's end ... */
     enum relay_end transport;  /* ... and as the transport reported it */
     enum wire_refusal refusal; /* not NONE: what we refused in the server's hello or frames */
-    int64_t skew_s;            /* refused for its clock: the server's minus ours, seconds; else 0 */
+    int64_t skew_s;            /* refused for its clock: the server's minus ours, seconds; else 0.
+                                * The server has signed it. */
     /* The server was reached but the hellos did not match: the server closed before its
      * ServerHello, or answered with another version. It may speak another dialect. */
     bool is_hello_refused;

@@ -36,17 +36,19 @@ void handshake_hello(const struct rt_sign_key *identity, const struct handshake_
     rt_sign(identity, covered, len, out->signature);
 }
 
-enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo,
-                                        uint64_t wall_s)
+enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo)
+{
+    if (h->has_echoed_nonce == wants_echo)
+        return WIRE_REFUSAL_NONE;
+    return wants_echo ? WIRE_REFUSAL_ACK_MISMATCH : WIRE_REFUSAL_HELLO_MALFORMED;
+}
+
+enum wire_refusal handshake_check_clock(const struct wire_hello *h, uint64_t wall_s)
 {
     uint64_t theirs = h->timestamp_unix_secs;
     uint64_t skew = theirs > wall_s ? theirs - wall_s : wall_s - theirs;
 
-    if (h->has_echoed_nonce != wants_echo)
-        return wants_echo ? WIRE_REFUSAL_ACK_MISMATCH : WIRE_REFUSAL_HELLO_MALFORMED;
-    if (skew > LIM_HELLO_SKEW_S)
-        return WIRE_REFUSAL_HELLO_CLOCK;
-    return WIRE_REFUSAL_NONE;
+    return skew > LIM_HELLO_SKEW_S ? WIRE_REFUSAL_HELLO_CLOCK : WIRE_REFUSAL_NONE;
 }
 
 enum wire_refusal handshake_choose_dialect(struct wire_hello *h, enum wire_dialect *out)

@@ -23,9 +23,11 @@ void handshake_hello(const struct rt_sign_key *identity, const struct handshake_
                      enum wire_dialect dialect, const uint8_t *echoed, uint64_t wall_s,
                      struct wire_hello *out);
 
-/* Checks that need no public-key work: clock, presence of the echo. */
-enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo,
-                                        uint64_t wall_s);
+/* Checks the presence of the echo. */
+enum wire_refusal handshake_check_shape(const struct wire_hello *h, bool wants_echo);
+/* Checks the time of a hello whose signature is valid. Only then is a difference the peer's
+ * statement, and may count as a sign that our clock is wrong. */
+enum wire_refusal handshake_check_clock(const struct wire_hello *h, uint64_t wall_s);
 
 /* Finds the dialect of a ClientHello and brings the capabilities into the form that this dialect
  * signs. HELLO_VERSION: the hello belongs to no dialect. */

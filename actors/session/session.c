@@ -213,13 +213,10 @@ static bool decode_hello(struct session *s, struct rt_frame *f, bool wants_echo)
     handshake_version_text(h, version);
     r = check_dialect(s, h, wants_echo);
     if (r == WIRE_REFUSAL_NONE)
-        r = handshake_check_shape(h, wants_echo, rt_wall_ns(s->sw->worker) / RT_S);
+        r = handshake_check_shape(h, wants_echo);
     if (r == WIRE_REFUSAL_NONE && wants_echo)
         r = handshake_check_ack(h, s->peer_key, s->handshake->client_nonce,
                                 s->handshake->fresh.nonce);
-    if (r == WIRE_REFUSAL_HELLO_CLOCK)
-        note_inbound(s, h->node_pubkey,
-                     (int64_t)(h->timestamp_unix_secs - rt_wall_ns(s->sw->worker) / RT_S));
     if (r != WIRE_REFUSAL_NONE) {
         session_drop(s, r, r == WIRE_REFUSAL_HELLO_VERSION ? version : NULL);
         return false;
@@ -267,15 +264,27 @@ static void authenticated(struct session *s)
     rt_metric_inc(sessions_of_dialect[s->dialect]);
 }
 
+static enum wire_refusal verify(struct session *s)
+{
+    const struct wire_hello *h = &s->handshake->hello;
+    uint64_t wall_s = rt_wall_ns(s->sw->worker) / RT_S;
+    enum wire_refusal r = handshake_check_signature(h);
+
+    if (r == WIRE_REFUSAL_NONE)
+        r = handshake_check_clock(h, wall_s);
+    if (r == WIRE_REFUSAL_HELLO_CLOCK)
+        note_inbound(s, h->node_pubkey, (int64_t)(h->timestamp_unix_secs - wall_s));
+    if (r == WIRE_REFUSAL_NONE && s->state == SESSION_HELLO &&
+        !session_ledger_insert(s->sw->shared->ledger, h->nonce, rt_now_ns(s->sw->worker) / RT_S))
+        r = WIRE_REFUSAL_HELLO_REPLAY;
+    return r;
+}
+
 static void verify_job(struct rt_job *job)
 {
     struct session *s = RT_CONTAINER_OF(job, struct session, job);
-    enum wire_refusal r = handshake_check_signature(&s->handshake->hello);
+    enum wire_refusal r = verify(s);
 
-    if (r == WIRE_REFUSAL_NONE && s->state == SESSION_HELLO &&
-        !session_ledger_insert(s->sw->shared->ledger, s->handshake->hello.nonce,
-                               rt_now_ns(s->sw->worker) / RT_S))
-        r = WIRE_REFUSAL_HELLO_REPLAY;
     if (r != WIRE_REFUSAL_NONE) {
         session_drop(s, r, NULL);
         return;

@@ -58,6 +58,17 @@ static rt_err failed(const struct db *d, int code, struct relay_error *err)
     }
 }
 
+/* A file can be crafted: no writes to the schema table, and no functions with side effects from
+ * views and triggers in it. */
+static int harden(struct db *d)
+{
+    int code = sqlite3_db_config(d->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(d->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return code;
+}
+
 static int configure(struct db *d, bool is_alone)
 {
     char sql[128];
@@ -83,6 +94,8 @@ rt_err db_open(const char *path, bool is_alone, struct db **out, struct relay_er
     /* Another program, such as a backup, may hold the file for a moment. */
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(d->handle, LIM_STORAGE_BUSY_MS);
+    if (code == SQLITE_OK)
+        code = harden(d);
     if (code == SQLITE_OK)
         code = configure(d, is_alone);
     /* SQLite opens what it may not write to read-only, and says so no further. */

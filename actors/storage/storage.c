@@ -12,10 +12,12 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "crypto/secret.h"
 #include "storage/db.h"
 #include "storage/dir.h"
 #include "storage/gate.h"
 #include "storage/migrate.h"
+#include "storage/schema_check.h"
 #include "storage/table_communities.h"
 #include "storage/table_identity.h"
 #include "storage/table_metadata.h"
@@ -149,6 +151,8 @@ static rt_err open_checked(struct storage *s, const char *path, bool is_alone,
     rt_err e = db_open(path, is_alone, &s->db, err);
 
     if (!e)
+        e = schema_check(s->db, err);
+    if (!e)
         e = db_check(s->db, err);
     if (!e)
         e = check_end(s, err);
@@ -214,10 +218,9 @@ static rt_err open_database(struct storage *s, struct relay_error *err)
 rt_err storage_open(const char *dir, const struct rt_seams *seams, struct storage **out,
                     struct relay_error *err)
 {
-    struct storage *s = calloc(1, sizeof(*s));
+    struct storage *s = rt_secret_new(sizeof(*s));
     rt_err e;
 
-    RT_INSIST(s);
     s->seams = *seams;
     s->dir.fd = s->dir.lock_fd = -1;
     s->gate = storage_gate_new();
@@ -242,8 +245,7 @@ void storage_close(struct storage **s)
     db_close(&old->db);
     storage_dir_close(&old->dir);
     storage_gate_drop(&old->gate);
-    rt_wipe(old, sizeof(*old));
-    free(old);
+    rt_secret_free(old);
 }
 
 const struct rt_sign_key *storage_identity(const struct storage *s)

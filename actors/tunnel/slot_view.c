@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "crypto/crypto.h"
+#include "crypto/secret.h"
 #include "tunnel/tunnel_private.h"
 
 struct rt_local_key tunnel_local_key;
@@ -98,10 +99,9 @@ struct rt_addr tunnel_slots_addr(const struct rt_worker *w)
 void tunnel_worker_init(struct rt_worker *w, const struct tunnel_config *config)
 {
     struct tunnel_worker *first = tunnel_worker_of(rt_system_worker(rt_worker_system(w), 0));
-    struct tunnel_worker *tw = calloc(1, sizeof(*tw));
+    struct tunnel_worker *tw = rt_secret_new(sizeof(*tw));
 
     RT_REQUIRE((first == NULL) == (rt_worker_index(w) == 0));
-    RT_INSIST(tw != NULL);
     tw->worker = w;
     memcpy(tw->slot_secret, config->slot_secret, sizeof(tw->slot_secret));
     rt_actor_start(&tw->view, w, view_on_msg);
@@ -130,7 +130,6 @@ void tunnel_worker_fini(struct rt_worker *w)
     slots_free(&tw->authority);
     rt_actor_stop(&tw->view);
     rt_map_fini(&tw->slots, view_release, NULL);
-    rt_wipe(tw->slot_secret, sizeof(tw->slot_secret));
     rt_worker_set_local(w, &tunnel_local_key, NULL);
-    free(tw);
+    rt_secret_free(tw);
 }

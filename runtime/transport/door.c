@@ -7,6 +7,7 @@
 
 #include "base/base_limits.h"
 #include "base/check.h"
+#include "base/ip.h"
 #include "transport/transport_metrics.h"
 
 struct rt_door {
@@ -53,6 +54,8 @@ static void prefix_v4(const uint8_t addr[4], struct rt_prefix *out)
 
 void rt_prefix_of(const struct sockaddr *addr, struct rt_prefix *out)
 {
+    uint8_t inner[4];
+
     memset(out, 0, sizeof(*out));
     if (addr->sa_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)addr;
@@ -61,8 +64,9 @@ void rt_prefix_of(const struct sockaddr *addr, struct rt_prefix *out)
     } else if (addr->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)addr;
 
-        if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-            prefix_v4(v6->sin6_addr.s6_addr + 12, out);
+        if (rt_ip6_inner_v4(v6->sin6_addr.s6_addr, inner)) {
+            prefix_v4(inner, out);
+            out->is_loopback &= IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
         } else {
             out->bytes[0] = 6;
             memcpy(out->bytes + 1, v6->sin6_addr.s6_addr, 7);

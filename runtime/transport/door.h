@@ -11,10 +11,11 @@
 #include "base/sketch.h"
 #include "transport/conn.h"
 
-/* An address prefix: IPv4 /32 (also of mapped addresses), IPv6 /56. Comparable by bytes. */
+/* An address prefix: IPv4 /32 (also of an IPv4 address inside an IPv6 one, base/ip.h), IPv6 /56.
+ * Comparable by bytes. */
 struct rt_prefix {
     uint8_t bytes[8]; /* family marker (4 or 6), then 4 or 7 bytes of address */
-    bool is_loopback;
+    bool is_loopback; /* 127/8, also mapped, or ::1 */
 };
 void rt_prefix_of(const struct sockaddr *addr, struct rt_prefix *out);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ip.h"
+
 static bool is_zero(const uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -30,6 +32,14 @@ static enum dht_scope scope4(const uint8_t ip[4])
 
 static enum dht_scope scope6(const uint8_t ip[16])
 {
+    enum dht_scope scope;
+    uint8_t inner[4];
+
+    if (rt_ip6_inner_v4(ip, inner)) {
+        scope = scope4(inner);
+        return scope == DHT_SCOPE_GLOBAL && rt_ip6_is_local_translated(ip) ? DHT_SCOPE_PRIVATE
+                                                                           : scope;
+    }
     if (ip[0] == 0xff || is_zero(ip, 16))
         return DHT_SCOPE_NONE;
     if (is_zero(ip, 15) && ip[15] == 1)
@@ -38,20 +48,17 @@ static enum dht_scope scope6(const uint8_t ip[16])
         return DHT_SCOPE_LINK;
     if (ip[0] >> 1 == 0x7e)
         return DHT_SCOPE_PRIVATE;
-    /* Global unicast, and the well-known prefix of NAT64; the rest is not assigned. */
-    if (ip[0] >> 5 == 1 || (ip[0] == 0 && ip[1] == 0x64 && ip[2] == 0xff && ip[3] == 0x9b))
+    /* Global unicast; the rest is not assigned. */
+    if (ip[0] >> 5 == 1)
         return DHT_SCOPE_GLOBAL;
     return DHT_SCOPE_NONE;
 }
 
 enum dht_scope dht_scope_of(const struct wire_peer_hop *hop)
 {
-    struct wire_peer_hop h = *hop;
-
-    if (h.port == 0)
+    if (hop->port == 0)
         return DHT_SCOPE_NONE;
-    dht_hop_normalise(&h);
-    return h.is_ipv6 ? scope6(h.ip) : scope4(h.ip);
+    return hop->is_ipv6 ? scope6(hop->ip) : scope4(hop->ip);
 }
 
 void dht_hop_normalise(struct wire_peer_hop *hop)
@@ -88,13 +95,17 @@ void dht_hop_bytes(const struct wire_peer_hop *hop, uint8_t out[DHT_HOP_BYTES])
 
 uint64_t dht_hop_net(const struct wire_peer_hop *hop, uint32_t v4_bits, uint32_t v6_bits)
 {
-    uint32_t bits = hop->is_ipv6 ? v6_bits : v4_bits;
+    uint8_t inner[4];
+    bool has_inner = hop->is_ipv6 && rt_ip6_inner_v4(hop->ip, inner);
+    const uint8_t *ip = has_inner ? inner : hop->ip;
+    bool is_v6 = hop->is_ipv6 && !has_inner;
+    uint32_t bits = is_v6 ? v6_bits : v4_bits;
     uint64_t net = 0;
 
     for (uint32_t i = 0; i < 7; i++)
-        net = net << 8 | (i < (hop->is_ipv6 ? 7u : 4u) ? hop->ip[i] : 0);
+        net = net << 8 | (i < (is_v6 ? 7u : 4u) ? ip[i] : 0);
     net = bits == 0 ? 0 : net >> (56 - bits) << (56 - bits);
-    return net << 8 | (hop->is_ipv6 ? 6 : 4);
+    return net << 8 | (is_v6 ? 6 : 4);
 }
 
 socklen_t dht_hop_sockaddr(const struct wire_peer_hop *hop, struct sockaddr_storage *out)

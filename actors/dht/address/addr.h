@@ -24,6 +24,7 @@ enum dht_scope {
     DHT_SCOPE_GLOBAL,
 };
 
+/* The scope of an IPv4 address inside an IPv6 one (base/ip.h) is that of the IPv4 address. */
 enum dht_scope dht_scope_of(const struct wire_peer_hop *hop);
 
 /* Brings the address into normal form. */
@@ -39,7 +40,7 @@ bool dht_hop_same_ip(const struct wire_peer_hop *a, const struct wire_peer_hop *
 void dht_hop_bytes(const struct wire_peer_hop *hop, uint8_t out[DHT_HOP_BYTES]);
 
 /* The network of the address as a number: its first v4_bits or v6_bits (at most 56), and the
- * family. */
+ * family. The network of an IPv4 address inside an IPv6 one is that of the IPv4 address. */
 uint64_t dht_hop_net(const struct wire_peer_hop *hop, uint32_t v4_bits, uint32_t v6_bits);
 #define DHT_NET_BUCKET 24, 40 /* protocol: diversity of a bucket */
 #define DHT_NET_PROBE 24, 48  /* one dial at a time */

@@ -9,6 +9,7 @@
 #include "part_room.h"
 
 #include "dht/dht_limits.h"
+#include "dht/dht_metrics.h"
 #include "wire_envelope.h"
 
 static uint32_t count_in(enum wire_dialect dialect)
@@ -115,6 +116,32 @@ static void test_named_addresses_are_candidates(void **state)
     assert_int_equal(membership_count(&room_members), 0);
 }
 
+static void test_private_addresses_are_not_dialled_on_a_word(void **state)
+{
+    struct wire_peer private = {.hop = test_node(0xc0a80105, 4)};
+    struct wire_peer_hop bootstrap = test_hop(0x0a000001, 7001), from = private.hop, out;
+    struct dht_inbound in = {.from = private.hop,
+                             .dialect = WIRE_DIALECT_A,
+                             .peer_dialects = WIRE_DIALECT_BIT(WIRE_DIALECT_A)};
+    uint64_t before = rt_metric_get(RT_METRIC_DHT_PRIVATE_REFUSED);
+
+    (void)state;
+    room_addresses.bound[0] = test_hop(0xc0a80101, 7001);
+    assert_true(self_address_refresh(&room_self));
+    from.port = 50000;
+    assert_false(membership_heard(&room_members, &private, &out));
+    membership_offered(&room_members, &from, WIRE_DIALECT_C, &private);
+    membership_inbound(&room_members, &in);
+    assert_int_equal(dht_probe_queue_waiting(room_members.probe), 0);
+    assert_int_equal(dht_peers_count(room_members.peers), 0);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_PRIVATE_REFUSED), before + 2);
+    self_address_bootstrapped(&room_self, &bootstrap);
+    assert_true(membership_heard(&room_members, &private, &out));
+    membership_inbound(&room_members, &in);
+    assert_int_equal(dht_probe_queue_waiting(room_members.probe), 1);
+    assert_int_equal(rt_metric_get(RT_METRIC_DHT_PRIVATE_REFUSED), before + 2);
+}
+
 /* The pool has no transport for QUIC. */
 static void test_inbound_peer_is_probed(void **state)
 {
@@ -155,6 +182,7 @@ int main(void)
         TEST(test_contacts_leave),
         TEST(test_full_bucket_asks_for_a_ping),
         TEST(test_named_addresses_are_candidates),
+        TEST(test_private_addresses_are_not_dialled_on_a_word),
         TEST(test_inbound_peer_is_probed),
         TEST(test_new_scope_drops_contacts),
     };

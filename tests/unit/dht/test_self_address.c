@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * Plan: announced addresses set the scope, else the bound ones; a refresh reports changes only.
+ * Others may name addresses of the scopes that we announce or bootstrap at, and global ones.
  * Addresses of narrower scope and our own are not kept. Addresses where a dial reached ourselves
  * are our own, up to a limit. Only our own addresses are reported when others name them. Our
  * addresses for others are those of the widest scope, with our key.
@@ -35,6 +36,60 @@ static void test_scope(void **state)
     assert_true(self_address_refresh(&room_self));
     assert_true(may_keep(LOOPBACK)); /* no address, no scope */
     assert_false(may_keep(0xe0000001));
+}
+
+static bool may_trust(uint32_t ip)
+{
+    struct wire_peer_hop h = test_hop(ip, 7001);
+
+    return self_address_may_trust(&room_self, &h);
+}
+
+static void use(uint32_t announced, uint32_t bound)
+{
+    memset(&room_addresses, 0, sizeof(room_addresses));
+    room_addresses.announced_count = announced != 0;
+    room_addresses.announced[0] = test_hop(announced, 7001);
+    room_addresses.bound_count = bound != 0;
+    room_addresses.bound[0] = test_hop(bound, 7001);
+    assert_true(self_address_refresh(&room_self));
+}
+
+static void test_scopes_that_others_may_name(void **state)
+{
+    static const struct {
+        uint32_t announced, bound, bootstrap;
+        bool global, private, loopback;
+    } cases[] = {
+        {0, GLOBAL, 0, true, false, false},
+        {0, PRIVATE, 0, true, false, false},
+        {0, PRIVATE, GLOBAL, true, false, false},
+        {0, PRIVATE, 0xac100001, true, true, false}, /* another network of the same scope */
+        {0, PRIVATE, LOOPBACK, true, false, true},
+        {PRIVATE, GLOBAL, 0, true, true, false},
+        {PRIVATE, LOOPBACK, 0, true, true, false},
+        {GLOBAL, PRIVATE, 0, true, false, false},
+        {0, LOOPBACK, 0, true, false, true},
+        {GLOBAL, LOOPBACK, 0, true, false, false},
+        {LOOPBACK, PRIVATE, 0, true, false, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct wire_peer_hop bootstrap = test_hop(cases[i].bootstrap, 7001);
+
+        room_self.bootstrap_scopes = 0;
+        memset(&room_self.now, 0xee, sizeof(room_self.now));
+        use(cases[i].announced, cases[i].bound);
+        if (cases[i].bootstrap)
+            self_address_bootstrapped(&room_self, &bootstrap);
+        if (may_trust(GLOBAL + 256) != cases[i].global ||
+            may_trust(PRIVATE + 1) != cases[i].private ||
+            may_trust(LOOPBACK + 1) != cases[i].loopback)
+            fail_msg("case %zu", i);
+        assert_false(may_trust(0xa9fe0101)); /* link-local */
+        assert_false(may_trust(0xe0000001));
+    }
 }
 
 static void test_addresses_that_reach_ourselves(void **state)
@@ -82,6 +137,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, room_begin, room_end)
     const struct CMUnitTest tests[] = {
         TEST(test_scope),
+        TEST(test_scopes_that_others_may_name),
         TEST(test_addresses_that_reach_ourselves),
         TEST(test_only_our_own_are_reported),
         TEST(test_addresses_for_others),

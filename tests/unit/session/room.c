@@ -410,7 +410,7 @@ void client_hello(struct client *c)
     send_hello(c, NULL);
 }
 
-void client_ack(struct client *c)
+void client_reads_hello(struct client *c)
 {
     struct wire_hello h;
     uint32_t len;
@@ -422,6 +422,11 @@ void client_ack(struct client *c)
     assert_int_equal(h.protocol_version, wire_dialect_version(c->dialect));
     memcpy(c->server_nonce, h.nonce, sizeof(c->server_nonce));
     c->conn.sent_read = c->conn.sent_len;
+}
+
+void client_ack(struct client *c)
+{
+    client_reads_hello(c);
     send_hello(c, c->server_nonce);
 }
 

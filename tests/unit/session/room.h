@@ -64,6 +64,7 @@ uint32_t room_drained(void); /* replies to it so far */
 /* Connected and opened; NULL: the acceptor refused it. */
 struct client *client_connect(uint16_t worker, uint8_t key, enum wire_dialect dialect);
 void client_hello(struct client *c);
+void client_reads_hello(struct client *c);
 /* Reads the server's hello and acknowledges it. */
 void client_ack(struct client *c);
 /* All of the above. */

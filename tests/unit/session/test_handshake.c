@@ -66,9 +66,9 @@ static void test_three_hellos_and_a_secret(void **state)
     uint8_t a[32], b[32];
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&hello, false, NOW), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&hello, false), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_signature(&hello), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&reply, true, NOW), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_shape(&reply, true), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_signature(&reply), WIRE_REFUSAL_NONE);
     assert_int_equal(handshake_check_server(&reply, client_fresh.nonce, server.public_key),
                      WIRE_REFUSAL_NONE);
@@ -172,16 +172,16 @@ static void test_clock_both_ways(void **state)
     struct wire_hello h = client_hello();
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
-    assert_int_equal(handshake_check_shape(&h, false, NOW + LIM_HELLO_SKEW_S + 1),
+    assert_int_equal(handshake_check_clock(&h, NOW + LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_clock(&h, NOW - LIM_HELLO_SKEW_S), WIRE_REFUSAL_NONE);
+    assert_int_equal(handshake_check_clock(&h, NOW + LIM_HELLO_SKEW_S + 1),
                      WIRE_REFUSAL_HELLO_CLOCK);
-    assert_int_equal(handshake_check_shape(&h, false, NOW - LIM_HELLO_SKEW_S - 1),
+    assert_int_equal(handshake_check_clock(&h, NOW - LIM_HELLO_SKEW_S - 1),
                      WIRE_REFUSAL_HELLO_CLOCK);
     h.timestamp_unix_secs = UINT64_MAX;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), WIRE_REFUSAL_HELLO_CLOCK);
+    assert_int_equal(handshake_check_clock(&h, NOW), WIRE_REFUSAL_HELLO_CLOCK);
     h.timestamp_unix_secs = 0;
-    assert_int_equal(handshake_check_shape(&h, false, NOW), WIRE_REFUSAL_HELLO_CLOCK);
+    assert_int_equal(handshake_check_clock(&h, NOW), WIRE_REFUSAL_HELLO_CLOCK);
 }
 
 static void test_echo_where_it_belongs(void **state)
@@ -189,8 +189,8 @@ static void test_echo_where_it_belongs(void **state)
     struct wire_hello hello = client_hello(), ack = client_ack();
 
     (void)state;
-    assert_int_equal(handshake_check_shape(&hello, true, NOW), WIRE_REFUSAL_ACK_MISMATCH);
-    assert_int_equal(handshake_check_shape(&ack, false, NOW), WIRE_REFUSAL_HELLO_MALFORMED);
+    assert_int_equal(handshake_check_shape(&hello, true), WIRE_REFUSAL_ACK_MISMATCH);
+    assert_int_equal(handshake_check_shape(&ack, false), WIRE_REFUSAL_HELLO_MALFORMED);
 }
 
 static void test_signature_covers_every_field(void **state)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "room.h"
+#include "session/refusal_total.h"
 #include "session/session_limits.h"
 #include "session/session_metrics.h"
 #include "wire_dht.h"
@@ -111,7 +112,48 @@ static void test_the_dht_is_notified_of_another_clock(void **state)
     handshake_hello(&c->key, &c->fresh, c->dialect, NULL, 1700000000 + 1000 + 3600, &h);
     client_sends(c, bytes, (uint32_t)wire_hello_encode(&h, bytes, sizeof(bytes)));
     assert_closed_silently(c);
+    assert_int_equal(room_dht.inbound, 1);
     assert_int_equal(room_dht.skew_s, 3600);
+}
+
+/* Anybody can write a time and a key into a hello. */
+static void test_another_clock_in_a_forged_hello_is_not_reported(void **state)
+{
+    struct client *c = client_connect(0, 10, WIRE_DIALECT_A);
+    uint8_t bytes[WIRE_HELLO_MAX];
+    struct wire_hello h;
+    uint64_t before = session_refusal_total(WIRE_REFUSAL_HELLO_SIGNATURE);
+
+    (void)state;
+    handshake_hello(&c->key, &c->fresh, c->dialect, NULL, 1700000000 + 1000, &h);
+    h.timestamp_unix_secs += 3600;
+    client_sends(c, bytes, (uint32_t)wire_hello_encode(&h, bytes, sizeof(bytes)));
+    assert_closed_silently(c);
+    assert_int_equal(room_dht.inbound, 0);
+    assert_int_equal(session_refusal_total(WIRE_REFUSAL_HELLO_SIGNATURE), before + 1);
+}
+
+static void test_another_clock_in_an_ack_is_reported_if_it_is_signed(void **state)
+{
+    struct client *c;
+    uint8_t bytes[WIRE_HELLO_MAX];
+    struct wire_hello h;
+
+    (void)state;
+    for (int forged = 1; forged >= 0; forged--) {
+        c = client_connect(0, (uint8_t)(10 + forged), WIRE_DIALECT_A);
+        client_hello(c);
+        client_reads_hello(c);
+        handshake_hello(&c->key, &c->fresh, c->dialect, c->server_nonce, 1700000000 + 1000, &h);
+        h.timestamp_unix_secs -= 3600;
+        if (!forged)
+            handshake_hello(&c->key, &c->fresh, c->dialect, c->server_nonce,
+                            1700000000 + 1000 - 3600, &h);
+        client_sends(c, bytes, (uint32_t)wire_hello_encode(&h, bytes, sizeof(bytes)));
+        assert_true(c->conn.is_closed);
+        assert_int_equal(room_dht.inbound, !forged);
+    }
+    assert_int_equal(room_dht.skew_s, -3600);
 }
 
 /* -- one request in flight -- */
@@ -238,6 +280,8 @@ int main(void)
         TEST(test_a_replayed_hello_is_closed),
         TEST(test_an_ack_of_another_nonce_is_closed),
         TEST(test_the_dht_is_notified_of_another_clock),
+        TEST(test_another_clock_in_a_forged_hello_is_not_reported),
+        TEST(test_another_clock_in_an_ack_is_reported_if_it_is_signed),
         TEST(test_the_connection_is_held_until_the_reply),
         TEST(test_unread_replies_stop_the_reading_of_requests),
         TEST(test_eof_closes_an_idle_session),

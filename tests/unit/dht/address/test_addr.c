@@ -19,64 +19,85 @@ static struct wire_peer_hop at(const char *ip, uint16_t port)
     return h;
 }
 
+static const struct {
+    const char *ip;
+    enum dht_scope scope;
+} scopes[] = {
+    {"0.0.0.0", DHT_SCOPE_NONE},
+    {"0.1.2.3", DHT_SCOPE_NONE},
+    {"1.0.0.0", DHT_SCOPE_GLOBAL},
+    {"9.255.255.255", DHT_SCOPE_GLOBAL},
+    {"10.0.0.0", DHT_SCOPE_PRIVATE},
+    {"10.255.255.255", DHT_SCOPE_PRIVATE},
+    {"11.0.0.0", DHT_SCOPE_GLOBAL},
+    {"100.63.255.255", DHT_SCOPE_GLOBAL},
+    {"100.64.0.0", DHT_SCOPE_PRIVATE},
+    {"100.127.255.255", DHT_SCOPE_PRIVATE},
+    {"100.128.0.0", DHT_SCOPE_GLOBAL},
+    {"126.255.255.255", DHT_SCOPE_GLOBAL},
+    {"127.0.0.1", DHT_SCOPE_LOOPBACK},
+    {"127.255.255.255", DHT_SCOPE_LOOPBACK},
+    {"128.0.0.0", DHT_SCOPE_GLOBAL},
+    {"169.253.255.255", DHT_SCOPE_GLOBAL},
+    {"169.254.0.0", DHT_SCOPE_LINK},
+    {"169.255.0.0", DHT_SCOPE_GLOBAL},
+    {"172.15.255.255", DHT_SCOPE_GLOBAL},
+    {"172.16.0.0", DHT_SCOPE_PRIVATE},
+    {"172.31.255.255", DHT_SCOPE_PRIVATE},
+    {"172.32.0.0", DHT_SCOPE_GLOBAL},
+    {"192.167.255.255", DHT_SCOPE_GLOBAL},
+    {"192.168.0.0", DHT_SCOPE_PRIVATE},
+    {"192.169.0.0", DHT_SCOPE_GLOBAL},
+    {"223.255.255.255", DHT_SCOPE_GLOBAL},
+    {"224.0.0.1", DHT_SCOPE_NONE},
+    {"255.255.255.255", DHT_SCOPE_NONE},
+    {"::", DHT_SCOPE_NONE},
+    {"::1", DHT_SCOPE_LOOPBACK},
+    {"::2", DHT_SCOPE_NONE},
+    {"fe80::1", DHT_SCOPE_LINK},
+    {"febf::1", DHT_SCOPE_LINK},
+    {"fec0::1", DHT_SCOPE_NONE},
+    {"fc00::1", DHT_SCOPE_PRIVATE},
+    {"fdff::1", DHT_SCOPE_PRIVATE},
+    {"ff02::1", DHT_SCOPE_NONE},
+    {"2001:db8::1", DHT_SCOPE_GLOBAL},
+    {"3fff::1", DHT_SCOPE_GLOBAL},
+    {"4000::1", DHT_SCOPE_NONE},
+    {"64:ff9b::1.2.3.4", DHT_SCOPE_GLOBAL},
+    {"64:ff9b::10.0.0.1", DHT_SCOPE_PRIVATE},
+    {"64:ff9b::192.168.255.1", DHT_SCOPE_PRIVATE},
+    {"64:ff9b::127.0.0.1", DHT_SCOPE_LOOPBACK},
+    {"64:ff9b::169.254.1.1", DHT_SCOPE_LINK},
+    {"64:ff9b::0.0.0.1", DHT_SCOPE_NONE},
+    {"64:ff9b::224.0.0.1", DHT_SCOPE_NONE},
+    {"64:ff9b:0:0:0:1:8.8.8.8", DHT_SCOPE_NONE}, /* not assigned */
+    {"64:ff9b:1::8.8.8.8", DHT_SCOPE_GLOBAL},
+    {"64:ff9b:1::10.0.0.1", DHT_SCOPE_PRIVATE},
+    {"64:ff9b:1::127.0.0.1", DHT_SCOPE_LOOPBACK},
+    {"64:ff9b:1:a00:0:100:808:808", DHT_SCOPE_PRIVATE}, /* 10.0.0.1 by a /48 */
+    {"64:ff9b:1:ffff::8.8.8.8", DHT_SCOPE_PRIVATE},
+    {"64:ff9b:2::8.8.8.8", DHT_SCOPE_NONE},
+    {"2002:808:808::1", DHT_SCOPE_GLOBAL},
+    {"2002:a00:1::1", DHT_SCOPE_PRIVATE},
+    {"2002:7f00:1::1", DHT_SCOPE_LOOPBACK},
+    {"2002:a9fe:101::1", DHT_SCOPE_LINK},
+    {"2002:6440:1::1", DHT_SCOPE_PRIVATE},
+    {"2002::1", DHT_SCOPE_NONE},
+    {"2002:e000:1::1", DHT_SCOPE_NONE},
+    {"2003::1", DHT_SCOPE_GLOBAL},
+    {"::ffff:10.0.0.1", DHT_SCOPE_PRIVATE},
+    {"::ffff:127.0.0.1", DHT_SCOPE_LOOPBACK},
+    {"::ffff:8.8.8.8", DHT_SCOPE_GLOBAL},
+};
+
 static void test_scopes(void **state)
 {
-    static const struct {
-        const char *ip;
-        enum dht_scope scope;
-    } cases[] = {
-        {"0.0.0.0", DHT_SCOPE_NONE},
-        {"0.1.2.3", DHT_SCOPE_NONE},
-        {"1.0.0.0", DHT_SCOPE_GLOBAL},
-        {"9.255.255.255", DHT_SCOPE_GLOBAL},
-        {"10.0.0.0", DHT_SCOPE_PRIVATE},
-        {"10.255.255.255", DHT_SCOPE_PRIVATE},
-        {"11.0.0.0", DHT_SCOPE_GLOBAL},
-        {"100.63.255.255", DHT_SCOPE_GLOBAL},
-        {"100.64.0.0", DHT_SCOPE_PRIVATE},
-        {"100.127.255.255", DHT_SCOPE_PRIVATE},
-        {"100.128.0.0", DHT_SCOPE_GLOBAL},
-        {"126.255.255.255", DHT_SCOPE_GLOBAL},
-        {"127.0.0.1", DHT_SCOPE_LOOPBACK},
-        {"127.255.255.255", DHT_SCOPE_LOOPBACK},
-        {"128.0.0.0", DHT_SCOPE_GLOBAL},
-        {"169.253.255.255", DHT_SCOPE_GLOBAL},
-        {"169.254.0.0", DHT_SCOPE_LINK},
-        {"169.255.0.0", DHT_SCOPE_GLOBAL},
-        {"172.15.255.255", DHT_SCOPE_GLOBAL},
-        {"172.16.0.0", DHT_SCOPE_PRIVATE},
-        {"172.31.255.255", DHT_SCOPE_PRIVATE},
-        {"172.32.0.0", DHT_SCOPE_GLOBAL},
-        {"192.167.255.255", DHT_SCOPE_GLOBAL},
-        {"192.168.0.0", DHT_SCOPE_PRIVATE},
-        {"192.169.0.0", DHT_SCOPE_GLOBAL},
-        {"223.255.255.255", DHT_SCOPE_GLOBAL},
-        {"224.0.0.1", DHT_SCOPE_NONE},
-        {"255.255.255.255", DHT_SCOPE_NONE},
-        {"::", DHT_SCOPE_NONE},
-        {"::1", DHT_SCOPE_LOOPBACK},
-        {"::2", DHT_SCOPE_NONE},
-        {"fe80::1", DHT_SCOPE_LINK},
-        {"febf::1", DHT_SCOPE_LINK},
-        {"fec0::1", DHT_SCOPE_NONE},
-        {"fc00::1", DHT_SCOPE_PRIVATE},
-        {"fdff::1", DHT_SCOPE_PRIVATE},
-        {"ff02::1", DHT_SCOPE_NONE},
-        {"2001:db8::1", DHT_SCOPE_GLOBAL},
-        {"3fff::1", DHT_SCOPE_GLOBAL},
-        {"4000::1", DHT_SCOPE_NONE},
-        {"64:ff9b::1.2.3.4", DHT_SCOPE_GLOBAL},
-        {"::ffff:10.0.0.1", DHT_SCOPE_PRIVATE},
-        {"::ffff:127.0.0.1", DHT_SCOPE_LOOPBACK},
-        {"::ffff:8.8.8.8", DHT_SCOPE_GLOBAL},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct wire_peer_hop h = at(cases[i].ip, 1);
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        struct wire_peer_hop h = at(scopes[i].ip, 1);
 
-        if (dht_scope_of(&h) != cases[i].scope)
-            fail_msg("%s", cases[i].ip);
+        if (dht_scope_of(&h) != scopes[i].scope)
+            fail_msg("%s", scopes[i].ip);
         h.port = 0;
         assert_int_equal(dht_scope_of(&h), DHT_SCOPE_NONE);
     }
@@ -113,6 +134,15 @@ static void test_networks(void **state)
         {"2001:db8:1234::1", "2001:db8:1234:ffff::9", true, true},
         {"2001:db8:1300::1", "2001:db8:1200::9", false, false},
         {"11.2.3.4", "0b02:304::", false, false},
+        {"11.2.3.4", "::ffff:11.2.3.9", true, true},
+        {"11.2.3.4", "64:ff9b::11.2.3.9", true, true},
+        {"11.2.3.4", "64:ff9b::11.2.4.4", false, false},
+        {"64:ff9b::11.2.3.4", "64:ff9b::11.2.4.4", false, false},
+        {"11.2.3.4", "64:ff9b:1::11.2.3.9", true, true},
+        {"11.2.3.4", "64:ff9b:1:2:3:4:11.2.3.9", true, true},
+        {"64:ff9b:1:2::11.2.3.4", "64:ff9b:1:2::11.2.4.4", false, false},
+        {"11.2.3.4", "2002:b02:309:ffff::1", true, true},
+        {"2002:b02:304::1", "2002:b02:404::1", false, false},
     };
 
     (void)state;
