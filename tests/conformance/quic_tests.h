@@ -8,7 +8,7 @@
 /* X(function, what it says) */
 #define QUIC_TEST_LIST(X)                                                                          \
     X(over_quic_garbage, "datagrams that are nobody's are passed over")                            \
-    X(over_quic_versions, "an unknown version is answered with ours, a short one not at all")      \
+    X(over_quic_versions, "another version is answered with ours, a short packet not at all")      \
     X(over_quic_two_initials, "a hello may need two packets, and offer what we do not know")       \
     X(over_quic_second_half_first, "... and the second may come alone")                            \
     X(over_quic_nothing_in_common, "a client without our groups is refused in the handshake")      \
