@@ -359,8 +359,9 @@ static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, 
     }
 }
 
-size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
-                         uint8_t *to, size_t room, uint64_t now_ns)
+/* Without a ngtcp2_pkt_info, the library marks no packet with ECT(0). */
+size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to, size_t room,
+                         uint64_t now_ns)
 {
     struct iovec v[PIECES_MAX];
     bool with_stream = may_write_stream(e);
@@ -382,7 +383,7 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             if (count > 0)
                 prefetch_next(v);
         }
-        n = ngtcp2_conn_writev_stream(e->conn, &path->path, pi, to, room, &taken,
+        n = ngtcp2_conn_writev_stream(e->conn, &path->path, NULL, to, room, &taken,
                                       has_fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream,
                                       (const ngtcp2_vec *)(const void *)v, count, now_ns);
         if (n >= 0) {
@@ -449,13 +450,12 @@ void quic_engine_expire(struct quic_engine *e, uint64_t now_ns)
 size_t quic_engine_write_close(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
                                size_t room, uint64_t now_ns)
 {
-    ngtcp2_pkt_info pi;
     ngtcp2_ssize n;
 
     if (!e->owes_close)
         return 0;
     e->owes_close = false;
-    n = ngtcp2_conn_write_connection_close(e->conn, &path->path, &pi, to, room, &e->error, now_ns);
+    n = ngtcp2_conn_write_connection_close(e->conn, &path->path, NULL, to, room, &e->error, now_ns);
     return n > 0 ? (size_t)n : 0;
 }
 

@@ -90,10 +90,11 @@ void quic_engine_free(struct quic_engine **e);
 bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns);
 /*
  * Writes one packet, if one is due and allowed now, and its path: its length, 0: none.
- * room >= QUIC_PACKET_MAX.
+ * room >= QUIC_PACKET_MAX. No packet is to be marked for ECN: some paths drop marked packets, and
+ * each handshake over such a path would cost seconds.
  */
-size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
-                         uint8_t *to, size_t room, uint64_t now_ns);
+size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to, size_t room,
+                         uint64_t now_ns);
 /* Sets the pace of the next packets by the bytes written since the last call. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
 /* The path's known maximum of one packet; a longer packet is an MTU probe. */

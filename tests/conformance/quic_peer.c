@@ -144,10 +144,9 @@ void quic_peer_turn(struct quic_peer *p)
         quic_engine_expire(p->engine, now_ns());
     do {
         ngtcp2_path_storage path;
-        ngtcp2_pkt_info pi;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(p->engine, &path, &pi, bytes, sizeof(bytes), now_ns());
+        n = quic_engine_write(p->engine, &path, bytes, sizeof(bytes), now_ns());
         say(p, bytes, n);
         total += n;
     } while (n > 0 && total < quic_engine_quantum(p->engine));

@@ -136,13 +136,12 @@ void over_quic_second_half_first(void **state)
     struct cf_bench *b = cf_bench_open(*state);
     uint8_t lost[QUIC_PACKET_MAX];
     ngtcp2_path_storage path;
-    ngtcp2_pkt_info pi;
     struct quic_peer p;
 
     quic_peer_begin(b, &p, &b->address);
     offer_much(&p);
     ngtcp2_path_storage_zero(&path);
-    CF_CHECK(quic_engine_write(p.engine, &path, &pi, lost, sizeof(lost),
+    CF_CHECK(quic_engine_write(p.engine, &path, lost, sizeof(lost),
                                b->subject->driver->now_ns(b->driver)) > 0);
     quic_peer_until_opened(&p);
     CF_CHECK(cf_counter(b, "retries_sent_total") == 1);

@@ -229,11 +229,10 @@ static void write_packets(struct qsim_end *e)
     while (total < quantum) {
         ngtcp2_path_storage path;
         union quic_addr local, remote;
-        ngtcp2_pkt_info pi;
         size_t n;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
+        n = quic_engine_write(e->engine, &path, bytes, sizeof(bytes), world_of(e)->now_ns);
         if (n == 0)
             break;
         memset(&local, 0, sizeof(local));
