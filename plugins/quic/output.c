@@ -97,8 +97,8 @@ static void write_run(struct relay_conn *c, struct run *r)
         .segment = r->segment,
     };
 
-    if (r->len > 0)
-        quic_socket_write(c->socket, &o);
+    if (r->len > 0 && !quic_socket_write(c->socket, &o))
+        quic_engine_refused(c->engine, r->segment, qw->now_ns);
     r->at += r->len;
     r->len = r->count = 0;
 }

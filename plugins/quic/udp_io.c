@@ -172,6 +172,7 @@ static bool is_passing(int error)
 
 int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done)
 {
+    bool is_refused = false;
     size_t done = 0;
     int error = 0;
 
@@ -188,10 +189,11 @@ int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *ou
         error = write_some(u, d, d->bytes + done, n);
         if (is_passing(error))
             break;
-        if (error == 0)
+        is_refused |= error == EMSGSIZE;
+        if (error == 0 && n == d->segment)
             u->can_split = false; /* the device cannot split: write one by one from now on */
         done += n;
     }
     *out_done = done;
-    return error;
+    return is_refused ? EMSGSIZE : error;
 }

@@ -423,6 +423,30 @@ static void test_write_loses_one(void **state)
     }
 }
 
+/* The MTU of the device has shrunk: some kernels report EINVAL for a run. Its full datagrams
+ * are too long, the short last one is not; that is no reason to stop splitting. */
+static void test_write_too_long(void **state)
+{
+    struct quic_datagram o = run_of(5000, 1400);
+    struct quic_udp u = any4();
+    size_t done = 0;
+
+    (void)state;
+    kernel.errors[0] = EINVAL;
+    for (int i = 1; i <= 3; i++)
+        kernel.errors[i] = EMSGSIZE;
+    assert_int_equal(quic_udp_write(&u, &o, &done), EMSGSIZE);
+    assert_int_equal(done, 5000);
+    check_pieces(1, 5000, 1400);
+    assert_true(u.can_split);
+    kernel_setup(state);
+    kernel.errors[0] = EMSGSIZE;
+    assert_int_equal(quic_udp_write(&u, &o, &done), EMSGSIZE);
+    assert_int_equal(done, 5000);
+    assert_int_equal(kernel.count, 1);
+    assert_true(u.can_split);
+}
+
 /* A peer at port 0 gets no answer, and must not disable splitting for all others. */
 static void test_write_nowhere(void **state)
 {
@@ -467,6 +491,7 @@ int main(void)
         cmocka_unit_test_setup(test_write_cannot_split, kernel_setup),
         cmocka_unit_test_setup(test_write_full, kernel_setup),
         cmocka_unit_test_setup(test_write_loses_one, kernel_setup),
+        cmocka_unit_test_setup(test_write_too_long, kernel_setup),
         cmocka_unit_test_setup(test_write_nowhere, kernel_setup),
         cmocka_unit_test_setup(test_write_interrupted, kernel_setup),
     };
