@@ -41,6 +41,7 @@
     X(over_quic_nothing_taken, "what the kernel does not take is kept within a bound")             \
     X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
     X(over_quic_narrow_path, "a packet too long for the path takes no other with it")              \
+    X(over_quic_path_shrinks, "a path whose MTU shrinks in the middle loses nothing")              \
     X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
     X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
 
