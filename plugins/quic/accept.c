@@ -131,7 +131,7 @@ static void run_deferred(struct quic_worker *qw, const struct quic_kept *k)
     ngtcp2_version_cid vc;
     struct relay_conn *c = NULL;
 
-    if (ngtcp2_pkt_decode_version_cid(&vc, k->d.bytes, k->d.len, QUIC_CID_BYTES) != 0)
+    if (quic_packet_ids(k->d.bytes, k->d.len, &vc) != 0)
         return;
     owner = quic_cid_map_find(&qw->cids, quic_cid_hash(&qw->cids, vc.dcid, vc.dcidlen));
     if (owner && owner->kind == QUIC_OWNER_CONN)

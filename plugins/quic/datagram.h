@@ -39,7 +39,7 @@ struct quic_datagram {
     const uint8_t *bytes;
     size_t len, segment;
     const struct quic_datagram *next; /* read: more of the same connection; NULL: no more */
-    uint8_t ecn;
+    uint8_t ecn;                      /* read: its mark; written datagrams have none */
 };
 
 /* A datagram with a copy of its addresses and bytes, which `d` points at; freed with free(). */

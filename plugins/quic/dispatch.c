@@ -117,7 +117,7 @@ static struct relay_conn *route(struct quic_socket *s, const struct quic_datagra
     int rv;
 
     quic_count(qw, QUIC_COUNTER_PACKETS_IN, 1);
-    rv = ngtcp2_pkt_decode_version_cid(&vc, d->bytes, d->len, QUIC_CID_BYTES);
+    rv = quic_packet_ids(d->bytes, d->len, &vc);
     if (rv == NGTCP2_ERR_VERSION_NEGOTIATION && s->accepts)
         quic_stateless_versions(s, d, &vc);
     if (rv != 0)

@@ -14,10 +14,6 @@
 #define PIECES_MAX 16u
 #define CONTROL_BYTES 256u /* a longer datagram carries data or is padded */
 
-/* Packet sizes to probe, the most likely first, so that most connections need one probe: Ethernet,
- * PPPoE, common tunnels, the IPv6 minimum (each less 48 bytes of IPv6 and UDP). */
-static const uint16_t packet_sizes[] = {1452, 1444, 1392, 1342, 1232};
-
 /* -- beginning -- */
 
 static void fill_settings(struct quic_env *env, ngtcp2_settings *s, uint64_t now_ns)
@@ -28,8 +24,8 @@ static void fill_settings(struct quic_env *env, ngtcp2_settings *s, uint64_t now
     s->ack_thresh = 1; /* each packet acknowledges all; the owner decides when to write */
     s->max_window = WINDOW_MAX;
     s->max_stream_window = WINDOW_MAX;
-    s->pmtud_probes = packet_sizes;
-    s->pmtud_probeslen = sizeof(packet_sizes) / sizeof(packet_sizes[0]);
+    s->pmtud_probes = quic_mtu_sizes;
+    s->pmtud_probeslen = QUIC_MTU_SIZES;
 }
 
 static void fill_params(ngtcp2_transport_params *p, bool is_server)
@@ -75,6 +71,7 @@ static struct quic_engine *engine_new(struct quic_env *env, void *owner, bool is
     e->owner = owner;
     e->is_server = is_server;
     e->stream = -1;
+    quic_mtu_init(&e->mtu);
     ngtcp2_ccerr_default(&e->error);
     return e;
 }
@@ -300,6 +297,24 @@ static bool read_packet(struct quic_engine *e, const ngtcp2_path *path, const ng
     return was_open != e->is_open || wants_answer(pi->ecn, n, is_probe, e->received > had);
 }
 
+static size_t found_max(const struct quic_engine *e)
+{
+    return ngtcp2_conn_get_path_max_tx_udp_payload_size(e->conn);
+}
+
+static void check_path(struct quic_engine *e, uint64_t now_ns)
+{
+    if (quic_mtu_has_long(&e->mtu) && found_max(e) > QUIC_MTU_MIN &&
+        quic_mtu_check(&e->mtu, quic_engine_pto(e), now_ns))
+        e->env->ops->narrowed(e->owner);
+}
+
+void quic_engine_refused(struct quic_engine *e, size_t n, uint64_t now_ns)
+{
+    if (n <= found_max(e) && quic_mtu_refused(&e->mtu, n, now_ns))
+        e->env->ops->narrowed(e->owner);
+}
+
 bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns)
 {
     bool is_urgent = false;
@@ -317,6 +332,8 @@ bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint
                 is_urgent = true;
         }
     }
+    quic_mtu_acked(&e->mtu, e->out.acked, now_ns);
+    check_path(e, now_ns);
     return is_urgent;
 }
 
@@ -346,6 +363,26 @@ static void prefetch_next(const struct iovec *v)
         __builtin_prefetch(p + at);
 }
 
+/* The room of the next packet. */
+static size_t limit_room(struct quic_engine *e, size_t room, uint64_t now_ns)
+{
+    size_t max;
+
+    if (!quic_mtu_has_limit(&e->mtu))
+        return room;
+    max = quic_mtu_next(&e->mtu, found_max(e), quic_output_unsent(&e->out), now_ns);
+    return max < room ? max : room;
+}
+
+/* Records the length of a packet with that many new bytes of the stream (-1: no stream frame). */
+static void note_length(struct quic_engine *e, size_t n, ngtcp2_ssize fresh, uint64_t now_ns)
+{
+    size_t others = n - (fresh > 0 ? (size_t)fresh : 0);
+
+    if (n <= found_max(e)) /* else a probe of the library's */
+        quic_mtu_wrote(&e->mtu, n, e->out.sent, others > CONTROL_BYTES, now_ns);
+}
+
 /* Records the content of a packet: n bytes of the stream (-1: no stream frame), maybe FIN. */
 static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, bool has_fin)
 {
@@ -359,8 +396,9 @@ static void note_written(struct quic_engine *e, ngtcp2_ssize n, size_t offered, 
     }
 }
 
-size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
-                         uint8_t *to, size_t room, uint64_t now_ns)
+/* Without a ngtcp2_pkt_info, the library marks no packet with ECT(0). */
+size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to, size_t room,
+                         uint64_t now_ns)
 {
     struct iovec v[PIECES_MAX];
     bool with_stream = may_write_stream(e);
@@ -368,6 +406,7 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
     if (e->has_ended)
         return 0;
     extend_window(e);
+    room = limit_room(e, room, now_ns);
     for (;;) {
         size_t offered = 0, count = 0;
         int64_t stream = -1;
@@ -382,11 +421,12 @@ size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp
             if (count > 0)
                 prefetch_next(v);
         }
-        n = ngtcp2_conn_writev_stream(e->conn, &path->path, pi, to, room, &taken,
+        n = ngtcp2_conn_writev_stream(e->conn, &path->path, NULL, to, room, &taken,
                                       has_fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0, stream,
                                       (const ngtcp2_vec *)(const void *)v, count, now_ns);
         if (n >= 0) {
             note_written(e, taken, offered, has_fin);
+            note_length(e, (size_t)n, taken, now_ns);
             return (size_t)n;
         }
         if (stream >= 0 && n == NGTCP2_ERR_STREAM_SHUT_WR) {
@@ -414,7 +454,9 @@ void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns)
 
 size_t quic_engine_path_max(const struct quic_engine *e)
 {
-    return ngtcp2_conn_get_path_max_tx_udp_payload_size(e->conn);
+    size_t max = found_max(e);
+
+    return max < e->mtu.limit ? max : e->mtu.limit;
 }
 
 uint64_t quic_engine_in_flight(const struct quic_engine *e)
@@ -444,18 +486,18 @@ void quic_engine_expire(struct quic_engine *e, uint64_t now_ns)
     rv = ngtcp2_conn_handle_expiry(e->conn, now_ns);
     if (rv != 0)
         end_by_error(e, rv);
+    check_path(e, now_ns);
 }
 
 size_t quic_engine_write_close(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to,
                                size_t room, uint64_t now_ns)
 {
-    ngtcp2_pkt_info pi;
     ngtcp2_ssize n;
 
     if (!e->owes_close)
         return 0;
     e->owes_close = false;
-    n = ngtcp2_conn_write_connection_close(e->conn, &path->path, &pi, to, room, &e->error, now_ns);
+    n = ngtcp2_conn_write_connection_close(e->conn, &path->path, NULL, to, room, &e->error, now_ns);
     return n > 0 ? (size_t)n : 0;
 }
 

@@ -36,7 +36,7 @@
 
 struct quic_engine;
 
-/* Reports to the engine's owner; all from inside quic_engine_read but for cid_*. */
+/* Reports to the engine's owner; all from inside quic_engine_read but for cid_* and narrowed. */
 struct quic_engine_ops {
     void (*opened)(void *owner);
     /* n > 0 bytes of the stream, in order, good for the call; see quic_engine_consumed. */
@@ -45,6 +45,8 @@ struct quic_engine_ops {
     /* The peer may address us by this id from now on; false: the id is taken. */
     bool (*cid_add)(void *owner, const ngtcp2_cid *cid);
     void (*cid_remove)(void *owner, const ngtcp2_cid *cid);
+    /* Packets were lost that were too long for the path; see mtu.h. */
+    void (*narrowed)(void *owner);
 };
 
 /* State that the engines of a worker share. */
@@ -90,14 +92,17 @@ void quic_engine_free(struct quic_engine **e);
 bool quic_engine_read(struct quic_engine *e, const struct quic_datagram *d, uint64_t now_ns);
 /*
  * Writes one packet, if one is due and allowed now, and its path: its length, 0: none.
- * room >= QUIC_PACKET_MAX.
+ * room >= QUIC_PACKET_MAX. No packet is to be marked for ECN: some paths drop marked packets, and
+ * each handshake over such a path would cost seconds.
  */
-size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, ngtcp2_pkt_info *pi,
-                         uint8_t *to, size_t room, uint64_t now_ns);
+size_t quic_engine_write(struct quic_engine *e, ngtcp2_path_storage *path, uint8_t *to, size_t room,
+                         uint64_t now_ns);
 /* Sets the pace of the next packets by the bytes written since the last call. */
 void quic_engine_wrote(struct quic_engine *e, uint64_t now_ns);
 /* The path's known maximum of one packet; a longer packet is an MTU probe. */
 size_t quic_engine_path_max(const struct quic_engine *e);
+/* The system has refused a written packet of n bytes as too long (EMSGSIZE). */
+void quic_engine_refused(struct quic_engine *e, size_t n, uint64_t now_ns);
 /* Bytes in flight: neither acknowledged nor declared lost. */
 uint64_t quic_engine_in_flight(const struct quic_engine *e);
 /* Bytes that may be written in one run. */

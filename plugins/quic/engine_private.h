@@ -8,6 +8,7 @@
 #define QUIC_ENGINE_PRIVATE_H
 
 #include "engine.h"
+#include "mtu.h"
 
 struct quic_engine {
     struct quic_env *env;
@@ -16,6 +17,7 @@ struct quic_engine {
     gnutls_session_t tls; /* NULL once the handshake is done */
     ngtcp2_crypto_conn_ref ref;
     struct quic_output out;
+    struct quic_mtu mtu; /* of the current path */
     ngtcp2_cid first_id; /* server: the client's first destination id, which is in the map, too */
     int64_t stream;      /* -1: not open yet */
     uint64_t credit;     /* bytes by which the window is to be extended */

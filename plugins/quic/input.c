@@ -131,12 +131,18 @@ static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
     quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &c->owner);
 }
 
+static void on_narrowed(void *owner)
+{
+    quic_count(((struct relay_conn *)owner)->worker, QUIC_COUNTER_MTU_FALLBACKS, 1);
+}
+
 const struct quic_engine_ops quic_conn_engine_ops = {
     .opened = on_opened,
     .data = on_data,
     .fin = on_fin,
     .cid_add = on_cid_add,
     .cid_remove = on_cid_remove,
+    .narrowed = on_narrowed,
 };
 
 void quic_conn_read(struct relay_conn *c, const struct quic_datagram *d)

@@ -12,7 +12,6 @@ struct run {
     ngtcp2_path_storage path;
     size_t at, len, segment; /* in worker->out */
     uint32_t count, max;     /* packets, and their limit */
-    uint8_t ecn;
 };
 
 void quic_output_mark(struct relay_conn *c)
@@ -96,11 +95,10 @@ static void write_run(struct relay_conn *c, struct run *r)
         .bytes = qw->out + r->at,
         .len = r->len,
         .segment = r->segment,
-        .ecn = r->ecn,
     };
 
-    if (r->len > 0)
-        quic_socket_write(c->socket, &o);
+    if (r->len > 0 && !quic_socket_write(c->socket, &o))
+        quic_engine_refused(c->engine, r->segment, qw->now_ns);
     r->at += r->len;
     r->len = r->count = 0;
 }
@@ -111,18 +109,17 @@ static bool is_same_path(const ngtcp2_path_storage *a, const ngtcp2_path_storage
            memcmp(&a->local_addrbuf, &b->local_addrbuf, sizeof(a->local_addrbuf)) == 0;
 }
 
-static bool fits(const struct run *r, const ngtcp2_path_storage *path, uint8_t ecn, size_t n)
+static bool fits(const struct run *r, const ngtcp2_path_storage *path, size_t n)
 {
-    return r->count < r->max && n <= r->segment && ecn == r->ecn && is_same_path(&r->path, path);
+    return r->count < r->max && n <= r->segment && is_same_path(&r->path, path);
 }
 
 /* An MTU probe is written alone: if it is too long, the system refuses the whole run. */
 static void begin_run(struct relay_conn *c, struct run *r, const ngtcp2_path_storage *path,
-                      uint8_t ecn, size_t n)
+                      size_t n)
 {
     ngtcp2_path_copy(&r->path.path, &path->path);
     r->segment = n;
-    r->ecn = ecn;
     r->max = n > quic_engine_path_max(c->engine) ? 1 : QUIC_SEGMENTS_MAX;
 }
 
@@ -142,17 +139,15 @@ static bool write_packets(struct relay_conn *c)
     if (quantum > QUIC_UDP_MAX - QUIC_PACKET_MAX)
         quantum = QUIC_UDP_MAX - QUIC_PACKET_MAX;
     while (total < quantum && !c->socket->is_blocked) {
-        ngtcp2_pkt_info pi = {0};
-        size_t n;
-
-        n = quic_engine_write(c->engine, &path, &pi, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
+        size_t n =
+            quic_engine_write(c->engine, &path, qw->out + total, QUIC_PACKET_MAX, qw->now_ns);
         if (n == 0) {
             is_more = false;
             break;
         }
-        if (!fits(&r, &path, pi.ecn, n)) {
+        if (!fits(&r, &path, n)) {
             write_run(c, &r);
-            begin_run(c, &r, &path, pi.ecn, n);
+            begin_run(c, &r, &path, n);
         }
         if (n < r.segment)
             r.max = 0; /* a shorter packet ends the run */

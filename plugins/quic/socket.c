@@ -5,6 +5,7 @@
  */
 #include "socket.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,21 +105,23 @@ void quic_socket_drop(struct quic_socket **sp)
     quic_udp_close(&s->udp);
 }
 
-void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d)
+bool quic_socket_write(struct quic_socket *s, const struct quic_datagram *d)
 {
     struct quic_worker *qw = s->worker;
     size_t done = 0;
+    int error = 0;
 
     PLUGIN_INSIST(d->len > 0 && d->segment > 0);
     if (!s->is_blocked) {
         done = d->len;
-        (void)quic_udp_write(&s->udp, d, &done); /* an error loses packets, as the network does */
+        error = quic_udp_write(&s->udp, d, &done); /* an error loses packets, as the network does */
         quic_count(qw, QUIC_COUNTER_WRITES, 1);
         quic_count(qw, QUIC_COUNTER_PACKETS_OUT, (d->len + d->segment - 1) / d->segment);
         quic_count(qw, QUIC_COUNTER_BYTES_OUT, d->len);
     }
     if (done < d->len)
         keep(s, d, done);
+    return error != EMSGSIZE;
 }
 
 static void on_writable(struct quic_socket *s)

@@ -30,7 +30,7 @@ struct quic_socket *quic_socket_new(struct quic_worker *qw, const struct quic_ud
 /* Gives one count back and clears the caller's pointer. */
 void quic_socket_drop(struct quic_socket **s);
 /* Writes a run. Bytes that the kernel does not take now are kept, within the limit, and are written
- * first later. */
-void quic_socket_write(struct quic_socket *s, const struct quic_datagram *d);
+ * first later. False: datagrams of the run are too long for the path (EMSGSIZE), and are lost. */
+bool quic_socket_write(struct quic_socket *s, const struct quic_datagram *d);
 
 #endif

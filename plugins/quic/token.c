@@ -28,6 +28,15 @@ void quic_cid_steer(uint8_t id[QUIC_CID_BYTES], uint16_t worker, uint16_t worker
     id[0] = (uint8_t)(b > UINT8_MAX ? b - workers : b);
 }
 
+int quic_packet_ids(const uint8_t *packet, size_t len, ngtcp2_version_cid *out)
+{
+    int rv = ngtcp2_pkt_decode_version_cid(out, packet, len, QUIC_CID_BYTES);
+
+    if (rv == 0 && out->version != 0 && out->version != NGTCP2_PROTO_VER_V1)
+        return NGTCP2_ERR_VERSION_NEGOTIATION;
+    return rv;
+}
+
 void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid *cid,
                       uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN])
 {

@@ -27,6 +27,13 @@ static inline uint16_t quic_cid_worker(uint8_t first_byte, uint16_t workers)
     return (uint16_t)(first_byte % workers);
 }
 
+/*
+ * Reads the version and the ids of a packet of len > 0 bytes: 0; NGTCP2_ERR_VERSION_NEGOTIATION
+ * with *out set: a version that is not ours; another error of the library: not a packet. Version 1
+ * is the only one that is ours, although the library knows version 2, too.
+ */
+int quic_packet_ids(const uint8_t *packet, size_t len, ngtcp2_version_cid *out);
+
 /* The stateless reset token of an id. */
 void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid *cid,
                       uint8_t out[NGTCP2_STATELESS_RESET_TOKENLEN]);

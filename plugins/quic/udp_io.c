@@ -129,23 +129,13 @@ static size_t put_local(uint8_t *to, const union quic_addr *local)
                        sizeof(info));
 }
 
-static size_t put_ecn(uint8_t *to, const union quic_addr *remote, uint8_t ecn)
-{
-    int value = ecn;
-    bool is_v4 = remote->any.sa_family == AF_INET || IN6_IS_ADDR_V4MAPPED(&remote->v6.sin6_addr);
-
-    return put_control((struct cmsghdr *)(void *)to, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
-                       is_v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof(value));
-}
-
 /* One system call for `len` bytes; 0 or errno. */
 static int write_some(const struct quic_udp *u, const struct quic_datagram *d, const uint8_t *p,
                       size_t len)
 {
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +
-                      CMSG_SPACE(sizeof(uint16_t))];
+        uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
     } control;
     struct iovec v = {(void *)(uintptr_t)p, len};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
@@ -159,8 +149,6 @@ static int write_some(const struct quic_udp *u, const struct quic_datagram *d, c
     }
     if (u->is_wildcard)
         used += put_local(control.bytes + used, d->local);
-    if (d->ecn)
-        used += put_ecn(control.bytes + used, d->remote, d->ecn);
     if (len > d->segment) {
         uint16_t segment = (uint16_t)d->segment;
 
@@ -184,6 +172,7 @@ static bool is_passing(int error)
 
 int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done)
 {
+    bool is_refused = false;
     size_t done = 0;
     int error = 0;
 
@@ -200,10 +189,11 @@ int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *ou
         error = write_some(u, d, d->bytes + done, n);
         if (is_passing(error))
             break;
-        if (error == 0)
+        is_refused |= error == EMSGSIZE;
+        if (error == 0 && n == d->segment)
             u->can_split = false; /* the device cannot split: write one by one from now on */
         done += n;
     }
     *out_done = done;
-    return error;
+    return is_refused ? EMSGSIZE : error;
 }

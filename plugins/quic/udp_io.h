@@ -56,7 +56,8 @@ void quic_udp_buffers_free(struct quic_udp_buffers **b);
  */
 int quic_udp_read(const struct quic_udp *u, struct quic_udp_buffers *b,
                   struct quic_datagram out[QUIC_READ_BATCH], unsigned *out_count);
-/* 0 or errno. *out_done: bytes not to be written again, because sent or impossible to send. */
+/* 0 or errno; EMSGSIZE: some are too long. *out_done: bytes not to be written again, because sent
+ * or impossible to send. */
 int quic_udp_write(struct quic_udp *u, const struct quic_datagram *d, size_t *out_done);
 
 #endif

@@ -82,6 +82,7 @@
     X(BYTES_OUT, "bytes_out_total")                                                                \
     X(BLOCKED, "writes_blocked_total")                                                             \
     X(KEPT_LOST, "writes_blocked_dropped_total")                                                   \
+    X(MTU_FALLBACKS, "mtu_fallbacks_total")                                                        \
     X(NO_MEMORY, "closed_no_memory_total")
 
 enum quic_counter {

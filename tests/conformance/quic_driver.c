@@ -31,6 +31,17 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *m, int flags);
 int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
+static bool is_marked(const struct msghdr *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c;
+         c = CMSG_NXTHDR((struct msghdr *)(uintptr_t)m, c)) {
+        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
+            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS))
+            return true;
+    }
+    return false;
+}
+
 /* Bytes of each datagram that a call sends; they may be fewer of the last. */
 static size_t datagram_of(const struct msghdr *m)
 {
@@ -52,6 +63,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
     static unsigned counts[SOCKETS_MAX];
 
     CF_CHECK(fd >= 0 && fd < (int)SOCKETS_MAX);
+    CF_CHECK(!is_marked(m)); /* a path may drop packets that are marked for ECN */
     if (quic_ways.full_every && ++counts[fd] % quic_ways.full_every == 0) {
         errno = EAGAIN;
         return -1;

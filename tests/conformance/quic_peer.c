@@ -57,6 +57,11 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+static void on_narrowed(void *owner)
+{
+    (void)owner;
+}
+
 static void open_socket(struct quic_peer *p)
 {
     socklen_t len = sizeof(p->local);
@@ -69,8 +74,8 @@ static void open_socket(struct quic_peer *p)
 
 void quic_peer_begin(struct cf_bench *b, struct quic_peer *p, const struct sockaddr_storage *server)
 {
-    static const struct quic_engine_ops ops = {on_opened, on_data, on_fin, on_cid_add,
-                                               on_cid_remove};
+    static const struct quic_engine_ops ops = {on_opened,  on_data,       on_fin,
+                                               on_cid_add, on_cid_remove, on_narrowed};
     const uint8_t seed[TLS_SEED_BYTES] = {9}, serial[TLS_SERIAL_BYTES] = {1};
     struct relay_error err;
 
@@ -144,10 +149,9 @@ void quic_peer_turn(struct quic_peer *p)
         quic_engine_expire(p->engine, now_ns());
     do {
         ngtcp2_path_storage path;
-        ngtcp2_pkt_info pi;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(p->engine, &path, &pi, bytes, sizeof(bytes), now_ns());
+        n = quic_engine_write(p->engine, &path, bytes, sizeof(bytes), now_ns());
         say(p, bytes, n);
         total += n;
     } while (n > 0 && total < quic_engine_quantum(p->engine));

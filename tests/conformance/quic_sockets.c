@@ -255,6 +255,27 @@ void over_quic_narrow_path(void **state)
     cf_bench_close(b);
 }
 
+void over_quic_path_shrinks(void **state)
+{
+    struct cf_bench *b = cf_bench_open(*state);
+    struct cf_end *a, *z;
+
+    cf_connect(b, &a, &z);
+    cf_send(a, 300000); /* both ends find the path's MTU */
+    cf_send(z, 300000);
+    cf_until_received(a, 300000);
+    cf_until_received(z, 300000);
+    CF_CHECK(cf_counter(b, "mtu_fallbacks_total") == 0);
+    quic_ways.carries = 1300;
+    cf_send(a, 300000);
+    cf_send(z, 300000);
+    cf_until_received(a, 600000);
+    cf_until_received(z, 600000);
+    CF_CHECK(quic_ways.refused > 0 && cf_counter(b, "mtu_fallbacks_total") == 2);
+    memset(&quic_ways, 0, sizeof(quic_ways));
+    cf_bench_close(b);
+}
+
 void over_quic_error_texts(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);

@@ -8,7 +8,7 @@
 /* X(function, what it says) */
 #define QUIC_TEST_LIST(X)                                                                          \
     X(over_quic_garbage, "datagrams that are nobody's are passed over")                            \
-    X(over_quic_versions, "an unknown version is answered with ours, a short one not at all")      \
+    X(over_quic_versions, "another version is answered with ours, a short packet not at all")      \
     X(over_quic_two_initials, "a hello may need two packets, and offer what we do not know")       \
     X(over_quic_second_half_first, "... and the second may come alone")                            \
     X(over_quic_nothing_in_common, "a client without our groups is refused in the handshake")      \
@@ -41,6 +41,7 @@
     X(over_quic_nothing_taken, "what the kernel does not take is kept within a bound")             \
     X(over_quic_no_memory_once, "a connection that ends for want of memory counts once")           \
     X(over_quic_narrow_path, "a packet too long for the path takes no other with it")              \
+    X(over_quic_path_shrinks, "a path whose MTU shrinks in the middle loses nothing")              \
     X(over_quic_error_texts, "what is refused is refused in a sentence")                           \
     X(over_quic_inherited, "an inherited socket is used, and closed with the listener")
 

@@ -41,7 +41,7 @@ static void try_head(const uint8_t *p, size_t n)
 {
     ngtcp2_version_cid vc;
     ngtcp2_pkt_hd hd;
-    int rv = ngtcp2_pkt_decode_version_cid(&vc, p, n, QUIC_CID_BYTES);
+    int rv = quic_packet_ids(p, n, &vc);
 
     if (rv == 0 || rv == NGTCP2_ERR_VERSION_NEGOTIATION) {
         RT_INSIST(vc.dcid >= p && vc.dcidlen <= n - (size_t)(vc.dcid - p));

@@ -83,12 +83,18 @@ static void on_cid_remove(void *owner, const ngtcp2_cid *cid)
         quic_cid_map_remove(m, quic_cid_hash(m, cid->data, cid->datalen), &e->owner);
 }
 
+static void on_narrowed(void *owner)
+{
+    ((struct qsim_end *)owner)->narrowings++;
+}
+
 const struct quic_engine_ops qsim_engine_ops = {
     .opened = on_opened,
     .data = on_data,
     .fin = on_fin,
     .cid_add = on_cid_add,
     .cid_remove = on_cid_remove,
+    .narrowed = on_narrowed,
 };
 
 /* -- life -- */
@@ -229,11 +235,10 @@ static void write_packets(struct qsim_end *e)
     while (total < quantum) {
         ngtcp2_path_storage path;
         union quic_addr local, remote;
-        ngtcp2_pkt_info pi;
         size_t n;
 
         ngtcp2_path_storage_zero(&path);
-        n = quic_engine_write(e->engine, &path, &pi, bytes, sizeof(bytes), world_of(e)->now_ns);
+        n = quic_engine_write(e->engine, &path, bytes, sizeof(bytes), world_of(e)->now_ns);
         if (n == 0)
             break;
         memset(&local, 0, sizeof(local));
@@ -243,7 +248,8 @@ static void write_packets(struct qsim_end *e)
         e->packets_out++;
         e->bytes_out += n;
         total += n;
-        qsim_transmit(world_of(e), !e->host->is_server, &local, &remote, bytes, n);
+        if (!qsim_transmit(world_of(e), !e->host->is_server, &local, &remote, bytes, n))
+            quic_engine_refused(e->engine, n, world_of(e)->now_ns);
     }
     if (total > 0 && !quic_engine_has_ended(e->engine))
         quic_engine_wrote(e->engine, world_of(e)->now_ns);

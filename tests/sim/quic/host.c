@@ -188,7 +188,7 @@ void qsim_host_datagram(struct qsim_host *h, const struct qsim_packet *p)
     ngtcp2_pkt_hd hd;
     int rv;
 
-    rv = ngtcp2_pkt_decode_version_cid(&vc, p->bytes, p->len, QUIC_CID_BYTES);
+    rv = quic_packet_ids(p->bytes, p->len, &vc);
     if (h->is_server && (rv == NGTCP2_ERR_VERSION_NEGOTIATION ||
                          (rv == 0 && h->speaks_nothing && (p->bytes[0] & 0x80))))
         negotiate(h, p, &vc);

@@ -40,6 +40,7 @@ struct qsim_weather {
     uint64_t delay_ns, jitter_ns; /* each later by up to jitter_ns: small reordering as well */
     uint64_t late_ns;             /* ... those that are reordered, by as much more */
     size_t mtu;                   /* longer ones are lost; 0: any may pass */
+    bool refuses_long;            /* the sender is notified of those (EMSGSIZE) */
     bool is_cut;
 };
 
@@ -68,6 +69,7 @@ struct qsim_end {
     size_t close_len;
     union quic_addr close_local, close_remote;
     unsigned late_packets, close_packets;
+    unsigned narrowings; /* packets were too long for the path */
     uint64_t closing_until_ns;
 
     uint64_t bytes_in, bytes_out, packets_in, packets_out; /* datagrams */
@@ -105,6 +107,7 @@ struct qsim_world {
     struct sim_prng random;
     struct qsim_host client, server;
     struct qsim_weather out, back; /* from and to the client */
+    unsigned long_packets;         /* were longer than the MTU */
     uint16_t nat_shift;            /* added to the client's ports */
     uint32_t nat_moves;            /* ... and to its address */
     struct qsim_packet **packets;  /* a heap by time, then number */
@@ -120,8 +123,8 @@ struct qsim_world {
 void qsim_open(struct qsim_world *w, const char *scenario, uint64_t seed);
 /* Ends what is left without a word; checks that nothing remains of it. */
 void qsim_close(struct qsim_world *w);
-/* Sends a datagram on its way. from is a host's own address. */
-void qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_addr *from,
+/* Sends a datagram on its way. from is a host's own address. False: refused as too long. */
+bool qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_addr *from,
                    const union quic_addr *to, const uint8_t *p, size_t n);
 /* Until done(ctx); fails after limit_ns of virtual time. */
 void qsim_until(struct qsim_world *w, bool (*done)(void *ctx), void *ctx, uint64_t limit_ns,
@@ -175,6 +178,9 @@ static inline uint64_t qsim_end_unread(const struct qsim_end *e)
     X(large, "20 MB each way, 1 % loss, 20 ms, reordering, repetition")                            \
     X(spoilt, "datagrams with flipped bits, and noise, are passed over")                           \
     X(mtu, "a path that takes 1280 bytes and no more")                                             \
+    X(mtu_shrinks, "a path whose MTU shrinks in the middle of a transfer")                         \
+    X(mtu_refused, "... and whose sender is notified of packets that are too long")                \
+    X(mtu_grows, "packets grow again with the path's MTU")                                         \
     X(blackout, "a path that is dead for some seconds")                                            \
     X(key_update, "new keys, in the middle, by either side")                                       \
     X(slow_reader, "a reader that takes its time holds the sender, within its window")             \

@@ -164,7 +164,7 @@ void qsim_rebind(struct qsim_world *w, bool has_moved)
     w->nat_moves += has_moved;
 }
 
-void qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_addr *from,
+bool qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_addr *from,
                    const union quic_addr *to, const uint8_t *p, size_t n)
 {
     const struct qsim_weather *at = is_from_client ? &w->out : &w->back;
@@ -174,8 +174,12 @@ void qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_a
     w->trace = sim_mix(w->trace ^ sim_mix(w->now_ns + n) ^ is_from_client);
     if (w->tap)
         w->tap(w->tap_ctx, is_from_client, p, n);
-    if (at->is_cut || has_chance(w, at->loss) || (at->mtu && n > at->mtu))
-        return;
+    if (at->mtu && n > at->mtu) {
+        w->long_packets++;
+        return !at->refuses_long;
+    }
+    if (at->is_cut || has_chance(w, at->loss))
+        return true;
     like = malloc(sizeof(*like) + n);
     RT_INSIST(like);
     *like = (struct qsim_packet){.from = is_from_client ? outside(w, from) : *from, .to = *to};
@@ -185,6 +189,7 @@ void qsim_transmit(struct qsim_world *w, bool is_from_client, const union quic_a
     if (has_chance(w, at->repeat))
         put_under_way(w, at, like);
     free(like);
+    return true;
 }
 
 static void arrive(struct qsim_world *w, struct qsim_packet *p)

@@ -3,7 +3,8 @@
  * Plan: ids name their worker, for every number of workers, and use all first bytes. Reset tokens
  * depend on id and secret only. Retry tokens are valid for their address, port, family, id and
  * secret, for ten seconds. A token with a flipped bit, a shorter or longer one and one from the
- * future are rejected. A token of one kind is not valid as another.
+ * future are rejected. A token of one kind is not valid as another. Of all versions, only version 1
+ * is ours; a packet of another version yields its ids.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,6 +155,40 @@ static void test_spoilt_retry_token(void **state)
     }
 }
 
+/* Version and ids of a long header; the packet is as long as a client's first one. */
+static int ids_of(uint32_t version, ngtcp2_version_cid *out)
+{
+    static uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE] = {0xc0, 0, 0, 0, 0, 2, 8, 9, 1, 7};
+
+    version = htonl(version);
+    memcpy(packet + 1, &version, sizeof(version));
+    return quic_packet_ids(packet, sizeof(packet), out);
+}
+
+static void test_versions(void **state)
+{
+    const uint32_t others[] = {NGTCP2_PROTO_VER_V2, 0xff00001d, 0x1a2a3a4a, 2, UINT32_MAX};
+    const uint8_t short_header[1 + QUIC_CID_BYTES] = {0x40, 5};
+    ngtcp2_version_cid vc;
+
+    (void)state;
+    assert_int_equal(ids_of(NGTCP2_PROTO_VER_V1, &vc), 0);
+    assert_int_equal(ids_of(0, &vc), 0); /* a version negotiation packet */
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        memset(&vc, 0, sizeof(vc));
+        assert_int_equal(ids_of(others[i], &vc), NGTCP2_ERR_VERSION_NEGOTIATION);
+        assert_int_equal(vc.version, others[i]);
+        assert_int_equal(vc.dcidlen, 2);
+        assert_memory_equal(vc.dcid, ((uint8_t[]){8, 9}), 2);
+        assert_int_equal(vc.scidlen, 1);
+        assert_int_equal(vc.scid[0], 7);
+    }
+    assert_int_equal(quic_packet_ids(short_header, sizeof(short_header), &vc), 0);
+    assert_int_equal(vc.dcid[0], 5);
+    assert_int_equal(quic_packet_ids(short_header, sizeof(short_header) - 1, &vc),
+                     NGTCP2_ERR_INVALID_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_retry_token),
         cmocka_unit_test(test_padding_of_addresses),
         cmocka_unit_test(test_spoilt_retry_token),
+        cmocka_unit_test(test_versions),
     };
 
     random_begin();

@@ -142,6 +142,13 @@ static void test_runs(void **state)
     runs("::1");
 }
 
+static void mark_sent(const struct quic_udp *u, int ecn)
+{
+    assert_int_equal(setsockopt(u->fd, IPPROTO_IP, IP_TOS, &ecn, sizeof(ecn)), 0);
+    if (u->local.any.sa_family == AF_INET6)
+        assert_int_equal(setsockopt(u->fd, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof(ecn)), 0);
+}
+
 /* A request to `to`, answered by the wildcard socket; the client receives only from `to`. */
 static void ask_wildcard(struct quic_udp *server, const char *to, uint8_t ecn)
 {
@@ -149,7 +156,7 @@ static void ask_wildcard(struct quic_udp *server, const char *to, uint8_t ecn)
     struct quic_datagram o = run_of(&client, 100, 100);
     struct quic_datagram in;
 
-    o.ecn = ecn;
+    mark_sent(&client, ecn);
     write_all(&client, &o);
     assert_true(wait_readable(server, 2000));
     assert_int_equal(read_one(server, &in), 0);
@@ -158,7 +165,7 @@ static void ask_wildcard(struct quic_udp *server, const char *to, uint8_t ecn)
     o = run_of(server, 100, 100);
     o.local = in.local;
     o.remote = in.remote;
-    o.ecn = ecn;
+    mark_sent(server, ecn);
     write_all(server, &o);
     assert_true(wait_readable(&client, 2000));
     assert_int_equal(read_one(&client, &in), 0);
