@@ -87,7 +87,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
         r->done_ctx = stop->ctx;
         next_phase(r);
     } else {
-        RT_INSIST(r->awaited > 0);
+        RT_INSIST(rt_kind_is_reply(m->kind) && r->awaited > 0);
         if (--r->awaited == 0)
             next_phase(r);
     }

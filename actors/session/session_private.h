@@ -114,7 +114,4 @@ void session_on_slots_reply(struct session *s, struct slots_request *a);
 void session_on_dht_reply(struct session *s, struct dht_request *a);
 void session_on_relay_list_reply(struct session *s, struct relay_list_request *q);
 
-/* The requester has left: cancels its relayed request. */
-void session_abandon(struct session *s, bool drop_written);
-
 #endif

@@ -87,7 +87,7 @@ static void on_msg(struct rt_actor *self, struct rt_msg *m)
     struct tunnel *t = RT_CONTAINER_OF(self, struct tunnel, actor);
 
     if (m->kind != SLOTS_REPLY) {
-        /* The authority replies before it closes a link. */
+        /* Messages of one sender keep their order, and the authority replies before it closes. */
         RT_INSIST(m->kind != TUNNEL_CLOSE);
         link_on_msg(self, m);
         return;

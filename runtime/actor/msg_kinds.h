@@ -51,6 +51,11 @@ static inline bool rt_kind_is_request(uint16_t kind)
     return (kind & RT_KIND_IS_REQUEST) != 0;
 }
 
+static inline bool rt_kind_is_reply(uint16_t kind)
+{
+    return (kind & RT_KIND_IS_REPLY) != 0;
+}
+
 /* The kind of the reply to a request of this kind. */
 static inline uint16_t rt_kind_of_reply(uint16_t request)
 {

@@ -295,9 +295,10 @@ static void judge(struct dht_lookup *l, const struct candidate *c, bool is_wrong
 void dht_lookup_answered(struct dht_lookup *l, uint32_t candidate, const uint8_t key[32])
 {
     struct candidate *c = &l->at[candidate];
-    bool has_named_key = !c->hop.has_pubkey_hint || memcmp(c->hop.pubkey_hint, key, 32) == 0;
+    bool has_named_key;
 
     RT_REQUIRE(candidate < l->count && c->state == ASKED && l->in_flight > 0);
+    has_named_key = !c->hop.has_pubkey_hint || memcmp(c->hop.pubkey_hint, key, 32) == 0;
     l->in_flight--;
     judge(l, c, !has_named_key);
     if (!has_named_key || !c->hop.has_pubkey_hint) {
