@@ -216,7 +216,7 @@ void cf_until(struct cf_bench *b, bool (*done)(void *ctx), void *ctx, const char
 
     while (!done(ctx)) {
         if (d->now_ns(b->driver) >= until)
-            cf_fail("waited in vain: %s", what);
+            cf_fail("timed out: %s", what);
         d->turn(b->driver, TURN_NS);
         forget_offer();
     }

@@ -11,12 +11,12 @@
 
 #include "conformance.h"
 
-#define CF_WAIT_NS UINT64_C(20000000000) /* a condition that has not come by then never will */
+#define CF_WAIT_NS UINT64_C(20000000000) /* the limit of a wait for a condition */
 #define CF_ENDS_MAX 1024u
 
 struct cf_end;
 
-/* Called from inside the event, after it was recorded; may use every verb. NULL: nothing. */
+/* Called from inside the event, after it is recorded; may use every verb. NULL: no hook. */
 struct cf_hooks {
     void (*opened)(struct cf_end *e);
     void (*alloc)(struct cf_end *e);
@@ -39,7 +39,7 @@ struct cf_end {
     void *ctx; /* the test's */
     bool is_dialled;
 
-    /* what has happened */
+    /* events so far */
     unsigned opened, eof, closed;
     uint64_t received; /* bytes */
     unsigned data_events, sent_events;
@@ -47,13 +47,13 @@ struct cf_end {
     enum relay_end end;
     char detail[128];
 
-    /* what is expected to come: byte i of the stream is cf_byte(rx_key, i) */
+    /* the expected input: byte i of the stream is cf_byte(rx_key, i) */
     uint32_t rx_key, tx_key;
     uint64_t sent; /* bytes given to send */
 
     /* how it takes its input */
     size_t alloc_max;      /* bytes offered at a time; 0: random, 1 to 64 KiB */
-    enum cf_inside inside; /* what data returns */
+    enum cf_inside inside; /* the return value of data */
     bool is_paused, has_called_close;
 };
 
@@ -81,11 +81,11 @@ struct cf_bench {
 
 /* Opens a bench and listens on the subject's address. */
 struct cf_bench *cf_bench_open(const struct cf_subject *s);
-/* Aborts what is still open, waits for every closed, finishes the worker, and checks that nothing
+/* Aborts all open ends, waits for every closed, finishes the worker, and checks that nothing
  * is left: connections, buffers, handles. */
 void cf_bench_close(struct cf_bench *b);
 struct cf_bench *cf_bench_now(void);
-/* cmocka teardown: leaves behind the bench of a test that failed, so that the next can have its
+/* cmocka teardown: abandons the bench of a failed test, so that the next can have its
  * own. */
 int cf_bench_forget(void **state);
 
@@ -123,7 +123,7 @@ void cf_close(struct cf_end *e, enum relay_close how);
 uint8_t cf_byte(uint32_t key, uint64_t i);
 uint64_t cf_random(struct cf_bench *b, uint64_t below);
 
-/* Fails the running test with a sentence. */
+/* Fails the running test with this text. */
 _Noreturn void cf_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The value of a counter of the transport. */
 uint64_t cf_counter(struct cf_bench *b, const char *name);

@@ -14,7 +14,7 @@
  *                                            .address = "127.0.0.1"});
  *     }
  *
- * What depends on the protocol below (garbage, half-closes, resets) the author tests beside it,
+ * The author tests protocol-specific behaviour (garbage, half-closes, resets) separately,
  * with the same tools (bench.h).
  */
 #ifndef CF_CONFORMANCE_H
@@ -54,7 +54,7 @@ struct cf_subject {
     const struct relay_transport *transport;
     const struct cf_driver *driver;
     const char *address; /* a numeric address to listen on; the port is 0 */
-    bool has_dead_ports; /* dialling a port nobody listens on is refused at once, as TCP does */
+    bool has_dead_ports; /* dialling a port without a listener is refused at once, as TCP does */
 };
 
 /* Runs every law; the number of those broken. Prints the seed of its random sizes

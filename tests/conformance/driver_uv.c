@@ -206,7 +206,7 @@ static void driver_turn(void *ctx, uint64_t max_wait_ns)
 
     uv_update_time(&d->loop);
     /* Again and again: held up for a millisecond here, the first one would be over before the poll,
-     * which then waited for ever. */
+     * which then waited without a limit. */
     uv_timer_start(&d->wait, on_wait_over, (max_wait_ns + NS_PER_MS - 1) / NS_PER_MS, 1);
     uv_run(&d->loop, UV_RUN_ONCE);
     fire_timers(d);

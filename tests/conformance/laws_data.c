@@ -8,7 +8,7 @@
 
 #define SETTLE_NS UINT64_C(50000000)
 #define MIB ((size_t)1 << 20)
-/* What a transport may hold per connection beyond the bytes it was given. */
+/* The bytes that a transport may hold per connection beyond the bytes it was given. */
 #define SLACK (2 * MIB)
 
 void law_integrity(void **state)
@@ -123,7 +123,7 @@ void law_graceful_is_eof(void **state)
     cf_close(a, RELAY_CLOSE_GRACEFUL);
     cf_until_eof(z);
     CF_CHECK(z->received == 3000);
-    cf_send(z, 3000); /* nobody reads it; that must not hurt */
+    cf_send(z, 3000); /* no one reads them; the transport must cope */
     start = b->subject->driver->now_ns(b->driver);
     cf_until_closed(a); /* the other end says nothing: about a second */
     CF_CHECK(b->subject->driver->now_ns(b->driver) - start < UINT64_C(3000000000));

@@ -193,7 +193,7 @@ void law_abort_after_graceful(void **state)
     cf_bench_close(b);
 }
 
-void law_refused_at_the_door(void **state)
+void law_refused_admission(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct cf_end *a;

@@ -97,7 +97,7 @@ static void sent(struct cf_end *e, size_t left)
     CF_CHECK(quic_engine_left(p->engine) == SHORT);
 }
 
-void over_quic_tells_at_once(void **state)
+void over_quic_delivers_at_once(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_peer p;

@@ -246,7 +246,7 @@ static void until(struct quic_peer *p, bool (*done)(void *ctx), struct wait *w, 
     while (!done(w)) {
         cf_for(p->bench, TURN_NS);
         if (now_ns() >= w->until_ns)
-            cf_fail("waited in vain: %s", what);
+            cf_fail("timed out: %s", what);
     }
 }
 

@@ -30,7 +30,7 @@ static int raw_socket(const struct cf_bench *b)
     return fd;
 }
 
-/* What one datagram is answered: bytes, -1: nothing. */
+/* The size of the reply to one datagram; -1: no reply. */
 static ssize_t ask(struct cf_bench *b, int fd, const void *bytes, size_t n, uint8_t *answer,
                    size_t room)
 {
@@ -103,7 +103,7 @@ void over_quic_versions(void **state)
     cf_bench_close(b);
 }
 
-/* A key of 1024 bytes that is not wanted, beside one that is; a protocol nobody knows. */
+/* A key of 1024 bytes that is not wanted, beside one that is; an unknown protocol. */
 static void offer_much(struct quic_peer *p)
 {
     static const char large[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-FFDHE8192:"
@@ -197,7 +197,7 @@ static bool has_crowd(void *ctx)
 }
 
 /* They say hello, and no more. */
-void over_quic_silent_crowd(void **state)
+void over_quic_silent_clients(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     struct quic_peer *crowd = calloc(CROWD, sizeof(*crowd));
@@ -213,7 +213,7 @@ void over_quic_silent_crowd(void **state)
     start = b->subject->driver->now_ns(b->driver);
     cf_connect(b, &a, &z);
     CF_CHECK(b->subject->driver->now_ns(b->driver) - start < SECOND_NS);
-    cf_for(b, 2 * SECOND_NS); /* what is not acknowledged is sent again, within limits */
+    cf_for(b, 2 * SECOND_NS); /* unacknowledged data is sent again, within limits */
     for (int i = 0; i < CROWD; i++) {
         uint8_t bytes[2048];
         ssize_t n;
@@ -237,7 +237,7 @@ static bool are_all_answered(void *ctx)
 }
 
 /* More than the relay waits for: the others have to prove their address first. */
-void over_quic_lied_address(void **state)
+void over_quic_forged_address(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     uint64_t start;
@@ -371,7 +371,7 @@ void over_quic_idle_holds_nothing(void **state)
     for (int i = 0; i < CROWD; i++)
         cf_connect(b, &a[i], &z[i]);
     cf_for(b, 2 * SETTLE_NS);
-    before = d->bytes_live(b->driver); /* what a connection is, which may be charged */
+    before = d->bytes_live(b->driver); /* the charge of the connections alone */
     for (int i = 0; i < CROWD; i++) {
         cf_send(a[i], 300000);
         cf_send(z[i], 3000);

@@ -2,7 +2,7 @@
 /*
  * Plan: quic and its sockets: addresses of both families, wildcards, shared and inherited
  * listeners, two workers behind one port with and without the kernel's help, and a relay that was
- * started anew.
+ * restarted.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -189,7 +189,7 @@ void over_quic_handover(void **state)
     CF_CHECK(two_workers(*state, false) > 0);
 }
 
-/* A relay's process dies and is started anew: what it served is not left to a timeout. */
+/* A relay's process dies and is restarted: its connections do not wait for a timeout. */
 void over_quic_forgotten(void **state)
 {
     const struct relay_transport *t = ((struct cf_subject *)*state)->transport;

@@ -1,37 +1,36 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What quic owes beside the laws: tests for test_quic.c to list. */
+/* Requirements on quic beyond the laws: tests for test_quic.c to list. */
 #ifndef CF_QUIC_TESTS_H
 #define CF_QUIC_TESTS_H
 
 #include "bench.h"
 
-/* X(function, what it says) */
+/* X(function, description) */
 #define QUIC_TEST_LIST(X)                                                                          \
-    X(over_quic_garbage, "datagrams that are nobody's are passed over")                            \
-    X(over_quic_versions, "another version is answered with ours, a short packet not at all")      \
-    X(over_quic_two_initials, "a hello may need two packets, and offer what we do not know")       \
+    X(over_quic_garbage, "datagrams of no connection are ignored")                                 \
+    X(over_quic_versions, "another version gets version negotiation, a short packet none")         \
+    X(over_quic_two_initials, "a ClientHello may need two packets and offer unknown values")       \
     X(over_quic_second_half_first, "... and the second may come alone")                            \
     X(over_quic_nothing_in_common, "a client without our groups is refused in the handshake")      \
     X(over_quic_leaves_early, "a client that leaves during the handshake has not failed it")       \
-    X(over_quic_silent_crowd, "half-open ones are sent little, and honest clients come through")   \
-    X(over_quic_lied_address, "a crowd of first packets is kept within a bound")                   \
+    X(over_quic_silent_clients, "half-open connections get few bytes, honest clients connect")     \
+    X(over_quic_forged_address, "the memory of many first packets is bounded")                     \
     X(over_quic_other_port, "a client whose port changes in the middle loses nothing")             \
-    X(over_quic_unknown_id, "who uses an unknown id is told to forget it, in fewer bytes")         \
-    X(over_quic_forgotten, "a dialled end hears from a relay that was started anew")               \
+    X(over_quic_unknown_id, "an unknown id gets a stateless reset, shorter than its packet")       \
+    X(over_quic_forgotten, "a dialled end gets a stateless reset from a restarted relay")          \
     X(over_quic_close_packet, "CONNECTION_CLOSE of the peer ends it, an abort sends one")          \
-    X(over_quic_acknowledges, "what is not answered is acknowledged all the same")                 \
-    X(over_quic_one_packet_waits, "one packet's acknowledgement waits for something to go with")   \
-    X(over_quic_answer_acknowledges, "... an answer for one, so that it costs no packet")          \
-    X(over_quic_tells_at_once, "... but the host is told at once what has arrived")                \
-    X(over_quic_gap_is_urgent, "... and what follows a lost packet is acknowledged at once")       \
-    X(over_quic_other_path_is_urgent, "... and so is one who comes from somewhere else")           \
+    X(over_quic_acknowledges, "a packet without a reply is acknowledged too")                      \
+    X(over_quic_one_packet_waits, "the acknowledgement of one packet waits for data to send")      \
+    X(over_quic_answer_acknowledges, "... a reply carries it, so that it needs no packet")         \
+    X(over_quic_delivers_at_once, "... but the host gets the data at once")                        \
+    X(over_quic_gap_is_urgent, "... and a packet after a lost one is acknowledged at once")        \
+    X(over_quic_other_path_is_urgent, "... and so is a packet from another address")               \
     X(over_quic_train, "packets in a row are handed over at once in the middle of a message")      \
     X(over_quic_train_and_end, "... before the end, or a CONNECTION_CLOSE, that came with them")   \
     X(over_quic_trains_cross, "... and those of two clients apart")                                \
     X(over_quic_few_writes, "many packets go with one write")                                      \
     X(over_quic_short_among_full, "... and come out as they were written")                         \
-    X(over_quic_idle_holds_nothing,                                                                \
-      "idle connections hold what they are, and nothing that passed")                              \
+    X(over_quic_idle_holds_nothing, "idle connections hold no buffers of past data")               \
     X(over_quic_wildcard, "a wildcard answers from the address that was asked, both families")     \
     X(over_quic_shared_port, "listeners of all workers share a port, strangers do not")            \
     X(over_quic_handover, "a datagram at the wrong worker's socket reaches the right one")         \
@@ -49,15 +48,15 @@
 QUIC_TEST_LIST(X)
 #undef X
 
-/* The uv driver with a host that says what a test set here before the bench was opened. */
+/* The uv driver with a host that returns what a test set here before the bench was opened. */
 struct quic_host_ways {
     const char *retry;     /* the option's value */
     uint16_t worker_count; /* 0: one */
     uint16_t worker_index; /* of the next worker_init */
     bool has_fixed_secret;
-    unsigned full_every; /* at every so many writes to a socket it takes no more; 0: never */
+    unsigned full_every; /* every n-th write to a socket returns EAGAIN; 0: never */
     size_t carries;      /* longer datagrams are refused, with what goes with them; 0: none */
-    unsigned refused, refused_along; /* so many, and so many with something */
+    unsigned refused, refused_along; /* datagrams refused alone, and with others */
     bool is_kernel_old;              /* it neither joins nor splits datagrams */
     void *states[2];                 /* of the workers, for post */
 };

@@ -2,7 +2,7 @@
 /*
  * Plan: packets that come in a row, and those that go. What a client sends before the bench turns
  * is read at once: all of it in the middle of a message, packet by packet at the end of one, before
- * anything else is told, and not mixed with what another client sends. An answer takes few writes,
+ * any other event, and not mixed with what another client sends. An answer takes few writes,
  * which the kernel cuts into the packets that were written.
  */
 #include "quic_peer.h"

@@ -15,7 +15,7 @@
 static void turn(struct cf_bench *b, int *turns)
 {
     if (++*turns > TURNS_MAX)
-        cf_fail("the raw peer waited in vain");
+        cf_fail("the raw peer timed out");
     cf_for(b, TURN_NS);
 }
 

@@ -33,7 +33,7 @@ void raw_write(struct cf_bench *b, struct raw_peer *p, const void *bytes, size_t
 void raw_send(struct cf_bench *b, struct raw_peer *p, size_t n, size_t record);
 /* Reads until n more bytes of the accepted end's stream have come; checks them. */
 void raw_receive(struct cf_bench *b, struct raw_peer *p, size_t n);
-/* What the next read says: > 0, 0 (close_notify), or GnuTLS's error. */
+/* The result of the next read: > 0, 0 (close_notify), or GnuTLS's error. */
 ssize_t raw_next(struct cf_bench *b, struct raw_peer *p);
 /* Without Nagle's algorithm: what is sent leaves at once. */
 void raw_no_delay(struct raw_peer *p);

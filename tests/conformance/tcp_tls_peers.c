@@ -114,7 +114,7 @@ void tls_old_version(void **state)
     cf_bench_close(b);
 }
 
-void tls_what_is_shown(void **state)
+void tls_parameters(void **state)
 {
     struct cf_bench *b = cf_bench_open(*state);
     const gnutls_datum_t *chain;
@@ -233,7 +233,7 @@ void tls_reset(void **state)
     struct raw_peer p;
     struct cf_end *z;
 
-    z = raw_open(b, &p); /* what came before the reset is still read */
+    z = raw_open(b, &p); /* input before the reset is still read */
     raw_no_delay(&p);
     raw_send(b, &p, 50000, 5000);
     raw_reset(&p);

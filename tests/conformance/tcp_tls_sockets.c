@@ -152,7 +152,7 @@ void tls_out_of_descriptors(void **state)
     for (int i = 0; i < 8; i++) {
         char byte;
 
-        CF_CHECK(recv(waiting[i].fd, &byte, 1, 0) <= 0); /* it was told, not left waiting */
+        CF_CHECK(recv(waiting[i].fd, &byte, 1, 0) <= 0); /* it was refused, not left waiting */
         raw_close(&waiting[i]);
     }
     cf_send(a, 1000);

@@ -98,7 +98,7 @@ pub fn relay_stream(slot: u64, req_id: u32, inner: &[u8]) -> Result<Envelope> {
     Envelope::from_typed(req_id, 0, &WirePayload::RelayStream(p))
 }
 
-/// What came of a relayed request: the node's answer, or the relay's own error text.
+/// The result of a relayed request: the node's answer, or the relay's own error text.
 pub enum Relayed {
     Answer(Envelope),
     Refused(String),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub type Cid = [u8; 8];
 pub const V1: u32 = 1;
-/// What a first datagram measures.
+/// The size of a first datagram in bytes.
 pub const DATAGRAM: usize = 1200;
 const OURS: Cid = *b"interop!";
 const HEAD: usize = 30;

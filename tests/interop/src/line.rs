@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A line between somebody and the relay: thin, long, lossy, cut. What befalls a datagram is drawn
+//! A path between a client and the relay: slow, long, lossy, cut. The fate of a datagram is drawn
 //! from a seed; TCP is only slowed and cut.
 use crate::stream::{At, Transport};
 use anyhow::{Result, ensure};
@@ -23,15 +23,15 @@ pub struct Quality {
     pub loss: f64,
     pub reorder: f64,
     pub duplicate: f64,
-    /// What the way up to the relay carries.
+    /// The bandwidth towards the relay.
     pub bytes_per_second: Option<usize>,
 }
 
 /// How long a reordered datagram is held at most.
 const HELD_MAX: Duration = Duration::from_millis(10);
-/// What a thin line queues before it drops.
+/// The longest queue of a slow path; more is dropped.
 const QUEUE_MAX: Duration = Duration::from_secs(1);
-/// What a timer that fires late may be made up for.
+/// The longest timer delay that is compensated.
 const TIMER_SLACK: Duration = Duration::from_millis(20);
 
 /// Dropped, all its connections are.
@@ -76,8 +76,8 @@ impl Line {
         Ok(Self { at, state, task: task.abort_handle() })
     }
 
-    /// From now on nothing passes. Over TCP both ends see their connection close, over UDP nobody
-    /// sees anything.
+    /// From now on nothing passes. Over TCP both ends see their connection close, over UDP neither
+    /// end sees anything.
     pub fn cut(&self) {
         self.state.is_cut.store(true, Ordering::Relaxed);
     }

@@ -112,7 +112,7 @@ pub async fn publisher(relay: At, dir: &Path, bytes: usize) -> Result<Publisher>
     let node = Node::start_with_store(NodeConfig::default(), store).await?;
     let dial = Dial { key: node.ensure_node_identity().await?, detour: None };
     let slot = node.register_relay_tunnel(&dial, &relay.peer()).await.context("register tunnel")?;
-    // Port 1 serves nobody: the tunnel is the only way in.
+    // Port 1 has no listener: the tunnel is the only way in.
     let via = node.relayed_self_addr(tcp(([127, 0, 0, 1], 1).into())).await;
     let identity = node.ensure_publisher_identity("interop").await?;
     let public = ShareVisibility::Public;

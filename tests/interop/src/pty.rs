@@ -38,7 +38,7 @@ fn open_terminal() -> Result<(OwnedFd, OwnedFd)> {
     if failed {
         return Err(std::io::Error::last_os_error().into());
     }
-    // SAFETY: openpty has just returned both, and nobody else has them.
+    // SAFETY: openpty has just returned both, and no other code holds them.
     Ok(unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) })
 }
 

@@ -19,7 +19,7 @@ pub const READY: &str = "relay node ready";
 const READY_IN: Duration = Duration::from_secs(20);
 pub const STOP_IN: Duration = Duration::from_secs(10);
 
-/// Where a relay listens.
+/// The addresses on which a relay listens.
 #[derive(Clone, Copy)]
 pub struct Place {
     pub tcp: SocketAddr,
@@ -35,7 +35,7 @@ impl Place {
     }
 }
 
-/// What the whole run was asked for, and the transport a scenario runs over.
+/// The options of the whole run, and the transport a scenario runs over.
 #[derive(Clone)]
 pub struct Context {
     pub transport: Transport,
@@ -99,7 +99,7 @@ impl Context {
         Ok(dir)
     }
 
-    /// Addresses nobody listens on: on a loopback address of this process's own, so that two runs
+    /// Addresses without a listener: on a loopback address of this process's own, so that two runs
     /// do not meet, and below the range of the kernel's own ephemeral ports.
     pub fn free_place(&self) -> Place {
         let [_, high, middle, low] = std::process::id().to_be_bytes();
@@ -146,7 +146,7 @@ impl Context {
 }
 
 pub struct Relay {
-    /// Where the scenario's transport is served.
+    /// The address that serves the scenario's transport.
     pub at: At,
     pub place: Place,
     pub pubkey: [u8; 32],
@@ -293,7 +293,7 @@ pub async fn wait_for_listener(addr: SocketAddr) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bail!("nobody listens at {addr}")
+    bail!("no listener at {addr}")
 }
 
 /// `... name=x value=1` or `... reason=x value=1`.

@@ -31,7 +31,7 @@ impl Transport {
     }
 }
 
-/// Where somebody is reached, and how.
+/// The address and transport of a peer.
 #[derive(Clone, Copy)]
 pub struct At {
     pub addr: SocketAddr,

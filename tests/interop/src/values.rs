@@ -31,7 +31,7 @@ impl Value {
     }
 }
 
-/// Who is where, when it says so: all that a member record signs but its community and lifetime.
+/// The contents of a membership: all that a member record signs but its community and lifetime.
 pub struct Membership<'a> {
     pub key: &'a SigningKey,
     pub seq: u64,

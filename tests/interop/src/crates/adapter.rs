@@ -147,7 +147,7 @@ impl Crate for Adapter {
         let dial = Dial { key: node.ensure_node_identity().await? };
         let relays = [peer(relay)];
         node.register_relay_tunnel(&dial, &relays[0]).await.context("register tunnel")?;
-        // Port 1 serves nobody: the tunnel is the only way in.
+        // Port 1 has no listener: the tunnel is the only way in.
         let via = node.relayed_self_addr(peer(At::tls(([127, 0, 0, 1], 1).into()))).await;
         let identity = node.ensure_publisher_identity("interop").await?;
         let public = ShareVisibility::Public;

@@ -64,7 +64,7 @@ pub struct Listed {
     pub is_valid: bool,
 }
 
-/// What the crate finds in a state database.
+/// The contents of a state database, as the crate reads it.
 pub struct Database {
     pub pubkey: [u8; 32],
     pub peers: BTreeSet<SocketAddr>,

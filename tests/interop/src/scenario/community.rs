@@ -17,7 +17,7 @@ use scp2p_core::BoxedStream;
 use scp2p_core::wire::{Envelope, FLAG_ERROR};
 
 pub const RECORDS: usize = 500;
-/// The reference answers so many community requests a minute and key, and ours no fewer.
+/// Community requests per minute and key that the reference answers; ours answers no fewer.
 const REQUESTS_PER_KEY: u32 = 110;
 const STORES_PER_KEY: u32 = 500;
 

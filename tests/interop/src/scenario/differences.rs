@@ -172,7 +172,7 @@ async fn status(pair: &mut Pair) -> Result<()> {
         for d in Dialect::ALL {
             let (mut s, _) = d.published().session(pair.ours.at, &new_key(), None).await?;
             let is_joined = joined(&mut s, &community).await?;
-            ensure!(is_joined == (is_held && d != Dialect::A), "{d:?} is told {is_joined}");
+            ensure!(is_joined == (is_held && d != Dialect::A), "{d:?} gets the reply {is_joined}");
         }
         let theirs = Dialect::C.published().session(pair.theirs.at, &new_key(), None).await;
         ensure!(!joined(&mut theirs?.0, &community).await?, "the reference has joined");
@@ -213,7 +213,7 @@ async fn dated_ahead(pair: &mut Pair) -> Result<()> {
     Ok(())
 }
 
-/// What is different, asserted on both sides; `id` is the community whose records both hold.
+/// The differences, asserted on both sides; `id` is the community whose records both hold.
 pub async fn all(pair: &mut Pair, id: [u8; 32]) -> Result<()> {
     unknown_community(pair).await?;
     no_events(pair, id).await.context("416 with limit 0")?;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const SETTLED_IN: Duration = Duration::from_secs(120);
-const GOODBYE: Duration = Duration::from_secs(60);
+const LEFT_LISTS: Duration = Duration::from_secs(60);
 const OTHERS: usize = 2; // relays of the reference in a mixed network
 
 type Keys = BTreeSet<[u8; 32]>;
@@ -80,7 +80,7 @@ impl Network {
         self.all().map(|r| r.place.tcp).collect()
     }
 
-    /// Until every relay of ours lists every relay, and nobody else.
+    /// Until every relay of ours lists every relay, and no other node.
     async fn settle(&self) -> Result<Duration> {
         let (begun, all) = (Instant::now(), self.keys());
         for r in &self.ours {
@@ -168,8 +168,8 @@ pub async fn start(
     Relay::start_as(c, (binary, is_reference), &dir, place, &args).await
 }
 
-/// Alone it lists itself as it was told to; in a network every client finds every relay through
-/// any of ours; a relay that stopped is found by nobody a minute later.
+/// Alone it lists itself as configured; in a network every client finds every relay through
+/// any of ours; no client finds a stopped relay a minute later.
 pub async fn discover(c: &Context) -> Result<String> {
     let alone = start(c, &c.binary, c.is_reference(), None).await?;
     let list = listed(alone.place.tcp).await?;
@@ -194,7 +194,7 @@ pub async fn discover(c: &Context) -> Result<String> {
     }
     let gone = n.ours.last().context("no relay")?;
     gone.stop().await?;
-    tokio::time::sleep(GOODBYE + Duration::from_secs(2)).await;
+    tokio::time::sleep(LEFT_LISTS + Duration::from_secs(2)).await;
     for r in &n.ours[..n.ours.len() - 1] {
         for _ in 0..5 {
             let met = dht_round(r.place.tcp).await?;

@@ -42,7 +42,7 @@ async fn store(a: At, v: &wire::Store) -> Result<()> {
     Ok(())
 }
 
-/// What was stored a second before kill -9 is served after it, and after a stop.
+/// A value stored a second before kill -9 is served after it, and after a stop.
 pub async fn values(c: &Context) -> Result<String> {
     let (dir, place) = (c.directory()?, c.free_place());
     let mut values = Vec::new();

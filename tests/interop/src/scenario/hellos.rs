@@ -27,7 +27,8 @@ const ALL: &[&str] = &FIELDS;
 const ONE_NEW: &[&str] =
     &["dht", "store", "relay", "content_seed", "mobile_light", "community_search"];
 
-/// What a hello says: its version, the capability fields it names and those its signature covers.
+/// The contents of a hello: its version, the capability fields that it names, and those that its
+/// signature covers.
 #[derive(Clone, Copy)]
 struct Said {
     version: u16,

@@ -199,7 +199,7 @@ async fn acks(relay: &Relay) -> Result<()> {
     Ok(())
 }
 
-/// What the relay counts them as.
+/// The reasons under which the relay counts them.
 const REASONS: [&str; 7] = [
     "hello_oversize",
     "hello_malformed",
@@ -214,7 +214,7 @@ pub async fn handshakes(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
         let mut all = first_messages();
         if c.transport == Transport::Quic {
-            // What comes before the transport's handshake is in "hostile-datagrams".
+            // "hostile-datagrams" tests input before the transport's handshake.
             all.retain(|(_, first)| matches!(first, First::Shaken(..)));
         }
         let count = all.len();

@@ -130,8 +130,8 @@ fn tcp_of(peers: &[PeerAddr]) -> impl Iterator<Item = SocketAddr> {
     peers.iter().map(|p| SocketAddr::new(p.ip, p.port))
 }
 
-/// What one relay names to a client of a dialect, by PEX, FindNode and FindValue; announcements
-/// that it gives must verify there.
+/// The nodes that one relay names to a client of a dialect, by PEX, FindNode and FindValue;
+/// announcements that it gives must verify there.
 async fn contacts(a: At, d: Dialect) -> Result<BTreeSet<SocketAddr>> {
     let (mut s, _) = d.published().session(a, &new_key(), None).await?;
     let mut given = BTreeSet::new();

@@ -32,7 +32,7 @@ use std::rc::Rc;
 
 pub type Running = Pin<Box<dyn Future<Output = Result<String>>>>;
 
-/// What the relay under test must be, for the scenario to pass.
+/// The properties of the relay under test that a scenario needs.
 pub enum Needs {
     Any,
     /// The reference fails this, and is not asked: why.

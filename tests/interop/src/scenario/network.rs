@@ -36,7 +36,7 @@ async fn each_finds_the_others(c: &Context, relays: [&Relay; 2]) -> Result<()> {
         let p = peers::publisher(at.at, &dir, 50_000).await?;
         put(&p, at.at).await?;
         let begun = Instant::now();
-        // The crate goes on for minutes where what it was told of is not there yet.
+        // The crate retries for minutes while the content is missing.
         let (seeds, out) = ([through.at.peer()], dir.join("out.bin"));
         while let Err(e) = tokio::time::timeout(TRY, peers::download(&p, &seeds, &out))
             .await
@@ -58,7 +58,7 @@ async fn stop(relays: [Relay; 2]) -> Result<()> {
     Ok(())
 }
 
-/// Where to join: over the scenario's transport, at this place, by this name of its host.
+/// The bootstrap address: over the scenario's transport, at this place, by this name of its host.
 fn entry(c: &Context, place: &Place, host: &str) -> String {
     match c.transport {
         Transport::Tls => format!("tcp://{host}:{}", place.tcp.port()),
@@ -127,8 +127,8 @@ pub async fn by_key(c: &Context) -> Result<String> {
     said.context("said so")
 }
 
-/// What an operator may get wrong: our own address, a name that is none, an address in a network
-/// narrower than ours. Each is said, and nothing else suffers.
+/// Mistakes of an operator: our own address, a name that is none, an address in a network
+/// narrower than ours. Each is logged, and nothing else fails.
 pub async fn told_wrong(c: &Context) -> Result<String> {
     let place = c.free_place();
     let own = entry(c, &place, &place.tcp.ip().to_string());

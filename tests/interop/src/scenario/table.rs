@@ -8,7 +8,7 @@ use scp2p_core::{
     K, ShareHead, ShareId, ShareKeypair, cbor, read_envelope, share_head_key, write_envelope,
 };
 
-/// What an answer must be.
+/// The expected answer.
 enum Want {
     /// Type, empty payload.
     Empty(u16),
@@ -226,7 +226,7 @@ pub async fn pipelined(c: &Context) -> Result<String> {
     .await
 }
 
-/// One key asks too much and is told so; others do not notice, and neither do its requests of
+/// One key exceeds its rate and is refused; others do not notice, and neither do its requests of
 /// another class. PexRequest is of the same.
 pub async fn rate_limit(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {

@@ -34,8 +34,8 @@ async fn ours(c: &Context, dir: &Path, pubkey: [u8; 32], peer: SocketAddr) -> Re
     relay.stop().await.map_err(|e| e.context(LogTail(relay.tail())))
 }
 
-/// From 0.6.0 to ours and back, then to 0.3.2 and back: identity and peers stay, whoever wrote
-/// them.
+/// From 0.6.0 to ours and back, then to 0.3.2 and back: identity and peers stay, whichever version
+/// wrote them.
 pub async fn reference_relays(c: &Context) -> Result<String> {
     let (dir, first) = (c.directory()?, SocketAddr::from(([192, 0, 2, 1], 7001)));
     let data = dir.join("data");

@@ -147,7 +147,7 @@ pub async fn lossy_upload(c: &Context) -> Result<String> {
     .await
 }
 
-/// Datagrams pass each other, those of a hello too: nobody waits for a timer.
+/// Datagrams pass each other, those of a hello too: neither end waits for a timer.
 pub async fn reordered_hello(c: &Context) -> Result<String> {
     const SWAPPED: Quality = Quality {
         delay: Duration::from_millis(1),
@@ -171,7 +171,7 @@ pub async fn reordered_hello(c: &Context) -> Result<String> {
     .await
 }
 
-/// Told to, the relay asks every client for proof of its address; nobody minds.
+/// With the option, the relay validates the address of every client; all clients succeed.
 pub async fn always_retry(c: &Context) -> Result<String> {
     with(c, &["--quic-retry", "always"], async |relay| {
         let node = echo_owner(relay.at).await?;
@@ -231,7 +231,7 @@ pub async fn wildcard(c: &Context) -> Result<String> {
     Ok(if has_v6 { String::new() } else { "no IPv6 here".into() })
 }
 
-/// What comes back to these datagrams within a while.
+/// The replies to these datagrams within a time.
 async fn answers(a: SocketAddr, datagrams: &[Vec<u8>], within: Duration) -> Result<Vec<Vec<u8>>> {
     let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     for d in datagrams {
@@ -292,7 +292,7 @@ fn datagrams(hello: &Hello) -> Result<Vec<(&'static str, Vec<Vec<u8>>, Want)>> {
 }
 
 /// Garbage in every form, and hellos without a client behind: never answered with more than three
-/// times as much, and nobody is disturbed.
+/// times as much, and no other client is disturbed.
 pub async fn hostile(c: &Context) -> Result<String> {
     with(c, &[], async |relay| {
         let node = echo_owner(relay.at).await?;
@@ -427,7 +427,7 @@ pub async fn reset_after_kill(c: &Context) -> Result<String> {
         let begun = Instant::now();
         let _ = write_frame(&mut s, &[0; 100]).await; // a probe of its own may have told it already
         let end = tokio::time::timeout(Duration::from_secs(2), connection.closed()).await;
-        let end = end.context("the node was told nothing")?;
+        let end = end.context("the node received no reset")?;
         ensure!(end == ConnectionError::Reset, "the node saw: {end}");
         worst = worst.max(begun.elapsed());
     }

@@ -43,7 +43,7 @@ impl Clients {
     }
 }
 
-/// Of each kind, whoever stores it: accepted exactly from the dialects that know it, announcements
+/// Of each kind, from every client: accepted exactly from the dialects that know it, announcements
 /// of a form that the session's dialect does not know from none of the reference relays but from
 /// all by ours; given exactly to the dialects that know it.
 pub async fn table(c: &Context) -> Result<String> {
@@ -113,7 +113,7 @@ async fn one_key(clients: &mut Clients) -> Result<()> {
     Ok(())
 }
 
-/// Announcements of both forms under one rendezvous key: whoever asks, however often, is given a
+/// Announcements of both forms under one rendezvous key: every request, also a repeated one, gets a
 /// form that verifies.
 async fn both_forms(clients: &mut Clients) -> Result<()> {
     let of5 = values::sample(Kind::AnnouncementOf5, random())?;
