@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "quic/tls.h"
 
+#define PACING_NS UINT64_C(10000000) /* the longest delay by pacing that a peer waits for */
 #define TURN_NS UINT64_C(1000000)
 
 static void on_opened(void *owner)
@@ -170,7 +171,12 @@ void quic_peer_send(struct quic_peer *p, size_t n)
     p->sent += n;
     v.slice[0] = relay_slice_own(buf, buf->bytes, (uint32_t)n);
     CF_CHECK(quic_engine_send(p->engine, &v));
-    quic_peer_turn(p);
+    /* Pacing may delay the packet, and callers that wait at the other end do not turn the peer. */
+    for (uint64_t until_ns = now_ns() + PACING_NS; now_ns() < until_ns;) {
+        quic_peer_turn(p);
+        if (!quic_engine_has_unsent(p->engine))
+            break;
+    }
 }
 
 void quic_peer_leave(struct quic_peer *p)
