@@ -20,7 +20,7 @@ void persist_set_storage(struct persist *p, const struct storage_client *to)
 
 static bool is_on(const struct persist *p)
 {
-    return !rt_addr_none(p->storage.addr);
+    return !rt_addr_is_none(p->storage.addr);
 }
 
 static void save(struct persist *p, struct storage_write *w)

@@ -28,7 +28,7 @@ static rt_err get_secrets(struct relay *r, const struct rt_seams *seams, struct 
     return storage_secret(r->store, "dht", r->dht_key, sizeof(r->dht_key), err);
 }
 
-/* What all workers share. */
+/* The state that all workers share. */
 static rt_err make_shared(struct relay *r, const struct rt_seams *seams)
 {
     const struct rt_sign_key *identity = r->store ? storage_identity(r->store) : r->config.identity;
@@ -137,7 +137,7 @@ rt_err relay_new(const struct relay_config *config, const struct rt_seams *seams
 
     RT_REQUIRE(config->workers > 0 && config->workers <= LIM_WORKERS_MAX);
     RT_REQUIRE(config->announced_count <= LIM_RELAY_ADDRS_MAX);
-    RT_REQUIRE(config->joins || !config->announces);
+    RT_REQUIRE(config->joins_network || !config->announces_itself);
     r = rt_secret_new(sizeof(*r) + config->workers * sizeof(r->nodes[0]));
     r->config = *config;
     for (uint32_t i = 0; i < config->announced_count; i++)
@@ -175,7 +175,7 @@ static void join(struct relay *r)
         dht_set_transport(r->system, r->transports[t].kind, r->transports[t].table,
                           r->nodes[0].ports[t].state);
     dht_start(r->system);
-    if (r->config.announces)
+    if (r->config.announces_itself)
         announcer_start(r->system);
 }
 
@@ -193,7 +193,7 @@ rt_err relay_start(struct relay *r, const struct relay_transport_config *transpo
         if (e)
             return e;
     }
-    if (r->config.joins)
+    if (r->config.joins_network)
         join(r);
     return RT_ERR_OK;
 }
@@ -204,7 +204,7 @@ uint32_t relay_finish(struct relay *r)
 {
     uint32_t left = 0;
 
-    if (!rt_addr_none(r->storage.addr))
+    if (!rt_addr_is_none(r->storage.addr))
         storage_stop(r->store);
     r->storage = (struct storage_client){0};
     for (uint16_t i = 0; i < r->config.workers; i++)

@@ -63,8 +63,8 @@ struct relay_config {
     uint32_t announce_interval_s;
     enum wire_bandwidth bandwidth;
 
-    bool joins;     /* the network: dials, looks up, replicates */
-    bool announces; /* itself, and looks for other relays; only a relay that joins */
+    bool joins_network;    /* dials, looks up, replicates */
+    bool announces_itself; /* and looks for other relays; needs joins_network */
 };
 
 /* A transport and where it listens; one of a kind. */

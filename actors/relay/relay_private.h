@@ -14,7 +14,7 @@ enum relay_kind {
     RELAY_UNLISTEN = RT_NOTIFY_KIND(RELAY, 2), /* struct rt_msg, to a node's actor */
 };
 
-/* What the relay has on one network worker. */
+/* The relay's state on one network worker. */
 struct relay_node {
     struct rt_actor actor; /* closes the worker's listeners */
     struct relay *relay;

@@ -196,7 +196,7 @@ void session_on_stream(struct session *s, struct rt_frame *f, uint8_t *payload, 
         return;
     }
     link = tunnel_slot_lookup(s->sw->worker, m.slot_id);
-    if (rt_addr_none(link))
+    if (rt_addr_is_none(link))
         keep_missed(s, f, &m);
     else if (take_inner(s, f, &m))
         forward(s, link);
@@ -259,7 +259,7 @@ static void on_missed_found(struct session *s, struct rt_addr link)
                          .owner = miss->payload.owner};
 
     s->missed = NULL;
-    if (rt_addr_none(link))
+    if (rt_addr_is_none(link))
         echo(s, miss);
     else if (take_inner(s, &f, &miss->stream))
         forward(s, link);
@@ -270,7 +270,7 @@ static void on_slot_found(struct session *s, const struct slots_request *a)
 {
     if (s->missed)
         on_missed_found(s, a->link);
-    else if (rt_addr_none(a->link))
+    else if (rt_addr_is_none(a->link))
         session_refuse(s, WIRE_REFUSAL_TUNNEL_CLOSED, NULL);
     else
         forward(s, a->link);

@@ -162,7 +162,7 @@ static void abandon(struct session *s, bool drop_written)
 {
     struct tunnel_cancel *c;
 
-    if (s->state != SESSION_BUSY || rt_addr_none(s->tunnel))
+    if (s->state != SESSION_BUSY || rt_addr_is_none(s->tunnel))
         return;
     c = rt_msg_new(TUNNEL_CANCEL, sizeof(*c));
     c->requester = rt_actor_addr(&s->actor);

@@ -143,7 +143,7 @@ rt_err db_commit(struct db *d, struct relay_error *err)
 
 void db_rollback(struct db *d)
 {
-    /* Fails only where SQLite has rolled back by itself. */
+    /* Fails only if SQLite has already rolled back. */
     if (!sqlite3_get_autocommit(d->handle))
         (void)sqlite3_exec(d->handle, "ROLLBACK", NULL, NULL, NULL);
 }

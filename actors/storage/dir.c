@@ -40,7 +40,7 @@ static int make_directories(const char *path)
     return 0;
 }
 
-/* Who holds the lock wrote its process id into the file. */
+/* The process that holds the lock wrote its id into the file. */
 static rt_err locked_by_another(const struct storage_dir *d, struct relay_error *err)
 {
     char pid[16] = "";

@@ -52,33 +52,36 @@ struct storage_peer {
 };
 
 /*
- * Opens or creates the state in dir, which is made (0700, with its parents) when it is not there.
- * Wider modes than 0700 and 0600 are logged as a warning. seams give the randomness of new secrets
- * and are copied. On failure *err says in a sentence what is wrong and what to do: RT_ERR_REFUSED
- * another process uses the directory RT_ERR_CORRUPT  the database is damaged, empty, or not ours;
- * it has not been changed RT_ERR_BAD_VERSION  made by a later version RT_ERR_SYSTEM   directory or
- * file cannot be made, read or written
+ * Opens or creates the state in dir. A missing dir is created (0700, with its parents). Wider modes
+ * than 0700 and 0600 are logged as a warning. seams give the randomness of new secrets and are
+ * copied. On failure *err has one sentence: the problem and its remedy.
+ *
+ * - RT_ERR_REFUSED: another process uses the directory
+ * - RT_ERR_CORRUPT: the database is damaged, empty, or of another program; it is unchanged
+ * - RT_ERR_BAD_VERSION: a later version made the database
+ * - RT_ERR_SYSTEM: the directory or a file cannot be made, read or written
  */
 RT_MUST_CHECK rt_err storage_open(const char *dir, const struct rt_seams *seams,
                                   struct storage **out, struct relay_error *err);
 
-/* The relay's identity, and the secret slot ids are made from. */
+/* The relay's identity, and the secret from which slot ids are derived. */
 const struct rt_sign_key *storage_identity(const struct storage *s);
 const uint8_t *storage_slot_secret(const struct storage *s); /* 32 bytes */
 /* This open made the identity. */
 bool storage_identity_is_new(const struct storage *s);
 
 /*
- * len <= STORAGE_SECRET_MAX random bytes under a name (1 to STORAGE_NAME_MAX bytes), made at the
- * first call and the same ever after. RT_ERR_MISMATCH: it is there with another length.
+ * len <= STORAGE_SECRET_MAX random bytes under a name (1 to STORAGE_NAME_MAX bytes), created
+ * by the first call; later calls return the same bytes. RT_ERR_MISMATCH: the stored secret has
+ * another length.
  */
 RT_MUST_CHECK rt_err storage_secret(struct storage *s, const char *name, void *out, size_t len,
                                     struct relay_error *err);
 
 /*
- * Before threads run, started or not: what is kept, row by row, in no order; what fn is given is
- * good for the call only. Rows that cannot be read are passed over, left as they are, and logged by
- * their number.
+ * These functions call fn for each stored row, in no order. They are used before threads run,
+ * before or after storage_start. The arguments of fn are valid during the call only. Rows that
+ * cannot be read are skipped and stay unchanged; their number is logged.
  */
 typedef void storage_value_fn(void *ctx, const struct storage_value *v);
 typedef void storage_peer_fn(void *ctx, const struct storage_peer *p);
@@ -87,7 +90,7 @@ typedef void storage_mark_fn(void *ctx, const uint8_t community_id[32], uint64_t
                              uint64_t expires_s);
 typedef void storage_identity_record_fn(void *ctx, const uint8_t key[32], uint8_t *value,
                                         size_t len);
-/* Those that have not expired. */
+/* Values that have not expired. */
 RT_MUST_CHECK rt_err storage_each_value(struct storage *s, storage_value_fn *fn, void *ctx,
                                         struct relay_error *err);
 RT_MUST_CHECK rt_err storage_each_peer(struct storage *s, storage_peer_fn *fn, void *ctx,
@@ -97,12 +100,12 @@ RT_MUST_CHECK rt_err storage_each_mark(struct storage *s, storage_mark_fn *fn, v
                                        struct relay_error *err);
 RT_MUST_CHECK rt_err storage_each_identity_record(struct storage *s, storage_identity_record_fn *fn,
                                                   void *ctx, struct relay_error *err);
-/* The map of pinned keys; fn is not called where there is none. */
+/* The map of pinned keys. Without one, fn is not called. */
 RT_MUST_CHECK rt_err storage_pins(struct storage *s, storage_pins_fn *fn, void *ctx,
                                   struct relay_error *err);
 
-/* Becomes an actor of w and returns the address for its messages. stop: on w's thread or after it
- * has ended; writes what still waits. */
+/* Starts the actor on w and returns the client for its messages. storage_stop is called on w's
+ * thread or after the thread has ended; it writes the rows that still wait. */
 struct storage_client storage_start(struct storage *s, struct rt_worker *w);
 void storage_stop(struct storage *s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What others may ask of the storage actor. Questions owe a reply; writes owe none, and go out
- * through storage_send, which bounds what is under way.
+ * Messages to the storage actor. Requests owe a reply. Writes owe none; they go through
+ * storage_send, which bounds the writes under way.
  */
 #ifndef STORAGE_MSG_H
 #define STORAGE_MSG_H
@@ -44,7 +44,7 @@ struct storage_gate;
 struct storage_write {
     struct rt_msg msg;
     uint8_t row_key[STORAGE_ROW_KEY_MAX]; /* zeros behind it */
-    struct relay_slice payload;           /* what is put; its own */
+    struct relay_slice payload;           /* the value to write; owned */
     uint64_t expires_s;                   /* of a value, a mark: unix seconds */
     uint64_t event;                       /* of a value: its last event; of a mark: the mark */
     uint64_t origin_peer, origin_net;     /* of a value: hashes of who stored it */
@@ -81,7 +81,7 @@ struct storage_flush *storage_flush_new(void);
 
 /* -- sending -- */
 
-/* Where writes go: a value, good until storage_close. Zeroed: nowhere. */
+/* The destination of writes: a value, valid until storage_close. Zeroed: none. */
 struct storage_client {
     struct rt_addr addr;
     struct storage_gate *gate;

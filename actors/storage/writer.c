@@ -15,7 +15,7 @@
 #include "storage/table_peers.h"
 #include "storage/table_values.h"
 
-#define TELL_DROPPED_NS (60 * RT_S) /* at most one line on a disk that is too slow */
+#define REPORT_DROPPED_NS (60 * RT_S) /* at most one line on a disk that is too slow */
 
 /* -- one transaction -- */
 
@@ -158,20 +158,20 @@ static void report_failure(struct storage_writer *w, const struct relay_error *e
 static void report_success(struct storage_writer *w)
 {
     uint64_t now_ns = rt_now_ns(w->worker);
-    uint64_t dropped = storage_gate_dropped(w->gate) - w->dropped_told;
+    uint64_t dropped = storage_gate_dropped(w->gate) - w->dropped_reported;
 
     if (w->is_failing)
         rt_log(RELAY_LOG_INFO, "state is written again",
                "after_s=%" PRIu64 " waiting=%" PRIu32 " dropped=%" PRIu64,
                (now_ns - w->failing_since_ns) / RT_S, w->queue.count, dropped);
-    else if (dropped && now_ns >= w->tell_dropped_ns)
+    else if (dropped && now_ns >= w->report_dropped_ns)
         rt_log(RELAY_LOG_WARN, "the disk is too slow, writes of state were dropped",
                "dropped=%" PRIu64, dropped);
     else
         return;
     w->is_failing = false;
-    w->dropped_told += dropped;
-    w->tell_dropped_ns = now_ns + TELL_DROPPED_NS;
+    w->dropped_reported += dropped;
+    w->report_dropped_ns = now_ns + REPORT_DROPPED_NS;
 }
 
 static rt_err write_and_report(struct storage_writer *w, struct relay_error *err)

@@ -18,11 +18,11 @@ struct storage_writer {
     struct rt_worker *worker;
     struct db *db;
     struct storage_queue queue;
-    struct storage_gate *gate; /* the storage's: what it dropped is told here */
+    struct storage_gate *gate; /* the storage's; its dropped writes are reported here */
     struct relay_timer timer;  /* the next transaction */
     bool is_failing;
     uint64_t failing_since_ns, sweep_ns;
-    uint64_t dropped_told, tell_dropped_ns;
+    uint64_t dropped_reported, report_dropped_ns;
 };
 
 /* gate outlives it. */

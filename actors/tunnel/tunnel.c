@@ -137,7 +137,7 @@ static void pump(struct tunnel *t)
         uint32_t reserved = pending_reserve(&t->pending);
         struct tunnel_request *r;
 
-        if (rt_budget_pressed() || !rt_budget_take(reserved)) {
+        if (rt_budget_is_pressed() || !rt_budget_take(reserved)) {
             t->wants_memory = true;
             arm_timer_by(t, now + MEMORY_RETRY_NS);
             return;
@@ -169,7 +169,7 @@ static void move_waiting(struct tunnel *t)
     struct rt_addr other = slot_view_other(worker_of(t), t->slot_id, rt_actor_addr(&t->actor));
     struct tunnel_request *r;
 
-    while (!rt_addr_none(other) && (r = request_of(pending_take_waiting(&t->pending))))
+    while (!rt_addr_is_none(other) && (r = request_of(pending_take_waiting(&t->pending))))
         rt_send(worker_of(t), other, &r->msg);
 }
 
@@ -403,7 +403,7 @@ static void on_request(struct tunnel *t, struct tunnel_request *r)
     if (t->is_silent) {
         struct rt_addr front = tunnel_slot_lookup(worker_of(t), t->slot_id);
 
-        if (!rt_addr_none(front) && !rt_addr_equal(front, rt_actor_addr(&t->actor))) {
+        if (!rt_addr_is_none(front) && !rt_addr_equal(front, rt_actor_addr(&t->actor))) {
             rt_send(worker_of(t), front, &r->msg);
             return;
         }

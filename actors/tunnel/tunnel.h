@@ -17,7 +17,7 @@ struct tunnel_refused;
 uint64_t tunnel_slot_id(const struct rt_worker *w, const uint8_t key[32]);
 /* The authority's address. */
 struct rt_addr tunnel_slots_addr(const struct rt_worker *w);
-/* The link to use for a slot, from this worker's view; rt_addr_none when it knows none. */
+/* The link to use for a slot, from this worker's view; rt_addr_is_none when it knows none. */
 struct rt_addr tunnel_slot_lookup(const struct rt_worker *w, uint64_t slot_id);
 
 /* A session's RelayRegister for a tunnel. */

@@ -4,7 +4,7 @@
  *
  * A buffer is writable only while its count is 1 and immutable once it was shared. A slice is
  * passed by value; it either owns one count of its buffer, or (owner == NULL) it is a *view* of
- * somebody else's bytes, good only until the call it was passed to returns.
+ * bytes of another owner, valid only until the call it was passed to returns.
  *
  * Threads: counts may be changed by any thread; bytes are read-only once shared, so a slice may
  * travel to another worker. Buffers come from relay_host.buf_new, which charges the byte budget;
@@ -33,7 +33,7 @@ struct relay_slice {
 /* Most slices one send may carry: a frame head and a payload, with room to spare. */
 #define RELAY_VEC_MAX 4u
 
-/* What one send writes: the concatenation of its slices, in order. */
+/* The bytes of one send: the concatenation of its slices, in order. */
 struct relay_vec {
     uint32_t count;
     struct relay_slice slice[RELAY_VEC_MAX];
@@ -61,7 +61,7 @@ static inline struct relay_slice relay_slice_own(struct relay_buf *b, const uint
     return (struct relay_slice){.owner = b, .ptr = ptr, .len = len};
 }
 
-/* A view of len bytes at ptr: nobody's count, good for one call. */
+/* A view of len bytes at ptr: without a reference, valid for one call. */
 static inline struct relay_slice relay_slice_view(const void *ptr, uint32_t len)
 {
     return (struct relay_slice){.owner = NULL, .ptr = ptr, .len = len};

@@ -80,14 +80,15 @@ enum relay_end {
     RELAY_END_LOCAL = 0, /* the host's own close has completed */
     RELAY_END_PEER,      /* the peer closed in an orderly way after eof was raised, or reset us */
     RELAY_END_TIMEOUT,   /* the transport's own dead-peer detection */
-    RELAY_END_REFUSED,   /* dial: nobody listens, or no route */
+    RELAY_END_REFUSED,   /* dial: no listener, or no route */
     RELAY_END_HANDSHAKE, /* the secure handshake failed: not our protocol, or garbage */
     RELAY_END_PROTOCOL,  /* garbage after the handshake */
     RELAY_END_SYSTEM,    /* out of memory or descriptors */
 };
 
 enum relay_close {
-    RELAY_CLOSE_GRACEFUL, /* deliver what was sent, say goodbye, wait for the peer at most 1 s */
+    RELAY_CLOSE_GRACEFUL, /* deliver all sent bytes, close the channel, wait for the peer at most 1
+                             s */
     RELAY_CLOSE_ABORT,    /* drop everything at once */
 };
 
@@ -108,7 +109,7 @@ struct relay_timer {
 };
 
 /*
- * What happens to connections: called by the plugin, implemented by the host.
+ * The events of connections: called by the plugin, implemented by the host.
  * `user` is what admit returned or dial was given.
  */
 struct relay_events {
@@ -129,9 +130,9 @@ struct relay_events {
     void (*opened)(void *user);
 
     /*
-     * Where the next received bytes go: *out_len > 0 bytes at *out, which stay the host's. The
-     * plugin writes some and calls data before it returns to its loop or raises another event; it
-     * may also write none and not call data.
+     * The destination of the next received bytes: *out_len > 0 bytes at *out, which stay the
+     * host's. The plugin writes some and calls data before it returns to its loop or raises another
+     * event; it may also write none and not call data.
      */
     void (*alloc)(void *user, uint8_t **out, size_t *out_len);
 
@@ -157,7 +158,7 @@ struct relay_events {
     void (*closed)(void *user, enum relay_end end, const char *detail);
 };
 
-/* What the host does for a plugin. One const struct for the process, good for its whole life. */
+/* The host's services for a plugin. One const struct for the process, valid for its whole life. */
 struct relay_host {
     uint32_t size;
     uint16_t abi_minor;
@@ -222,7 +223,7 @@ struct relay_transport {
     void (*worker_fini)(void *state);
 
     /*
-     * Starts accepting. An address somebody else listens on is refused, also by another process of
+     * Starts accepting. An address with another listener is refused, also by another process of
      * the same user (so: index 0 binds once without SO_REUSEPORT). 0, *out and *out_bound (the
      * address with the port filled in); or -1 and *err.
      */

@@ -100,7 +100,7 @@ void rt_msg_reply(struct rt_worker *from, struct rt_msg *m)
     struct rt_addr requester = m->reply_to;
 
     RT_REQUIRE(rt_kind_is_request(m->kind));
-    if (rt_addr_none(requester)) {
+    if (rt_addr_is_none(requester)) {
         rt_msg_free(&m);
         return;
     }
@@ -112,7 +112,7 @@ void rt_msg_reply(struct rt_worker *from, struct rt_msg *m)
 void rt_msg_stale(struct rt_worker *w, struct rt_msg *m)
 {
     rt_metric_inc(RT_METRIC_MSG_STALE);
-    if (rt_kind_is_request(m->kind) && !rt_addr_none(m->reply_to)) {
+    if (rt_kind_is_request(m->kind) && !rt_addr_is_none(m->reply_to)) {
         rt_metric_inc(RT_METRIC_MSG_BOUNCED);
         m->kind = rt_kind_of_reply(m->kind);
         m->is_bounced = true;

@@ -18,7 +18,7 @@ static inline bool rt_addr_equal(struct rt_addr a, struct rt_addr b)
     return a.index == b.index && a.generation == b.generation && a.worker == b.worker;
 }
 
-static inline bool rt_addr_none(struct rt_addr a)
+static inline bool rt_addr_is_none(struct rt_addr a)
 {
     return a.generation == 0;
 }

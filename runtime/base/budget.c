@@ -20,7 +20,7 @@ uint64_t rt_budget_max(void)
     return atomic_load_explicit(&budget_max, memory_order_relaxed);
 }
 
-/* What is charged is the gauge itself: there is no second number to disagree with. */
+/* The gauge itself holds the charged bytes, so no second number can disagree. */
 uint64_t rt_budget_used(void)
 {
     return rt_metric_get(RT_METRIC_MEMORY_BYTES);
@@ -52,7 +52,7 @@ void rt_budget_give(size_t n)
     RT_INSIST(old >= n);
 }
 
-bool rt_budget_pressed(void)
+bool rt_budget_is_pressed(void)
 {
     uint64_t max = rt_budget_max();
 

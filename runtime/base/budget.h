@@ -24,13 +24,13 @@ void rt_budget_give(size_t n);
 
 /*
  * Whether n more bytes of frames and answers leave the transports their share: the last eighth of
- * the limit is theirs, so that frames run short before connections that have to write do. Advice,
- * no charge; false is counted in MEMORY_REFUSED.
+ * the limit is reserved for transports, so that frames run short before connections that have to
+ * write do. Advice, no charge; false is counted in MEMORY_REFUSED.
  */
 bool rt_budget_has_room(size_t n);
 
 /* Above 3/4 of the limit: time to close the longest-stalled readers (runtime/transport/conn). */
-bool rt_budget_pressed(void);
+bool rt_budget_is_pressed(void);
 
 /* A buffer with one count, charged with its capacity plus header; NULL when over the budget. */
 struct relay_buf *rt_buf_new(size_t capacity);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Assertions, always compiled in. RT_REQUIRE checks the caller, RT_INSIST ourselves. A failed one
- * prints the place and aborts. No input from the network, a file or the environment may reach one.
+ * Assertions, always compiled in. RT_REQUIRE checks the caller, RT_INSIST our own state. A failed
+ * one prints the place and aborts. No input from the network, a file or the environment may reach
+ * one.
  */
 #ifndef RT_CHECK_H
 #define RT_CHECK_H

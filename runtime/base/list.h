@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * An intrusive, circular, doubly linked list. A head is a node of its own; an unlinked node points
- * at itself, so that unlinking twice is harmless. Owner: whoever owns the structs around the nodes.
+ * at itself, so that unlinking twice is harmless. Owner: the owner of the structs around the nodes.
  */
 #ifndef RT_LIST_H
 #define RT_LIST_H

@@ -38,7 +38,7 @@ bool rt_log_enabled(enum relay_log_level level);
 void rt_log(enum relay_log_level level, const char *msg, const char *fields, ...) RT_PRINTF(3, 4);
 
 /*
- * A per-site limit for lines that strangers can provoke: true at most `burst` times per second; the
+ * A per-site limit for lines that peers can cause: true at most `burst` times per second; the
  * lines withheld are counted in RT_METRIC_LOG_LIMITED, and in *site for the caller to mention.
  */
 struct rt_log_site {

@@ -2,11 +2,11 @@
 /*
  * Counting and rate-limiting by key in constant memory.
  *
- * Keys and addresses are free for an attacker, so anything kept per key must not grow with their
- * number. Both tables hash a key (keyed, so that nobody can aim) into one cell of each of two rows
- * and believe the more lenient row: two keys disturb each other only where both rows collide.
- * Workers share a table through relaxed atomics: cells carry no order between each other, so a
- * verdict may be off by the number of workers, never by more.
+ * An attacker makes keys and addresses at no cost, so memory per key must not grow with their
+ * number. Both tables hash a key into one cell of each of two rows. The hash is keyed, so that an
+ * attacker cannot choose the cell. The more lenient row counts: two keys disturb each other only if
+ * both rows collide. Workers share a table through relaxed atomics: cells carry no order between
+ * each other, so a verdict may be off by the number of workers, never by more.
  */
 #ifndef RT_SKETCH_H
 #define RT_SKETCH_H

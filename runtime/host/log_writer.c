@@ -18,23 +18,23 @@
 
 /* A pipe that polls writable takes this much without blocking (PIPE_BUF). */
 #define BATCH_BYTES 4096u
-#define PATIENCE_MS 1000 /* at the end */
+#define WRITE_TIMEOUT_MS 1000 /* at the end */
 
 _Static_assert(RT_LOG_LINE_MAX <= BATCH_BYTES, "a line fits a batch");
 
 static struct {
     pthread_t thread;
     sem_t mail;
-    _Atomic bool is_told; /* mail was posted and not yet taken */
+    _Atomic bool is_mail_posted; /* mail was posted and not yet taken */
     _Atomic bool is_stopping;
     bool is_started;
-    bool has_given_up;     /* the writer's own: at the end, standard error took nothing */
-    uint64_t dropped_told; /* lost lines reported so far */
+    bool has_given_up;         /* the writer's own: at the end, standard error took nothing */
+    uint64_t dropped_reported; /* lost lines reported so far */
 } writer;
 
 static void notify(void)
 {
-    if (!atomic_exchange_explicit(&writer.is_told, true, memory_order_acq_rel))
+    if (!atomic_exchange_explicit(&writer.is_mail_posted, true, memory_order_acq_rel))
         sem_post(&writer.mail);
 }
 
@@ -53,7 +53,7 @@ static bool wait_writable(void)
             return false;
         if (atomic_load_explicit(&writer.is_stopping, memory_order_acquire))
             waited_ms += 100;
-        writer.has_given_up = waited_ms >= PATIENCE_MS;
+        writer.has_given_up = waited_ms >= WRITE_TIMEOUT_MS;
     }
     return false;
 }
@@ -94,11 +94,11 @@ static void report_dropped(void)
 {
     uint64_t dropped = rt_metric_get(RT_METRIC_LOG_DROPPED);
 
-    if (dropped == writer.dropped_told)
+    if (dropped == writer.dropped_reported)
         return;
     rt_log(RELAY_LOG_WARN, "log lines lost, the writer was too slow", "lines=%" PRIu64,
-           dropped - writer.dropped_told);
-    writer.dropped_told = dropped;
+           dropped - writer.dropped_reported);
+    writer.dropped_reported = dropped;
 }
 
 static void *run(void *arg)
@@ -111,7 +111,7 @@ static void *run(void *arg)
             RT_INSIST(errno == EINTR);
         is_stopping = atomic_load_explicit(&writer.is_stopping, memory_order_acquire);
         /* Lowered before the ring is looked at, or a line could stay behind. */
-        atomic_exchange_explicit(&writer.is_told, false, memory_order_acq_rel);
+        atomic_exchange_explicit(&writer.is_mail_posted, false, memory_order_acq_rel);
         drain();
         report_dropped();
     } while (!is_stopping);
@@ -125,10 +125,10 @@ rt_err rt_log_writer_start(void)
 
     RT_REQUIRE(!writer.is_started);
     RT_INSIST(sem_init(&writer.mail, 0, 0) == 0);
-    atomic_store_explicit(&writer.is_told, false, memory_order_relaxed);
+    atomic_store_explicit(&writer.is_mail_posted, false, memory_order_relaxed);
     atomic_store_explicit(&writer.is_stopping, false, memory_order_relaxed);
     writer.has_given_up = false;
-    writer.dropped_told = rt_metric_get(RT_METRIC_LOG_DROPPED);
+    writer.dropped_reported = rt_metric_get(RT_METRIC_LOG_DROPPED);
     err = rt_thread_start("log", run, NULL, &writer.thread);
     if (err != RT_ERR_OK) {
         sem_destroy(&writer.mail);

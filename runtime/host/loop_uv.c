@@ -25,7 +25,7 @@ struct rt_loop {
     uv_prepare_t settle; /* ... and this last; between them transports write */
     uv_timer_t timer;    /* ends a poll when the worker's next timer is due */
     uv_idle_t idle;      /* active: polls do not wait */
-    uint64_t armed_ns;   /* what timer stands for */
+    uint64_t armed_ns;   /* the deadline of `timer` */
     pthread_t thread;
     bool is_started, has_more;
     _Atomic bool is_stopping;
@@ -136,10 +136,10 @@ free_loop:
     return RT_ERR_SYSTEM;
 }
 
-/* Where cores are shared, a thread that interrupts another at each packet spends its time on that.
- * A worker waits for its turn instead and finds more to do at once. Who gave the process another
- * policy keeps it; without the right to this one all goes on as it was. */
-static void prefer_batches(void)
+/* On shared cores, a thread that preempts another at each packet loses time to context switches.
+ * Under SCHED_BATCH a worker waits for its time slice and then handles more packets at once.
+ * Another policy of the process stays; if the system refuses this one, the default stays. */
+static void use_sched_batch(void)
 {
     static const struct sched_param none = {0};
     struct sched_param now;
@@ -153,7 +153,7 @@ static void *run(void *arg)
 {
     struct rt_loop *l = arg;
 
-    prefer_batches();
+    use_sched_batch();
     rt_worker_bind_thread(l->worker);
     uv_run(&l->uv, UV_RUN_DEFAULT);
     rt_worker_unbind_thread(l->worker);
@@ -211,7 +211,7 @@ void rt_loop_free(struct rt_loop **l)
     rt_worker_set_waker(old->worker, (struct rt_waker){0});
     rt_worker_set_loop(old->worker, NULL);
     if (uv_loop_close(&old->uv) != 0) {
-        /* Somebody's handle is still open: the loop must outlive it, so it stays. */
+        /* A handle is still open. The loop must outlive it, so it is not freed. */
         uv_walk(&old->uv, count_handle, &left);
         rt_log(RELAY_LOG_ERROR, "event loop has open handles at its end", "handles=%u", left);
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the host does for plugins: one struct relay_host per transport, so that its log lines,
+ * The host's services for plugins: one struct relay_host per transport, so that its log lines,
  * counters, options and secrets carry the transport's name without the plugin saying it.
  *
  * The tables have no context, so there is one set of services per process. Life: init, then for
@@ -32,7 +32,8 @@ void rt_services_init(const struct rt_services_config *config);
 /* The table for a transport; good until fini. name is kept, not copied. NULL: too many. */
 const struct relay_host *rt_services_add(const char *transport);
 
-/* What worker_init gave: the state that posted functions get on that worker; NULL: none (again). */
+/* Sets the result of worker_init: the state that posted functions get on that worker. NULL: none.
+ */
 void rt_services_set_state(const char *transport, uint16_t worker, void *state);
 
 /* Any thread: from here on relay_host.post refuses worker `index`. */

@@ -6,7 +6,7 @@
 #include "actor/actor.h"
 
 struct rt_wake_fd {
-    int fd; /* -1: none; readable while somebody has woken */
+    int fd; /* -1: none; readable while a wake-up is pending */
 };
 
 RT_MUST_CHECK rt_err rt_wake_fd_init(struct rt_wake_fd *wake);

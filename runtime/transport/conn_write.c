@@ -16,7 +16,7 @@ void rt_conn_send(struct rt_conn *c, struct relay_vec *v)
     size_t len = relay_vec_len(v);
     uint64_t now = rt_now_ns(c->cw->worker);
 
-    if (rt_budget_pressed())
+    if (rt_budget_is_pressed())
         conn_relieve(c->cw);
     if (c->is_closing) {
         relay_vec_drop(v);
@@ -105,7 +105,7 @@ void conn_write_pressure(struct relay_timer *t)
 {
     struct conn_worker *cw = RT_CONTAINER_OF(t, struct conn_worker, pressure);
 
-    if (rt_budget_pressed())
+    if (rt_budget_is_pressed())
         conn_relieve(cw);
     if (!rt_list_empty(&cw->stalled))
         rt_timer_arm(cw->worker, t, rt_now_ns(cw->worker) + CONN_PRESSURE_NS);

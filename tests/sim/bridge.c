@@ -86,7 +86,7 @@ static void on_closed(void *user, enum sim_gone how)
     unref(s->bridge);
 }
 
-/* Who listens has let it in: now the dialling side may open as well. */
+/* The listener has admitted it: now the dialling side may open as well. */
 static void on_opened(void *user)
 {
     struct side *s = user;

@@ -229,7 +229,7 @@ static void free_client(void *ctx, uint64_t arg)
     free(c);
 }
 
-/* Nobody hears of it any more; callbacks of it may be on the stack. */
+/* No callback is called any more; callbacks may be on the stack. */
 static void give_up(struct sim_client *c)
 {
     c->state = CLIENT_GIVEN_UP;

@@ -3,8 +3,8 @@
  * A simulated SCP2P client: one connection to a relay that does the initiator's handshake, checks
  * the relay's hello, and then exchanges frames. Or does one of the handshake's many wrong things.
  *
- * World's thread. A client lives until it is given up (close, reset, vanish) or its owner was told
- * `gone`; its memory goes after that, from a later event.
+ * World's thread. A client lives until it is given up (close, reset, vanish) or its owner was
+ * notified `gone`; its memory goes after that, from a later event.
  */
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
@@ -41,17 +41,17 @@ enum sim_trick {
         SIM_TRICK_COUNT
 };
 
-/* Who a peer is. */
+/* The identity of a peer. */
 struct sim_identity {
     struct rt_sign_key key;
-    struct sockaddr_storage addr; /* where its connections come from; the port is chosen for each */
+    struct sockaddr_storage addr; /* the source of its connections; each has a port of its own */
     enum wire_dialect dialect;    /* of its hellos */
 };
 
 /* An identity of its own for every number, at 10.x.y.z, in dialect A. */
 void sim_identity_init(struct sim_identity *id, uint32_t number);
 
-/* Where a relay is and who it must be. */
+/* The address and the expected key of a relay. */
 struct sim_target {
     struct sockaddr_storage addr;
     uint8_t public_key[32];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Stands in for runtime/crypto's signatures and key exchange where thousands of relays talk: the
- * same calls at a thousandth of the cost. Linked in before the room, whose files are then left out.
- * A signature is a keyed hash under the *public* key: it tells right from wrong and keeps nothing
- * secret, so nobody in these worlds forges.
+ * Replaces the signatures and key exchange of runtime/crypto in networks of thousands of relays:
+ * the same calls at a thousandth of the cost. Linked in before the room, whose files are then left
+ * out. A signature is a keyed hash under the *public* key: it tells right from wrong and keeps
+ * nothing secret, so no peer in these worlds forges.
  */
 #include <string.h>
 

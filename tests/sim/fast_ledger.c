@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * Stands in for actors/session/ledger.c where a thousand relays share one process, eight megabytes
+ * Replaces actors/session/ledger.c: a thousand relays share one process, eight megabytes
  * each: the same promise for the last few hundred nonces.
  */
 #include <stdlib.h>

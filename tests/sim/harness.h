@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What a scenario works with: a world with a relay in it, nodes, requesters and lone clients, and
+ * The parts of a scenario: a world with a relay in it, nodes, requesters and lone clients, and
  * the checks that hold for every run. A scenario is a function that sets the limits it is about,
  * calls sim_begin, adds peers, awaits, expects, and calls sim_end.
  *

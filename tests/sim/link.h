@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * What the network (net.c, the world's thread) and the transport (sim_transport.c, a lane's thread)
- * say to each other. Both sides only ever post mail, so neither shares memory with the other while
- * it runs: a sim_link is the network's, a relay_conn the transport's, and each is to the other side
- * no more than a name. The transport's last word on a link is GONE; the network answers RELEASED,
- * after which neither mentions it again.
+ * Shared by the network (net.c, the world's thread) and the transport (sim_transport.c, a lane's
+ * thread) say to each other. Both sides only ever post mail, so neither shares memory with the
+ * other while it runs: a sim_link is the network's, a relay_conn the transport's, and each is to
+ * the other side no more than a name. The transport's last word on a link is GONE; the network
+ * answers RELEASED, after which neither mentions it again.
  */
 #ifndef SIM_LINK_H
 #define SIM_LINK_H

@@ -256,7 +256,7 @@ static void dialled(struct sim_link *l)
         sim_link_tell(l, SIM_TELL_CLOSED, NULL, 0, RELAY_END_REFUSED);
 }
 
-/* Orderly: what was sent still arrives, then nobody is there any more. */
+/* Orderly: all sent bytes still arrive, then the peer is gone. */
 static void relay_gone(struct sim_link *l, bool is_reset)
 {
     sim_link_tell(l, SIM_TELL_RELEASED, NULL, 0, RELAY_END_LOCAL);

@@ -74,7 +74,7 @@ size_t sim_link_unsent(const struct sim_link *l);
 void sim_link_fin(struct sim_link *l);
 /* Changes how fast the program reads. */
 void sim_link_read_rate(struct sim_link *l, uint64_t bytes_s);
-/* Nothing leaves or is read for so long: a radio shadow, a swapped-out program. */
+/* No byte is sent or read for this time: a radio shadow, a swapped-out program. */
 void sim_link_stall(struct sim_link *l, uint64_t for_ns);
 /* These three give the link up: no callback follows. close: FIN after what was sent, what comes is
  * read and thrown away. vanish: not a word, the relay's dead-peer detection must find out. */
@@ -82,8 +82,8 @@ void sim_link_close(struct sim_link *l);
 void sim_link_reset(struct sim_link *l);
 void sim_link_vanish(struct sim_link *l);
 
-/* What becomes of a relay's dial, asked when it is made: NULL or SIM_PASS lets it through. */
-enum sim_pass { SIM_PASS, SIM_REFUSE, SIM_SILENCE /* nobody ever answers */ };
+/* The fate of a relay's dial, chosen when it is made: NULL or SIM_PASS lets it through. */
+enum sim_pass { SIM_PASS, SIM_REFUSE, SIM_SILENCE /* no reply ever */ };
 typedef enum sim_pass sim_filter_fn(void *ctx, const struct sockaddr *from,
                                     const struct sockaddr *to);
 void sim_net_set_filter(struct sim_net *n, sim_filter_fn *fn, void *ctx);

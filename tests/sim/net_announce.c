@@ -3,8 +3,8 @@
  * Relays that announce themselves. Plan, in one network: after a while every relay lists every
  * other; at any time, 300 s before the hour and right after it too, each is found under both its
  * keys from anywhere; one that joins later is found within half a minute, and listed everywhere by
- * the next rounds; one that leaves is found by nobody after a minute, nor listed after twelve; one
- * that nobody can reach any more leaves all lists as well.
+ * the next rounds; one that leaves is not found any more after a minute, nor listed after twelve;
+ * one that cannot be reached any more leaves all lists as well.
  */
 #include <stdio.h>
 #include <string.h>
@@ -230,7 +230,7 @@ static void one_is_cut_off(struct network *n)
     n->members[who].is_silent = true;
     net_run(n, CHECKED_S);
     by = listed_by(n, who, key_of(n, who));
-    net_expect(n, by == 0, "a relay nobody reaches is still listed by %u", by);
+    net_expect(n, by == 0, "an unreachable relay is still listed by %u", by);
     n->members[who].is_silent = false;
 }
 

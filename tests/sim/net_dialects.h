@@ -22,7 +22,7 @@ void net_populate(struct network *n, uint32_t size, const struct net_mix *mix);
 /* Members that serve any of these dialects. */
 uint32_t net_count_serving(const struct network *n, uint8_t dialects);
 
-/* Clients of each dialect ask every member that serves all of them; whoever is named must serve the
+/* Clients of each dialect ask every member that serves all of them; each named peer must serve the
  * asker's dialect. net_askers.c. */
 void net_ask_all(struct network *n);
 

@@ -14,7 +14,7 @@
 #include "wire_dht.h"
 
 #define SETTLE_S 900u
-#define NOWHERE 0x0e000001u /* addresses at which nobody ever answers */
+#define NOWHERE 0x0e000001u /* addresses without any host */
 
 static struct network *net;
 static rt_actor_fn *honest;
@@ -22,8 +22,8 @@ static bool names_attackers; /* else: nobodies, closer and closer */
 
 /* -- lies -- */
 
-/* Keys nobody has, the best of a few tries: closer to the target than most that exist. */
-static void nobody(const uint8_t target[20], struct wire_peer *out)
+/* Keys without an owner, the best of a few tries: closer to the target than most that exist. */
+static void unused_key(const uint8_t target[20], struct wire_peer *out)
 {
     struct sockaddr_storage a;
     uint8_t best[20], id[20], key[32];
@@ -50,7 +50,7 @@ static uint32_t lies_about(const uint8_t target[20], struct wire_peer *out)
 
     if (!names_attackers)
         for (; count < DHT_K; count++)
-            nobody(target, &out[count]);
+            unused_key(target, &out[count]);
     for (uint32_t i = 0; i < net->count && count < DHT_K; i++) {
         struct net_member *m = &net->members[i];
 
@@ -145,7 +145,7 @@ void net_scenario_liars(struct network *n, uint32_t size)
                "%u queries in %u look-ups", under.asked, under.ended);
 }
 
-/* The number of an identity whose node id has so many bits in common with the target. */
+/* The number of an identity whose node id has this many bits in common with the target. */
 static uint32_t grind(const uint8_t target[20], uint32_t bits, uint32_t from)
 {
     struct rt_sign_key k;
@@ -170,7 +170,7 @@ void net_scenario_eclipse(struct network *n, uint32_t size)
 
     net_add_many(n, size);
     net_run(n, SETTLE_S);
-    net_publish_many(n, 1); /* what the attackers give instead */
+    net_publish_many(n, 1); /* the attackers' replacement */
     rt_sha256(&n->value_count, sizeof(n->value_count), id);
     wire_providers_key(id, key); /* of the value to come */
     names_attackers = true;
@@ -194,7 +194,7 @@ void net_scenario_eclipse(struct network *n, uint32_t size)
                s.ended);
 }
 
-/* -- heads that nobody signed -- */
+/* -- heads without a valid signature -- */
 
 struct share_values {
     uint8_t manifest_key[32], head_key[32];

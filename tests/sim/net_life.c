@@ -87,7 +87,7 @@ void net_scenario_churn(struct network *n, uint32_t size)
                total.found, total.ended);
 }
 
-/* Two halves for an hour: each goes on by itself, and afterwards they find together again. */
+/* A partition of one hour: each half keeps working, and afterwards they join again. */
 void net_scenario_partition(struct network *n, uint32_t size)
 {
     struct net_stats apart = {0}, other_side = {0}, after = {0};

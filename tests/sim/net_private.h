@@ -43,7 +43,7 @@ struct sim_link {
     bool has_relay_end;      /* the transport has not been RELEASED, or may still admit it */
     bool is_secure;          /* the secure channel stands */
     bool is_dead;            /* reset or vanished: nothing moves any more */
-    bool is_refused_late;    /* dead before it was admitted: to be told on admission */
+    bool is_refused_late;    /* dead before it was admitted: reported on admission */
 
     const struct sim_link_ops *ops; /* NULL: the peer has given it up */
     void *user;
@@ -79,7 +79,7 @@ struct sim_net {
 bool sim_net_knock(struct sim_link *l);
 bool sim_net_is_listened(struct sim_link *l);
 
-/* An event that names the link; sim_link_done ends it and frees the link when nobody has it. */
+/* An event that names the link; sim_link_done ends it and frees the link without users. */
 void sim_link_in(struct sim_link *l, uint64_t at_ns, sim_event_fn *fn, uint64_t arg);
 void sim_link_done(struct sim_link *l);
 /* Unless the transport has said GONE. */

@@ -38,7 +38,7 @@ static enum sim_pass filter(void *ctx, const struct sockaddr *from, const struct
     struct network *n = ctx;
     const struct net_member *a = member_at(n, ip_of(from)), *b = member_at(n, ip_of(to));
 
-    if (!b && ip_of(to) >> 24 == 0x0e) /* where nobody lives, and nobody says so */
+    if (!b && ip_of(to) >> 24 == 0x0e) /* no host, and no refusal either */
         return SIM_SILENCE;
     if (b && (b->is_silent || (n->is_parted && a && a->side != b->side)))
         return SIM_SILENCE;
@@ -205,7 +205,7 @@ void net_fini(struct network *n)
     for (uint32_t i = 0; i < n->count; i++)
         if (n->members[i].relay)
             sim_relay_free(&n->members[i].relay);
-    net_run(n, 60); /* what is still on its way to nobody */
+    net_run(n, 60); /* messages to hosts that are gone */
     net_expect(n, rt_buf_live() == 0, "%llu buffers are left", (unsigned long long)rt_buf_live());
     net_expect(n, rt_budget_used() == 0, "%llu bytes stay charged",
                (unsigned long long)rt_budget_used());
@@ -419,7 +419,7 @@ void net_look_up_many(struct network *n, uint32_t count, uint32_t gap_ms, struct
     net_await(n, stats);
 }
 
-/* -- the whole of it, as nobody in it can see it -- */
+/* -- the whole network, as no member can see it -- */
 
 struct holding {
     const struct net_value *value;

@@ -16,7 +16,7 @@ struct net_member {
     uint32_t ip;
     uint8_t id[20];
     uint8_t dialects; /* a relay of ours serves all; with one it plays a node of that dialect */
-    bool is_silent;   /* whoever dials it hears nothing */
+    bool is_silent;   /* dials get no reply */
     bool is_bad;      /* one of the scenario's attackers */
     uint32_t side;    /* of a partition */
 };
@@ -28,7 +28,7 @@ struct net_value {
     uint8_t bytes[400];
 };
 
-/* What came of look-ups, in sum. */
+/* The totals of look-ups. */
 struct net_stats {
     uint32_t begun, ended, found, local; /* local: the asking relay had it itself */
     uint32_t hops, hops_max, asked, answers;
@@ -44,7 +44,7 @@ struct network {
     uint32_t value_count;
     bool is_parted;
     uint64_t value_bytes_max; /* of each relay's store */
-    bool announces;           /* whoever is added from now on */
+    bool announces;           /* members added from now on */
 };
 
 void net_init(struct network *n, uint64_t seed, const char *label);
@@ -58,7 +58,7 @@ uint32_t net_add(struct network *n, uint32_t ip, uint32_t number);
 /* Adds a member that serves these dialects; it joins through members that share one with it. */
 uint32_t net_add_node(struct network *n, uint32_t ip, uint32_t number, uint8_t dialects);
 void net_add_many(struct network *n, uint32_t count);
-/* It leaves: with goodbyes, or so that all who dial it wait in vain. */
+/* It leaves: with an orderly shutdown, or silently, so that dials to it time out. */
 void net_remove(struct network *n, uint32_t member, bool is_silent);
 /* A living good member at random. */
 uint32_t net_draw(struct network *n);

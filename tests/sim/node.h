@@ -15,10 +15,10 @@ struct sim_node_config {
     struct sim_target relay;
     struct sim_path path;
     uint64_t delay_min_ns, delay_max_ns; /* work on one request; one at a time */
-    uint32_t answers_max;                /* falls silent after so many answers; UINT32_MAX: never */
-    uint32_t leave_after;                /* leaves when so many requests have come; 0: stays */
+    uint32_t answers_max; /* falls silent after this many answers; UINT32_MAX: never */
+    uint32_t leave_after; /* leaves after this many requests; 0: stays */
     enum sim_leave leave;
-    uint64_t come_back_ns; /* reconnects so long after its connection has gone; 0: does not */
+    uint64_t come_back_ns; /* reconnects this long after its connection has ended; 0: does not */
     bool may_be_cut;       /* the relay may close the tunnel */
     bool may_be_refused;   /* the relay may refuse the registration */
 };
@@ -37,7 +37,7 @@ struct sim_node {
     uint64_t slot_id;          /* 0: never registered */
     bool is_registered;        /* now */
     bool is_stopped;           /* does not come back */
-    enum wire_refusal refusal; /* what the last registration was refused with */
+    enum wire_refusal refusal; /* of the last registration */
     struct sim_owed *owed, **owed_tail;
     bool is_working;
     uint32_t owed_count, owed_most;
@@ -52,7 +52,7 @@ void sim_node_leave(struct sim_node *n, enum sim_leave how);
 /* Leaves for good, in an orderly way. */
 void sim_node_stop(struct sim_node *n);
 void sim_node_fini(struct sim_node *n);
-/* Sends a frame that nobody asked for. */
+/* Sends an unrequested frame. */
 void sim_node_send_unasked(struct sim_node *n);
 
 #endif

@@ -115,7 +115,7 @@ struct sim_ask *sim_oracle_seen(struct sim_oracle *o, const struct sim_identity 
         sim_fail(w, "a node got a frame that does not decode, %u bytes", len);
     a = find(o, e.payload.ptr, e.payload.len);
     if (!a)
-        sim_fail(w, "a node got a request that nobody made");
+        sim_fail(w, "a node got a request that no requester made");
     if (a->node != node)
         sim_fail(w, "request %llx came to another node", (unsigned long long)a->number);
     if (a->seen_ns)
@@ -173,7 +173,7 @@ void sim_oracle_done(struct sim_oracle *o, struct sim_ask *a, uint8_t *frame, ui
     if (find(o, e.payload.ptr, e.payload.len) != a)
         sim_fail(w, "the answer to %llx is another's", (unsigned long long)a->number);
     if (!a->replied_ns)
-        sim_fail(w, "nobody gave the answer to %llx", (unsigned long long)a->number);
+        sim_fail(w, "no node gave the answer to %llx", (unsigned long long)a->number);
     if (e.type != SIM_INNER_ANSWER_TYPE || e.flags != WIRE_FLAG_RESPONSE ||
         e.req_id != a->inner_req_id || e.payload.len != a->reply_len ||
         !pattern_matches(~a->number, e.payload.ptr + SIM_REPLY_HEAD, a->reply_len - SIM_REPLY_HEAD))

@@ -7,7 +7,7 @@
 
 /* A slow program reads this often. */
 #define READ_TICK_NS (50 * RT_MS)
-/* A backlog travels in at most about so many pieces, however fine the path splits. */
+/* A backlog travels in at most about this many pieces, however fine the path splits. */
 #define PIECES_MAX 256u
 
 /* -- bytes -- */

@@ -297,8 +297,8 @@ static void make_relay(struct sim_relay *r)
         .bootstrap_count = c->bootstrap_count,
         .announce_interval_s = 1800,
         .bandwidth = WIRE_BANDWIDTH_MEDIUM,
-        .joins = c->ip != 0,
-        .announces = c->ip != 0 && c->announces,
+        .joins_network = c->ip != 0,
+        .announces_itself = c->ip != 0 && c->announces,
     };
 
     memcpy(seed + 8, &c->number, sizeof(c->number));

@@ -72,7 +72,7 @@ static void store(struct sim_lone *l, const struct value *v)
 }
 
 /* They find each other, through the second one's bootstrap peer; a client's value is found where it
- * was stored, one that the second publishes at the first; nobody else enters a table. */
+ * was stored, one that the second publishes at the first; no other peer enters a table. */
 void scenario_network_of_two(struct sim *s)
 {
     struct sim_path path;
@@ -161,7 +161,7 @@ static uint64_t register_once(struct sim *s, const struct sim_identity *id)
     return n->slot_id;
 }
 
-static bool finds_anew(struct sim *s, const struct value *v)
+static bool finds_again(struct sim *s, const struct value *v)
 {
     struct sim_path path;
     struct sim_lone *l;
@@ -189,14 +189,14 @@ void scenario_restart(struct sim *s)
     before = *sim_relay_target(s->relays[0]);
     make_value(1, &v);
     slot_id = register_once(s, NULL);
-    sim_expect(s, !finds_anew(s, &v), "a value before it was stored");
+    sim_expect(s, !finds_again(s, &v), "a value before it was stored");
     for (uint32_t i = 0; i < 2; i++) {
         sim_restart(s);
         sim_expect(s, memcmp(&before, sim_relay_target(s->relays[0]), sizeof(before)) == 0,
                    "a relay has another identity after a restart");
         sim_expect(s, register_once(s, s->nodes[0]->config.id) == slot_id,
                    "a node has another slot after a restart");
-        sim_expect(s, finds_anew(s, &v), "a value is lost by a restart");
+        sim_expect(s, finds_again(s, &v), "a value is lost by a restart");
     }
     sim_end(s);
 }

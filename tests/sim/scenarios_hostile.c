@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Peers that break the protocol: each is refused with its own counted reason, nobody else notices.
+/* Peers that break the protocol: each is refused with its own counted reason, and no other peer is
+ * affected.
  */
 #include <string.h>
 
@@ -83,7 +84,7 @@ void scenario_half_open(struct sim *s)
     uint64_t from;
     uint32_t left = 0;
 
-    if (is_one_address) /* from many, a burst pushes out whoever came before it, honest or not */
+    if (is_one_address) /* from many, a burst evicts all earlier ones, honest or not */
         s->config.door.half_open_max = 64;
     s->config.door.per_prefix_max = 500;
     sim_begin(s);
@@ -176,7 +177,7 @@ void scenario_bad_request(struct sim *s)
     sim_end(s);
 }
 
-/* What a requester wraps up must be an envelope: a stranger's garbage does not reach the node. */
+/* The inner payload must be an envelope: garbage does not reach the node. */
 void scenario_bad_inner(struct sim *s)
 {
     struct sim_node_config n;
@@ -250,7 +251,7 @@ void scenario_bad_frame(struct sim *s)
     sim_end(s);
 }
 
-/* A node that sends what nobody asked for, or an answer nobody can match, loses its link. */
+/* A node that sends an unrequested frame, or an answer that matches no request, loses its link. */
 void scenario_unasked_frame(struct sim *s)
 {
     struct sim_node_config n;
@@ -264,7 +265,7 @@ void scenario_unasked_frame(struct sim *s)
     before = rt_metric_get(RT_METRIC_TUNNEL_UNASKED);
     sim_node_send_unasked(s->nodes[0]);
     sim_sleep(s, 10 * RT_S);
-    sim_expect(s, s->nodes[0]->cuts == 1, "a frame that nobody asked for goes unpunished");
+    sim_expect(s, s->nodes[0]->cuts == 1, "an unrequested frame does not end the link");
     sim_expect(s, rt_metric_get(RT_METRIC_TUNNEL_UNASKED) == before + 1, "it is not counted");
     s->nodes[0]->is_stopped = true;
     expect_honest_served(s, 100 * RT_MS);

@@ -175,7 +175,8 @@ static uint32_t count_registered(const struct sim *s)
     return n;
 }
 
-/* max_tunnels counts identities: a second link is welcome, a fourth identity is told why not. */
+/* max_tunnels counts identities: a second link is accepted, a fourth identity is refused with a
+ * reason. */
 void scenario_max_tunnels(struct sim *s)
 {
     struct sim_node_config n;

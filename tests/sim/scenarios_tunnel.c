@@ -6,7 +6,7 @@
 #include "tunnel/tunnel_metrics.h"
 #include "wire_limits.h"
 
-/* What a requester hears while its node comes and goes. */
+/* The replies that a requester gets while its node connects and disconnects. */
 #define AWAY (SIM_ALLOW(TUNNEL_CLOSED) | SIM_ALLOW(SLOT_NOT_FOUND))
 
 /* Good enough to carry everything a scenario asks for before anything waits too long. */
@@ -26,7 +26,7 @@ static void at_least_decent(struct sim_path *p)
         p->down_bytes_s = SIM_MIB;
 }
 
-/* Nodes and requesters of every kind at once; nobody is refused anything. */
+/* Nodes and requesters of every kind at once; no request is refused. */
 void scenario_many(struct sim *s)
 {
     uint32_t nodes = (uint32_t)sim_between(s, 1, 6);
@@ -64,7 +64,7 @@ void scenario_many(struct sim *s)
 }
 
 /* Nodes that drop their connection again and again, in every way, and come back: the slot stays the
- * same, and nobody waits for what cannot come. */
+ * same, and no request waits for a reply that cannot come. */
 void scenario_storm(struct sim *s)
 {
     static const enum sim_leave ways[] = {SIM_CLOSE, SIM_RESET, SIM_VANISH};
@@ -101,7 +101,8 @@ static bool is_cut(void *ctx)
     return ((struct sim_node *)ctx)->cuts == 1;
 }
 
-/* One node never answers: its requesters hear of it in time, nobody else notices. */
+/* One node never answers: its requesters get an error in time, and no other requester is affected.
+ */
 void scenario_silent_node(struct sim *s)
 {
     struct sim_node *silent;
@@ -169,7 +170,8 @@ void scenario_slow_node(struct sim *s)
     sim_end(s);
 }
 
-/* More than a node can answer in time: a request waits so long for its turn, and no longer. */
+/* More than a node can answer in time: a request waits for its turn until the deadline, and no
+ * longer. */
 void scenario_queue_deadline(struct sim *s)
 {
     struct sim_node_config n;
@@ -292,7 +294,7 @@ void scenario_oversize_answer(struct sim *s)
     sim_end(s);
 }
 
-/* Somebody asks for much, somebody for little: turns by key keep the second quick. */
+/* One requester sends many requests, another few: turns by key keep the second quick. */
 void scenario_fair_turns(struct sim *s)
 {
     struct sim_node_config n;
@@ -395,7 +397,7 @@ void scenario_stalls(struct sim *s)
     sim_end(s);
 }
 
-/* Nobody is there: unknown slots, and a slot whose node has left. */
+/* No node: unknown slots, and a slot whose node has left. */
 void scenario_unknown_slot(struct sim *s)
 {
     struct sim_node_config n;

@@ -51,7 +51,7 @@ struct relay_conn {
     uint32_t in_at;                 /* bytes of the first that were given */
     struct out *out, **out_tail;
     size_t left;
-    uint32_t room, buffer; /* what is free in the system's send buffer, and its size */
+    uint32_t room, buffer; /* free bytes of the system's send buffer, and its size */
     struct relay_timer linger;
 };
 
@@ -391,7 +391,7 @@ static int v_listen(void *state, const struct relay_listen *spec, struct relay_l
     l->state = s;
     l->is_open = true;
     if (!sim_net_listen(sim_world_net(sim_lane_world(s->lane)), &addr, spec->index, s->lane, l)) {
-        snprintf(err->text, sizeof(err->text), "sim: somebody else listens on port %u",
+        snprintf(err->text, sizeof(err->text), "sim: port %u has another listener",
                  ntohs(((const struct sockaddr_in *)spec->addr)->sin_port));
         free(l);
         return -1;
@@ -402,14 +402,14 @@ static int v_listen(void *state, const struct relay_listen *spec, struct relay_l
     return 0;
 }
 
-struct farewell {
+struct last_bytes {
     struct sim_mail mail;
     struct relay_listener *listener;
 };
 
-static void run_farewell(struct sim_mail *m)
+static void run_last_bytes(struct sim_mail *m)
 {
-    struct farewell *f = (struct farewell *)m;
+    struct last_bytes *f = (struct last_bytes *)m;
 
     free(f->listener);
     free(f);
@@ -418,12 +418,12 @@ static void run_farewell(struct sim_mail *m)
 /* The struct stays until all knocks that were posted before have been heard. */
 static void v_unlisten(struct relay_listener *l)
 {
-    struct farewell *f = sim_alloc(sizeof(*f));
+    struct last_bytes *f = sim_alloc(sizeof(*f));
 
     l->is_open = false;
     l->state->listeners--;
     sim_net_unlisten(sim_world_net(sim_lane_world(l->state->lane)), l);
-    f->mail.run = run_farewell;
+    f->mail.run = run_last_bytes;
     f->listener = l;
     sim_lane_post(l->state->lane, &f->mail);
 }

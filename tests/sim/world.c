@@ -11,7 +11,8 @@
 
 /* A world that takes more steps than this turns on the spot. */
 #define STEPS_MAX UINT64_C(20000000)
-/* Reading the clock takes up to so long in a stepped world: work has a cost, turns come to an end.
+/* Reading the clock takes up to this time in a stepped world: work has a cost, turns come to an
+ * end.
  */
 #define CLOCK_COST_NS_MAX 4000u
 

@@ -70,7 +70,7 @@ void sim_trace(struct sim_world *w, uint32_t what, uint64_t a, uint64_t b);
 uint64_t sim_trace_hash(const struct sim_world *w);
 uint64_t sim_steps(const struct sim_world *w);
 
-/* After so many steps it is taken for a world that turns on the spot; the default is 20 million. */
+/* After this many steps a run counts as endless and fails; the default is 20 million. */
 void sim_set_steps_max(struct sim_world *w, uint64_t steps);
 
 /* A broken invariant: prints one line, "label: what", and ends the process, which runs one world

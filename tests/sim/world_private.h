@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What world.c (time, events, running) and lane.c (mailboxes, threads) share. */
+/* Shared by world.c (time, events, running) and lane.c (mailboxes, threads). */
 #ifndef SIM_WORLD_PRIVATE_H
 #define SIM_WORLD_PRIVATE_H
 
@@ -36,7 +36,7 @@ struct sim_lane {
     uint64_t next_ns; /* as of the end of its last turn */
 
     uint32_t ready_at, timer_at;  /* stepped: its places in the world's lists, from 1; 0: none */
-    struct sockaddr_storage home; /* where it dials from; family 0: anywhere */
+    struct sockaddr_storage home; /* source address of its dials; family 0: any */
 };
 
 struct sim_world {

@@ -82,8 +82,8 @@ void settings_fill(const struct cfg *cfg, uint32_t connections_max, struct setti
         .interfaces = rt_interfaces_list,
         .announce_interval_s = cfg->announce_interval_secs,
         .bandwidth = bandwidth_of(cfg->bandwidth_class),
-        .joins = true,
-        .announces = true,
+        .joins_network = true,
+        .announces_itself = true,
     };
     fill_peers(cfg, out);
 }

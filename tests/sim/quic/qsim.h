@@ -34,7 +34,7 @@
 struct qsim_world;
 struct qsim_host;
 
-/* What happens to datagrams of one direction; chances in thousandths. */
+/* The faults of one direction; chances in thousandths. */
 struct qsim_weather {
     unsigned loss, repeat, reorder, spoil;
     uint64_t delay_ns, jitter_ns; /* each later by up to jitter_ns: small reordering as well */
@@ -158,7 +158,7 @@ struct qsim_end *qsim_dial(struct qsim_world *w);
 void qsim_send(struct qsim_end *e, uint64_t n);
 /* Gracefully, as the plugin does; abort: at once. */
 void qsim_end_close(struct qsim_end *e, bool is_abort);
-/* The engine goes, and nobody is told: a process that was killed. */
+/* The engine is freed without notice, like a killed process. */
 void qsim_end_forget(struct qsim_end *e);
 void qsim_end_packet(struct qsim_end *e, const union quic_addr *local,
                      const union quic_addr *remote, const uint8_t *p, size_t n);
@@ -189,7 +189,7 @@ static inline uint64_t qsim_end_unread(const struct qsim_end *e)
     X(idle, "silence ends it after 30 s")                                                          \
     X(keep_alive, "silence does not, where one side asks for signs of life")                       \
     X(strangers, "what looks like a hello and is none leaves nothing behind")                      \
-    X(deadline_client, "nobody answers: its owner's deadline ends it")                             \
+    X(deadline_client, "no reply: its owner's deadline ends it")                                   \
     X(deadline_server, "a client that falls silent is not sent more than three times its bytes")   \
     X(two_initials, "a ClientHello that needs two packets, and offers an unknown protocol")        \
     X(retry, "a server that has every address proven")                                             \

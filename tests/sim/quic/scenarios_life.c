@@ -98,7 +98,7 @@ void qsim_scenario_deadline_client(struct qsim_world *w, uint64_t seed)
     QSIM_CHECK(w, a->packets_out < 20);
     qsim_close(w);
 
-    qsim_open(w, "deadline_client", seed); /* ... and without one it does not wait for ever */
+    qsim_open(w, "deadline_client", seed); /* ... and without one the wait is bounded */
     w->out.is_cut = true;
     a = qsim_dial(w);
     qsim_until_closed(a, LIMIT_NS);
@@ -126,7 +126,7 @@ void qsim_scenario_deadline_server(struct qsim_world *w, uint64_t seed)
         if (has_deadline)
             w->server.begun = set_deadline;
         qsim_dial(w);
-        w->out.is_cut = true; /* what it said is under way, and is the last of it */
+        w->out.is_cut = true; /* its last packets are under way */
         qsim_run(w, QSIM_S);
         z = first_accepted(w);
         QSIM_CHECK(w, z->packets_in > 0 && !z->has_closed);
@@ -194,7 +194,7 @@ void qsim_scenario_retry_moved(struct qsim_world *w, uint64_t seed)
     a = qsim_dial(w);
     a->deadline_ns = w->now_ns + DEADLINE_NS;
     qsim_until(w, has_retried, w, QSIM_S, "a Retry");
-    w->out.is_cut = true; /* what it answers at once is lost, ... */
+    w->out.is_cut = true; /* its immediate reply is lost, ... */
     qsim_run(w, 2 * w->back.delay_ns);
     w->out.is_cut = false;
     qsim_rebind(w, seed % 2); /* ... and said again from elsewhere */
@@ -259,7 +259,7 @@ void qsim_scenario_graceful(struct qsim_world *w, uint64_t seed)
     qsim_until_closed(z, LIMIT_NS);
     QSIM_CHECK(w, other->received == first->given && first->given == 300001);
     QSIM_CHECK(w, first->has_fin && other->has_fin);
-    QSIM_CHECK(w, w->now_ns - begun < 2 * QSIM_S); /* nobody waited for nothing */
+    QSIM_CHECK(w, w->now_ns - begun < 2 * QSIM_S); /* no useless wait */
     QSIM_CHECK(w, first->owner.kind == QUIC_OWNER_CLOSING);
     qsim_run(w, 10 * QSIM_S);
     QSIM_CHECK(w, w->client.ids.count == 0 && w->server.ids.count == 0);

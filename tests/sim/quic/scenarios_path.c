@@ -31,7 +31,7 @@ static void end_somehow(struct qsim_world *w, struct qsim_end *a, struct qsim_en
     struct qsim_end *first = sim_prng_below(p, 2) ? a : z, *other = first == a ? z : a;
     unsigned how = (unsigned)sim_prng_below(p, 4);
 
-    if (how == 0) { /* what it says last is heard */
+    if (how == 0) { /* its last packet arrives */
         other->answers_fin = true;
         first->to_send = sim_prng_below(p, 20 * KIB);
         qsim_end_close(first, false);
@@ -42,7 +42,7 @@ static void end_somehow(struct qsim_world *w, struct qsim_end *a, struct qsim_en
         qsim_end_close(other, sim_prng_below(p, 2));
     } else {
         qsim_end_forget(first);
-        other->to_send = 1000; /* nobody is there: by reset or by timeout */
+        other->to_send = 1000; /* the peer is gone: a reset or a timeout */
         qsim_end_flush(other);
     }
     qsim_until_closed(a, 200 * QSIM_S);
@@ -117,7 +117,7 @@ void qsim_scenario_key_update(struct qsim_world *w, uint64_t seed)
     qsim_close(w);
 }
 
-/* Noise for whoever listens at the addresses of a connection. */
+/* Noise at the addresses of a connection. */
 static void make_noise(struct qsim_world *w, const struct qsim_end *a)
 {
     struct sim_prng *p = &w->random;
@@ -201,10 +201,10 @@ void qsim_scenario_slow_reader(struct qsim_world *w, uint64_t seed)
     qsim_send(writer, 5000000);
     qsim_run(w, 2 * QSIM_S);
     QSIM_CHECK(w, quic_engine_left(writer->engine) > 0 && writer->to_send > 0);
-    qsim_send(reader, 100000); /* who waits still reads */
+    qsim_send(reader, 100000); /* a waiting end still reads */
     qsim_until_received(writer, 100000, QSIM_S);
     qsim_until_received(reader, 5000000, 60 * QSIM_S);
-    /* what the window holds at the end was not read, but sent */
+    /* the bytes in the window at the end are sent and not read */
     QSIM_CHECK(w, w->now_ns - begun > 7 * QSIM_S);
     qsim_close(w);
 }
@@ -227,7 +227,7 @@ void qsim_scenario_rebind(struct qsim_world *w, uint64_t seed)
     qsim_open(w, "rebind", seed);
     qsim_set_weather(w, &bad);
     a = qsim_connect(w, &z);
-    /* who only listens would not be heard from the new port before it has something to say */
+    /* an end that only receives sends nothing from its new port before it has data */
     quic_engine_keep_alive(a->engine, 5 * QSIM_S);
     for (int i = 0; i < 5; i++) {
         qsim_send(z, MIB); /* a download: all it hears of the new port is acknowledgements */

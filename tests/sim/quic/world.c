@@ -105,7 +105,7 @@ static bool has_chance(struct qsim_world *w, unsigned per_thousand)
     return per_thousand > 0 && sim_prng_below(&w->random, 1000) < per_thousand;
 }
 
-/* One bit, but none of the version: nobody vouches for a negotiation, so that would be believed. */
+/* One bit, but none of the version: a negotiation is not authenticated and would be accepted. */
 static void flip_a_bit(struct qsim_world *w, struct qsim_packet *p)
 {
     size_t i = sim_prng_below(&w->random, p->len);
@@ -133,7 +133,7 @@ static void put_under_way(struct qsim_world *w, const struct qsim_weather *at,
     heap_push(w, p);
 }
 
-/* What the server sees of an address of the client's. */
+/* The client's address as the server sees it. */
 static union quic_addr outside(const struct qsim_world *w, const union quic_addr *inside)
 {
     union quic_addr a = *inside;
@@ -224,7 +224,7 @@ static void check_pace(struct qsim_world *w)
         qsim_fail(w, "it spins");
 }
 
-/* What happens next, if it happens before `until`. False: nothing does. */
+/* The next event, if it is before `until`. False: there is none. */
 static bool step(struct qsim_world *w, uint64_t until)
 {
     uint64_t at = next_event(w);
@@ -248,7 +248,7 @@ void qsim_until(struct qsim_world *w, bool (*done)(void *ctx), void *ctx, uint64
 
     while (!done(ctx)) {
         if (!step(w, until))
-            qsim_fail(w, "waited %.1f s in vain: %s", (double)limit_ns / 1e9, what);
+            qsim_fail(w, "timed out after %.1f s: %s", (double)limit_ns / 1e9, what);
     }
 }
 

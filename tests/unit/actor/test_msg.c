@@ -218,7 +218,7 @@ static void test_bounce(void **state)
     /* Sent while it lived: stopped before it looks. */
     rt_send(world.w[0], gone, note(KIND_REQUEST, 1, addr_a()));
     rt_actor_stop(&world.b.actor);
-    assert_true(rt_addr_none(addr_b()));
+    assert_true(rt_addr_is_none(addr_b()));
     run_all();
     assert_int_equal(world.a.count, 1);
     assert_int_equal(world.a.last_kind, KIND_REPLY);

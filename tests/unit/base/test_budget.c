@@ -49,11 +49,11 @@ static void test_pressed(void **state)
     (void)state;
     rt_budget_configure(800);
     assert_true(rt_budget_take(600));
-    assert_false(rt_budget_pressed());
+    assert_false(rt_budget_is_pressed());
     assert_true(rt_budget_take(1));
-    assert_true(rt_budget_pressed());
+    assert_true(rt_budget_is_pressed());
     rt_budget_give(601);
-    assert_false(rt_budget_pressed());
+    assert_false(rt_budget_is_pressed());
 }
 
 static void test_transports_keep_the_last_eighth(void **state)

@@ -377,7 +377,7 @@ void peer_request(struct peer *p, uint64_t slot_id, uint32_t id, uint32_t len)
 {
     struct rt_addr link = tunnel_slot_lookup(p->actor.worker, slot_id);
 
-    assert_false(rt_addr_none(link));
+    assert_false(rt_addr_is_none(link));
     peer_request_to(p, link, slot_id, id, len, room_now + LIM_QUEUE_NS);
 }
 

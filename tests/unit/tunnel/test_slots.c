@@ -454,7 +454,7 @@ static void test_stream_and_connect_ask_for_a_tunnel(void **state)
                      WIRE_REFUSAL_SLOT_NOT_FOUND);
     assert_int_equal(peer_ask(asker, SLOTS_STREAM, 99, WIRE_KIND_CONTENT),
                      WIRE_REFUSAL_SLOT_NOT_FOUND);
-    assert_true(rt_addr_none(asker->reply.link));
+    assert_true(rt_addr_is_none(asker->reply.link));
 }
 
 /* -- rule 9 by message; its cases are test_temp_slots' -- */
@@ -486,10 +486,10 @@ static void test_temporary_slots(void **state)
                      WIRE_REFUSAL_NONE);
     assert_int_equal(peer_ask(requester, SLOTS_STREAM, ids[0], WIRE_KIND_CONTROL),
                      WIRE_REFUSAL_NONE);
-    assert_true(rt_addr_none(requester->reply.link));
+    assert_true(rt_addr_is_none(requester->reply.link));
     assert_int_equal(peer_ask(owner, SLOTS_STREAM, ids[0], WIRE_KIND_CONTENT),
                      WIRE_REFUSAL_SLOT_CONTENT);
-    assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(1), ids[0])));
+    assert_true(rt_addr_is_none(tunnel_slot_lookup(room_worker(1), ids[0])));
 }
 
 static void test_temporary_slots_expire_unless_renewed(void **state)

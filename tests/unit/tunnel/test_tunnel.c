@@ -125,7 +125,7 @@ static void test_an_unsolicited_frame_closes(void **state)
     node_sends(node, 1, 1);
     assert_true(node->conn->is_closed);
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNEL_UNASKED), before + 1);
-    assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(0), node->slot_id)));
+    assert_true(rt_addr_is_none(tunnel_slot_lookup(room_worker(0), node->slot_id)));
 }
 
 static void test_a_large_unsolicited_frame_closes(void **state)
@@ -214,7 +214,7 @@ static void test_thirty_seconds_without_a_byte_end_a_link_that_owes(void **state
     assert_int_equal(rt_metric_get(RT_METRIC_TUNNEL_STALLED), before + 1);
     for (uint32_t id = 1; id <= 5; id++)
         assert_refused(asker, id, WIRE_REFUSAL_TUNNEL_TIMEOUT);
-    assert_true(rt_addr_none(tunnel_slot_lookup(room_worker(2), node->slot_id)));
+    assert_true(rt_addr_is_none(tunnel_slot_lookup(room_worker(2), node->slot_id)));
 }
 
 static void test_an_idle_link_is_never_closed(void **state)

@@ -84,7 +84,7 @@ static void do_request(void)
     struct rt_addr link = tunnel_slot_lookup(askers[i]->actor.worker, slot);
     uint32_t len = below(20) == 0 ? below(300000) : below(1100);
 
-    if (in_flight[i] != 0 || rt_addr_none(link))
+    if (in_flight[i] != 0 || rt_addr_is_none(link))
         return;
     if (rt_budget_max() != UINT64_MAX && len > TUNNEL_INLINE_MAX)
         len = 10;
@@ -169,7 +169,7 @@ static void assert_views_agree(void)
 {
     for (uint32_t k = 0; k < IDENTITIES; k++) {
         struct rt_addr front = tunnel_slot_lookup(room_worker(0), slot_of(k));
-        bool is_alive = rt_addr_none(front);
+        bool is_alive = rt_addr_is_none(front);
 
         for (uint16_t w = 1; w < ROOM_WORKERS; w++)
             assert_true(rt_addr_equal(tunnel_slot_lookup(room_worker(w), slot_of(k)), front));
