@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * scp2p-relay-bench: loads any SCP2P relay as clients do and says what it did and what it cost the
- * server. The last line is key=value pairs.
+ * scp2p-relay-bench: loads any SCP2P relay as clients do, and prints the figures of the load and
+ * the cost to the server. The last line is key=value pairs.
+ *
+ * Invariant: a lane belongs to one thread while the load runs. Until its thread has ended, the main
+ * thread reads only the counters that are atomic.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -117,6 +120,48 @@ static bool parse_dialect(const char *text, enum wire_dialect *out)
     return true;
 }
 
+/* The option's number, or NULL if its value is none. */
+static uint32_t *number_of(struct options *o, uint32_t *pid, int c)
+{
+    return c == 'p'   ? pid
+           : c == 'n' ? &o->nodes
+           : c == 'c' ? &o->conns
+           : c == 's' ? &o->size
+           : c == 'a' ? &o->answer
+           : c == 'e' ? &o->per
+           : c == 't' ? &o->secs
+           : c == 'v' ? &o->rate
+           : c == 'j' ? &o->threads
+           : c == 'm' ? &o->members
+           : c == 'y' ? &o->every
+                      : NULL;
+}
+
+static bool parse_option(struct options *o, uint32_t *pid, int c, const char *value)
+{
+    uint32_t *number = number_of(o, pid, c);
+    const char *wanted = NULL;
+
+    if (c == 'r')
+        o->relay = value;
+    else if (c == 'x' && !parse_transport(value, &o->plugin))
+        wanted = "--transport takes tls or quic";
+    else if (c == 'd' && !parse_dialect(value, &o->dialect))
+        wanted = "--dialect takes a, b or c";
+    else if (number && !parse_u32(value, number))
+        wanted = "a number is needed";
+    if (wanted)
+        fprintf(stderr, "bench: '%s': %s\n", value, wanted);
+    return !wanted && c != '?';
+}
+
+static bool is_usable(const struct options *o)
+{
+    return o->mode && o->relay && o->threads >= 1 && o->threads <= THREADS_MAX &&
+           o->nodes >= o->threads && o->rate >= 1 && o->members >= o->threads && o->every >= 1 &&
+           o->size <= 900000 && o->answer <= 1000000;
+}
+
 static bool parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
@@ -140,44 +185,14 @@ static bool parse_options(int argc, char **argv, struct options *o)
     int c;
 
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        uint32_t *number = c == 'p'   ? &pid
-                           : c == 'n' ? &o->nodes
-                           : c == 'c' ? &o->conns
-                           : c == 's' ? &o->size
-                           : c == 'a' ? &o->answer
-                           : c == 'e' ? &o->per
-                           : c == 't' ? &o->secs
-                           : c == 'v' ? &o->rate
-                           : c == 'j' ? &o->threads
-                           : c == 'm' ? &o->members
-                           : c == 'y' ? &o->every
-                                      : NULL;
-
-        if (c == 'r') {
-            o->relay = optarg;
-        } else if (c == 'x') {
-            if (!parse_transport(optarg, &o->plugin)) {
-                fprintf(stderr, "bench: --transport %s: tls or quic\n", optarg);
-                return false;
-            }
-        } else if (c == 'd') {
-            if (!parse_dialect(optarg, &o->dialect)) {
-                fprintf(stderr, "bench: --dialect %s: a, b or c\n", optarg);
-                return false;
-            }
-        } else if (!number || !parse_u32(optarg, number)) {
-            if (number)
-                fprintf(stderr, "bench: '%s' is not a number\n", optarg);
+        if (!parse_option(o, &pid, c, optarg))
             return false;
-        }
     }
     o->pid = (int)pid;
     o->mode = optind < argc ? argv[optind] : NULL;
     if (o->mode && strcmp(o->mode, "bulk") == 0 && o->answer == 0)
         o->answer = 262144;
-    return o->mode && o->relay && optind + 1 == argc && o->threads >= 1 &&
-           o->threads <= THREADS_MAX && o->nodes >= o->threads && o->rate >= 1 &&
-           o->members >= o->threads && o->every >= 1 && o->size <= 900000 && o->answer <= 1000000;
+    return optind + 1 == argc && is_usable(o);
 }
 
 static bool resolve(const char *text, struct load_plan *plan)
@@ -330,7 +345,7 @@ static bool start(struct bench *b, struct relay_error *err)
     return true;
 }
 
-static void tell_all(struct bench *b, uint16_t kind)
+static void notify_all(struct bench *b, uint16_t kind)
 {
     for (uint32_t i = 0; i < b->o.threads; i++)
         rt_send_external(b->sys, load_lane_addr(b->lanes[i]),
@@ -365,7 +380,7 @@ static bool all_finished(const struct bench *b)
 
 static void collect(struct bench *b, struct load_figures *out)
 {
-    tell_all(b, LOAD_STOP);
+    notify_all(b, LOAD_STOP);
     pause_ms(100);
     for (uint32_t i = 0; i < b->o.threads; i++)
         rt_loop_stop(b->loops[i]);
@@ -381,7 +396,7 @@ static bool open_nodes(struct bench *b)
 {
     double end = now_s() + 10 + b->plan.nodes / 200.0;
 
-    tell_all(b, LOAD_OPEN_NODES);
+    notify_all(b, LOAD_OPEN_NODES);
     while (nodes_ready(b) < b->plan.nodes && now_s() < end)
         pause_ms(5);
     return nodes_ready(b) == b->plan.nodes;
@@ -421,7 +436,7 @@ static int run_requests(struct bench *b)
 
     process_usage(b->o.pid, &before);
     t0 = now_s();
-    tell_all(b, LOAD_START);
+    notify_all(b, LOAD_START);
     if (b->plan.mode != LOAD_REQUEST)
         pause_ms((long)b->o.secs * 1000);
     else
