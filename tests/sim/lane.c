@@ -212,6 +212,18 @@ void sim_lanes_start(struct sim_world *w)
         lane_start(l);
 }
 
+void sim_lane_stop(struct sim_lane *l)
+{
+    if (!l->has_thread)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->is_stopping = true;
+    pthread_cond_signal(&l->wakened);
+    pthread_mutex_unlock(&l->lock);
+    RT_INSIST(pthread_join(l->thread, NULL) == 0);
+    l->has_thread = false;
+}
+
 void sim_lane_free(struct sim_lane **lane)
 {
     struct sim_lane *l = *lane;
@@ -220,13 +232,7 @@ void sim_lane_free(struct sim_lane **lane)
     *lane = NULL;
     if (!l)
         return;
-    if (l->has_thread) {
-        pthread_mutex_lock(&l->lock);
-        l->is_stopping = true;
-        pthread_cond_signal(&l->wakened);
-        pthread_mutex_unlock(&l->lock);
-        RT_INSIST(pthread_join(l->thread, NULL) == 0);
-    }
+    sim_lane_stop(l);
     sim_mail_run_all(sim_mailbox_take(&l->mail));
     if (l->is_busy)
         atomic_fetch_sub(&l->world->busy, 1);

@@ -361,6 +361,8 @@ void sim_relay_free(struct sim_relay **relay)
         return;
     RT_REQUIRE(r->is_down);
     for (uint16_t i = 0; i < r->lane_count; i++)
+        sim_lane_stop(r->lanes[i].lane);
+    for (uint16_t i = 0; i < r->lane_count; i++)
         sim_lane_free(&r->lanes[i].lane);
     RT_INSIST(relay_finish(r->relay) == 0);
     relay_free(&r->relay);

@@ -90,7 +90,10 @@ void sim_set_checker(struct sim_world *w, void (*check)(void *ctx), void *ctx);
 /* -- lanes -- */
 
 struct sim_lane *sim_lane_new(struct sim_world *w, const struct sim_lane_ops *ops, void *ctx);
-/* Ends its thread, runs what mail is left, frees it. World's thread, outside sim_run. */
+/* Ends and joins the thread, if any. Stop all lanes of a relay before one is freed: a thread may
+ * still wake another lane. */
+void sim_lane_stop(struct sim_lane *l);
+/* Stops the lane, runs the mail that is left, frees it. World's thread, outside sim_run. */
 void sim_lane_free(struct sim_lane **l);
 struct sim_world *sim_lane_world(const struct sim_lane *l);
 /* The address what it dials comes from (with a port of its own each). Before it dials. */

@@ -2,8 +2,9 @@
 /*
  * Plan: databases that an attacker crafted. A view in place of each of our tables, most of them
  * endless, is refused at once with a sentence that names it; so are triggers, virtual tables and
- * entries whose type and name lie about their text. A refused file is not changed. SQLite refuses
- * writes to the schema table from our connection.
+ * entries whose type and name lie about their text.
+ * Other tables and the published relays' search_fts are accepted. A refused file is not changed.
+ * SQLite refuses writes to the schema table from our connection.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,6 +88,10 @@ static void test_triggers_and_virtual_tables(void **state)
     refused("DROP TABLE peers; PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES("
             "'table', 'peers', 'peers', 0, 'CREATE VIRTUAL TABLE peers USING json_each');",
             "CREATE VIRT");
+    refused("DROP TABLE peers; PRAGMA writable_schema = ON; INSERT INTO sqlite_master VALUES("
+            "'table', 'search_fts', 'search_fts', 0, 'CREATE VIRTUAL TABLE peers USING"
+            " fts5(addr_key, payload)');",
+            "search_fts");
 }
 
 static void test_entries_that_lie(void **state)
@@ -108,9 +113,9 @@ static void test_indexes_and_other_tables_are_fine(void **state)
 
     (void)state;
     make();
-    scratch_sql(
-        "CREATE TABLE subscriptions (share_id BLOB PRIMARY KEY, n INTEGER);"
-        "CREATE UNIQUE INDEX by_n ON subscriptions (n); CREATE INDEX i ON peers (payload);");
+    scratch_sql("CREATE TABLE subscriptions (share_id BLOB PRIMARY KEY, n INTEGER);"
+                "CREATE UNIQUE INDEX by_n ON subscriptions (n); CREATE INDEX i ON peers (payload);"
+                "CREATE VIRTUAL TABLE search_fts USING fts5(share_id UNINDEXED, name);");
     s = scratch_open();
     storage_close(&s);
 }
