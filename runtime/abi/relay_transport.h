@@ -7,14 +7,14 @@
  *     const struct relay_transport *relay_transport_v1(void);
  *
  * It turns a network protocol (TLS over TCP, QUIC, a simulation) into *connections*: reliable,
- * ordered, encrypted byte streams in both directions. What the bytes mean is none of its business.
+ * ordered, encrypted byte streams in both directions. It does not interpret the bytes.
  *
  * Laws, for the whole table:
  *  - One worker, one thread. Everything a worker's state made (listeners, connections) is used
  *    on that worker's thread only. worker_init, listen, unlisten and worker_fini may also be
  *    called before the thread has started or after it has ended.
- *  - No event is raised from inside a verb: a verb records, the next turn of the loop tells. Verbs
- *    may be called from inside events, also on the connection the event is about.
+ *  - No event is raised from inside a verb. A verb records its effect, and the next turn of the
+ * loop raises the events. Verbs may be called from inside events, also on the same connection.
  *  - For an admitted or dialled connection the events come in the order
  *        opened, (alloc, data | sent | eof)*, closed
  *    where closed comes exactly once, is the last, and may be the only one. After the host called
@@ -126,7 +126,7 @@ struct relay_events {
     void *(*admit)(struct relay_worker *w, const struct relay_transport *t, struct relay_conn *c,
                    const struct sockaddr *peer);
 
-    /* The secure channel stands; bytes may be sent. */
+    /* The secure channel is established; bytes may be sent. */
     void (*opened)(void *user);
 
     /*
@@ -186,7 +186,7 @@ struct relay_host {
 
     /* Runs fn(state_of_that_worker, arg) on worker `index`: for a packet that came to the wrong
      * one. Any worker's thread. False once that worker is shutting down: arg stays the caller's.
-     * state is NULL where the worker's state has gone since: fn then only frees arg. */
+     * state is NULL if the worker's state has been freed: fn then only frees arg. */
     bool (*post)(uint16_t index, const char *transport, void (*fn)(void *state, void *arg),
                  void *arg);
 
