@@ -26,7 +26,8 @@ struct rt_resolve {
     struct sockaddr_storage addrs[RT_RESOLVE_ADDRS_MAX];
 };
 
-/* Zeroed, with the question and where the answer goes; a host of 256 bytes and more is cut. */
+/* Zeroed, except for the host, the port and the address of the reply. A host of 256 bytes or more
+ * is truncated. */
 struct rt_resolve *rt_resolve_new(const char *host, uint16_t port, struct rt_addr reply_to);
 
 struct rt_resolver {

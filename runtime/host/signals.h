@@ -15,8 +15,8 @@ struct rt_signals;
 /* on_signal runs on the thread of `loop`, which this is called on as well. */
 RT_MUST_CHECK rt_err rt_signals_start(uv_loop_t *loop, void (*on_signal)(void *ctx, int signum),
                                       void *ctx, struct rt_signals **out);
-/* On the loop's thread: no callback comes after this. Memory goes once the loop has run again. NULL
- * allowed; clears the caller's pointer. */
+/* On the loop's thread: no callback comes after this. The memory is freed when the loop runs next.
+ * NULL allowed; clears the caller's pointer. */
 void rt_signals_stop(struct rt_signals **s);
 
 #endif

@@ -3,7 +3,7 @@
  * Control: a thread with an event loop that receives signals.
  *
  *   SIGINT, SIGTERM   the relay stops in order (relay_stop). A second one ends the process at once
- *                     with exit code 128 + its number: what was stored is safe, peers are not told.
+ *                     with exit code 128 + its number: stored data is safe, peers are not notified.
  *   SIGUSR1           all counters go to the log.
  */
 #ifndef RELAYD_CONTROL_H

@@ -109,7 +109,7 @@ static rt_err make(struct daemon *d, struct relay_error *err)
     return RT_ERR_OK;
 }
 
-/* -- taking apart -- */
+/* -- shutdown -- */
 
 static void stop_threads(struct daemon *d)
 {
@@ -136,7 +136,7 @@ static bool finish_relay(struct daemon *d)
     rt_blocking_free(&d->storage_thread);
     storage_close(&d->storage);
     if (left)
-        rt_log(RELAY_LOG_WARN, "connections are left behind", "connections=%u", left);
+        rt_log(RELAY_LOG_WARN, "connections still open after shutdown", "connections=%u", left);
     return left == 0;
 }
 
@@ -148,11 +148,11 @@ static void free_relay(struct daemon *d)
     plugins_fini(&d->plugins);
     relay_free(&d->relay);
     if (rt_buf_live() != 0)
-        rt_log(RELAY_LOG_ERROR, "buffers are left behind", "buffers=%llu",
+        rt_log(RELAY_LOG_ERROR, "buffers not freed at shutdown", "buffers=%llu",
                (unsigned long long)rt_buf_live());
 }
 
-static void take_apart(struct daemon *d)
+static void shut_down(struct daemon *d)
 {
     stop_threads(d);
     if (finish_relay(d))
@@ -181,7 +181,7 @@ int daemon_run(const struct cfg *cfg)
         report_ready(cfg, relay_public_key(daemon.relay));
         control_wait(daemon.control);
     }
-    take_apart(&daemon);
+    shut_down(&daemon);
     if (!e)
         rt_log(RELAY_LOG_INFO, "relay stopped", NULL);
     rt_log_writer_stop();
