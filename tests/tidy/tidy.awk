@@ -120,27 +120,6 @@ function check_pure(    i, n) {
             finding(included_at[path, n], "pure", "\"" included[path, n] "\" leads to actor.h")
 }
 
-# The code of a line: comments become a space, strings and characters become empty ones.
-function code_of(text,    out, n, i, c, two, quote) {
-    if (!in_comment && text !~ /["'\/]/) return text
-    out = ""; n = length(text); quote = ""
-    for (i = 1; i <= n; i++) {
-        c = substr(text, i, 1); two = substr(text, i, 2)
-        if (in_comment) {
-            if (two == "*/") { in_comment = 0; i++; out = out " " }
-        } else if (quote != "") {
-            if (c == "\\") i++
-            else if (c == quote) { quote = ""; out = out c }
-        } else if (two == "/*") { in_comment = 1; i++
-        } else if (two == "//") { break
-        } else {
-            if (c == "\"" || c == "'") quote = c
-            out = out c
-        }
-    }
-    return out
-}
-
 function check_calls(code,    i, name) {
     if (code !~ /\(/) return
     for (i = 1; i <= call_count; i++) {
