@@ -52,7 +52,7 @@ uint64_t wire_rendezvous_bucket(uint64_t unix_secs);
 /* which: 0 .. WIRE_RENDEZVOUS_SLOTS_PER_RELAY - 1; the two may be equal. */
 uint32_t wire_rendezvous_slot(const uint8_t relay_pubkey[32], uint64_t bucket, uint8_t which);
 void wire_rendezvous_key(uint64_t bucket, uint32_t slot, uint8_t out[32]);
-/* Whether the key is one of the relay's, in the bucket of issued_at or one next to it. */
+/* True if the key is one of the relay's, in the bucket of issued_at or an adjacent one. */
 bool wire_announcement_has_key(const struct wire_announcement *a, const uint8_t key[32]);
 
 #endif

@@ -78,7 +78,8 @@ struct rt_addr dht_addr(const struct rt_worker *w)
     return l->addr;
 }
 
-/* Whether this address is news, and this second has room for a report. */
+/* True if the address was not reported within the last hour and this second's limit allows one more
+ * report. */
 static bool is_news(struct rt_worker *w, struct local *l, const struct wire_peer_hop *from,
                     bool has_skew)
 {

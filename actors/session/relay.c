@@ -125,8 +125,8 @@ static struct tunnel_request *request_new(struct session *s, const struct wire_r
     return q;
 }
 
-/* Decodes the inner envelope, which is m's payload and lies in f, and makes s->relayed of it.
- * False: refused already. */
+/* Creates s->relayed from the inner envelope, which is the payload of m in frame f. False: the
+ * request was refused. */
 static bool take_inner(struct session *s, struct rt_frame *f, const struct wire_relay_stream *m)
 {
     struct wire_envelope e;

@@ -26,7 +26,7 @@ void storage_dir_close(struct storage_dir *d); /* idempotent */
 /* DIR/name into out. */
 void storage_dir_path(const struct storage_dir *d, const char *name, char out[PATH_MAX]);
 
-/* Whether DIR/name is there. */
+/* True if DIR/name exists. */
 bool storage_dir_has(const struct storage_dir *d, const char *name);
 /* The size in bytes of DIR/name, of the database or its log; links are followed. RT_ERR_NOT_FOUND,
  * without a sentence: it is not there. */

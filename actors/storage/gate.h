@@ -15,7 +15,8 @@
 
 struct storage_gate *storage_gate_new(void);
 void storage_gate_drop(struct storage_gate **g);
-/* Whether w may pass; a write that did counts until it is freed. False is counted as dropped. */
+/* Admits w if the queue has room: it then counts until it is freed. False: refused, and counted as
+ * dropped. */
 RT_MUST_CHECK bool storage_gate_enter(struct storage_gate *g, struct storage_write *w);
 /* For a write that is freed: gives back what storage_gate_enter counted, if it did. */
 void storage_gate_leave(struct storage_write *w);

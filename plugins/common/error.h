@@ -13,7 +13,7 @@ void plugin_addr_text(const struct sockaddr *addr, socklen_t len, char *out, siz
 /* *err becomes "PLUGIN: WHAT ADDRESS: why", why from errno value `error`. Returns -1. */
 int plugin_error_set(struct relay_error *err, const char *plugin, const char *what,
                      const struct sockaddr *addr, socklen_t len, int error);
-/* Whether host and worker w are what a plugin needs: -1 and *err, or 0. */
+/* Checks that host and worker w provide what a plugin needs. Returns 0, or -1 and *err. */
 int plugin_check_host(const struct relay_host *host, struct relay_worker *w, const char *plugin,
                       struct relay_error *err);
 

@@ -91,7 +91,7 @@ static struct relay_conn *serve(struct quic_socket *s, const struct quic_datagra
     return c;
 }
 
-/* Whether new clients must validate their addresses (Retry) now. */
+/* True if new clients must validate their addresses (Retry) at this moment. */
 static bool must_validate(struct quic_worker *qw)
 {
     uint32_t share = QUIC_UNVALIDATED_MAX / qw->env.workers, max = share ? share : 1;

@@ -12,8 +12,8 @@
 #include "socket.h"
 
 /*
- * Whether a packet that belongs to no connection may begin one; then *in. False: it was answered
- * (Retry), or is no Initial. The answer needs no memory, so it is given at once.
+ * True, with *in set, if a packet of no known connection may begin one. False: the packet is no
+ * Initial, or got a Retry. The reply needs no memory, so it is sent at once.
  */
 bool quic_accept_is_welcome(struct quic_socket *s, const struct quic_datagram *d,
                             struct quic_initial *in);

@@ -24,7 +24,8 @@ static inline socklen_t quic_addr_len(const union quic_addr *a)
     return a->any.sa_family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
 }
 
-/* Of an address that lies in a union as large as this one, as the library's do. */
+/* Casts an address that is stored in a union of at least this size, as the library's addresses are.
+ */
 static inline const union quic_addr *quic_addr_of(const struct sockaddr *a)
 {
     return (const union quic_addr *)(const void *)a;

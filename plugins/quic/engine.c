@@ -270,7 +270,7 @@ static void end_by_error(struct quic_engine *e, int rv)
 /* -- packets -- */
 
 /*
- * Whether the peer waits for the acknowledgement of a datagram. That of an MTU probe may wait. Any
+ * True if the peer waits for the acknowledgement of a datagram. That of an MTU probe may wait. Any
  * other long datagram without stream data follows a lost one, or carries PATH_CHALLENGE.
  */
 static bool wants_answer(uint8_t ecn, size_t n, bool is_probe, bool has_data)

@@ -126,8 +126,8 @@ const struct quic_end *quic_engine_cause(const struct quic_engine *e);
 /* The client's first packet was not the start of its ClientHello: a Retry is due instead. */
 bool quic_engine_wants_retry(const struct quic_engine *e);
 /*
- * Whether it enters the closing or draining state (RFC 9000, section 10.2), in which its ids
- * outlive it for some PTOs. Asked before quic_engine_write_close.
+ * True if the connection enters the closing or draining state (RFC 9000, section 10.2), in which
+ * its ids stay in use for some PTOs. Called before quic_engine_write_close.
  */
 bool quic_engine_has_closing_period(const struct quic_engine *e);
 

@@ -70,7 +70,7 @@ void quic_mtu_wrote(struct quic_mtu *m, size_t n, uint64_t sent, bool is_repeat,
 /* All bytes before the offset are acknowledged. */
 void quic_mtu_acked(struct quic_mtu *m, uint64_t acked, uint64_t now_ns);
 
-/* Whether the path may be stalled, which quic_mtu_check decides. */
+/* True if long packets are in flight. quic_mtu_check decides whether the path is stalled. */
 static inline bool quic_mtu_has_long(const struct quic_mtu *m)
 {
     return m->long_end > m->acked;

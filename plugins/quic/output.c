@@ -35,7 +35,7 @@ void quic_conn_arm(struct relay_conn *c)
 }
 
 /*
- * Whether the acknowledgement may wait. Alone it costs a packet and a system call; a reply that
+ * True if the acknowledgement may wait. Alone it costs a packet and a system call; a reply that
  * follows soon carries it. In a long message one acknowledgement covers several packets: half of
  * what a sender has in flight in slow start. It must not wait while the library may have more to
  * send: our own data is unsent, or was acknowledged in part or lost.

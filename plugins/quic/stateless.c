@@ -9,7 +9,7 @@
 #define ANSWER_MAX 256u
 #define RESET_RANDOM_MAX 22u
 
-/* Whether one more answer is within the rate. */
+/* True if the rate limit allows one more reply; counts it. */
 static bool allow(struct quic_worker *qw)
 {
     uint64_t per_token = NS_PER_S / QUIC_STATELESS_PER_S;

@@ -45,7 +45,8 @@ void quic_reset_token(const uint8_t secret[QUIC_SECRET_BYTES], const ngtcp2_cid 
 size_t quic_retry_token(const uint8_t secret[QUIC_SECRET_BYTES], const struct sockaddr *addr,
                         const ngtcp2_cid *odcid, const ngtcp2_cid *rscid, uint64_t now_ns,
                         uint8_t out[QUIC_RETRY_TOKEN_MAX]);
-/* Whether the token is ours, for this address and id, and at most 10 s old; then *out_odcid. */
+/* True, with *out_odcid set, if this relay made the token for this address and id at most 10 s ago.
+ */
 bool quic_retry_token_check(const uint8_t secret[QUIC_SECRET_BYTES], const uint8_t *token,
                             size_t len, const struct sockaddr *addr, const ngtcp2_cid *rscid,
                             uint64_t now_ns, ngtcp2_cid *out_odcid);

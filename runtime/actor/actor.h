@@ -194,7 +194,7 @@ struct rt_job {
 void rt_job_queue(struct rt_worker *w, struct rt_job *job);
 void rt_job_cancel(struct rt_worker *w, struct rt_job *job); /* idempotent */
 
-/* Whether the caller runs on w's thread, or no thread is bound to w. */
+/* True if the caller runs on w's thread, or no thread is bound to w. */
 bool rt_worker_is_current(const struct rt_worker *w);
 void rt_worker_bind_thread(struct rt_worker *w);
 /* On that thread, at its end. The thread that joined it may use the worker then. */

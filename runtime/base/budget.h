@@ -23,9 +23,9 @@ bool rt_budget_take(size_t n);
 void rt_budget_give(size_t n);
 
 /*
- * Whether n more bytes of frames and answers leave the transports their share: the last eighth of
- * the limit is reserved for transports, so that frames run short before connections that have to
- * write do. Advice, no charge; false is counted in MEMORY_REFUSED.
+ * True if n more bytes of frames and answers fit below the last eighth of the limit. That eighth is
+ * reserved for transports, so that frames are refused before connections that must write. Nothing
+ * is charged; false is counted in MEMORY_REFUSED.
  */
 bool rt_budget_has_room(size_t n);
 

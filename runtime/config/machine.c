@@ -53,7 +53,7 @@ static uint64_t walk_limits(const char *mount, const char *group, const char *fi
     }
 }
 
-/* Whether `name` is in a comma-separated list. */
+/* True if `name` is in a comma-separated list. */
 static bool has_controller(const char *list, const char *name)
 {
     size_t len = strlen(name);
