@@ -98,6 +98,7 @@ uint32_t rt_conn_worker_count(const struct rt_worker *w);
 /*
  * Shutdown. RT_CONN_CLOSE_ALL to a worker's control actor closes every connection gracefully; each
  * consumer gets `ended`. The reply comes when none is left, at most LIM_CLOSE_ALL_NS later.
+ * A second request meanwhile gets its reply at once, with the number left.
  */
 enum rt_conn_kind {
     RT_CONN_CLOSE_ALL = RT_REQUEST_KIND(CONN, 1), /* struct rt_conn_close_all */

@@ -32,12 +32,14 @@ static void end_all(struct conn_worker *cw)
 static void on_control(struct rt_actor *self, struct rt_msg *m)
 {
     struct conn_worker *cw = RT_CONTAINER_OF(self, struct conn_worker, control);
+    struct rt_conn_close_all *request = RT_MSG_CAST(m, struct rt_conn_close_all, RT_CONN_CLOSE_ALL);
 
     if (cw->close_all) {
-        rt_msg_free(&m);
+        request->left = cw->count;
+        rt_msg_reply(cw->worker, m);
         return;
     }
-    cw->close_all = RT_MSG_CAST(m, struct rt_conn_close_all, RT_CONN_CLOSE_ALL);
+    cw->close_all = request;
     end_all(cw);
     rt_timer_arm(cw->worker, &cw->close_all_timer, rt_now_ns(cw->worker) + LIM_CLOSE_ALL_NS);
     conn_close_all_check(cw);

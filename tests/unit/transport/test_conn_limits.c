@@ -212,15 +212,20 @@ static void on_all_closed(struct rt_actor *self, struct rt_msg *m)
     rt_msg_free(&m);
 }
 
-static void close_all(void)
+static void request_close_all(void)
 {
     struct rt_conn_close_all *m = rt_msg_new(RT_CONN_CLOSE_ALL, sizeof(*m));
 
-    memset(&closer, 0, sizeof(closer));
-    rt_actor_start(&closer.actor, worker, on_all_closed);
     m->msg.reply_to = rt_actor_addr(&closer.actor);
     rt_send(worker, rt_conn_control_addr(worker), &m->msg);
     turn(0);
+}
+
+static void close_all(void)
+{
+    memset(&closer, 0, sizeof(closer));
+    rt_actor_start(&closer.actor, worker, on_all_closed);
+    request_close_all();
 }
 
 static void test_close_all_without_connections_replies_at_once(void **state)
@@ -245,6 +250,23 @@ static void test_close_all_ends_at_its_deadline(void **state)
     assert_int_equal(closer.replies, 1);
     assert_int_equal(closer.left, 1);
     plugin_closed(a, RELAY_END_LOCAL);
+    rt_actor_stop(&closer.actor);
+}
+
+static void test_a_second_close_all_gets_its_reply_at_once(void **state)
+{
+    struct relay_conn *a = admit("127.0.0.1");
+
+    (void)state;
+    close_all();
+    assert_int_equal(closer.replies, 0);
+    request_close_all();
+    assert_int_equal(closer.replies, 1);
+    assert_int_equal(closer.left, 1);
+    plugin_closed(a, RELAY_END_LOCAL);
+    turn(0);
+    assert_int_equal(closer.replies, 2);
+    assert_int_equal(closer.left, 0);
     rt_actor_stop(&closer.actor);
 }
 
@@ -282,6 +304,7 @@ int main(void)
         T(test_pressed_memory_closes_the_longest_stalled),
         T(test_close_all_without_connections_replies_at_once),
         T(test_close_all_ends_at_its_deadline),
+        T(test_a_second_close_all_gets_its_reply_at_once),
         T(test_close_all_notifies_every_consumer_first),
     };
 
